@@ -1,0 +1,83 @@
+//! `internal-apictl`: what an operator does beside the services. One file is one subcommand.
+mod check;
+mod database;
+mod files;
+mod maintain;
+mod manual;
+mod migrate;
+mod secrets;
+mod seed;
+mod token;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+use web::config::ConfigError;
+
+const INVALID_CONFIGURATION: u8 = 78;
+
+/// The operator's tool of GitLab's internal API
+#[derive(Debug, Parser)]
+#[command(name = "internal-apictl", version, about)]
+enum Command {
+    /// Secrets that two programs share through a file
+    #[command(subcommand)]
+    Secrets(secrets::Command),
+    /// Bring the tables up to date; of a real GitLab's database only ours
+    Migrate(migrate::Options),
+    /// Put the demo into an empty database, and its repositories on disk
+    Seed(seed::Options),
+    /// A fresh token on standard output
+    #[command(subcommand)]
+    Token(token::Command),
+    /// Ask a running installation whether it works; exit 0 or 1
+    Check(check::Options),
+    /// What is due once in a while: take away what has expired since
+    Maintain(maintain::Options),
+    /// What a shell completes this command line with
+    Completions(manual::Options),
+    /// The manual pages, as roff
+    Man,
+}
+
+fn main() -> ExitCode {
+    let command = match Command::try_parse() {
+        Ok(command) => command,
+        Err(error) if error.use_stderr() => {
+            // Nothing can be done where even this cannot be said.
+            let _ = error.print();
+            return ExitCode::from(INVALID_CONFIGURATION);
+        }
+        Err(help) => help.exit(),
+    };
+    let outcome = match command {
+        Command::Secrets(secrets::Command::Generate(options)) => secrets::generate(&options),
+        Command::Migrate(options) => migrate::run(&options),
+        Command::Seed(options) => seed::run(&options),
+        Command::Token(token::Command::Shell(options)) => token::shell(&options),
+        Command::Token(token::Command::Kas(options)) => token::kas(&options),
+        Command::Check(options) => check::run(&options),
+        Command::Maintain(options) => maintain::run(&options),
+        Command::Completions(options) => manual::completions(Command::command(), &options),
+        Command::Man => manual::man(Command::command()),
+    };
+    outcome.map_or_else(|error| fail(&error), |()| ExitCode::SUCCESS)
+}
+
+/// Tells what went wrong, with its causes in one line.
+fn fail(error: &anyhow::Error) -> ExitCode {
+    let text = format!("{error:#}");
+    eprintln!("internal-apictl: {}", text.split_whitespace().collect::<Vec<_>>().join(" "));
+    let configuration = error.chain().any(<dyn std::error::Error>::is::<ConfigError>);
+    if configuration { ExitCode::from(INVALID_CONFIGURATION) } else { ExitCode::FAILURE }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Command::command().debug_assert();
+    }
+}

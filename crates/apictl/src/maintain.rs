@@ -1,0 +1,32 @@
+//! `internal-apictl maintain`: what is due once in a while. The services run no schedules.
+use anyhow::Result;
+use clap::Args;
+use storage::maintenance::{self, Done};
+use web::Clock;
+
+use crate::database;
+
+#[derive(Debug, Args)]
+pub struct Options {
+    #[command(flatten)]
+    database: database::Options,
+}
+
+pub fn run(options: &Options) -> Result<()> {
+    let (mut conn, _) = options.database.open()?;
+    let now = Clock::System.now();
+    let pruned = storage::usage::prune(&mut conn, now)?;
+    println!("maintained: {pruned} old rows of what kas has reported are gone");
+    if storage::is_owned_by_rails(&mut conn)? {
+        println!("maintained: nothing, a real GitLab keeps its own tables");
+        return Ok(());
+    }
+    match maintenance::run(&mut conn, now)? {
+        Some(Done { people, subscriptions }) => {
+            println!("maintained: the memberships of {people} people are up to date");
+            println!("maintained: the seats of {subscriptions} subscriptions are counted");
+        }
+        None => println!("maintained: nothing, another process is at it"),
+    }
+    Ok(())
+}

@@ -1,0 +1,20 @@
+//! `internal-apictl migrate`: brings the tables up to date.
+use anyhow::Result;
+use clap::Args;
+
+use crate::database;
+
+#[derive(Debug, Args)]
+pub struct Options {
+    #[command(flatten)]
+    database: database::Options,
+}
+
+pub fn run(options: &Options) -> Result<()> {
+    let (mut conn, name) = options.database.open()?;
+    let rails = storage::is_owned_by_rails(&mut conn)?;
+    storage::migrate(&mut conn)?;
+    let what = if rails { "our own tables beside a real GitLab's are" } else { "all tables are" };
+    println!("migrated: {what} up to date on {name}");
+    Ok(())
+}

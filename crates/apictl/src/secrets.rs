@@ -1,0 +1,95 @@
+//! `internal-apictl secrets generate`: makes the secrets that are missing.
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, anyhow};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use clap::{Args, Subcommand};
+
+use crate::files;
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make the secrets that are missing, each in a file of mode 0600; keep those that are there
+    Generate(Options),
+}
+
+#[derive(Debug, Args)]
+pub struct Options {
+    /// Directory of the secret files; made with mode 0700
+    #[arg(long, env = "IAPI_DATA_DIR", default_value = ".data")]
+    data_dir: PathBuf,
+}
+
+pub fn generate(options: &Options) -> Result<()> {
+    files::make_dir(&options.data_dir)?;
+    // The form in which GitLab's own programs write and read each.
+    let secrets = [
+        (".gitlab_shell_secret", hex(&random::<16>()?)),
+        (".gitlab_kas_secret", STANDARD.encode(random::<32>()?)),
+        (".gitlab_db_key_base", hex(&random::<64>()?)),
+    ];
+    for (name, text) in secrets {
+        let path = options.data_dir.join(name);
+        say(&path, files::create(&path, text.as_bytes())?);
+    }
+    Ok(())
+}
+
+fn say(path: &Path, created: bool) {
+    println!("{} {}", if created { "made" } else { "kept" }, path.display());
+}
+
+/// Bytes that nobody can guess.
+pub fn random<const N: usize>() -> Result<[u8; N]> {
+    let mut bytes = [0; N];
+    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| anyhow!("the machine gives no randomness"))?;
+    Ok(bytes)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o7777
+    }
+
+    #[test]
+    fn makes_each_secret_once_in_its_form_for_its_owner_alone() {
+        let parent = tempfile::tempdir().unwrap();
+        let options = Options { data_dir: parent.path().join("a/data") };
+        generate(&options).unwrap();
+        assert_eq!(mode(&options.data_dir), 0o700);
+        let read = |name: &str| {
+            let path = options.data_dir.join(name);
+            assert_eq!(mode(&path), 0o600, "{name}");
+            fs::read_to_string(path).unwrap()
+        };
+        let is_hex = |text: &str| text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        let all = || [".gitlab_shell_secret", ".gitlab_kas_secret", ".gitlab_db_key_base"].map(read);
+        let made = all();
+        assert!(made[0].len() == 32 && is_hex(&made[0]), "{}", made[0]);
+        assert_eq!(STANDARD.decode(&made[1]).unwrap().len(), 32);
+        assert!(made[2].len() == 128 && is_hex(&made[2]), "{}", made[2]);
+
+        fs::remove_file(options.data_dir.join(".gitlab_kas_secret")).unwrap();
+        generate(&options).unwrap();
+        let again = all();
+        assert_eq!((&again[0], &again[2]), (&made[0], &made[2]));
+        assert_ne!(again[1], made[1]);
+        // Nothing else is left in the directory.
+        assert_eq!(fs::read_dir(&options.data_dir).unwrap().count(), 3);
+    }
+}

@@ -1,0 +1,105 @@
+//! `internal-apictl seed --demo`: rows, keys, repositories and the files that tell of them.
+//!
+//! A database that has the demo keeps all its data, and what lies on disk stays too: only what is missing is made.
+mod files;
+mod keys;
+mod repositories;
+#[cfg(test)]
+mod tests;
+mod tokens;
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use auth::KeyBase;
+use clap::Args;
+use storage::seed::Credentials;
+use web::Clock;
+use web::config::ConfigError;
+
+use crate::files::{absolute, make_dir};
+use crate::{database, secrets};
+use files::Places;
+use tokens::Tokens;
+
+#[derive(Debug, Args)]
+pub struct Options {
+    /// The demo data: there is no other
+    #[arg(long, env = "IAPI_DEMO", required = true)]
+    demo: bool,
+    /// Where clients will reach the internal API
+    #[arg(long, env = "IAPI_BASE_URL", default_value = "http://127.0.0.1:8080")]
+    base_url: String,
+    /// Directory of the repositories
+    #[arg(long, env = "IAPI_REPOSITORIES_DIR")]
+    repositories_dir: PathBuf,
+    /// Directory of the hooks that the demo's repository gets
+    #[arg(long, env = "IAPI_HOOKS_DIR")]
+    hooks_dir: PathBuf,
+    /// GitLab's `db_key_base`, which encrypts tokens [default: `.gitlab_db_key_base` in the data directory]
+    #[arg(long, env = "IAPI_DB_KEY_BASE_FILE")]
+    db_key_base_file: Option<PathBuf>,
+    #[command(flatten)]
+    database: database::Options,
+}
+
+pub fn run(options: &Options) -> Result<()> {
+    let (mut conn, name) = options.database.open()?;
+    // Before anything is written: a database that refuses leaves no files behind.
+    storage::seed::is_planted(&mut conn).context("no demo data can be put into this database")?;
+    let key_base = options.key_base()?;
+    make_dir(&options.repositories_dir)?;
+    let places = Places {
+        base_url: options.base_url.trim_end_matches('/').to_owned(),
+        data_dir: absolute(&options.database.data_dir)?,
+        repositories_dir: absolute(&options.repositories_dir)?,
+    };
+
+    let now = Clock::System.now();
+    let tokens = Tokens::of(&places.data_dir)?;
+    let root = keys::rsa(&places.ssh_key_file())?;
+    let credentials = Credentials {
+        password: password()?,
+        root,
+        rubi: keys::ed25519("rubi@example.com")?,
+        mia: keys::ed25519("mia@example.com")?,
+        dev: keys::ed25519("dev@example.com")?,
+        blk: keys::ed25519("blk@example.com")?,
+        certificate_authority: keys::ed25519("ca")?,
+        agent_token: key_base.encrypt(&tokens.agent),
+    };
+    let new = storage::seed::plant(&mut conn, &credentials, now)?;
+    if !new && storage::seed::set_root_key(&mut conn, &credentials.root, now)? {
+        println!(
+            "the key of root is another now: the private half of the old one is not in the data directory"
+        );
+    }
+    if !new && storage::seed::set_agent_token(&mut conn, &credentials.agent_token, now)? {
+        println!("the token of agent1 is another now: the old one is not in the data directory");
+    }
+    tokens.keep(&mut conn, &key_base, now)?;
+    let demo = storage::seed::describe(&mut conn)?;
+
+    repositories::make(&places, &options.hooks_dir)?;
+    files::write(&places, &demo, &tokens)?;
+    println!("{} the demo data on {name}", if new { "made" } else { "kept" });
+    Ok(())
+}
+
+impl Options {
+    fn key_base(&self) -> Result<KeyBase> {
+        let default = || self.database.data_dir.join(".gitlab_db_key_base");
+        let path = self.db_key_base_file.clone().unwrap_or_else(default);
+        let invalid =
+            |error: &dyn std::fmt::Display| ConfigError(format!("secret file {}: {error}", path.display()));
+        let text = std::fs::read_to_string(&path).map_err(|error| invalid(&error))?;
+        Ok(KeyBase::from_text(&text).map_err(|error| invalid(&error))?)
+    }
+}
+
+/// The form of a bcrypt hash, but of no password that anybody knows.
+fn password() -> Result<String> {
+    const ALPHABET: &[u8; 64] = b"./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+    let digits = secrets::random::<53>()?.map(|byte| char::from(ALPHABET[usize::from(byte % 64)]));
+    Ok(format!("$2a$10${}", digits.iter().collect::<String>()))
+}

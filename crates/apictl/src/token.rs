@@ -1,0 +1,103 @@
+//! `internal-apictl token`: a fresh token on standard output.
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use auth::{Secret, SecretError, Secrets};
+use clap::{Args, Subcommand};
+use web::Clock;
+use web::config::ConfigError;
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// As GitLab Shell and Gitaly send it in Gitlab-Shell-Api-Request
+    Shell(Options),
+    /// As kas sends it in Gitlab-Kas-Api-Request
+    Kas(KasOptions),
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct Options {
+    /// Directory of the default secret files
+    #[arg(long, env = "IAPI_DATA_DIR", default_value = ".data")]
+    data_dir: PathBuf,
+    /// Secret shared with GitLab Shell and Gitaly [default: `.gitlab_shell_secret` in the data directory]
+    #[arg(long, env = "IAPI_SHELL_SECRET_FILE")]
+    shell_secret_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct KasOptions {
+    /// Directory of the default secret files
+    #[arg(long, env = "IAPI_DATA_DIR", default_value = ".data")]
+    data_dir: PathBuf,
+    /// Secret shared with kas [default: `.gitlab_kas_secret` in the data directory]
+    #[arg(long, env = "IAPI_KAS_SECRET_FILE")]
+    kas_secret_file: Option<PathBuf>,
+}
+
+pub fn shell(options: &Options) -> Result<()> {
+    println!("{}", options.issue()?);
+    Ok(())
+}
+
+pub fn kas(options: &KasOptions) -> Result<()> {
+    println!("{}", options.issue()?);
+    Ok(())
+}
+
+impl KasOptions {
+    /// A token that is valid for half a minute.
+    fn issue(&self) -> Result<String> {
+        let default = || self.data_dir.join(".gitlab_kas_secret");
+        let path = self.kas_secret_file.clone().unwrap_or_else(default);
+        Ok(auth::kas::issue(&read(&path, Secret::from_base64)?, Clock::System.unix())?)
+    }
+}
+
+impl Options {
+    /// A token that is valid for a minute.
+    pub fn issue(&self) -> Result<String> {
+        let default = || self.data_dir.join(".gitlab_shell_secret");
+        let secrets = read(&self.shell_secret_file.clone().unwrap_or_else(default), Secret::from_text)?;
+        Ok(auth::shell::issue(&secrets, Clock::System.unix())?)
+    }
+}
+
+fn read(path: &Path, parse: fn(&str) -> Result<Secret, SecretError>) -> Result<Secrets, ConfigError> {
+    let invalid =
+        |error: &dyn std::fmt::Display| ConfigError(format!("secret file {}: {error}", path.display()));
+    let text = std::fs::read_to_string(path).map_err(|error| invalid(&error))?;
+    let secret = parse(&text).map_err(|error| invalid(&error))?;
+    Ok(Secrets::new(secret, None))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fresh_token_is_what_the_service_takes() {
+        let directory = tempfile::tempdir().unwrap();
+        let options = Options { data_dir: directory.path().to_owned(), shell_secret_file: None };
+        assert!(options.issue().unwrap_err().is::<ConfigError>());
+        let path = directory.path().join(".gitlab_shell_secret");
+        std::fs::write(&path, "s3cret\n").unwrap();
+        let token = options.issue().unwrap();
+        let verified =
+            auth::shell::verify(&read(&path, Secret::from_text).unwrap(), &token, Clock::System.unix(), true);
+        assert_eq!(verified, Ok(()));
+    }
+
+    #[test]
+    fn a_fresh_token_is_what_kas_api_takes() {
+        let directory = tempfile::tempdir().unwrap();
+        let options = KasOptions { data_dir: directory.path().to_owned(), kas_secret_file: None };
+        assert!(options.issue().unwrap_err().is::<ConfigError>());
+        let path = directory.path().join(".gitlab_kas_secret");
+        std::fs::write(&path, "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n").unwrap();
+        let secrets = read(&path, Secret::from_base64).unwrap();
+        let rules = auth::kas::Rules { require_audience: true, leeway: 0 };
+        let token = options.issue().unwrap();
+        assert_eq!(auth::kas::verify(&secrets, &token, Clock::System.unix(), rules), Ok(()));
+    }
+}

@@ -1,0 +1,128 @@
+//! The token of kas: a JWT of HS256 in the header `Gitlab-Kas-Api-Request`.
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::{Rejection, Secrets, jwt};
+
+const ISSUER: &str = "gitlab-kas";
+const AUDIENCE: &str = "gitlab";
+
+/// How long a fresh token lives, and how far behind the clock of its reader may be, in seconds: as kas has it.
+const LIFETIME: i64 = 30;
+const SKEW: i64 = 5;
+
+/// The claims that count; others may be there.
+#[derive(Deserialize)]
+struct Claims {
+    iss: Option<Value>,
+    aud: Option<Value>,
+    exp: Option<Value>,
+    nbf: Option<Value>,
+}
+
+/// What an installation asks of a token beyond its signature and its issuer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rules {
+    /// kas before 15 names no audience.
+    pub require_audience: bool,
+    /// How far two clocks may differ, in seconds.
+    pub leeway: u32,
+}
+
+/// Checks a token at `now`, in seconds of Unix time. One without `exp` never expires.
+pub fn verify(secrets: &Secrets, token: &str, now: i64, rules: Rules) -> Result<(), Rejection> {
+    let claims: Claims = jwt::claims(secrets, token)?;
+    let (now, leeway) = (jwt::moment(now), f64::from(rules.leeway));
+    if jwt::seconds(claims.exp)?.is_some_and(|expiry| expiry <= now - leeway) {
+        return Err(Rejection::Expired);
+    }
+    if jwt::seconds(claims.nbf)?.is_some_and(|start| start > now + leeway) {
+        return Err(Rejection::Expired);
+    }
+    let is_kas = claims.iss.as_ref().and_then(Value::as_str) == Some(ISSUER);
+    let is_for_gitlab = !rules.require_audience || claims.aud.as_ref().is_some_and(names_gitlab);
+    if is_kas && is_for_gitlab { Ok(()) } else { Err(Rejection::Issuer) }
+}
+
+/// A text, or a list of them.
+fn names_gitlab(audience: &Value) -> bool {
+    match audience {
+        Value::Array(names) => names.iter().any(|name| name == AUDIENCE),
+        name => name == AUDIENCE,
+    }
+}
+
+/// A fresh token, as kas makes one for each request.
+pub fn issue(secrets: &Secrets, now: i64) -> Result<String, Rejection> {
+    let (exp, nbf) = (now.saturating_add(LIFETIME), now.saturating_sub(SKEW));
+    jwt::sign(secrets, &json!({ "iss": ISSUER, "aud": [AUDIENCE], "iat": now, "nbf": nbf, "exp": exp }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Secret;
+
+    const NOW: i64 = 1_700_000_000;
+    const RULES: Rules = Rules { require_audience: true, leeway: 0 };
+    const SECRET: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+
+    fn secrets() -> Secrets {
+        Secrets::new(Secret::from_base64(&format!("{SECRET}\n")).unwrap(), None)
+    }
+
+    fn check(claims: &Value, rules: Rules) -> Result<(), Rejection> {
+        verify(&secrets(), &jwt::sign(&secrets(), claims).unwrap(), NOW, rules)
+    }
+
+    #[test]
+    fn takes_the_token_of_the_contract_until_it_expires() {
+        let token = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJpc3MiOiJnaXRsYWIta2FzIiwiYXVkIjpbImdpdGxhYiJdLCJleHAiOjQxMDI0NDQ4MDAsIm5iZiI6MTYwMDAwMDAwMCwiaWF0IjoxNjAwMDAwMDAwfQ.mno7KKkTFSfvjQum2AA4RRZFusSLFerHBeCgolTrijo";
+        assert_eq!(verify(&secrets(), token, NOW, RULES), Ok(()));
+        assert_eq!(verify(&secrets(), token, 4_102_444_800, RULES), Err(Rejection::Expired));
+        assert_eq!(verify(&secrets(), token, 1_599_999_999, RULES), Err(Rejection::Expired));
+        let fresh = issue(&secrets(), NOW).unwrap();
+        assert_eq!(verify(&secrets(), &fresh, NOW, RULES), Ok(()));
+    }
+
+    #[test]
+    fn a_second_counts_unless_leeway_is_given() {
+        let claims =
+            |exp: i64, nbf: i64| json!({ "iss": "gitlab-kas", "aud": "gitlab", "exp": exp, "nbf": nbf });
+        for (exp, nbf, strict, lenient) in [
+            (NOW + 1, NOW, Ok(()), Ok(())),
+            (NOW, NOW, Err(Rejection::Expired), Ok(())),
+            (NOW - 9, NOW, Err(Rejection::Expired), Ok(())),
+            (NOW - 10, NOW, Err(Rejection::Expired), Err(Rejection::Expired)),
+            (NOW + 1, NOW + 10, Err(Rejection::Expired), Ok(())),
+            (NOW + 1, NOW + 11, Err(Rejection::Expired), Err(Rejection::Expired)),
+        ] {
+            assert_eq!(check(&claims(exp, nbf), RULES), strict, "{exp} {nbf}");
+            assert_eq!(check(&claims(exp, nbf), Rules { leeway: 10, ..RULES }), lenient, "{exp} {nbf}");
+        }
+    }
+
+    #[test]
+    fn issuer_and_audience_are_kas_and_gitlab() {
+        for (iss, aud, expected) in [
+            (json!("gitlab-kas"), json!("gitlab"), Ok(())),
+            (json!("gitlab-kas"), json!(["other", "gitlab"]), Ok(())),
+            (json!("gitlab-kas"), json!(["kas"]), Err(Rejection::Issuer)),
+            (json!("gitlab-kas"), Value::Null, Err(Rejection::Issuer)),
+            (json!("gitlab-shell"), json!("gitlab"), Err(Rejection::Issuer)),
+            (json!(["gitlab-kas"]), json!("gitlab"), Err(Rejection::Issuer)),
+        ] {
+            assert_eq!(check(&json!({ "iss": iss, "aud": aud }), RULES), expected, "{iss} {aud}");
+        }
+        let old = Rules { require_audience: false, ..RULES };
+        assert_eq!(check(&json!({ "iss": "gitlab-kas" }), old), Ok(()));
+        assert_eq!(check(&json!({ "iss": "gitlab-shell" }), old), Err(Rejection::Issuer));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_other_text_is_a_token(text in "\\PC*") {
+            proptest::prop_assert!(verify(&secrets(), &text, NOW, RULES).is_err());
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Counters and texts of one process, each with an end.
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Beyond this many entries, those that have ended are swept out before the map would grow.
+const SWEEP_AT: usize = 10_000;
+
+/// What has ended is swept out at least this often, while there is anything to do.
+const SWEEP_EVERY: Duration = Duration::from_mins(1);
+
+#[derive(Debug, Default)]
+pub struct Store(Mutex<Entries>);
+
+#[derive(Debug, Default)]
+struct Entries {
+    map: HashMap<String, Entry>,
+    swept: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    value: Value,
+    ends_at: Option<Instant>,
+}
+
+#[derive(Debug)]
+enum Value {
+    Count(i64),
+    Text(String),
+}
+
+impl Store {
+    /// Every operation leaves the map whole, so that one which panicked does no harm.
+    fn lock(&self) -> MutexGuard<'_, Entries> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds to a counter and gives the sum. A lifetime begins anew each time; none leaves the end as it is.
+    pub fn add(&self, key: &str, n: i64, lifetime: Option<Duration>) -> i64 {
+        let now = Instant::now();
+        let mut entries = self.lock();
+        entries.sweep(now);
+        let entry = entries
+            .map
+            .entry(key.to_owned())
+            .and_modify(|entry| {
+                if entry.ends_at.is_some_and(|end| end <= now) {
+                    *entry = Entry { value: Value::Count(0), ends_at: None };
+                }
+            })
+            .or_insert(Entry { value: Value::Count(0), ends_at: None });
+        if let Some(lifetime) = lifetime {
+            entry.ends_at = Some(now + lifetime);
+        }
+        let sum = match entry.value {
+            Value::Count(count) => count.saturating_add(n),
+            Value::Text(_) => n,
+        };
+        entry.value = Value::Count(sum);
+        sum
+    }
+
+    pub fn remove(&self, key: &str) {
+        self.lock().map.remove(key);
+    }
+
+    pub fn keep(&self, key: &str, text: &str, lifetime: Duration) {
+        let now = Instant::now();
+        let mut entries = self.lock();
+        entries.sweep(now);
+        entries.map.insert(
+            key.to_owned(),
+            Entry { value: Value::Text(text.to_owned()), ends_at: Some(now + lifetime) },
+        );
+    }
+
+    pub fn take(&self, key: &str) -> Option<String> {
+        match self.lock().map.remove(key)? {
+            Entry { value: Value::Text(text), ends_at } if ends_at.is_none_or(|end| end > Instant::now()) => {
+                Some(text)
+            }
+            _ => None,
+        }
+    }
+}
+
+impl Entries {
+    /// Each entry that lives pays for looking at it once a minute, and once before the map doubles.
+    fn sweep(&mut self, now: Instant) {
+        let is_due = self.swept.is_none_or(|last| now - last >= SWEEP_EVERY);
+        if is_due || (self.map.len() >= SWEEP_AT && self.map.len() == self.map.capacity()) {
+            self.map.retain(|_, entry| entry.ends_at.is_none_or(|end| end > now));
+            self.swept = Some(now);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_ended_is_gone() {
+        let store = Store::default();
+        assert_eq!(store.add("a", 1, Some(Duration::ZERO)), 1);
+        assert_eq!(store.add("a", 1, Some(Duration::from_mins(1))), 1);
+        assert_eq!(store.add("a", 1, None), 2);
+        store.keep("t", "text", Duration::ZERO);
+        assert_eq!(store.take("t"), None);
+        store.keep("t", "text", Duration::from_mins(1));
+        assert_eq!(store.take("t").as_deref(), Some("text"));
+        assert_eq!(store.take("t"), None);
+    }
+
+    #[test]
+    fn memory_is_bounded_by_what_lives() {
+        let store = Store::default();
+        for n in 0..70_000 {
+            store.keep(&n.to_string(), "", Duration::ZERO);
+        }
+        let entries = store.lock().map.len();
+        assert!(entries <= 32_768, "{entries}");
+    }
+}

@@ -1,0 +1,38 @@
+//! The sessions of people who are signed in to GitLab. They live in Redis alone.
+use redis::pipe;
+
+use crate::redis::Store;
+use crate::{Counters, RedisError};
+
+impl Counters {
+    /// Ends every session of a person.
+    pub async fn sign_out(&self, user_id: i64) -> Result<(), RedisError> {
+        match self {
+            Self::Redis(store) => store.sign_out(user_id).await,
+            Self::Memory(_) => Ok(()),
+        }
+    }
+}
+
+impl Store {
+    async fn sign_out(&self, user_id: i64) -> Result<(), RedisError> {
+        let lookup = format!("session:lookup:user:gitlab:{user_id}");
+        let (sessions,): (Vec<String>,) = self.ask(pipe().smembers(&lookup)).await?;
+        if sessions.is_empty() {
+            return Ok(());
+        }
+        let mut pipeline = pipe();
+        for id in &sessions {
+            pipeline
+                .del(format!("session:user:gitlab::v2:{user_id}:{id}"))
+                .ignore()
+                .del(format!("session:user:gitlab:{user_id}:{id}"))
+                .ignore()
+                .del(format!("session:gitlab:{id}"))
+                .ignore()
+                .srem(&lookup, id)
+                .ignore();
+        }
+        self.ask(&pipeline).await
+    }
+}

@@ -1,0 +1,20 @@
+//! Who may do what with a git repository.
+//!
+//! [`decide`] answers for the request as a whole; it is the ordered table, row by row. A push whose changes are
+//! known goes on to [`push`], line by line, and to [`content`], for what comes with it. All only read facts: [`Request`] is what the caller asks, [`Facts`]
+//! what the installation knows.
+pub mod content;
+mod decision;
+mod denial;
+#[cfg(test)]
+pub(crate) mod examples;
+pub mod push;
+mod push_rule;
+mod request;
+mod secret_files;
+pub mod snippet_push;
+
+pub use decision::{Facts, ProjectFacts, Target, Verdict, decide};
+pub use denial::Denial;
+pub use push_rule::{Identity, PushRule};
+pub use request::{Action, Protocol, Request};

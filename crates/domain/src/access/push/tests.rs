@@ -1,0 +1,421 @@
+//! Every letter of the contract's table of change checks.
+use super::{Answers, Bearing, MergeRequests, PushFacts, Question, RepositoryState, Rules, check, questions};
+use crate::Role;
+use crate::access::examples::{self, instance, now, project};
+use crate::access::{Denial, Protocol};
+use crate::actor::{Actor, Key};
+use crate::branch_protection::BranchProtection;
+use crate::changes::{Change, lines};
+use crate::instance::Instance;
+use crate::messages as text;
+use crate::project::{DeployKeyGrant, Project, Standing};
+use crate::protected_refs::{Grant, ProtectedBranch, ProtectedTag};
+use crate::user::{State, User};
+
+/// A developer's account, and keys, with ids that grants name.
+fn user() -> User {
+    User { id: 2, username: "alice".to_owned(), admin: false, ..examples::user() }
+}
+
+fn key(id: i64) -> Key {
+    Key { id, ..examples::key() }
+}
+
+const Z: &str = "0000000000000000000000000000000000000000";
+const A: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+const B: &str = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
+
+/// Who pushes, how and to what; `A` is an ancestor of `B`.
+struct Push {
+    actor: Actor,
+    standing: Standing,
+    protocol: Protocol,
+    project: Project,
+    instance: Instance,
+    rules: Rules,
+    merge_requests: MergeRequests,
+    repository: RepositoryState,
+    based_on: Vec<&'static str>,
+}
+
+fn roles(levels: &[i32]) -> Vec<Grant> {
+    levels.iter().map(|level| Grant::Role(Role(*level))).collect()
+}
+
+fn branch(name: &str, allow_force_push: bool, push: Vec<Grant>, merge: Vec<Grant>) -> ProtectedBranch {
+    ProtectedBranch { name: name.to_owned(), allow_force_push, push, merge }
+}
+
+/// A push over SSH by a person with this role, to a project whose `main`, `release/*` and `v*` are protected.
+fn push_by(role: Role) -> Push {
+    Push {
+        actor: Actor::User(user()),
+        standing: Standing { role, ..Standing::default() },
+        protocol: Protocol::Ssh,
+        project: Project { full_path: "grp/p".to_owned(), branch_protection: None, ..project() },
+        instance: Instance { url: "https://gitlab.example.com".to_owned(), ..instance() },
+        rules: Rules {
+            branches: vec![
+                branch("main", false, roles(&[40]), roles(&[30])),
+                branch("release/*", true, roles(&[40]), roles(&[40])),
+            ],
+            tags: vec![ProtectedTag { name: "v*".to_owned(), create: roles(&[40]) }],
+        },
+        merge_requests: MergeRequests::default(),
+        repository: RepositoryState { empty: false, default_branch: Some("main".to_owned()) },
+        based_on: vec!["main"],
+    }
+}
+
+impl Push {
+    fn facts(&self) -> PushFacts<'_> {
+        PushFacts {
+            actor: &self.actor,
+            project: &self.project,
+            standing: self.standing,
+            instance: &self.instance,
+            protocol: self.protocol,
+            now: now(),
+            rules: self.rules.clone(),
+            merge_requests: self.merge_requests.clone(),
+            repository: self.repository.clone(),
+        }
+    }
+
+    fn questions(&self, pushed: &str) -> Vec<Question> {
+        questions(&self.facts(), &lines(pushed).collect::<Vec<_>>())
+    }
+
+    /// Empty when the push is allowed.
+    fn verdict(&self, pushed: &str) -> String {
+        let changes: Vec<Change> = lines(pushed).collect();
+        let mut answers = Answers::default();
+        for question in self.questions(pushed) {
+            match question {
+                Question::FastForward { old, new, .. } => {
+                    let forward = (old.as_str(), new.as_str()) == (A, B);
+                    answers.fast_forward.insert((old, new), forward);
+                }
+                Question::BranchesWith { commit, .. } => {
+                    let branches = self.based_on.iter().map(|name| (*name).to_owned()).collect();
+                    answers.branches_with.insert(commit, branches);
+                }
+            }
+        }
+        match check(&self.facts(), &answers, &changes) {
+            Ok(()) => String::new(),
+            Err(Denial::Forbidden(message)) => message,
+            Err(Denial::NotFound(message)) => message.to_owned(),
+        }
+    }
+}
+
+#[test]
+fn every_letter_is_reached() {
+    let (developer, maintainer, reporter) =
+        (push_by(Role::DEVELOPER), push_by(Role::MAINTAINER), push_by(Role::REPORTER));
+    let web = Push { protocol: Protocol::Web, ..push_by(Role::DEVELOPER) };
+    let web_maintainer = Push { protocol: Protocol::Web, ..push_by(Role::MAINTAINER) };
+    let groundless = Push { protocol: Protocol::Web, based_on: vec!["feature"], ..push_by(Role::DEVELOPER) };
+    let merging_into = |role| {
+        let mut push = push_by(role);
+        push.rules.branches.push(branch("next", false, roles(&[40]), roles(&[30])));
+        push
+    };
+    for (letter, push, pushed, expected) in [
+        ("a", &reporter, format!("{A} {B} refs/heads/f"), text::PUSH_CODE),
+        ("a, notes", &reporter, format!("{Z} {A} refs/notes/commits"), text::PUSH_CODE),
+        ("a, tag", &reporter, format!("{A} {B} refs/tags/t"), text::PUSH_CODE),
+        ("b", &maintainer, format!("{A} {Z} refs/heads/main"), text::DELETE_DEFAULT_BRANCH),
+        ("c", &developer, format!("{Z} {A} refs/heads/{A}"), text::SHA_BRANCH),
+        ("c, longer", &developer, format!("{Z} {A} refs/heads/{A}x"), text::SHA_BRANCH),
+        ("c'", &developer, format!("{Z} {A} refs/heads/a..b"), text::INVALID_BRANCH),
+        ("d", &maintainer, format!("{B} {A} refs/heads/main"), text::FORCE_PUSH),
+        ("f, none", &developer, format!("{Z} {B} refs/heads/release/2"), text::CREATE_PROTECTED),
+        (
+            "f, base",
+            &Push { rules: merging_into(Role::DEVELOPER).rules, ..groundless },
+            format!("{Z} {B} refs/heads/next"),
+            text::CREATE_PROTECTED_BASE,
+        ),
+        (
+            "f, web",
+            &merging_into(Role::DEVELOPER),
+            format!("{Z} {B} refs/heads/next"),
+            text::CREATE_PROTECTED_WEB,
+        ),
+        ("f', role", &developer, format!("{A} {Z} refs/heads/release/1"), text::DELETE_PROTECTED),
+        ("f', web", &maintainer, format!("{A} {Z} refs/heads/release/1"), text::DELETE_PROTECTED_WEB),
+        ("g", &developer, format!("{A} {B} refs/heads/main"), text::PUSH_PROTECTED),
+        ("i", &developer, format!("{Z} {A} refs/tags/main"), text::TAG_NAMED_AS_DEFAULT),
+        ("j", &developer, format!("{Z} {A} refs/tags/a..b"), text::TAG_PROHIBITED),
+        ("j, prefix", &developer, format!("{Z} {A} refs/tags/refs/tags/x"), text::TAG_PROHIBITED),
+        ("j, SHA", &developer, format!("{Z} {A} refs/tags/{A}"), text::SHA_TAG),
+        ("k, update", &maintainer, format!("{A} {B} refs/tags/v1"), text::UPDATE_PROTECTED_TAG),
+        ("k, delete", &developer, format!("{A} {Z} refs/tags/v1"), text::DELETE_PROTECTED_TAG),
+        ("k, delete, web", &maintainer, format!("{A} {Z} refs/tags/v1"), text::DELETE_PROTECTED_TAG_WEB),
+        ("k, create", &developer, format!("{Z} {A} refs/tags/v1"), text::CREATE_PROTECTED_TAG),
+        ("ok, branch", &developer, format!("{A} {B} refs/heads/f"), ""),
+        ("ok, force unprotected", &developer, format!("{B} {A} refs/heads/f"), ""),
+        ("ok, bad name goes", &developer, format!("{A} {Z} refs/heads/a..b"), ""),
+        ("ok, protected", &maintainer, format!("{A} {B} refs/heads/main"), ""),
+        ("ok, force allowed", &maintainer, format!("{B} {A} refs/heads/release/1"), ""),
+        (
+            "ok, create by web",
+            &Push { rules: merging_into(Role::DEVELOPER).rules, ..web },
+            format!("{Z} {B} refs/heads/next"),
+            "",
+        ),
+        ("ok, delete by web", &web_maintainer, format!("{A} {Z} refs/heads/release/1"), ""),
+        ("ok, tag by web", &web_maintainer, format!("{A} {Z} refs/tags/v1"), ""),
+        ("ok, tag", &maintainer, format!("{Z} {A} refs/tags/v1"), ""),
+        ("ok, notes", &developer, format!("{Z} {A} refs/notes/commits"), ""),
+        (
+            "one bad line",
+            &developer,
+            format!("{A} {B} refs/heads/f\n{A} {B} refs/heads/main"),
+            text::PUSH_PROTECTED,
+        ),
+    ] {
+        assert_eq!(push.verdict(&pushed), expected, "{letter}: {pushed}");
+    }
+}
+
+/// Of two checks that fail the earlier one speaks.
+#[test]
+fn checks_come_in_the_order_of_their_letters() {
+    let (reporter, developer) = (push_by(Role::REPORTER), push_by(Role::DEVELOPER));
+    for (letters, push, pushed, expected) in [
+        ("a, b", &reporter, format!("{A} {Z} refs/heads/main"), text::PUSH_CODE),
+        ("a, c", &reporter, format!("{Z} {A} refs/heads/{A}"), text::PUSH_CODE),
+        ("b, f'", &developer, format!("{A} {Z} refs/heads/main"), text::DELETE_DEFAULT_BRANCH),
+        ("c, c'", &developer, format!("{Z} {A} refs/heads/{A}..x"), text::SHA_BRANCH),
+        ("d, g", &developer, format!("{B} {A} refs/heads/main"), text::FORCE_PUSH),
+        ("a, i", &reporter, format!("{Z} {A} refs/tags/main"), text::PUSH_CODE),
+        ("a, k", &reporter, format!("{A} {B} refs/tags/v1"), text::PUSH_CODE),
+    ] {
+        assert_eq!(push.verdict(&pushed), expected, "{letters}: {pushed}");
+    }
+}
+
+/// i: a tag that bears the default branch's name may be there from before: it moves and goes.
+#[test]
+fn only_new_tags_are_kept_from_the_default_branch_s_name() {
+    let developer = push_by(Role::DEVELOPER);
+    assert_eq!(developer.verdict(&format!("{Z} {A} refs/tags/main")), text::TAG_NAMED_AS_DEFAULT);
+    assert_eq!(developer.verdict(&format!("{A} {B} refs/tags/main")), "");
+    assert_eq!(developer.verdict(&format!("{A} {Z} refs/tags/main")), "");
+}
+
+/// e: whoever administers the installation needs no role.
+#[test]
+fn an_empty_repository_is_begun_by_administrators() {
+    let mut push = push_by(Role::NONE);
+    push.repository.empty = true;
+    push.rules = Rules::default();
+    push.project.branch_protection = Some(BranchProtection::FULL);
+    let change = format!("{Z} {A} refs/heads/main");
+    assert_eq!(push.verdict(&change), text::PUSH_CODE);
+    push.actor = Actor::User(User { admin: true, ..user() });
+    assert_eq!(push.verdict(&change), "");
+}
+
+#[test]
+fn an_empty_repository_is_begun_by_maintainers() {
+    let empty = |role, protection: BranchProtection| {
+        let mut push = push_by(role);
+        push.repository = RepositoryState { empty: true, default_branch: Some("main".to_owned()) };
+        push.rules = Rules::default();
+        push.project.branch_protection = Some(protection);
+        push.verdict(&format!("{Z} {A} refs/heads/first"))
+    };
+    let refused = text::no_default_branch("https://gitlab.example.com", "grp/p");
+    let started = BranchProtection { on: true, developers_may_start: true };
+    let off = BranchProtection { on: false, developers_may_start: false };
+    assert_eq!(empty(Role::DEVELOPER, BranchProtection::FULL), refused);
+    assert_eq!(empty(Role::DEVELOPER, started), "");
+    assert_eq!(empty(Role(35), started), refused, "a role between is no developer");
+    assert_eq!(empty(Role::DEVELOPER, off), "");
+    assert_eq!(empty(Role::MAINTAINER, BranchProtection::FULL), "");
+}
+
+/// A branch that moves or goes was there, whatever was counted: its rules hold.
+#[test]
+fn only_what_is_made_begins_a_repository() {
+    let mut push = push_by(Role::DEVELOPER);
+    push.repository.empty = true;
+    assert_eq!(push.verdict(&format!("{A} {B} refs/heads/main")), text::PUSH_PROTECTED);
+    assert_eq!(push.verdict(&format!("{B} {A} refs/heads/main")), text::FORCE_PUSH);
+    assert_eq!(push.verdict(&format!("{A} {Z} refs/heads/release/1")), text::DELETE_PROTECTED);
+    assert_eq!(push.verdict(&format!("{A} {B} refs/heads/f")), "");
+    assert_eq!(push.questions(&format!("{Z} {A} refs/heads/main")), []);
+}
+
+/// What was no UTF-8 has come as U+FFFD.
+#[test]
+fn names_must_be_readable() {
+    let push = push_by(Role::DEVELOPER);
+    for (name, expected) in [("heads", text::INVALID_BRANCH), ("tags", text::TAG_NOT_UTF8)] {
+        assert_eq!(push.verdict(&format!("{Z} {A} refs/{name}/a\u{fffd}b")), expected);
+        assert_eq!(push.verdict(&format!("{A} {B} refs/{name}/a\u{fffd}b")), expected);
+        assert_eq!(push.verdict(&format!("{A} {Z} refs/{name}/a\u{fffd}b")), "");
+    }
+}
+
+/// B.2.6: of several rules any lets through, and any allows force.
+#[test]
+fn rules_add_up() {
+    let update = format!("{A} {B} refs/heads/main");
+    let mut push = push_by(Role::DEVELOPER);
+    push.rules.branches.push(branch("ma*", false, roles(&[30]), Vec::new()));
+    assert_eq!(push.verdict(&update), "");
+    assert_eq!(push.verdict(&format!("{B} {A} refs/heads/main")), text::FORCE_PUSH);
+    push.rules.branches.push(branch("*n", true, Vec::new(), Vec::new()));
+    assert_eq!(push.verdict(&format!("{B} {A} refs/heads/main")), "");
+    push.rules.tags.push(ProtectedTag { name: "v1".to_owned(), create: roles(&[30]) });
+    assert_eq!(push.verdict(&format!("{Z} {A} refs/tags/v1")), "");
+    assert_eq!(push.verdict(&format!("{Z} {A} refs/tags/v2")), text::CREATE_PROTECTED_TAG);
+}
+
+#[test]
+fn grants_admit_whom_they_name() {
+    let update = format!("{A} {B} refs/heads/main");
+    let with = |push: Vec<Grant>, change: &dyn Fn(&mut Push)| {
+        let mut asked = push_by(Role::MAINTAINER);
+        asked.rules.branches = vec![branch("main", false, push, Vec::new())];
+        change(&mut asked);
+        asked.verdict(&update)
+    };
+    let admin = |push: &mut Push| {
+        push.actor = Actor::User(User { admin: true, ..user() });
+        push.standing.role = Role::NONE;
+    };
+    let role = |role: Role| move |push: &mut Push| push.standing.role = role;
+    for (name, verdict, expected) in [
+        ("a rule without rows", with(Vec::new(), &|_| ()), text::PUSH_PROTECTED),
+        ("no one", with(roles(&[0]), &|_| ()), text::PUSH_PROTECTED),
+        ("no one, an administrator", with(roles(&[0]), &admin), text::PUSH_PROTECTED),
+        ("a level is a role, also for administrators", with(roles(&[40]), &admin), text::PUSH_PROTECTED),
+        ("administrators", with(roles(&[60]), &admin), ""),
+        ("administrators, a maintainer", with(roles(&[60]), &|_| ()), text::PUSH_PROTECTED),
+        ("any row is enough", with(roles(&[0, 40]), &|_| ()), ""),
+        ("the user", with(vec![Grant::User(2)], &role(Role::DEVELOPER)), ""),
+        ("another user", with(vec![Grant::User(3)], &|_| ()), text::PUSH_PROTECTED),
+        (
+            "the user, no member",
+            with(vec![Grant::User(2)], &|push| {
+                admin(push);
+            }),
+            text::PUSH_PROTECTED,
+        ),
+        ("a group", with(vec![Grant::Group { role: Role::DEVELOPER }], &role(Role::DEVELOPER)), ""),
+        (
+            "a group, too low",
+            with(vec![Grant::Group { role: Role::REPORTER }], &|_| ()),
+            text::PUSH_PROTECTED,
+        ),
+        ("a deploy key's row, a person", with(vec![Grant::DeployKey(31)], &|_| ()), text::PUSH_PROTECTED),
+    ] {
+        assert_eq!(verdict, expected, "{name}");
+    }
+}
+
+#[test]
+fn a_deploy_key_needs_its_own_row_and_a_sound_owner() {
+    let verdict = |grant: Vec<Grant>, name: &str, change: &dyn Fn(&mut Push)| {
+        let mut push = push_by(Role::MAINTAINER);
+        push.rules.branches = vec![branch("main", false, grant, Vec::new())];
+        push.standing.deploy_key = Some(DeployKeyGrant { can_push: true });
+        push.actor = Actor::DeployKey { key: key(31), owner: Some(user()) };
+        change(&mut push);
+        push.verdict(&format!("{A} {B} refs/heads/{name}"))
+    };
+    let own = || vec![Grant::DeployKey(31)];
+    let owner = |owner: Option<User>| {
+        move |push: &mut Push| push.actor = Actor::DeployKey { key: key(31), owner: owner.clone() }
+    };
+    assert_eq!(verdict(own(), "main", &|_| ()), "");
+    assert_eq!(verdict(vec![Grant::DeployKey(32)], "main", &|_| ()), text::PUSH_PROTECTED);
+    assert_eq!(
+        verdict(roles(&[40]), "main", &|_| ()),
+        text::PUSH_PROTECTED,
+        "the owner's role is not the key's"
+    );
+    assert_eq!(verdict(own(), "f", &|_| ()), "");
+    assert_eq!(verdict(own(), "f", &owner(None)), text::PUSH_CODE);
+    assert_eq!(verdict(own(), "f", &owner(Some(User { state: State::Blocked, ..user() }))), text::PUSH_CODE);
+    assert_eq!(
+        verdict(own(), "f", &|push| push.standing.role = Role::NONE),
+        text::PUSH_CODE,
+        "owner sees no project"
+    );
+    let read_only = |push: &mut Push| push.standing.deploy_key = Some(DeployKeyGrant { can_push: false });
+    assert_eq!(verdict(own(), "f", &read_only), text::PUSH_CODE);
+    let banned = |push: &mut Push| push.standing.banned = true;
+    assert_eq!(verdict(own(), "f", &banned), text::PUSH_CODE, "the owner is banned");
+}
+
+#[test]
+fn merge_requests_let_through() {
+    let mut push = push_by(Role::DEVELOPER);
+    push.merge_requests.merging.insert(("main".to_owned(), B.to_owned()));
+    assert_eq!(push.verdict(&format!("{A} {B} refs/heads/main")), "");
+    push.standing.role = Role::MAINTAINER;
+    push.rules.branches[0] = branch("main", false, Vec::new(), Vec::new());
+    assert_eq!(push.verdict(&format!("{A} {B} refs/heads/main")), text::MERGE_PROTECTED);
+
+    let mut push = push_by(Role::NONE);
+    push.merge_requests.collaboration_branches.insert("theirs".to_owned());
+    assert_eq!(push.verdict(&format!("{A} {B} refs/heads/theirs")), "");
+    assert_eq!(push.verdict(&format!("{A} {B} refs/heads/mine")), text::PUSH_CODE);
+    assert_eq!(push.verdict(&format!("{Z} {B} refs/tags/t")), text::PUSH_CODE);
+}
+
+#[test]
+fn the_repository_is_asked_once_and_only_of_protected_refs() {
+    let maintainer = push_by(Role::MAINTAINER);
+    let free = format!(
+        "{A} {B} refs/heads/f\n{Z} {A} refs/tags/v1\n{B} {A} refs/heads/release/1\n{A} {Z} refs/heads/main"
+    );
+    assert_eq!(maintainer.questions(&free), []);
+    let twice = format!("{A} {B} refs/heads/main\n{A} {B} refs/heads/main");
+    let question =
+        Question::FastForward { name: "refs/heads/main".to_owned(), old: A.to_owned(), new: B.to_owned() };
+    assert_eq!(maintainer.questions(&twice), [question]);
+    // An answer that is missing is no yes.
+    let changes: Vec<Change> = lines(&twice).collect();
+    let refused = Err(Denial::forbidden(text::FORCE_PUSH));
+    assert_eq!(check(&maintainer.facts(), &Answers::default(), &changes), refused);
+}
+
+/// What does not bear on a push may be anything: the verdict is the same.
+#[test]
+fn only_what_bears_on_a_push_need_be_known() {
+    for (line, empty, default_branch) in [
+        (format!("{A} {B} refs/heads/main"), false, false),
+        (format!("{Z} {B} refs/heads/main"), true, false),
+        (format!("{B} {Z} refs/heads/main"), false, true),
+        (format!("{Z} {B} refs/tags/main"), false, true),
+        (format!("{A} {B} refs/tags/main"), false, false),
+        (format!("{B} {Z} refs/tags/main"), false, false),
+        (format!("{Z} {B} refs/notes/main"), false, false),
+        (format!("{A} {B} refs/heads/f\n{Z} {A} refs/heads/g\n{A} {Z} refs/heads/h"), true, true),
+    ] {
+        let bearing = Bearing::of(&lines(&line).collect::<Vec<_>>());
+        assert_eq!(bearing, Bearing { empty, default_branch }, "{line}");
+        for role in [Role::DEVELOPER, Role::MAINTAINER] {
+            let known = |empty, default_branch: Option<&str>| {
+                let mut push = push_by(role);
+                push.repository =
+                    RepositoryState { empty, default_branch: default_branch.map(ToOwned::to_owned) };
+                push.verdict(&line)
+            };
+            if !bearing.empty {
+                assert_eq!(known(true, None), known(false, None), "{line}");
+            }
+            if !bearing.default_branch {
+                assert_eq!(known(false, Some("main")), known(false, None), "{line}");
+            }
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! Add-ons to a subscription, and what was bought of them.
+use chrono::NaiveDate;
+
+use super::{BLANK, NOT_NEGATIVE};
+use crate::{Result, Violations};
+
+const LONGEST_XID: usize = 255;
+
+/// `subscription_add_ons.name`, of those that are sold here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AddOn {
+    CodeSuggestions,
+    ProductAnalytics,
+    DuoEnterprise,
+}
+
+impl AddOn {
+    pub fn parse(name: &str) -> Option<Self> {
+        match name {
+            "duo_pro" | "code_suggestions" => Some(Self::CodeSuggestions),
+            "product_analytics" => Some(Self::ProductAnalytics),
+            "duo_enterprise" => Some(Self::DuoEnterprise),
+            _ => None,
+        }
+    }
+
+    pub fn number(self) -> i16 {
+        match self {
+            Self::CodeSuggestions => 1,
+            Self::ProductAnalytics => 2,
+            Self::DuoEnterprise => 3,
+        }
+    }
+
+    /// What people read.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::CodeSuggestions => "Code Suggestions",
+            Self::ProductAnalytics => "Product Analytics",
+            Self::DuoEnterprise => "Duo Enterprise",
+        }
+    }
+}
+
+/// What was bought of an add-on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Purchase {
+    pub quantity: i32,
+    pub started_on: Option<NaiveDate>,
+    pub expires_on: NaiveDate,
+    pub purchase_xid: String,
+    pub trial: bool,
+}
+
+/// An order of an add-on. One without a quantity changes what is there, often to end it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Order {
+    pub quantity: Option<i32>,
+    pub started_on: NaiveDate,
+    pub expires_on: NaiveDate,
+    pub purchase_xid: Option<String>,
+    pub trial: Option<bool>,
+}
+
+impl Order {
+    /// The first purchase; `None` where nothing is ordered.
+    pub fn begin(self) -> Result<Option<Purchase>> {
+        let mut violations = self.violations();
+        let Some(quantity) = self.quantity else {
+            violations.check()?;
+            return Ok(None);
+        };
+        if self.purchase_xid.is_none() {
+            violations.add("purchase_xid", BLANK);
+        }
+        violations.check()?;
+        Ok(self.purchase_xid.map(|purchase_xid| Purchase {
+            quantity,
+            started_on: Some(self.started_on),
+            expires_on: self.expires_on,
+            purchase_xid,
+            trial: self.trial.unwrap_or(false),
+        }))
+    }
+
+    /// What a purchase becomes: what is not given stays.
+    pub fn change(self, purchase: Purchase) -> Result<Purchase> {
+        self.violations().check()?;
+        Ok(Purchase {
+            quantity: self.quantity.unwrap_or(purchase.quantity),
+            started_on: Some(self.started_on),
+            expires_on: self.expires_on,
+            purchase_xid: self.purchase_xid.unwrap_or(purchase.purchase_xid),
+            trial: self.trial.unwrap_or(purchase.trial),
+        })
+    }
+
+    fn violations(&self) -> Violations {
+        let mut violations = Violations::default();
+        if self.quantity.is_some_and(i32::is_negative) {
+            violations.add("quantity", NOT_NEGATIVE);
+        }
+        if self.expires_on < self.started_on {
+            violations.add("expires_on", "must be after the start date");
+        }
+        match &self.purchase_xid {
+            Some(xid) if xid.trim().is_empty() => violations.add("purchase_xid", BLANK),
+            Some(xid) if xid.chars().count() > LONGEST_XID => {
+                violations.add("purchase_xid", "is too long (maximum is 255 characters)");
+            }
+            _ => {}
+        }
+        violations
+    }
+}

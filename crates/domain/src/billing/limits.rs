@@ -1,0 +1,40 @@
+use chrono::NaiveDate;
+
+use super::{Given, NOT_NEGATIVE};
+use crate::{Result, Violations};
+
+/// Limits of a namespace that a caller sets.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Limits {
+    pub shared_runners_minutes_limit: Given<i32>,
+    pub extra_shared_runners_minutes_limit: Given<i32>,
+    /// MiB
+    pub additional_purchased_storage_size: Option<i32>,
+    pub additional_purchased_storage_ends_on: Given<NaiveDate>,
+}
+
+impl Limits {
+    /// None of them is negative.
+    pub fn check(&self) -> Result<()> {
+        let mut violations = Violations::default();
+        for (field, value) in [
+            ("shared_runners_minutes_limit", self.shared_runners_minutes_limit.value()),
+            ("extra_shared_runners_minutes_limit", self.extra_shared_runners_minutes_limit.value()),
+            ("additional_purchased_storage_size", self.additional_purchased_storage_size),
+        ] {
+            if value.is_some_and(i32::is_negative) {
+                violations.add(field, NOT_NEGATIVE);
+            }
+        }
+        violations.check()
+    }
+
+    pub fn set_minutes(&self) -> bool {
+        !self.shared_runners_minutes_limit.is_absent() || !self.extra_shared_runners_minutes_limit.is_absent()
+    }
+
+    pub fn set_storage(&self) -> bool {
+        self.additional_purchased_storage_size.is_some()
+            || !self.additional_purchased_storage_ends_on.is_absent()
+    }
+}

@@ -1,0 +1,133 @@
+//! Push options: `git push -o ci.skip -o merge_request.label=a`.
+use serde_json::{Map, Value, json};
+
+/// What a pusher asked for, by namespace and key, unknown ones left out: the form which GitLab's jobs take.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PushOptions(Map<String, Value>);
+
+/// Namespaces and their keys; a repeatable key counts its values.
+const KNOWN: &[(&str, &[&str], &[&str])] = &[
+    (
+        "merge_request",
+        &[
+            "create",
+            "description",
+            "draft",
+            "merge_when_pipeline_succeeds",
+            "auto_merge",
+            "milestone",
+            "remove_source_branch",
+            "squash",
+            "target",
+            "target_project",
+            "title",
+        ],
+        &["assign", "label", "unassign", "unlabel"],
+    ),
+    ("ci", &["skip", "no_pipeline"], &["variable", "input"]),
+    ("integrations", &["skip_ci"], &[]),
+    ("secret_detection", &["skip_all"], &[]),
+    ("secret_push_protection", &["skip_all"], &[]),
+    ("security_policy", &["bypass_reason"], &[]),
+];
+
+impl PushOptions {
+    /// Reads `<namespace>.<key>[=<value>]`; `mr` is short for `merge_request`.
+    pub fn parse<'a>(options: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut parsed = Map::new();
+        for option in options {
+            let (name, value) =
+                option.split_once('=').map_or((option, None), |(name, value)| (name, Some(value)));
+            let Some((namespace, key)) = name.split_once('.') else { continue };
+            let namespace = if namespace == "mr" { "merge_request" } else { namespace };
+            let Some((_, single, repeated)) = KNOWN.iter().find(|(known, ..)| *known == namespace) else {
+                continue;
+            };
+            let many = repeated.contains(&key);
+            if !many && !single.contains(&key) {
+                continue;
+            }
+            let entry = parsed.entry(namespace).or_insert_with(|| json!({}));
+            if many {
+                let counts = &mut entry[key];
+                let word = value.unwrap_or("true");
+                let count = counts.get(word).and_then(Value::as_u64).unwrap_or(0).saturating_add(1);
+                counts[word] = json!(count);
+            } else {
+                entry[key] = value.map_or(Value::Bool(true), |value| Value::String(value.to_owned()));
+            }
+        }
+        Self(parsed)
+    }
+
+    pub fn get(&self, namespace: &str) -> Option<&Map<String, Value>> {
+        self.0.get(namespace)?.as_object()
+    }
+
+    pub fn to_json(&self) -> Value {
+        Value::Object(self.0.clone())
+    }
+}
+
+/// Why push options do not come to a merge request.
+pub mod refusals {
+    /// Branches of one push that may become merge requests.
+    const MOST_BRANCHES: usize = 10;
+
+    pub const USER: &str = "User is required";
+    pub const ONLY_PROJECTS: &str = "Push options are only supported for projects";
+
+    pub fn not_enabled(path: &str) -> String {
+        format!("Merge requests are not enabled for project {path}")
+    }
+
+    /// `None` for so many branches as may be.
+    pub fn too_many(branches: usize) -> Option<String> {
+        (branches > MOST_BRANCHES)
+            .then(|| format!("Too many branches pushed ({branches} were pushed, limit is {MOST_BRANCHES})"))
+    }
+
+    pub fn no_target(path: &str, branch: &str) -> String {
+        format!("Target branch {path}:{branch} does not exist")
+    }
+
+    pub fn create_is_missing(branch: &str) -> String {
+        format!(
+            "A merge_request.create push option is required to create a merge request for branch {branch}"
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keeps_what_is_known() {
+        let options = PushOptions::parse([
+            "ci.skip",
+            "mr.create",
+            "merge_request.label=a",
+            "merge_request.label=a",
+            "mr.label=b=c",
+            "mr.target=main",
+            "ci.unknown",
+            "nonsense",
+            "",
+            "x.y=z",
+            "ci.variable=A=1",
+        ]);
+        let expected = json!({
+            "ci": { "skip": true, "variable": { "A=1": 1 } },
+            "merge_request": { "create": true, "label": { "a": 2, "b=c": 1 }, "target": "main" },
+        });
+        assert_eq!(options.to_json(), expected);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_read(options in proptest::collection::vec("\\PC*|(ci|mr)\\.(skip|label|variable)=?\\PC*", 0..5)) {
+            let _ = PushOptions::parse(options.iter().map(String::as_str));
+        }
+    }
+}

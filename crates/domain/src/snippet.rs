@@ -1,0 +1,38 @@
+//! Snippets: small repositories of a person or of a project.
+use crate::user::User;
+use crate::{FeatureLevel, Role, Visibility};
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snippet {
+    pub id: i64,
+    pub author_id: i64,
+    pub visibility: Visibility,
+    /// `snippets_access_level` of the project that has it; a personal snippet has no project.
+    pub feature: Option<FeatureLevel>,
+}
+
+impl Snippet {
+    /// Whether the person may read it, who holds `role` in its project (and sees that project).
+    pub fn may_read(&self, user: Option<&User>, role: Role) -> bool {
+        let is_admin = user.is_some_and(|user| user.admin);
+        match self.feature {
+            Some(FeatureLevel::Disabled) => return false,
+            Some(FeatureLevel::Private) if role < Role::GUEST && !is_admin => return false,
+            _ => {}
+        }
+        match (self.visibility, user) {
+            (Visibility::Public, _) => true,
+            (_, None) => false,
+            (Visibility::Internal, Some(user)) if !user.external => true,
+            (_, Some(user)) => {
+                user.admin || user.id == self.author_id || (self.feature.is_some() && role >= Role::GUEST)
+            }
+        }
+    }
+
+    pub fn may_update(&self, user: &User, role: Role) -> bool {
+        user.admin
+            || (self.may_read(Some(user), role)
+                && (user.id == self.author_id || (self.feature.is_some() && role >= Role::MAINTAINER)))
+    }
+}

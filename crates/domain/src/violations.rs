@@ -1,0 +1,36 @@
+/// What is wrong with the fields of a record, in the words of Rails: `seats` `must be greater than 0`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Violations(Vec<(String, String)>);
+
+impl Violations {
+    /// One field is wrong.
+    pub fn of(field: &str, text: &str) -> Self {
+        Self(vec![(field.to_owned(), text.to_owned())])
+    }
+
+    pub fn add(&mut self, field: &str, text: &str) {
+        self.0.push((field.to_owned(), text.to_owned()));
+    }
+
+    /// An error, if anything is wrong.
+    pub fn check(self) -> crate::Result<()> {
+        if self.0.is_empty() { Ok(()) } else { Err(crate::Error::Fields(self)) }
+    }
+
+    /// The same, of a record within another.
+    #[must_use]
+    pub fn within(self, record: &str) -> Self {
+        Self(self.0.into_iter().map(|(field, text)| (format!("{record}.{field}"), text)).collect())
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(field, text)| (field.as_str(), text.as_str()))
+    }
+}
+
+impl std::fmt::Display for Violations {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let sentences: Vec<String> = self.iter().map(|(field, text)| format!("{field} {text}")).collect();
+        f.write_str(&sentences.join(", "))
+    }
+}

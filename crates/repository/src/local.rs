@@ -1,0 +1,128 @@
+//! A repository on this machine's disk, read by `git` itself: it reads every format that there is.
+mod content;
+mod pipe;
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::process::{Output, Stdio};
+
+use domain::access::push::{Question, RepositoryState};
+use tokio::process::Command;
+
+use crate::{Error, Quarantine, Result};
+
+#[derive(Debug, Clone)]
+pub(crate) struct Repository {
+    storage: PathBuf,
+    git_dir: PathBuf,
+    quarantine: Quarantine,
+}
+
+pub(crate) enum Answer {
+    FastForward((String, String), bool),
+    BranchesWith(String, Vec<String>),
+}
+
+impl Repository {
+    pub(crate) fn new(storage: &Path, relative_path: &str, quarantine: Quarantine) -> Self {
+        Self { storage: storage.to_owned(), git_dir: storage.join(relative_path), quarantine }
+    }
+
+    /// A storage that is not there itself is a disk that is not mounted: then nothing is known.
+    pub(crate) async fn exists(&self) -> Result<bool> {
+        match tokio::fs::symlink_metadata(self.git_dir.join("HEAD")).await {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                tokio::fs::metadata(&self.storage).await.map_err(Error::Storage)?;
+                Ok(false)
+            }
+            Err(error) => Err(Error::Storage(error)),
+        }
+    }
+
+    /// One that is there already stays as it is.
+    pub(crate) async fn create(&self, default_branch: &str) -> Result<()> {
+        tokio::fs::create_dir_all(&self.git_dir).await.map_err(Error::Storage)?;
+        let branch = format!("--initial-branch={default_branch}");
+        // Without a template: no sample hooks.
+        succeeded(self.git(&["init", "--quiet", "--bare", "--template=", &branch]).await?).map(drop)
+    }
+
+    pub(crate) async fn has_branch(&self, name: &str) -> Result<bool> {
+        let name = format!("refs/heads/{name}");
+        Ok(self.git(&["show-ref", "--verify", "--quiet", "--", &name]).await?.status.success())
+    }
+
+    pub(crate) async fn state(&self) -> Result<RepositoryState> {
+        // Of what has been accepted: the objects of the push do not matter.
+        let accepted = Self { quarantine: Quarantine::default(), ..self.clone() };
+        let head = accepted.git(&["symbolic-ref", "--quiet", "HEAD"]);
+        let first = accepted.git(&["for-each-ref", "--count=1", "--format=x", "refs/heads"]);
+        let (head, first) = tokio::try_join!(head, first)?;
+        let name = String::from_utf8_lossy(&head.stdout);
+        Ok(RepositoryState {
+            empty: succeeded(first)?.stdout.is_empty(),
+            default_branch: name.trim_end().strip_prefix("refs/heads/").map(ToOwned::to_owned),
+        })
+    }
+
+    pub(crate) async fn answer(&self, question: Question) -> Result<Answer> {
+        match question {
+            Question::FastForward { old, new, .. } => {
+                let output = self.git(&["merge-base", "--is-ancestor", &old, &new]).await?;
+                // 1 is no. Whatever else, a commit that is not there among it, is no proof of a yes.
+                let yes = output.status.success();
+                Ok(Answer::FastForward((old, new), yes))
+            }
+            Question::BranchesWith { commit, .. } => {
+                let contains = format!("--contains={commit}");
+                let output = self
+                    .git(&["for-each-ref", &contains, "--format=%(refname:lstrip=2)", "refs/heads"])
+                    .await?;
+                let names = String::from_utf8_lossy(&output.stdout).lines().map(ToOwned::to_owned).collect();
+                Ok(Answer::BranchesWith(commit, if output.status.success() { names } else { Vec::new() }))
+            }
+        }
+    }
+
+    async fn git(&self, arguments: &[&str]) -> Result<Output> {
+        self.command(arguments)?.output().await.map_err(Error::Spawn)
+    }
+
+    /// Git without a shell, in an environment of nothing but what is needed; it ends with the future.
+    fn command(&self, arguments: &[&str]) -> Result<Command> {
+        let mut command = Command::new("git");
+        command
+            .arg("--git-dir")
+            .arg(&self.git_dir)
+            .args(arguments)
+            .env_clear()
+            .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
+            .env("LC_ALL", "C")
+            .env("GIT_CONFIG_NOSYSTEM", "1")
+            .env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .env("GIT_TERMINAL_PROMPT", "0")
+            // Whoever may push may also push refs/replace/…, which would make any commit an ancestor of any other.
+            .env("GIT_NO_REPLACE_OBJECTS", "1")
+            .env("GIT_NO_LAZY_FETCH", "1")
+            .env("GIT_OPTIONAL_LOCKS", "0")
+            .stdin(Stdio::null())
+            .kill_on_drop(true);
+        if let Some(objects) = &self.quarantine.object_directory {
+            command.env("GIT_OBJECT_DIRECTORY", self.git_dir.join(objects));
+        }
+        if !self.quarantine.alternates.is_empty() {
+            let paths = self.quarantine.alternates.iter().map(|path| self.git_dir.join(path));
+            let joined = std::env::join_paths(paths).map_err(|error| Error::Git(error.to_string()))?;
+            command.env("GIT_ALTERNATE_OBJECT_DIRECTORIES", joined);
+        }
+        Ok(command)
+    }
+}
+
+fn succeeded(output: Output) -> Result<Output> {
+    if output.status.success() {
+        return Ok(output);
+    }
+    Err(Error::Git(String::from_utf8_lossy(&output.stderr).trim().to_owned()))
+}

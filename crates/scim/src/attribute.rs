@@ -1,0 +1,118 @@
+//! The attributes of a user (RFC 7643 §4.1), those that are kept and those that are only known.
+use crate::USER;
+use crate::filter::AttributePath;
+
+/// What a path leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Attribute {
+    Text(TextAttribute),
+    Active,
+    /// `name` as a whole.
+    Name,
+    /// `emails` as a whole.
+    Emails,
+    Email(EmailPart),
+    /// `meta` as a whole.
+    Meta,
+    Created,
+    LastModified,
+    ResourceType,
+    Location,
+    Version,
+    Schemas,
+    /// An attribute of the RFC or of an extension that is not kept: no user has a value.
+    Unassigned,
+}
+
+/// Single texts, compared without case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TextAttribute {
+    Id,
+    ExternalId,
+    UserName,
+    Formatted,
+    FamilyName,
+    GivenName,
+    DisplayName,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EmailPart {
+    Value,
+    Type,
+    Primary,
+    Display,
+}
+
+/// Of the RFC's user and of its enterprise extension.
+const UNASSIGNED: &[&str] = &[
+    "title",
+    "nickname",
+    "usertype",
+    "locale",
+    "timezone",
+    "preferredlanguage",
+    "profileurl",
+    "phonenumbers",
+    "ims",
+    "photos",
+    "addresses",
+    "groups",
+    "entitlements",
+    "roles",
+    "x509certificates",
+    "password",
+    "employeenumber",
+    "costcenter",
+    "organization",
+    "division",
+    "department",
+    "manager",
+];
+
+impl EmailPart {
+    pub fn parse(name: &str) -> Option<Self> {
+        match name.to_ascii_lowercase().as_str() {
+            "value" => Some(Self::Value),
+            "type" => Some(Self::Type),
+            "primary" => Some(Self::Primary),
+            "display" => Some(Self::Display),
+            _ => None,
+        }
+    }
+}
+
+impl Attribute {
+    /// Where a path leads; `None` for an attribute that nobody knows.
+    pub fn resolve(path: &AttributePath) -> Option<Self> {
+        use TextAttribute as T;
+        if path.urn.as_ref().is_some_and(|urn| !urn.eq_ignore_ascii_case(USER)) {
+            return Some(Self::Unassigned);
+        }
+        let name = path.name.to_ascii_lowercase();
+        let sub = path.sub.as_ref().map(|sub| sub.to_ascii_lowercase());
+        Some(match (name.as_str(), sub.as_deref()) {
+            ("id", None) => Self::Text(T::Id),
+            ("externalid", None) => Self::Text(T::ExternalId),
+            ("username", None) => Self::Text(T::UserName),
+            ("displayname", None) => Self::Text(T::DisplayName),
+            ("active", None) => Self::Active,
+            ("name", None) => Self::Name,
+            ("name", Some("formatted")) => Self::Text(T::Formatted),
+            ("name", Some("familyname")) => Self::Text(T::FamilyName),
+            ("name", Some("givenname")) => Self::Text(T::GivenName),
+            ("name", Some("middlename" | "honorificprefix" | "honorificsuffix")) => Self::Unassigned,
+            ("emails", None) => Self::Emails,
+            ("emails", Some(part)) => Self::Email(EmailPart::parse(part)?),
+            ("meta", None) => Self::Meta,
+            ("meta", Some("created")) => Self::Created,
+            ("meta", Some("lastmodified")) => Self::LastModified,
+            ("meta", Some("resourcetype")) => Self::ResourceType,
+            ("meta", Some("location")) => Self::Location,
+            ("meta", Some("version")) => Self::Version,
+            ("schemas", None) => Self::Schemas,
+            (name, _) if UNASSIGNED.contains(&name) => Self::Unassigned,
+            _ => return None,
+        })
+    }
+}

@@ -1,0 +1,315 @@
+//! A filter that fits the schema of a user: every value has the type of its attribute.
+//!
+//! Each leaf holds or does not; there is no third value. What is not assigned equals nothing, so that `ne` is `not eq`.
+use chrono::{DateTime, Utc};
+
+use crate::attribute::{Attribute, EmailPart, TextAttribute};
+use crate::filter::{AttributePath, Filter, Operand, Operator, Test};
+use crate::text::{encode_segment, fold, parse_bool};
+use crate::user::{Email, User};
+use crate::{Error, Result, USER};
+
+/// What must hold of a user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Condition {
+    Always(bool),
+    All(Vec<Condition>),
+    Any(Vec<Condition>),
+    Not(Box<Condition>),
+    Text(TextAttribute, TextTest),
+    Active(bool),
+    Created(Order, DateTime<Utc>),
+    LastModified(Order, DateTime<Utc>),
+    /// The very id, in its own case.
+    ExactId(String),
+    /// The text of `meta.version`.
+    Version(String),
+    /// Of some element of `emails`.
+    Email(EmailCondition),
+}
+
+/// What must hold of one element of `emails`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EmailCondition {
+    Always(bool),
+    All(Vec<EmailCondition>),
+    Any(Vec<EmailCondition>),
+    Not(Box<EmailCondition>),
+    Text(EmailPart, TextTest),
+    Primary(bool),
+    /// Is it said at all whether it is the primary one?
+    PrimaryPresent,
+}
+
+/// A test of a text; the operand is folded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TextTest {
+    Present,
+    Equals(String),
+    Contains(String),
+    StartsWith(String),
+    EndsWith(String),
+    Compares(Order, String),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    Equal,
+    Greater,
+    GreaterOrEqual,
+    Less,
+    LessOrEqual,
+}
+
+impl Order {
+    pub fn holds(self, ordering: std::cmp::Ordering) -> bool {
+        match self {
+            Self::Equal => ordering.is_eq(),
+            Self::Greater => ordering.is_gt(),
+            Self::GreaterOrEqual => ordering.is_ge(),
+            Self::Less => ordering.is_lt(),
+            Self::LessOrEqual => ordering.is_le(),
+        }
+    }
+
+    fn of(operator: Operator) -> Option<Self> {
+        match operator {
+            Operator::Eq => Some(Self::Equal),
+            Operator::Gt => Some(Self::Greater),
+            Operator::Ge => Some(Self::GreaterOrEqual),
+            Operator::Lt => Some(Self::Less),
+            Operator::Le => Some(Self::LessOrEqual),
+            Operator::Ne | Operator::Co | Operator::Sw | Operator::Ew => None,
+        }
+    }
+}
+
+impl TextTest {
+    fn of(operator: Operator, operand: &str) -> Option<Self> {
+        let operand = fold(operand);
+        match operator {
+            Operator::Eq => Some(Self::Equals(operand)),
+            Operator::Co => Some(Self::Contains(operand)),
+            Operator::Sw => Some(Self::StartsWith(operand)),
+            Operator::Ew => Some(Self::EndsWith(operand)),
+            Operator::Ne => None,
+            _ => Order::of(operator).map(|order| Self::Compares(order, operand)),
+        }
+    }
+
+    pub fn holds(&self, value: Option<&str>) -> bool {
+        let Some(value) = value else { return false };
+        let folded = fold(value);
+        match self {
+            Self::Present => !value.is_empty(),
+            Self::Equals(operand) => folded == *operand,
+            Self::Contains(operand) => folded.contains(operand.as_str()),
+            Self::StartsWith(operand) => folded.starts_with(operand.as_str()),
+            Self::EndsWith(operand) => folded.ends_with(operand.as_str()),
+            Self::Compares(order, operand) => order.holds(folded.as_str().cmp(operand)),
+        }
+    }
+}
+
+fn not(condition: Condition) -> Condition {
+    Condition::Not(Box::new(condition))
+}
+
+fn unfit(path: &AttributePath, operator: Operator) -> Error {
+    Error::invalid_filter(format!("{path} cannot be compared with {operator}"))
+}
+
+impl Condition {
+    /// Fits a filter to the schema. `users_url` is what the location of each user begins with.
+    pub fn of(filter: &Filter, users_url: &str) -> Result<Self> {
+        let all =
+            |parts: &[Filter]| parts.iter().map(|part| Self::of(part, users_url)).collect::<Result<_>>();
+        Ok(match filter {
+            Filter::And(parts) => Self::All(all(parts)?),
+            Filter::Or(parts) => Self::Any(all(parts)?),
+            Filter::Not(inner) => not(Self::of(inner, users_url)?),
+            Filter::Attribute(path, test) => Self::of_attribute(path, test, users_url)?,
+            Filter::Element(path, inner, then) => match Attribute::resolve(path) {
+                Some(Attribute::Emails) => {
+                    let mut parts = vec![EmailCondition::of(inner)?];
+                    if let Some((part, test)) = then {
+                        parts.push(EmailCondition::of_part(path, part, test)?);
+                    }
+                    Self::Email(EmailCondition::All(parts))
+                }
+                Some(Attribute::Unassigned) => Self::Always(false),
+                _ => return Err(Error::invalid_filter(format!("{path} has no elements to choose from"))),
+            },
+        })
+    }
+
+    fn of_attribute(path: &AttributePath, test: &Test, users_url: &str) -> Result<Self> {
+        let unknown = || Error::invalid_filter(format!("there is no attribute {path}"));
+        let attribute = Attribute::resolve(path).ok_or_else(unknown)?;
+        let (operator, operand) = match test {
+            Test::Present => return Ok(Self::presence(attribute)),
+            Test::Compare(Operator::Eq, operand) if operand.is_null() => {
+                return Ok(not(Self::presence(attribute)));
+            }
+            Test::Compare(Operator::Ne, operand) if operand.is_null() => {
+                return Ok(Self::presence(attribute));
+            }
+            Test::Compare(operator, operand) => (*operator, operand),
+        };
+        // Of what has one value, `ne` is `not eq`.
+        if operator == Operator::Ne && !matches!(attribute, Attribute::Emails | Attribute::Email(_)) {
+            let equals = Test::Compare(Operator::Eq, operand.clone());
+            return Self::of_attribute(path, &equals, users_url).map(not);
+        }
+        let wanted = operand.text();
+        let constant = |value: &str| {
+            let test = match operator {
+                Operator::Eq => value == wanted,
+                Operator::Co => value.contains(wanted),
+                Operator::Sw => value.starts_with(wanted),
+                Operator::Ew => value.ends_with(wanted),
+                _ => Order::of(operator).is_some_and(|order| order.holds(value.cmp(wanted))),
+            };
+            Self::Always(test)
+        };
+        Ok(match attribute {
+            Attribute::Unassigned => Self::Always(false),
+            Attribute::ResourceType => constant("User"),
+            Attribute::Schemas => constant(USER),
+            Attribute::Text(attribute) => {
+                Self::Text(attribute, TextTest::of(operator, wanted).ok_or_else(|| unfit(path, operator))?)
+            }
+            Attribute::Active if operator == Operator::Eq => Self::Active(flag(path, operand)?),
+            Attribute::Created => Self::Created(order(path, operator)?, moment(path, wanted)?),
+            Attribute::LastModified => Self::LastModified(order(path, operator)?, moment(path, wanted)?),
+            Attribute::Location if operator == Operator::Eq => {
+                let segment = wanted.strip_prefix(users_url).and_then(|rest| rest.strip_prefix('/'));
+                let id = segment.and_then(|segment| {
+                    crate::decode_segment(segment)
+                        .filter(|id| encode_segment(id) == segment && !id.contains('\0'))
+                });
+                id.map_or(Self::Always(false), Self::ExactId)
+            }
+            Attribute::Version if operator == Operator::Eq => Self::Version(wanted.to_owned()),
+            Attribute::Emails => Self::emails(path, "value", test)?,
+            Attribute::Email(_) => Self::emails(path, path.sub.as_deref().unwrap_or_default(), test)?,
+            Attribute::Active
+            | Attribute::Location
+            | Attribute::Version
+            | Attribute::Name
+            | Attribute::Meta => {
+                return Err(unfit(path, operator));
+            }
+        })
+    }
+
+    /// Some element; where there is none, nothing is equal to anything.
+    fn emails(path: &AttributePath, part: &str, test: &Test) -> Result<Self> {
+        let some = Self::Email(EmailCondition::of_part(path, part, test)?);
+        let differs = matches!(test, Test::Compare(Operator::Ne, _));
+        Ok(if differs { Self::Any(vec![some, not(Self::Email(EmailCondition::Always(true)))]) } else { some })
+    }
+
+    fn presence(attribute: Attribute) -> Self {
+        use TextAttribute as T;
+        let text = |attribute| Self::Text(attribute, TextTest::Present);
+        match attribute {
+            Attribute::Text(attribute) => text(attribute),
+            Attribute::Name => Self::Any([T::Formatted, T::FamilyName, T::GivenName].map(text).into()),
+            Attribute::Emails => Self::Email(EmailCondition::Always(true)),
+            Attribute::Email(part) => Self::Email(EmailCondition::presence(part)),
+            Attribute::Unassigned => Self::Always(false),
+            _ => Self::Always(true),
+        }
+    }
+
+    /// Evaluates it.
+    pub fn holds(&self, user: &User) -> bool {
+        match self {
+            Self::Always(yes) => *yes,
+            Self::All(parts) => parts.iter().all(|part| part.holds(user)),
+            Self::Any(parts) => parts.iter().any(|part| part.holds(user)),
+            Self::Not(inner) => !inner.holds(user),
+            Self::Text(TextAttribute::UserName, test) => {
+                // What the provider calls the person, or what the account is called.
+                user.sent.user_name.iter().chain([&user.account.username]).any(|name| test.holds(Some(name)))
+            }
+            Self::Text(attribute, test) => test.holds(user.text(*attribute).as_deref()),
+            Self::Active(yes) => user.active == *yes,
+            Self::Created(order, moment) => order.holds(user.created.cmp(moment)),
+            Self::LastModified(order, moment) => order.holds(user.last_modified.cmp(moment)),
+            Self::ExactId(id) => user.id == *id,
+            Self::Version(version) => user.etag() == *version,
+            Self::Email(condition) => user.emails().iter().any(|email| condition.holds(email)),
+        }
+    }
+}
+
+impl EmailCondition {
+    /// Fits the filter in brackets, whose names are of sub-attributes.
+    pub(crate) fn of(filter: &Filter) -> Result<Self> {
+        let all = |parts: &[Filter]| parts.iter().map(Self::of).collect::<Result<_>>();
+        Ok(match filter {
+            Filter::And(parts) => Self::All(all(parts)?),
+            Filter::Or(parts) => Self::Any(all(parts)?),
+            Filter::Not(inner) => Self::Not(Box::new(Self::of(inner)?)),
+            Filter::Attribute(path, test) if path.urn.is_none() && path.sub.is_none() => {
+                Self::of_part(path, &path.name, test)?
+            }
+            _ => return Err(Error::invalid_filter("in brackets stand sub-attributes")),
+        })
+    }
+
+    fn of_part(path: &AttributePath, name: &str, test: &Test) -> Result<Self> {
+        let unknown = || Error::invalid_filter(format!("emails have no {name}"));
+        let part = EmailPart::parse(name).ok_or_else(unknown)?;
+        let not = |condition| Self::Not(Box::new(condition));
+        let (operator, operand) = match test {
+            Test::Present => return Ok(Self::presence(part)),
+            Test::Compare(Operator::Eq, operand) if operand.is_null() => {
+                return Ok(not(Self::presence(part)));
+            }
+            Test::Compare(Operator::Ne, operand) if operand.is_null() => return Ok(Self::presence(part)),
+            Test::Compare(operator, operand) => (*operator, operand),
+        };
+        let equals = if operator == Operator::Ne { Operator::Eq } else { operator };
+        let condition = match part {
+            EmailPart::Primary if equals == Operator::Eq => Self::Primary(flag(path, operand)?),
+            EmailPart::Primary => return Err(unfit(path, operator)),
+            part => {
+                Self::Text(part, TextTest::of(equals, operand.text()).ok_or_else(|| unfit(path, operator))?)
+            }
+        };
+        Ok(if operator == Operator::Ne { not(condition) } else { condition })
+    }
+
+    fn presence(part: EmailPart) -> Self {
+        if part == EmailPart::Primary { Self::PrimaryPresent } else { Self::Text(part, TextTest::Present) }
+    }
+
+    pub fn holds(&self, email: &Email) -> bool {
+        match self {
+            Self::Always(yes) => *yes,
+            Self::All(parts) => parts.iter().all(|part| part.holds(email)),
+            Self::Any(parts) => parts.iter().any(|part| part.holds(email)),
+            Self::Not(inner) => !inner.holds(email),
+            Self::Text(part, test) => test.holds(email.text(*part)),
+            Self::Primary(yes) => email.primary == Some(*yes),
+            Self::PrimaryPresent => email.primary.is_some(),
+        }
+    }
+}
+
+fn flag(path: &AttributePath, operand: &Operand) -> Result<bool> {
+    parse_bool(operand.text()).ok_or_else(|| Error::invalid_filter(format!("{path} is true or false")))
+}
+
+fn order(path: &AttributePath, operator: Operator) -> Result<Order> {
+    Order::of(operator).ok_or_else(|| unfit(path, operator))
+}
+
+fn moment(path: &AttributePath, text: &str) -> Result<DateTime<Utc>> {
+    DateTime::parse_from_rfc3339(text)
+        .map(|moment| moment.to_utc())
+        .map_err(|_| Error::invalid_filter(format!("{path} is a moment, such as 2020-01-31T12:00:00Z")))
+}

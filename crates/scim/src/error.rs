@@ -1,0 +1,61 @@
+use crate::Node;
+
+/// What a client hears when something is wrong (RFC 7644 §3.12).
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{detail}")]
+pub struct Error {
+    /// Of HTTP.
+    pub status: u16,
+    /// A keyword for programs, with status 400 and 409 alone.
+    pub scim_type: Option<&'static str>,
+    /// A sentence for people; never empty.
+    pub detail: String,
+}
+
+impl Error {
+    /// An error that has a status and no keyword.
+    pub fn new(status: u16, detail: impl Into<String>) -> Self {
+        Self { status, scim_type: None, detail: detail.into() }
+    }
+
+    fn bad_request(scim_type: &'static str, detail: impl Into<String>) -> Self {
+        Self { status: 400, scim_type: Some(scim_type), detail: detail.into() }
+    }
+
+    pub fn invalid_filter(detail: impl Into<String>) -> Self {
+        Self::bad_request("invalidFilter", detail)
+    }
+
+    pub fn invalid_syntax(detail: impl Into<String>) -> Self {
+        Self::bad_request("invalidSyntax", detail)
+    }
+
+    pub fn invalid_value(detail: impl Into<String>) -> Self {
+        Self::bad_request("invalidValue", detail)
+    }
+
+    pub fn invalid_path(detail: impl Into<String>) -> Self {
+        Self::bad_request("invalidPath", detail)
+    }
+
+    pub fn no_target(detail: impl Into<String>) -> Self {
+        Self::bad_request("noTarget", detail)
+    }
+
+    pub fn mutability(detail: impl Into<String>) -> Self {
+        Self::bad_request("mutability", detail)
+    }
+
+    pub fn uniqueness(detail: impl Into<String>) -> Self {
+        Self { status: 409, scim_type: Some("uniqueness"), detail: detail.into() }
+    }
+
+    /// The message; its status is a text, as the RFC has it.
+    pub fn message(&self) -> Node {
+        let mut members = vec![("schemas", Node::texts(["urn:ietf:params:scim:api:messages:2.0:Error"]))];
+        members.extend(self.scim_type.map(|keyword| ("scimType", keyword.into())));
+        members.push(("detail", self.detail.as_str().into()));
+        members.push(("status", self.status.to_string().into()));
+        Node::Object(members)
+    }
+}

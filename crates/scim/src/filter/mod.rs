@@ -1,0 +1,94 @@
+//! The filter language of RFC 7644 §3.4.2.2, and what clients make of it: bare values, single quotes, any case.
+mod parse;
+mod print;
+#[cfg(test)]
+mod tests;
+
+use std::str::FromStr;
+
+pub(crate) use parse::Parser;
+
+/// A filter as it is written; whether its attributes exist is another question.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Filter {
+    /// Two or more.
+    Or(Vec<Filter>),
+    /// Two or more.
+    And(Vec<Filter>),
+    Not(Box<Filter>),
+    Attribute(AttributePath, Test),
+    /// `emails[type eq "work"]`, and what must hold of the same element: `.value eq "x"`.
+    Element(AttributePath, Box<Filter>, Option<(String, Test)>),
+}
+
+/// `urn:…:User:name.familyName`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AttributePath {
+    pub urn: Option<String>,
+    pub name: String,
+    pub sub: Option<String>,
+}
+
+/// What is asked of an attribute.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Test {
+    Present,
+    Compare(Operator, Operand),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operator {
+    Eq,
+    Ne,
+    Co,
+    Sw,
+    Ew,
+    Gt,
+    Ge,
+    Lt,
+    Le,
+}
+
+/// A value, typed by the attribute that it is compared with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Operand {
+    Quoted(String),
+    /// Without quotes: a number, `true`, `null`, or a text of people who leave quotes out.
+    Bare(String),
+}
+
+impl Operator {
+    pub const ALL: [(&str, Self); 9] = [
+        ("eq", Self::Eq),
+        ("ne", Self::Ne),
+        ("co", Self::Co),
+        ("sw", Self::Sw),
+        ("ew", Self::Ew),
+        ("gt", Self::Gt),
+        ("ge", Self::Ge),
+        ("lt", Self::Lt),
+        ("le", Self::Le),
+    ];
+}
+
+impl Operand {
+    pub fn text(&self) -> &str {
+        let (Self::Quoted(text) | Self::Bare(text)) = self;
+        text
+    }
+
+    pub fn is_null(&self) -> bool {
+        matches!(self, Self::Bare(word) if word.eq_ignore_ascii_case("null"))
+    }
+}
+
+impl FromStr for Filter {
+    type Err = crate::Error;
+
+    fn from_str(text: &str) -> Result<Self, crate::Error> {
+        let mut parser = Parser::new(text)?;
+        let filter = parser.filter()?;
+        parser.end()?;
+        Ok(filter)
+    }
+}

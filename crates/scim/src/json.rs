@@ -1,0 +1,141 @@
+//! Bodies of requests: JSON objects whose members are named in any case.
+use serde_json::{Map, Value};
+
+use crate::text::parse_bool;
+use crate::{Error, Result};
+
+/// Arrays and objects that stand in one another, at most.
+const MAX_DEPTH: usize = 64;
+
+/// An object of JSON. A member that is `null` is not there.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Object(Map<String, Value>);
+
+impl Object {
+    /// Reads a body.
+    pub fn parse(body: &[u8]) -> Result<Self> {
+        match serde_json::from_slice(body) {
+            Ok(Value::Object(map)) => Self::new(map),
+            Ok(_) => Err(Error::invalid_syntax("the body is not a JSON object")),
+            Err(error) => Err(Error::invalid_syntax(format!("the body is not JSON: {error}"))),
+        }
+    }
+
+    fn new(map: Map<String, Value>) -> Result<Self> {
+        let value = Value::Object(map);
+        check(&value, 0)?;
+        let Value::Object(map) = value else { return Ok(Self::default()) };
+        Ok(Self(map))
+    }
+
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        let exact = self.0.get(name);
+        let found = exact.or_else(|| {
+            self.0.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+        });
+        found.filter(|value| !value.is_null())
+    }
+
+    pub fn members(&self) -> impl Iterator<Item = (&String, &Value)> {
+        self.0.iter()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// A member that is an object.
+    pub(crate) fn of(value: &Value) -> Option<Self> {
+        value.as_object().cloned().map(Self)
+    }
+}
+
+/// Not too deep, and without NUL characters, which no database keeps.
+fn check(value: &Value, depth: usize) -> Result<()> {
+    if depth > MAX_DEPTH {
+        return Err(Error::invalid_syntax(format!("the body is nested deeper than {MAX_DEPTH}")));
+    }
+    let nul = || Error::invalid_value("the body holds a NUL character");
+    match value {
+        Value::String(text) if text.contains('\0') => Err(nul()),
+        Value::Array(values) => values.iter().try_for_each(|value| check(value, depth + 1)),
+        Value::Object(map) => {
+            map.iter().try_for_each(
+                |(key, value)| {
+                    if key.contains('\0') { Err(nul()) } else { check(value, depth + 1) }
+                },
+            )
+        }
+        _ => Ok(()),
+    }
+}
+
+/// An array of one is what it holds; `{"value": "x"}` in it is `"x"`. Some providers write single values so.
+pub(crate) fn unwrap_single(value: &Value) -> &Value {
+    let Value::Array(values) = value else { return value };
+    match values.as_slice() {
+        [Value::Object(only)] => only.get("value").unwrap_or(&values[0]),
+        [only] => only,
+        _ => value,
+    }
+}
+
+/// A value that may have been put into a string as JSON.
+pub(crate) fn unquoted(value: &Value) -> Value {
+    match value {
+        Value::String(text) => match serde_json::from_str(text) {
+            Ok(inner @ (Value::Array(_) | Value::Object(_))) if check(&inner, 0).is_ok() => inner,
+            _ => value.clone(),
+        },
+        _ => value.clone(),
+    }
+}
+
+/// A text; a number counts as its decimal form.
+pub(crate) fn text(name: &str, value: &Value) -> Result<String> {
+    match unwrap_single(value) {
+        Value::String(text) => Ok(text.clone()),
+        Value::Number(number) => Ok(number.to_string()),
+        _ => Err(Error::invalid_value(format!("{name} is not a string"))),
+    }
+}
+
+/// A truth value, also as a text in any case.
+pub(crate) fn bool(name: &str, value: &Value) -> Result<bool> {
+    let parsed = match unwrap_single(value) {
+        Value::Bool(yes) => Some(*yes),
+        Value::String(text) => parse_bool(text),
+        _ => None,
+    };
+    parsed.ok_or_else(|| Error::invalid_value(format!("{name} is neither true nor false")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn members_have_any_case_and_null_is_absent() {
+        let object = Object::parse(br#"{"UserName":"a","active":null,"a":1,"a":2}"#).unwrap();
+        assert_eq!(object.get("userName"), Some(&json!("a")));
+        assert_eq!(object.get("active"), None);
+        assert_eq!(object.get("a"), Some(&json!(2)));
+    }
+
+    #[test]
+    fn what_is_no_object_is_refused() {
+        for (body, keyword) in [
+            ("{", "invalidSyntax"),
+            ("[]", "invalidSyntax"),
+            ("", "invalidSyntax"),
+            (r#"{"a":"\u0000"}"#, "invalidValue"),
+        ] {
+            assert_eq!(Object::parse(body.as_bytes()).unwrap_err().scim_type, Some(keyword), "{body}");
+        }
+        let nested = |depth: usize| format!("{{\"a\":{}{}}}", "[".repeat(depth), "]".repeat(depth));
+        assert!(Object::parse(nested(64).as_bytes()).is_ok());
+        assert!(Object::parse(nested(65).as_bytes()).is_err());
+        assert!(Object::parse(nested(500).as_bytes()).is_err());
+    }
+}

@@ -1,0 +1,30 @@
+//! Envelopes.
+use crate::{Node, Representation};
+
+/// A page of resources, and how many there are of them in all.
+pub fn list(
+    resources: Vec<Node>,
+    total: i64,
+    start_index: i64,
+    count: i64,
+    representation: Representation,
+) -> Node {
+    let here = i64::try_from(resources.len()).unwrap_or(i64::MAX);
+    let items_per_page = match representation {
+        Representation::GitLab => count,
+        Representation::Rfc => here,
+    };
+    Node::Object(vec![
+        ("schemas", Node::texts(["urn:ietf:params:scim:api:messages:2.0:ListResponse"])),
+        ("totalResults", total.into()),
+        ("itemsPerPage", items_per_page.into()),
+        ("startIndex", start_index.into()),
+        ("Resources", Node::List(resources)),
+    ])
+}
+
+/// All of a few resources.
+pub fn whole_list(resources: Vec<Node>) -> Node {
+    let total = i64::try_from(resources.len()).unwrap_or(i64::MAX);
+    list(resources, total, 1, total, Representation::Rfc)
+}

@@ -1,0 +1,151 @@
+//! What a list is asked for, in the query of a GET or the body of a `.search`.
+use serde_json::Value;
+
+use crate::attribute::Attribute;
+use crate::condition::Condition;
+use crate::filter::Parser;
+use crate::json::{self, Object};
+use crate::{Error, Filter, Result, Selection};
+
+const DEFAULT_COUNT: i64 = 20;
+/// Resources in one answer, at most.
+pub const MAX_RESULTS: i64 = 100;
+
+/// A page of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Search {
+    /// From 1.
+    pub start_index: i64,
+    pub count: i64,
+    pub condition: Option<Condition>,
+    pub sort: Option<Sort>,
+    pub selection: Selection,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sort {
+    pub by: Attribute,
+    pub descending: bool,
+}
+
+/// The parameters as texts.
+#[derive(Debug, Default)]
+struct Parameters {
+    start_index: Option<String>,
+    count: Option<String>,
+    filter: Option<String>,
+    attributes: Vec<String>,
+    excluded: Vec<String>,
+    sort_by: Option<String>,
+    sort_order: Option<String>,
+}
+
+/// The selection that a query asks for.
+pub fn selection(query: &[(String, String)]) -> Selection {
+    let parameters = Parameters::of_query(query);
+    Selection::new(&parameters.attributes, &parameters.excluded)
+}
+
+/// Whether the query has a filter.
+pub fn has_filter(query: &[(String, String)]) -> bool {
+    Parameters::of_query(query).filter.is_some()
+}
+
+impl Search {
+    /// Of names and values; unknown names say nothing, of equal ones the last counts.
+    pub fn of_query(query: &[(String, String)], users_url: &str) -> Result<Self> {
+        Self::new(Parameters::of_query(query), users_url)
+    }
+
+    /// Of a `SearchRequest`.
+    pub fn of_body(body: &Object, users_url: &str) -> Result<Self> {
+        let text = |name: &str| body.get(name).map(|value| json::text(name, value)).transpose();
+        let parameters = Parameters {
+            start_index: text("startIndex")?,
+            count: text("count")?,
+            filter: text("filter")?,
+            attributes: names(body.get("attributes"))?,
+            excluded: names(body.get("excludedAttributes"))?,
+            sort_by: text("sortBy")?,
+            sort_order: text("sortOrder")?,
+        };
+        Self::new(parameters, users_url)
+    }
+
+    fn new(parameters: Parameters, users_url: &str) -> Result<Self> {
+        let said = |text: Option<String>| text.filter(|text| !text.trim().is_empty());
+        let condition = said(parameters.filter)
+            .map(|text| Condition::of(&text.parse::<Filter>()?, users_url))
+            .transpose()?;
+        let start_index = integer("startIndex", said(parameters.start_index))?.unwrap_or(1).max(1);
+        let count = integer("count", said(parameters.count))?.unwrap_or(DEFAULT_COUNT).clamp(0, MAX_RESULTS);
+        let descending =
+            match said(parameters.sort_order).map(|order| order.trim().to_ascii_lowercase()).as_deref() {
+                None | Some("ascending") => false,
+                Some("descending") => true,
+                Some(_) => return Err(Error::invalid_value("sortOrder is ascending or descending")),
+            };
+        let sort =
+            said(parameters.sort_by).map(|name| Ok(Sort { by: sortable(&name)?, descending })).transpose()?;
+        let selection = Selection::new(&parameters.attributes, &parameters.excluded);
+        Ok(Self { start_index, count, condition, sort, selection })
+    }
+}
+
+impl Parameters {
+    fn of_query(query: &[(String, String)]) -> Self {
+        let mut found = Self::default();
+        for (name, value) in query {
+            let list = || value.split(',').map(ToOwned::to_owned).collect();
+            match name.to_ascii_lowercase().as_str() {
+                "startindex" => found.start_index = Some(value.clone()),
+                "count" => found.count = Some(value.clone()),
+                "filter" => found.filter = Some(value.clone()),
+                "attributes" => found.attributes = list(),
+                "excludedattributes" => found.excluded = list(),
+                "sortby" => found.sort_by = Some(value.clone()),
+                "sortorder" => found.sort_order = Some(value.clone()),
+                _ => {}
+            }
+        }
+        found.filter.take_if(|filter| filter.trim().is_empty());
+        found
+    }
+}
+
+/// An array of names, or names with commas between.
+fn names(value: Option<&Value>) -> Result<Vec<String>> {
+    let invalid = || Error::invalid_value("attributes are names");
+    match value {
+        None => Ok(Vec::new()),
+        Some(Value::String(list)) => Ok(list.split(',').map(ToOwned::to_owned).collect()),
+        Some(Value::Array(values)) => {
+            values.iter().map(|value| value.as_str().map(ToOwned::to_owned).ok_or_else(invalid)).collect()
+        }
+        Some(_) => Err(invalid()),
+    }
+}
+
+/// A whole number; one that is too large for us is only large.
+fn integer(name: &str, text: Option<String>) -> Result<Option<i64>> {
+    let Some(text) = text else { return Ok(None) };
+    let text = text.trim();
+    let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(Error::invalid_value(format!("{name} is not a whole number")));
+    }
+    Ok(Some(text.parse().unwrap_or(if text.starts_with('-') { i64::MIN } else { i64::MAX })))
+}
+
+fn sortable(name: &str) -> Result<Attribute> {
+    let unknown = || Error::invalid_value(format!("sortBy: there is no attribute {name}"));
+    let mut parser = Parser::new(name.trim()).map_err(|_| unknown())?;
+    let path = parser.path().map_err(|_| unknown())?;
+    parser.end().map_err(|_| unknown())?;
+    match Attribute::resolve(&path) {
+        Some(Attribute::Name | Attribute::Meta) => {
+            Err(Error::invalid_value(format!("sortBy: {name} has parts; name one of them")))
+        }
+        found => found.ok_or_else(unknown),
+    }
+}

@@ -1,0 +1,126 @@
+//! Which attributes an answer holds (RFC 7644 §3.9).
+use crate::{Node, USER};
+
+/// The attributes asked for, or those to leave out. `id` and `schemas` are always there.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Selection {
+    names: Vec<String>,
+    excludes: bool,
+}
+
+impl Selection {
+    /// Lists of names; what is asked for wins over what is left out.
+    pub fn new(attributes: &[String], excluded: &[String]) -> Self {
+        let names =
+            |list: &[String]| list.iter().map(|name| plain(name)).filter(|name| !name.is_empty()).collect();
+        let asked: Vec<String> = names(attributes);
+        if asked.is_empty() {
+            Self { names: names(excluded), excludes: true }
+        } else {
+            Self { names: asked, excludes: false }
+        }
+    }
+
+    /// Whether anything was said at all.
+    pub fn is_given(&self) -> bool {
+        !self.names.is_empty()
+    }
+
+    /// A resource with what is selected.
+    pub fn of(&self, resource: Node) -> Node {
+        match resource {
+            Node::Object(members) if self.is_given() => {
+                let kept = members.into_iter().filter_map(|(key, node)| {
+                    if ["id", "schemas"].contains(&key) {
+                        return Some((key, node));
+                    }
+                    self.part(&key.to_ascii_lowercase(), node).map(|node| (key, node))
+                });
+                Node::Object(kept.collect())
+            }
+            other => other,
+        }
+    }
+
+    /// What is left of a member.
+    fn part(&self, key: &str, node: Node) -> Option<Node> {
+        // The flat key of GitLab's form is a name and its sub-attribute.
+        let parent = key.split_once('.').map_or(key, |(parent, _)| parent);
+        let whole = self.names.iter().any(|name| name == key || name == parent);
+        if whole {
+            return (!self.excludes).then_some(node);
+        }
+        let subs: Vec<&str> =
+            self.names.iter().filter_map(|name| name.strip_prefix(key)?.strip_prefix('.')).collect();
+        if subs.is_empty() {
+            return self.excludes.then_some(node);
+        }
+        Some(self.within(&subs, node))
+            .filter(|node| !matches!(node, Node::Object(members) if members.is_empty()))
+    }
+
+    fn within(&self, subs: &[&str], node: Node) -> Node {
+        match node {
+            Node::Object(members) => {
+                let is_named = |key: &str| subs.iter().any(|sub| sub.eq_ignore_ascii_case(key));
+                Node::Object(members.into_iter().filter(|(key, _)| is_named(key) != self.excludes).collect())
+            }
+            Node::List(nodes) => Node::List(nodes.into_iter().map(|node| self.within(subs, node)).collect()),
+            other => other,
+        }
+    }
+}
+
+/// A name without URN and brackets, in small letters.
+fn plain(name: &str) -> String {
+    let mut name = name.trim().to_owned();
+    if let Some(start) = name.find('[') {
+        let end = name.rfind(']').map_or(name.len(), |end| end + 1);
+        name.replace_range(start..end.max(start), "");
+    }
+    let is_core = name.get(..USER.len()).is_some_and(|start| start.eq_ignore_ascii_case(USER));
+    let rest = if is_core { name[USER.len()..].trim_start_matches(':') } else { &name };
+    rest.to_ascii_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys(asked: &[&str], excluded: &[&str]) -> String {
+        let name = Node::Object(vec![("formatted", "F".into()), ("givenName", "G".into())]);
+        let emails = Node::List(vec![Node::Object(vec![("value", "v".into()), ("type", "t".into())])]);
+        let user = Node::Object(vec![
+            ("schemas", Node::List(vec![])),
+            ("id", "1".into()),
+            ("name", name),
+            ("emails", emails),
+            ("active", true.into()),
+        ]);
+        let owned = |list: &[&str]| list.iter().map(ToString::to_string).collect::<Vec<_>>();
+        serde_json::to_string(&Selection::new(&owned(asked), &owned(excluded)).of(user)).unwrap()
+    }
+
+    #[test]
+    fn what_is_asked_for_is_there() {
+        let always = r#"{"schemas":[],"id":"1""#;
+        for (asked, rest) in [
+            (vec!["NAME.givenname"], r#","name":{"givenName":"G"}}"#),
+            (
+                vec!["emails[type eq \"work\"].value", " active "],
+                r#","emails":[{"value":"v"}],"active":true}"#,
+            ),
+            (vec!["urn:ietf:params:scim:schemas:core:2.0:User:active"], r#","active":true}"#),
+            (vec!["nothing"], "}"),
+        ] {
+            assert_eq!(keys(&asked, &["active"]), format!("{always}{rest}"));
+        }
+    }
+
+    #[test]
+    fn what_is_left_out_is_not_there() {
+        let expected = r#"{"schemas":[],"id":"1","name":{"formatted":"F"},"active":true}"#;
+        assert_eq!(keys(&[], &["id", "emails", "name.givenName", "nothing"]), expected);
+        assert!(keys(&[], &[]).contains("emails"));
+    }
+}

@@ -1,0 +1,207 @@
+//! What a client sends to make a user, or to replace one.
+use serde_json::Value;
+
+use super::{Email, Sent, chosen};
+use crate::json::{self, Object};
+use crate::{Error, Mode, Result};
+
+/// Longest text that is kept.
+const MAX_TEXT: usize = 1024;
+/// Longest name of an account, and longest external id.
+const MAX_NAME: usize = 255;
+const MAX_EMAILS: usize = 100;
+
+/// What the body of a POST or PUT says; what it does not say is `None`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Draft {
+    pub external_id: Option<String>,
+    pub user_name: Option<String>,
+    pub formatted: Option<String>,
+    pub family_name: Option<String>,
+    pub given_name: Option<String>,
+    pub display_name: Option<String>,
+    pub emails: Option<Vec<Email>>,
+    pub active: Option<bool>,
+}
+
+/// A user that may be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewUser {
+    /// `None` where the server makes one.
+    pub external_id: Option<String>,
+    pub active: bool,
+    /// For the account, if one is made.
+    pub name: String,
+    /// For the account; by it an account is found, too.
+    pub email: String,
+    /// Everything, `user_name` always.
+    pub sent: Sent,
+    pub user_name: String,
+}
+
+impl Draft {
+    /// Reads a body: all of the attributes that are kept, and no others.
+    pub fn read(body: &Object) -> Result<Self> {
+        let text = |name: &str| body.get(name).map(|value| short(name, json::text(name, value)?)).transpose();
+        let mut draft = Self {
+            external_id: body.get("externalId").map(external_id).transpose()?,
+            user_name: text("userName")?.filter(|name| !name.trim().is_empty()),
+            formatted: text("name.formatted")?,
+            family_name: text("name.familyName")?,
+            given_name: text("name.givenName")?,
+            display_name: text("displayName")?,
+            emails: body.get("emails").map(emails_of).transpose()?,
+            active: body.get("active").map(|value| json::bool("active", value)).transpose()?,
+        };
+        if let Some(value) = body.get("name") {
+            let invalid = || Error::invalid_value("name is not an object");
+            let name = Object::of(&json::unquoted(value)).ok_or_else(invalid)?;
+            let part =
+                |part: &str| name.get(part).map(|value| short(part, json::text(part, value)?)).transpose();
+            draft.formatted = part("formatted")?.or(draft.formatted);
+            draft.family_name = part("familyName")?.or(draft.family_name);
+            draft.given_name = part("givenName")?.or(draft.given_name);
+        }
+        for part in
+            [&mut draft.formatted, &mut draft.family_name, &mut draft.given_name, &mut draft.display_name]
+        {
+            part.take_if(|text| text.trim().is_empty());
+        }
+        Ok(draft)
+    }
+
+    /// What is there must be said, too: `userName`.
+    pub fn required_user_name(&self) -> Result<&str> {
+        self.user_name.as_deref().ok_or_else(|| Error::invalid_value("userName is missing"))
+    }
+
+    /// Fills in what the mode lets a client leave out.
+    pub fn complete(self, mode: Mode) -> Result<NewUser> {
+        let user_name = self.required_user_name()?.to_owned();
+        if self.external_id.is_none() && mode == Mode::GitLab {
+            return Err(Error::invalid_value("externalId is missing"));
+        }
+        let emails = match self.emails {
+            Some(emails) if !emails.is_empty() => emails,
+            _ if mode == Mode::Rfc && check_email(&user_name).is_ok() => {
+                vec![Email {
+                    value: user_name.clone(),
+                    kind: Some("work".to_owned()),
+                    display: None,
+                    primary: Some(true),
+                }]
+            }
+            _ => return Err(Error::invalid_value("emails are missing")),
+        };
+        let email = chosen(&emails).map(|email| email.value.clone()).unwrap_or_default();
+        let sent = Sent {
+            user_name: Some(user_name.clone()),
+            formatted: self.formatted,
+            family_name: self.family_name,
+            given_name: self.given_name,
+            display_name: self.display_name,
+            emails,
+        };
+        let name = match (sent.account_name(), mode) {
+            (Some(name), _) => name,
+            (None, Mode::Rfc) => cut(&user_name),
+            (None, Mode::GitLab) => return Err(Error::invalid_value("Name can't be blank")),
+        };
+        Ok(NewUser {
+            external_id: self.external_id,
+            active: self.active != Some(false),
+            name,
+            email,
+            sent,
+            user_name,
+        })
+    }
+}
+
+impl Sent {
+    /// What an account is called: the whole name, else what to display, else the names joined.
+    pub fn account_name(&self) -> Option<String> {
+        let said = |text: &Option<String>| text.clone().filter(|text| !text.trim().is_empty());
+        let joined = || {
+            let parts: Vec<String> =
+                [&self.given_name, &self.family_name].into_iter().filter_map(said).collect();
+            (!parts.is_empty()).then(|| parts.join(" "))
+        };
+        said(&self.formatted).or_else(|| said(&self.display_name)).or_else(joined).map(|name| cut(&name))
+    }
+}
+
+fn cut(name: &str) -> String {
+    name.chars().take(MAX_NAME).collect()
+}
+
+/// A text within bounds.
+pub(crate) fn short(name: &str, text: String) -> Result<String> {
+    if text.chars().count() <= MAX_TEXT {
+        Ok(text)
+    } else {
+        Err(Error::invalid_value(format!("{name} is longer than {MAX_TEXT} characters")))
+    }
+}
+
+/// 1 to 255 characters.
+pub(crate) fn external_id(value: &Value) -> Result<String> {
+    let id = json::text("externalId", value)?;
+    if (1..=MAX_NAME).contains(&id.chars().count()) && !id.trim().is_empty() {
+        Ok(id)
+    } else {
+        Err(Error::invalid_value(format!("externalId has 1 to {MAX_NAME} characters")))
+    }
+}
+
+/// Addresses: a list, one object, or one bare text; any of these may have been put into a string as JSON.
+pub(crate) fn emails_of(value: &Value) -> Result<Vec<Email>> {
+    let value = json::unquoted(value);
+    let elements = match &value {
+        Value::Array(values) => values.as_slice(),
+        one => std::slice::from_ref(one),
+    };
+    if elements.len() > MAX_EMAILS {
+        return Err(Error::invalid_value(format!("there are more than {MAX_EMAILS} emails")));
+    }
+    elements.iter().map(email_of).filter_map(Result::transpose).collect()
+}
+
+/// One address; an element without a value is none.
+fn email_of(element: &Value) -> Result<Option<Email>> {
+    let text = |name: &str, value: &Value| short(name, json::text(name, value)?);
+    let email = match element {
+        Value::String(value) => Email { value: value.clone(), ..Email::default() },
+        Value::Object(_) => {
+            let element = Object::of(element).unwrap_or_default();
+            let Some(value) = element.get("value") else { return Ok(None) };
+            Email {
+                value: text("emails.value", value)?,
+                kind: element.get("type").map(|value| text("emails.type", value)).transpose()?,
+                display: element.get("display").map(|value| text("emails.display", value)).transpose()?,
+                primary: element
+                    .get("primary")
+                    .map(|value| json::bool("emails.primary", value))
+                    .transpose()?,
+            }
+        }
+        _ => return Err(Error::invalid_value("emails are objects with a value")),
+    };
+    if email.value.is_empty() {
+        return Ok(None);
+    }
+    check_email(&email.value)?;
+    Ok(Some(email))
+}
+
+/// One `@`, something on both sides of it, no blanks, and not too long.
+pub(crate) fn check_email(address: &str) -> Result<()> {
+    let fits = address.split_once('@').is_some_and(|(local, domain)| {
+        (1..=64).contains(&local.len())
+            && !domain.is_empty()
+            && !domain.contains('@')
+            && address.len() <= 254
+            && !address.chars().any(|c| c.is_whitespace() || c.is_control())
+    });
+    if fits { Ok(()) } else { Err(Error::invalid_value("an e-mail address is not valid")) }
+}

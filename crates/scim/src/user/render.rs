@@ -1,0 +1,94 @@
+//! How a user is shown.
+use chrono::{DateTime, SecondsFormat, Timelike, Utc};
+
+use super::{Email, User};
+use crate::attribute::TextAttribute as T;
+use crate::{Mode, Node, Representation, USER, encode_segment};
+
+impl User {
+    /// The resource. `users_url` is what its location begins with.
+    pub fn render(&self, representation: Representation, mode: Mode, users_url: &str) -> Node {
+        match representation {
+            Representation::GitLab => self.as_gitlab(mode),
+            Representation::Rfc => self.as_rfc(mode, users_url),
+        }
+    }
+
+    /// Where the resource is.
+    pub fn location(&self, users_url: &str) -> String {
+        format!("{users_url}/{}", encode_segment(&self.id))
+    }
+
+    fn shown_user_name(&self, mode: Mode) -> String {
+        let sent = self.sent.user_name.as_ref().filter(|name| mode == Mode::Rfc && !name.is_empty());
+        sent.unwrap_or(&self.account.username).clone()
+    }
+
+    fn as_gitlab(&self, mode: Mode) -> Node {
+        let email = vec![
+            ("type", "work".into()),
+            ("value", self.account.email.as_str().into()),
+            ("primary", true.into()),
+        ];
+        Node::Object(vec![
+            ("schemas", Node::texts([USER])),
+            ("id", self.id.as_str().into()),
+            ("active", self.active.into()),
+            ("name.formatted", self.account.name.as_str().into()),
+            ("userName", self.shown_user_name(mode).into()),
+            ("meta", Node::Object(vec![("resourceType", "User".into())])),
+            ("emails", Node::List(vec![Node::Object(email)])),
+        ])
+    }
+
+    fn as_rfc(&self, mode: Mode, users_url: &str) -> Node {
+        let name: Vec<_> =
+            [("formatted", T::Formatted), ("familyName", T::FamilyName), ("givenName", T::GivenName)]
+                .into_iter()
+                .filter_map(|(name, attribute)| Some((name, self.text(attribute)?.into())))
+                .collect();
+        let mut members = vec![
+            ("schemas", Node::texts([USER])),
+            ("id", self.id.as_str().into()),
+            ("externalId", self.external_id.as_str().into()),
+            ("userName", self.shown_user_name(mode).into()),
+        ];
+        if !name.is_empty() {
+            members.push(("name", Node::Object(name)));
+        }
+        // Unlike a name, it is shown only if it was sent.
+        if let Some(display_name) = self.sent.display_name.as_ref().filter(|name| !name.is_empty()) {
+            members.push(("displayName", display_name.as_str().into()));
+        }
+        members.push(("active", self.active.into()));
+        members.push(("emails", Node::List(self.emails().iter().map(Email::render).collect())));
+        members.push(("meta", self.meta(users_url)));
+        Node::Object(members)
+    }
+
+    fn meta(&self, users_url: &str) -> Node {
+        Node::Object(vec![
+            ("resourceType", "User".into()),
+            ("created", timestamp(self.created).into()),
+            ("lastModified", timestamp(self.last_modified).into()),
+            ("location", self.location(users_url).into()),
+            ("version", self.etag().into()),
+        ])
+    }
+}
+
+impl Email {
+    fn render(&self) -> Node {
+        let mut members = vec![("value", self.value.as_str().into())];
+        members.extend(self.display.as_deref().map(|display| ("display", display.into())));
+        members.extend(self.kind.as_deref().map(|kind| ("type", kind.into())));
+        members.extend(self.primary.map(|primary| ("primary", primary.into())));
+        Node::Object(members)
+    }
+}
+
+/// Milliseconds, unless the moment is known better: a filter for what is shown finds it.
+fn timestamp(moment: DateTime<Utc>) -> String {
+    let whole = moment.nanosecond().is_multiple_of(1_000_000);
+    moment.to_rfc3339_opts(if whole { SecondsFormat::Millis } else { SecondsFormat::Micros }, true)
+}

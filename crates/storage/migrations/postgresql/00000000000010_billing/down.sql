@@ -1,0 +1,9 @@
+DROP TABLE user_credit_card_validations;
+DROP TABLE subscription_add_on_purchases;
+DROP TABLE subscription_add_ons;
+DROP TABLE upcoming_reconciliations;
+DROP TABLE ci_minutes_additional_packs;
+DROP TABLE gitlab_subscription_histories;
+DROP TABLE gitlab_subscriptions;
+DROP TABLE namespace_limits;
+DROP TABLE namespace_root_storage_statistics;

@@ -1,0 +1,2 @@
+-- The schema stays: it also holds the record of the migrations.
+DROP TABLE outbox_messages;

@@ -1,0 +1,2 @@
+DROP TABLE scim_api_emails;
+DROP TABLE scim_api_records;

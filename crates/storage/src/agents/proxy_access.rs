@@ -1,0 +1,177 @@
+//! People who reach a cluster through kas: who has a token, and what an agent grants them.
+use chrono::{NaiveDate, NaiveDateTime};
+use diesel::prelude::*;
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::sql_types::{BigInt, Date, Integer, Nullable, Text};
+use domain::Role;
+use domain::access_token::AccessToken;
+use domain::user::State;
+use serde_json::Value;
+
+use crate::schema::{cluster_agents, personal_access_tokens as tokens, users};
+use crate::{Conn, MultiBackend, Result};
+
+/// A personal access token and its person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenOwner {
+    pub token_id: i64,
+    pub token: AccessToken,
+    pub last_used_at: Option<NaiveDateTime>,
+    pub user_id: i64,
+    pub username: String,
+    pub state: State,
+}
+
+#[derive(Queryable)]
+struct Row {
+    token_id: i64,
+    revoked: Option<bool>,
+    expires_at: Option<NaiveDate>,
+    scopes: String,
+    last_used_at: Option<NaiveDateTime>,
+    user_id: i64,
+    username: Option<String>,
+    state: Option<String>,
+}
+
+/// Finds the person whose token has one of these digests; there are as many as the installation has keys.
+pub fn token_owner(conn: &mut Conn, digests: &[String]) -> Result<Option<TokenOwner>> {
+    for digest in digests {
+        let row: Option<Row> = tokens::table
+            .inner_join(users::table.on(users::id.eq(tokens::user_id)))
+            .filter(tokens::token_digest.eq(digest))
+            .select((
+                tokens::id,
+                tokens::revoked,
+                tokens::expires_at,
+                tokens::scopes,
+                tokens::last_used_at,
+                users::id,
+                users::username,
+                users::state,
+            ))
+            .first(conn)
+            .optional()?;
+        if let Some(row) = row {
+            return Ok(Some(row.into()));
+        }
+    }
+    Ok(None)
+}
+
+impl From<Row> for TokenOwner {
+    fn from(row: Row) -> Self {
+        let Row { token_id, revoked, expires_at, scopes, last_used_at, user_id, username, state } = row;
+        Self {
+            token_id,
+            token: AccessToken { revoked: revoked == Some(true), expires_at, scopes },
+            last_used_at,
+            user_id,
+            username: username.unwrap_or_default(),
+            state: State::from_name(state.as_deref()),
+        }
+    }
+}
+
+/// Notes that a token was used.
+pub fn touch_token(conn: &mut Conn, token_id: i64, now: NaiveDateTime) -> Result<()> {
+    conn.write(|conn| {
+        diesel::update(tokens::table.find(token_id)).set(tokens::last_used_at.eq(now)).execute(conn)?;
+        Ok(())
+    })
+}
+
+/// What an agent grants a person.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Access {
+    pub config_project_id: i64,
+    /// What stands beside every grant of people's access; `None` where there is none.
+    pub config: Option<Value>,
+    /// Projects and groups that have a grant, with the person's role there.
+    pub projects: Vec<(i64, Role)>,
+    pub groups: Vec<(i64, Role)>,
+}
+
+/// What an agent grants a person; `None` where there is no such agent. Three statements.
+pub fn find(conn: &mut Conn, agent_id: i64, user_id: i64, today: NaiveDate) -> Result<Option<Access>> {
+    let agent = cluster_agents::table.find(agent_id).select(cluster_agents::project_id);
+    let Some(config_project_id) = agent.first(conn).optional()? else { return Ok(None) };
+    let projects: Vec<Grant> = Granted { agent_id, user_id, today, kind: Kind::Projects }.load(conn)?;
+    let groups: Vec<Grant> = Granted { agent_id, user_id, today, kind: Kind::Groups }.load(conn)?;
+    let config =
+        projects.first().or(groups.first()).and_then(|(_, config, _)| serde_json::from_str(config).ok());
+    Ok(Some(Access { config_project_id, config, projects: roles(projects), groups: roles(groups) }))
+}
+
+type Grant = (i64, String, Option<i32>);
+
+fn roles(grants: Vec<Grant>) -> Vec<(i64, Role)> {
+    grants.into_iter().map(|(id, _, level)| (id, Role(level.unwrap_or_default()))).collect()
+}
+
+struct Granted {
+    agent_id: i64,
+    user_id: i64,
+    today: NaiveDate,
+    kind: Kind,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Projects,
+    Groups,
+}
+
+/// The role in a group is that of a membership in it, in a group above it, or in a group that one of them is shared with.
+const GROUPS: &str = "), up AS (SELECT a.id AS grant_id, a.group_id AS id, n.parent_id \
+      FROM agent_user_access_group_authorizations a JOIN namespaces n ON n.id = a.group_id \
+     WHERE a.agent_id = (SELECT agent_id FROM asked) \
+    UNION ALL SELECT up.grant_id, n.id, n.parent_id FROM up JOIN namespaces n ON n.id = up.parent_id), \
+    mine AS (SELECT source_id AS group_id, access_level FROM members \
+      WHERE type = 'GroupMember' AND source_type = 'Namespace' AND user_id = (SELECT user_id FROM asked) \
+        AND requested_at IS NULL AND invite_token IS NULL AND state = 0 \
+        AND (expires_at IS NULL OR expires_at > (SELECT today FROM asked))), \
+    levels AS (SELECT up.grant_id, mine.access_level FROM up JOIN mine ON mine.group_id = up.id \
+    UNION ALL SELECT up.grant_id, \
+        CASE WHEN mine.access_level < l.group_access THEN mine.access_level ELSE l.group_access END \
+      FROM up JOIN group_group_links l ON l.shared_group_id = up.id \
+      JOIN mine ON mine.group_id = l.shared_with_group_id \
+     WHERE l.expires_at IS NULL OR l.expires_at > (SELECT today FROM asked)) \
+    SELECT a.group_id, CAST(a.config AS text), \
+        CAST((SELECT max(access_level) FROM levels WHERE levels.grant_id = a.id) AS integer) \
+      FROM agent_user_access_group_authorizations a WHERE a.agent_id = (SELECT agent_id FROM asked) \
+     ORDER BY a.group_id";
+
+const PROJECTS: &str = ") SELECT a.project_id, CAST(a.config AS text), \
+        (SELECT max(p.access_level) FROM project_authorizations p \
+          WHERE p.project_id = a.project_id AND p.user_id = (SELECT user_id FROM asked)) \
+      FROM agent_user_access_project_authorizations a WHERE a.agent_id = (SELECT agent_id FROM asked) \
+     ORDER BY a.project_id";
+
+impl QueryFragment<MultiBackend> for Granted {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
+        out.push_sql("WITH RECURSIVE asked AS (SELECT ");
+        out.push_bind_param::<BigInt, _>(&self.agent_id)?;
+        out.push_sql(" AS agent_id, ");
+        out.push_bind_param::<BigInt, _>(&self.user_id)?;
+        out.push_sql(" AS user_id, ");
+        out.push_bind_param::<Date, _>(&self.today)?;
+        out.push_sql(" AS today");
+        out.push_sql(match self.kind {
+            Kind::Projects => PROJECTS,
+            Kind::Groups => GROUPS,
+        });
+        Ok(())
+    }
+}
+
+impl QueryId for Granted {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl Query for Granted {
+    type SqlType = (BigInt, Text, Nullable<Integer>);
+}
+
+impl<C> RunQueryDsl<C> for Granted {}

@@ -1,0 +1,40 @@
+//! `user_credit_card_validations`: that a card belongs to a person, and digests of what is on it.
+use diesel::prelude::*;
+use domain::billing::card::Validation;
+
+use crate::ext::Upsert;
+use crate::schema::{user_credit_card_validations as cards, users};
+use crate::{Conn, Result};
+
+/// Writes down that a person's card is valid; an earlier one is forgotten.
+pub fn put(conn: &mut Conn, user_id: i64, validation: &Validation) -> Result<()> {
+    conn.write(|conn| {
+        let user = users::table.find(user_id).select(users::id);
+        user.first::<i64>(conn).optional()?.ok_or(domain::Error::NotFound("User"))?;
+        let insert = diesel::insert_into(cards::table).values((
+            cards::user_id.eq(user_id),
+            cards::credit_card_validated_at.eq(validation.validated_at),
+            cards::last_digits_hash.eq(&validation.last_digits_hash),
+            cards::holder_name_hash.eq(&validation.holder_name_hash),
+            cards::expiration_date_hash.eq(&validation.expiration_date_hash),
+            cards::network_hash.eq(&validation.network_hash),
+            cards::zuora_payment_method_xid.eq(&validation.zuora_payment_method_xid),
+            cards::stripe_setup_intent_xid.eq(&validation.stripe_setup_intent_xid),
+            cards::stripe_payment_method_xid.eq(&validation.stripe_payment_method_xid),
+            cards::stripe_card_fingerprint.eq(&validation.stripe_card_fingerprint),
+        ));
+        let set = &[
+            cards::credit_card_validated_at::NAME,
+            cards::last_digits_hash::NAME,
+            cards::holder_name_hash::NAME,
+            cards::expiration_date_hash::NAME,
+            cards::network_hash::NAME,
+            cards::zuora_payment_method_xid::NAME,
+            cards::stripe_setup_intent_xid::NAME,
+            cards::stripe_payment_method_xid::NAME,
+            cards::stripe_card_fingerprint::NAME,
+        ];
+        Upsert { insert, target: &[cards::user_id::NAME], set }.execute(conn)?;
+        Ok(())
+    })
+}

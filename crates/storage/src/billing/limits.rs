@@ -1,0 +1,86 @@
+//! Limits of a namespace: compute minutes, and storage that was bought.
+use chrono::{NaiveDate, NaiveDateTime};
+use diesel::prelude::*;
+use domain::billing::Limits;
+
+use super::Namespace;
+use crate::ext::Upsert;
+use crate::schema::{namespace_limits as storage, namespaces};
+use crate::{Conn, Result};
+
+/// The limits that a namespace has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Values {
+    pub shared_runners_minutes_limit: Option<i32>,
+    pub extra_shared_runners_minutes_limit: Option<i32>,
+    /// MiB
+    pub additional_purchased_storage_size: i64,
+    pub additional_purchased_storage_ends_on: Option<NaiveDate>,
+}
+
+fn load(conn: &mut Conn, namespace_id: i64) -> Result<Values> {
+    let (minutes, extra) = namespaces::table
+        .find(namespace_id)
+        .select((namespaces::shared_runners_minutes_limit, namespaces::extra_shared_runners_minutes_limit))
+        .first(conn)?;
+    let bought: Option<(i64, Option<NaiveDate>)> = storage::table
+        .find(namespace_id)
+        .select((storage::additional_purchased_storage_size, storage::additional_purchased_storage_ends_on))
+        .first(conn)
+        .optional()?;
+    let (size, ends_on) = bought.unwrap_or_default();
+    Ok(Values {
+        shared_runners_minutes_limit: minutes,
+        extra_shared_runners_minutes_limit: extra,
+        additional_purchased_storage_size: size,
+        additional_purchased_storage_ends_on: ends_on,
+    })
+}
+
+/// Sets what is given; the answer is what was before, and what is now. To be called inside
+/// [`namespaces::change`](super::namespaces::change).
+pub fn set(
+    conn: &mut Conn,
+    namespace: &Namespace,
+    limits: &Limits,
+    now: NaiveDateTime,
+) -> Result<(Values, Values)> {
+    limits.check()?;
+    let old = load(conn, namespace.id)?;
+    let new = Values {
+        shared_runners_minutes_limit: limits
+            .shared_runners_minutes_limit
+            .or(old.shared_runners_minutes_limit),
+        extra_shared_runners_minutes_limit: limits
+            .extra_shared_runners_minutes_limit
+            .or(old.extra_shared_runners_minutes_limit),
+        additional_purchased_storage_size: limits
+            .additional_purchased_storage_size
+            .map_or(old.additional_purchased_storage_size, i64::from),
+        additional_purchased_storage_ends_on: limits
+            .additional_purchased_storage_ends_on
+            .or(old.additional_purchased_storage_ends_on),
+    };
+    if limits.set_minutes() {
+        diesel::update(namespaces::table.find(namespace.id))
+            .set((
+                namespaces::shared_runners_minutes_limit.eq(new.shared_runners_minutes_limit),
+                namespaces::extra_shared_runners_minutes_limit.eq(new.extra_shared_runners_minutes_limit),
+                namespaces::updated_at.eq(now),
+            ))
+            .execute(conn)?;
+    }
+    if limits.set_storage() {
+        let insert = diesel::insert_into(storage::table).values((
+            storage::namespace_id.eq(namespace.id),
+            storage::additional_purchased_storage_size.eq(new.additional_purchased_storage_size),
+            storage::additional_purchased_storage_ends_on.eq(new.additional_purchased_storage_ends_on),
+        ));
+        let set = &[
+            storage::additional_purchased_storage_size::NAME,
+            storage::additional_purchased_storage_ends_on::NAME,
+        ];
+        Upsert { insert, target: &[storage::namespace_id::NAME], set }.execute(conn)?;
+    }
+    Ok((old, new))
+}

@@ -1,0 +1,17 @@
+//! What is sold to namespaces: subscriptions, compute minutes, add-ons, limits, and what is due soon.
+//!
+//! Whatever changes a namespace's data does it inside [`namespaces::change`], which holds the namespace's row.
+pub mod add_ons;
+pub mod cards;
+pub mod limits;
+pub mod namespaces;
+pub mod overview;
+pub mod owners;
+pub mod packs;
+mod plans;
+pub mod provision;
+pub mod reconciliations;
+pub mod seats;
+pub mod subscriptions;
+
+pub use namespaces::{Key, Namespace};

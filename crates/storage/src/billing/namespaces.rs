@@ -1,0 +1,185 @@
+//! Namespaces, and the lock that every change of what they bought holds.
+use diesel::connection::SimpleConnection;
+use diesel::dsl::sql;
+use diesel::prelude::*;
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::sql_types::{BigInt, Bool, Nullable, Text};
+
+use crate::schema::{namespaces, routes};
+use crate::{Conn, Error, MultiBackend, Result};
+use domain::Error as Refusal;
+
+const NOT_ROOT: &str = "Namespace must be a root namespace";
+const UNKNOWN: Refusal = Refusal::NotFound("Namespace");
+
+/// How often a transaction that came into another's way begins anew.
+const RETRIES: usize = 3;
+
+/// What names a namespace in a path: a number, or its full path in whatever case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Key {
+    Id(i64),
+    Path(String),
+}
+
+impl Key {
+    /// A text of digits alone is a number; one too large for any row names nothing.
+    pub fn parse(text: &str) -> Self {
+        if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+            Self::Id(text.parse().unwrap_or(i64::MAX))
+        } else {
+            Self::Path(text.to_owned())
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Queryable)]
+pub struct Namespace {
+    pub id: i64,
+    pub name: String,
+    pub path: String,
+    pub kind: String,
+    pub parent_id: Option<i64>,
+    pub owner_id: Option<i64>,
+    pub organization_id: i64,
+}
+
+impl Namespace {
+    /// Only top-level groups and personal namespaces buy anything.
+    pub fn is_root(&self) -> bool {
+        self.parent_id.is_none() && !self.is_project()
+    }
+
+    pub fn is_project(&self) -> bool {
+        self.kind == "Project"
+    }
+
+    pub fn is_personal(&self) -> bool {
+        self.kind == "User"
+    }
+
+    pub(crate) fn must_be_root(&self) -> Result<()> {
+        if self.is_root() { Ok(()) } else { Err(Refusal::Invalid(NOT_ROOT.to_owned()).into()) }
+    }
+}
+
+/// Finds a namespace of whatever kind.
+pub fn find(conn: &mut Conn, key: &Key) -> Result<Namespace> {
+    let id = resolve(conn, key)?;
+    let columns = (
+        namespaces::id,
+        namespaces::name,
+        namespaces::path,
+        namespaces::type_,
+        namespaces::parent_id,
+        namespaces::owner_id,
+        namespaces::organization_id,
+    );
+    let found = namespaces::table.find(id).select(columns).first(conn).optional()?;
+    found.ok_or_else(|| UNKNOWN.into())
+}
+
+/// Finds a namespace that can buy something.
+pub fn find_root(conn: &mut Conn, key: &Key) -> Result<Namespace> {
+    let namespace = find(conn, key)?;
+    namespace.must_be_root()?;
+    Ok(namespace)
+}
+
+fn resolve(conn: &mut Conn, key: &Key) -> Result<i64> {
+    let path = match key {
+        Key::Id(id) => return Ok(*id),
+        Key::Path(path) if path.contains('\0') => return Err(UNKNOWN.into()),
+        Key::Path(path) => path,
+    };
+    let exact = routes::table.filter(routes::path.eq(path)).select(routes::namespace_id);
+    if let Some(id) = exact.first(conn).optional()? {
+        return Ok(id);
+    }
+    let alike = routes::table
+        .filter(sql::<Bool>("lower(path) = lower(").bind::<Text, _>(path).sql(")"))
+        .select(routes::namespace_id);
+    alike.first(conn).optional()?.ok_or_else(|| UNKNOWN.into())
+}
+
+/// Runs `f` in a transaction that holds the rows of these root namespaces. All are locked in the order of their ids, so
+/// that no two transactions wait for each other. `f` runs again when the database broke the transaction off.
+pub fn change<T>(
+    conn: &mut Conn,
+    keys: &[&Key],
+    mut f: impl FnMut(&mut Conn, &[Namespace]) -> Result<T>,
+) -> Result<T> {
+    transaction(conn, |conn| {
+        let found = lock(conn, keys)?;
+        found.iter().try_for_each(Namespace::must_be_root)?;
+        f(conn, &found)
+    })
+}
+
+/// Runs `f` in a transaction whose locks are waited for no longer than 5 s.
+pub(super) fn transaction<T>(conn: &mut Conn, mut f: impl FnMut(&mut Conn) -> Result<T>) -> Result<T> {
+    let mut retries = RETRIES;
+    loop {
+        let done = conn.write(|conn| {
+            if let Conn::Postgresql(pg) = conn {
+                // SQLite waits as long at BEGIN.
+                pg.batch_execute("SET LOCAL lock_timeout = '5s'")?;
+            }
+            f(conn)
+        });
+        match done {
+            // Who has waited for a lock in vain has waited long enough.
+            Err(Error::Collision(source)) if retries > 0 && !source.to_string().contains("lock timeout") => {
+                retries -= 1;
+            }
+            Err(Error::Unavailable(source)) if source.to_string().contains("database is locked") => {
+                return Err(Error::Collision(source));
+            }
+            done => return done,
+        }
+    }
+}
+
+/// Locks what the keys name, and gives it in their order.
+pub(super) fn lock(conn: &mut Conn, keys: &[&Key]) -> Result<Vec<Namespace>> {
+    let ids = keys.iter().map(|key| resolve(conn, key)).collect::<Result<Vec<_>>>()?;
+    let locked = lock_ids(conn, &ids)?;
+    let of = |id: &i64| locked.iter().find(|namespace| namespace.id == *id).cloned();
+    ids.iter().map(|id| of(id).ok_or_else(|| UNKNOWN.into())).collect()
+}
+
+/// Locks those that there are.
+pub(super) fn lock_ids(conn: &mut Conn, ids: &[i64]) -> Result<Vec<Namespace>> {
+    let for_update = matches!(conn, Conn::Postgresql(_));
+    Ok(Lock { ids, for_update }.load(conn)?)
+}
+
+struct Lock<'a> {
+    ids: &'a [i64],
+    for_update: bool,
+}
+
+impl QueryFragment<MultiBackend> for Lock<'_> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
+        out.push_sql(
+            "SELECT id, name, path, type, parent_id, owner_id, organization_id FROM namespaces WHERE id IN (",
+        );
+        for (at, id) in self.ids.iter().enumerate() {
+            out.push_sql(if at == 0 { "" } else { ", " });
+            out.push_bind_param::<BigInt, _>(id)?;
+        }
+        out.push_sql(if self.for_update { ") ORDER BY id FOR UPDATE" } else { ") ORDER BY id" });
+        Ok(())
+    }
+}
+
+impl QueryId for Lock<'_> {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl Query for Lock<'_> {
+    type SqlType = (BigInt, Text, Text, Text, Nullable<BigInt>, Nullable<BigInt>, BigInt);
+}
+
+impl<C> RunQueryDsl<C> for Lock<'_> {}

@@ -1,0 +1,76 @@
+//! What CustomersDot sees of a namespace.
+use chrono::NaiveDate;
+use diesel::prelude::*;
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::sql_types::BigInt;
+use domain::billing::Subscription;
+
+use super::seats::{self, Counts};
+use super::{Namespace, subscriptions};
+use crate::schema::{namespace_root_storage_statistics as statistics, routes};
+use crate::{Conn, MultiBackend, Result};
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Overview {
+    pub namespace: Namespace,
+    pub full_path: String,
+    pub counts: Counts,
+    /// Of the root: what is below has no other.
+    pub subscription: Option<Subscription>,
+    pub root_repository_size: i64,
+}
+
+/// Gathers what there is to see of a group or a personal namespace.
+pub fn show(conn: &mut Conn, namespace: Namespace, today: NaiveDate) -> Result<Overview> {
+    let root_id = match namespace.parent_id {
+        None => namespace.id,
+        Some(parent_id) => Root { parent_id }.get_result(conn)?,
+    };
+    let full_path = routes::table
+        .filter(routes::source_type.eq("Namespace"))
+        .filter(routes::source_id.eq(namespace.id))
+        .select(routes::path)
+        .first(conn)
+        .optional()?;
+    let subscription = subscriptions::find(conn, root_id)?;
+    let exclude_guests = subscription.as_ref().is_some_and(|is| is.plan.excludes_guests());
+    let counts = seats::count(conn, namespace.id, exclude_guests, today)?;
+    let size = statistics::table.find(root_id).select(statistics::repository_size).first(conn);
+    Ok(Overview {
+        full_path: full_path.unwrap_or_else(|| namespace.path.clone()),
+        counts,
+        subscription,
+        root_repository_size: size.optional()?.unwrap_or(0),
+        namespace,
+    })
+}
+
+/// The uppermost of the groups above.
+struct Root {
+    parent_id: i64,
+}
+
+impl QueryFragment<MultiBackend> for Root {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
+        out.push_sql(
+            "WITH RECURSIVE above (id, parent_id) AS (SELECT id, parent_id FROM namespaces WHERE id = ",
+        );
+        out.push_bind_param::<BigInt, _>(&self.parent_id)?;
+        out.push_sql(
+            " UNION SELECT n.id, n.parent_id FROM above a JOIN namespaces n ON n.id = a.parent_id) \
+             SELECT id FROM above WHERE parent_id IS NULL",
+        );
+        Ok(())
+    }
+}
+
+impl QueryId for Root {
+    type QueryId = Self;
+    const HAS_STATIC_QUERY_ID: bool = true;
+}
+
+impl Query for Root {
+    type SqlType = BigInt;
+}
+
+impl<C> RunQueryDsl<C> for Root {}

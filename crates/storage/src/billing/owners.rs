@@ -1,0 +1,50 @@
+//! Who owns a namespace.
+use chrono::NaiveDate;
+use diesel::prelude::*;
+
+use super::Namespace;
+use crate::schema::{members, users};
+use crate::{Conn, Result};
+use domain::Role;
+
+#[derive(Debug, Clone, PartialEq, Eq, Queryable)]
+pub struct Owner {
+    pub id: i64,
+    pub username: Option<String>,
+    pub name: Option<String>,
+    pub email: String,
+    pub notification_email: Option<String>,
+}
+
+/// The active owners: of a group its direct ones, of a personal namespace its person. By id.
+pub fn list(conn: &mut Conn, namespace: &Namespace, today: NaiveDate) -> Result<Vec<Owner>> {
+    let people = users::table
+        .filter(users::state.eq("active"))
+        .select((users::id, users::username, users::name, users::email, users::notification_email))
+        .order(users::id);
+    if namespace.is_personal() {
+        return Ok(people.filter(users::id.nullable().eq(namespace.owner_id)).load(conn)?);
+    }
+    let owners = members::table
+        .filter(members::source_type.eq("Namespace"))
+        .filter(members::source_id.eq(namespace.id))
+        .filter(members::access_level.eq(Role::OWNER.0))
+        .filter(members::requested_at.is_null())
+        .filter(members::invite_token.is_null())
+        .filter(members::state.eq(0))
+        .filter(members::expires_at.is_null().or(members::expires_at.gt(today)))
+        .select(members::user_id);
+    Ok(people.filter(users::id.nullable().eq_any(owners)).load(conn)?)
+}
+
+/// Whether somebody is one of them.
+pub fn is_owner(conn: &mut Conn, namespace: &Namespace, user_id: i64, today: NaiveDate) -> Result<bool> {
+    Ok(list(conn, namespace, today)?.iter().any(|owner| owner.id == user_id))
+}
+
+/// Somebody who may be asked about: whether they administer the installation, if there is such a person.
+pub fn is_active_admin(conn: &mut Conn, user_id: i64) -> Result<Option<bool>> {
+    let row: Option<(bool, Option<String>)> =
+        users::table.find(user_id).select((users::admin, users::state)).first(conn).optional()?;
+    Ok(row.map(|(admin, state)| admin && state.as_deref() == Some("active")))
+}

@@ -1,0 +1,33 @@
+//! Keys that applications report their errors with.
+use diesel::prelude::*;
+
+use crate::schema::{application_settings as settings, error_tracking_client_keys as client_keys, projects};
+use crate::{Conn, Result};
+
+/// Whether a project takes errors that bear this key; `None` where there is no such project.
+pub fn is_enabled(conn: &mut Conn, project_id: i64, public_key: &str) -> Result<Option<bool>> {
+    let project = projects::table.find(project_id).select(projects::id);
+    if project.first::<i64>(conn).optional()?.is_none() {
+        return Ok(None);
+    }
+    let switch = settings::table.order(settings::id.desc()).select(settings::error_tracking_enabled);
+    if switch.first::<bool>(conn).optional()? != Some(true) {
+        return Ok(Some(false));
+    }
+    let key = client_keys::table
+        .filter(client_keys::project_id.eq(project_id))
+        .filter(client_keys::public_key.eq(public_key))
+        .filter(client_keys::active.eq(true))
+        .select(client_keys::id);
+    Ok(Some(key.first::<i64>(conn).optional()?.is_some()))
+}
+
+/// The installation's token for those who ask, encrypted; `None` where nobody has set one.
+pub fn encrypted_access_token(conn: &mut Conn) -> Result<Option<String>> {
+    let token = settings::table
+        .order(settings::id.desc())
+        .select(settings::error_tracking_access_token_encrypted)
+        .first::<Option<String>>(conn)
+        .optional()?;
+    Ok(token.flatten().filter(|token| !token.is_empty()))
+}

@@ -1,0 +1,148 @@
+//! The text of the statement. It is put together of an actor's part and a project's part, and each of the
+//! combinations is prepared once a connection and then found again by its text.
+use diesel::prelude::*;
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::sql_types::{BigInt, Text};
+
+use super::row::Columns;
+use super::{ActorId, ProjectId};
+use crate::MultiBackend;
+
+#[derive(Debug)]
+pub(super) struct GitAccess<'a> {
+    pub actor: &'a ActorId,
+    pub project: &'a ProjectId,
+}
+
+const KEY: &str = "id, user_id, COALESCE(type, 'Key') AS type, COALESCE(key, '') AS text, expires_at, last_used_at FROM keys";
+const USER: &str = "id, username, admin, COALESCE(external, false) AS external, state, user_type, \
+    confirmed_at IS NOT NULL AS confirmed, accepted_term_id, password_expires_at, \
+    COALESCE(password_automatically_set, false) \
+      OR EXISTS (SELECT 1 FROM identities WHERE identities.user_id = users.id) AS password_kept_elsewhere, \
+    locked_at, last_activity_on FROM users";
+
+/// Usage type 2 only signs. Where no key is asked for, the key is that of nobody.
+fn push_actor<'b>(actor: &'b ActorId, out: &mut AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
+    out.push_sql("WITH RECURSIVE k AS (SELECT ");
+    out.push_sql(KEY);
+    out.push_sql(" WHERE usage_type IN (0, 1) AND id = ");
+    match actor {
+        ActorId::Key(id) => out.push_bind_param::<BigInt, _>(id)?,
+        _ => out.push_sql("-1"),
+    }
+    out.push_sql("), u AS (SELECT ");
+    out.push_sql(USER);
+    out.push_sql(" WHERE ");
+    match actor {
+        ActorId::Nobody | ActorId::DeployToken(_) => out.push_sql("id = -1"),
+        ActorId::Key(_) => out.push_sql("id = (SELECT user_id FROM k)"),
+        ActorId::User(id) => {
+            out.push_sql("id = ");
+            out.push_bind_param::<BigInt, _>(id)?;
+        }
+        ActorId::Username(name) => {
+            out.push_sql("lower(username) = lower(");
+            out.push_bind_param::<Text, _>(name)?;
+            out.push_sql(")");
+        }
+        ActorId::Email(address) => {
+            out.push_sql("confirmed_at IS NOT NULL AND lower(email) = lower(");
+            out.push_bind_param::<Text, _>(address)?;
+            out.push_sql(")");
+        }
+        ActorId::Kerberos(principal) => {
+            out.push_sql(
+                "id = (SELECT user_id FROM identities WHERE provider = 'kerberos' AND lower(extern_uid) = lower(",
+            );
+            out.push_bind_param::<Text, _>(principal)?;
+            out.push_sql(") LIMIT 1)");
+        }
+    }
+    out.push_sql(" LIMIT 1), ");
+    Ok(())
+}
+
+/// A path is tried as it is written, then without regard to case, then among those that have been moved.
+fn push_project<'b>(project: &'b ProjectId, out: &mut AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
+    match project {
+        ProjectId::Id(id) => {
+            out.push_sql("r AS (SELECT ");
+            out.push_bind_param::<BigInt, _>(id)?;
+            out.push_sql(" AS project_id, 0 AS step)");
+        }
+        ProjectId::Path(path) => {
+            out.push_sql(
+                "r AS (SELECT project_id, step FROM (\
+                 SELECT source_id AS project_id, 0 AS step FROM routes WHERE source_type = 'Project' AND path = ",
+            );
+            out.push_bind_param::<Text, _>(path)?;
+            for (step, table) in [(1, "routes"), (2, "redirect_routes")] {
+                out.push_sql(if step == 1 {
+                    " UNION ALL SELECT source_id, 1 FROM "
+                } else {
+                    " UNION ALL SELECT source_id, 2 FROM "
+                });
+                out.push_sql(table);
+                out.push_sql(" WHERE source_type = 'Project' AND lower(path) = lower(");
+                out.push_bind_param::<Text, _>(path)?;
+                out.push_sql(")");
+            }
+            out.push_sql(") AS found ORDER BY step LIMIT 1)");
+        }
+    }
+    Ok(())
+}
+
+/// `up` is the project's namespace and all above it. Their settings are looked up one by one: a join would let
+/// PostgreSQL, which cannot know how few they are, read the whole table.
+const REST: &str = ", up AS (\
+  SELECT n.id, n.parent_id FROM namespaces n \
+   WHERE n.id = (SELECT namespace_id FROM projects WHERE id = (SELECT project_id FROM r)) \
+  UNION ALL SELECT n.id, n.parent_id FROM up JOIN namespaces n ON n.id = up.parent_id), \
+above AS (\
+  SELECT max(CASE WHEN up.parent_id IS NULL THEN up.id END) AS root_id, \
+         max((SELECT CASE WHEN s.archived THEN 1 ELSE 0 END \
+                FROM namespace_settings s WHERE s.namespace_id = up.id)) AS archived, \
+         max((SELECT CASE WHEN s.repository_read_only THEN 1 ELSE 0 END \
+                FROM namespace_settings s WHERE s.namespace_id = up.id)) AS read_only FROM up) \
+SELECT k.id, k.type, k.text, k.expires_at, k.last_used_at, \
+  u.id, u.username, u.admin, u.external, u.state, u.user_type, u.confirmed, u.accepted_term_id, \
+  u.password_expires_at, u.password_kept_elsewhere, u.locked_at, u.last_activity_on, \
+  p.id, ro.path, r.step, p.visibility_level, p.archived, COALESCE(p.pending_delete, false), p.hidden, \
+  p.marked_for_deletion_at, COALESCE(p.repository_read_only, false), p.repository_storage, p.storage_version, \
+  f.repository_access_level, f.wiki_access_level, pr.disk_path, sh.name, \
+  above.root_id, above.archived, above.read_only, rs.enabled_git_access_protocol, rs.enforce_ssh_certificates, \
+  (SELECT string_agg(i.range, ',') FROM ip_restrictions i WHERE i.group_id = above.root_id), \
+  CAST(ns.default_branch_protection_defaults AS text), n.default_branch_protection, \
+  (SELECT max(a.access_level) FROM project_authorizations a WHERE a.user_id = u.id AND a.project_id = p.id), \
+  (SELECT max(CASE WHEN d.can_push THEN 1 ELSE 0 END) FROM deploy_keys_projects d \
+    WHERE k.type = 'DeployKey' AND d.deploy_key_id = k.id AND d.project_id = p.id), \
+  EXISTS (SELECT 1 FROM namespace_bans b WHERE b.namespace_id = above.root_id AND b.user_id = u.id) \
+FROM (SELECT 1 AS one) AS one \
+LEFT JOIN k ON 1 = 1 LEFT JOIN u ON 1 = 1 LEFT JOIN r ON 1 = 1 \
+LEFT JOIN projects p ON p.id = r.project_id \
+LEFT JOIN routes ro ON ro.source_type = 'Project' AND ro.source_id = p.id \
+LEFT JOIN project_features f ON f.project_id = p.id \
+LEFT JOIN project_repositories pr ON pr.project_id = p.id LEFT JOIN shards sh ON sh.id = pr.shard_id \
+LEFT JOIN namespaces n ON n.id = p.namespace_id LEFT JOIN namespace_settings ns ON ns.namespace_id = n.id \
+LEFT JOIN above ON 1 = 1 LEFT JOIN namespace_settings rs ON rs.namespace_id = above.root_id";
+
+impl QueryFragment<MultiBackend> for GitAccess<'_> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
+        push_actor(self.actor, &mut out)?;
+        push_project(self.project, &mut out)?;
+        out.push_sql(REST);
+        Ok(())
+    }
+}
+
+impl QueryId for GitAccess<'_> {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl Query for GitAccess<'_> {
+    type SqlType = Columns;
+}
+
+impl<C> RunQueryDsl<C> for GitAccess<'_> {}

@@ -1,0 +1,211 @@
+//! Who is a member of what, and what follows from it: `project_authorizations`.
+//!
+//! In a database of our own the effective roles are kept here: whatever changes a membership calls [`recompute`] in
+//! the same transaction. A real GitLab keeps its own.
+use chrono::{NaiveDate, NaiveDateTime};
+use diesel::prelude::*;
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::sql_types::{BigInt, Date, Integer, Nullable};
+
+use crate::schema::{members, project_authorizations as authorizations, projects, users};
+use crate::{Conn, MultiBackend, Result};
+use domain::Role;
+
+/// Where somebody is a member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    Group(i64),
+    Project(i64),
+}
+
+/// Makes a person a member, or changes the role of one who is. To be called inside [`Conn::write`].
+pub fn grant(conn: &mut Conn, user_id: i64, source: Source, role: Role, now: NaiveDateTime) -> Result<()> {
+    put(conn, user_id, source, role, now)?;
+    recompute(conn, user_id, now.date())
+}
+
+/// Writes the membership alone; what follows from it is the caller's to write.
+pub(crate) fn put(
+    conn: &mut Conn,
+    user_id: i64,
+    source: Source,
+    role: Role,
+    now: NaiveDateTime,
+) -> Result<()> {
+    let (kind, source_type, source_id, namespace_id) = match source {
+        Source::Group(id) => ("GroupMember", "Namespace", id, id),
+        Source::Project(id) => {
+            let namespace = projects::table.find(id).select(projects::project_namespace_id).first(conn)?;
+            ("ProjectMember", "Project", id, namespace)
+        }
+    };
+    let same = members::table
+        .filter(members::user_id.eq(user_id))
+        .filter(members::source_type.eq(source_type))
+        .filter(members::source_id.eq(source_id));
+    let changed = diesel::update(same)
+        .set((members::access_level.eq(role.0), members::updated_at.eq(now)))
+        .execute(conn)?;
+    if changed == 0 {
+        diesel::insert_into(members::table)
+            .values((
+                members::access_level.eq(role.0),
+                members::source_id.eq(source_id),
+                members::source_type.eq(source_type),
+                members::user_id.eq(user_id),
+                // 3: whatever the person has set for all
+                members::notification_level.eq(3),
+                members::type_.eq(kind),
+                members::member_namespace_id.eq(namespace_id),
+                members::created_at.eq(now),
+                members::updated_at.eq(now),
+            ))
+            .execute(conn)?;
+    }
+    Ok(())
+}
+
+/// Puts right what a person may do in which project. To be called inside [`Conn::write`].
+pub fn recompute(conn: &mut Conn, user_id: i64, today: NaiveDate) -> Result<()> {
+    let wanted: Vec<(i64, i32)> = Effective { user_id, today }.load(conn)?;
+    let of_user = authorizations::table.filter(authorizations::user_id.eq(user_id));
+    let current: Vec<(i64, i32)> =
+        of_user.select((authorizations::project_id, authorizations::access_level)).load(conn)?;
+    for (project_id, level) in current.iter().filter(|row| !wanted.contains(row)) {
+        diesel::delete(of_user)
+            .filter(authorizations::project_id.eq(project_id))
+            .filter(authorizations::access_level.eq(level))
+            .execute(conn)?;
+    }
+    for (project_id, level) in wanted.iter().filter(|row| !current.contains(row)) {
+        diesel::insert_into(authorizations::table)
+            .values((
+                authorizations::user_id.eq(user_id),
+                authorizations::project_id.eq(project_id),
+                authorizations::access_level.eq(level),
+                authorizations::is_unique.eq(true),
+            ))
+            .execute(conn)?;
+    }
+    Ok(())
+}
+
+/// Puts right what everybody may do: what has expired since is taken away. Each person is a transaction.
+pub fn recompute_all(conn: &mut Conn, today: NaiveDate) -> Result<usize> {
+    let people: Vec<i64> = users::table.select(users::id).order(users::id).load(conn)?;
+    for user_id in &people {
+        conn.write(|conn| recompute(conn, *user_id, today))?;
+    }
+    Ok(people.len())
+}
+
+/// Somebody's role in a group, by what [`recompute`] goes by. One statement.
+pub fn role_in_group(conn: &mut Conn, user_id: i64, group_id: i64, today: NaiveDate) -> Result<Role> {
+    let level: Option<i32> = InGroup { person: Effective { user_id, today }, group_id }.get_result(conn)?;
+    Ok(level.map_or(Role::NONE, Role))
+}
+
+/// The roles that follow from memberships, groups and invitations of groups; expired ones count for nothing.
+struct Effective {
+    user_id: i64,
+    today: NaiveDate,
+}
+
+/// A membership that counts.
+const COUNTS: &str = "access_level > 5 AND requested_at IS NULL AND invite_token IS NULL AND state = 0 \
+    AND user_id = (SELECT user_id FROM asked) AND (expires_at IS NULL OR expires_at > (SELECT today FROM asked))";
+pub(crate) const LASTS: &str = "(l.expires_at IS NULL OR l.expires_at > (SELECT today FROM asked))";
+
+impl Effective {
+    /// Begins a statement with what somebody reaches: `reach` holds groups and the role in each, `asked` the person and the day.
+    fn push_reach<'b>(&'b self, out: &mut AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
+        out.push_sql("WITH RECURSIVE asked AS (SELECT ");
+        out.push_bind_param::<BigInt, _>(&self.user_id)?;
+        out.push_sql(" AS user_id, ");
+        out.push_bind_param::<Date, _>(&self.today)?;
+        out.push_sql(
+            " AS today), mine AS (\
+             SELECT source_id AS group_id, access_level FROM members \
+              WHERE type = 'GroupMember' AND source_type = 'Namespace' AND ",
+        );
+        out.push_sql(COUNTS);
+        // Two branches cannot both refer to `reach`, so that what is shared with a group comes before.
+        out.push_sql(
+            "), start AS (SELECT group_id, access_level FROM mine UNION \
+             SELECT l.shared_group_id, \
+                    CASE WHEN m.access_level < l.group_access THEN m.access_level ELSE l.group_access END \
+               FROM group_group_links l JOIN mine m ON m.group_id = l.shared_with_group_id WHERE ",
+        );
+        out.push_sql(LASTS);
+        out.push_sql(
+            "), reach (group_id, access_level) AS (\
+             SELECT group_id, CAST(access_level AS integer) FROM start UNION \
+             SELECT n.id, CASE WHEN m.access_level > r.access_level THEN m.access_level ELSE r.access_level END \
+               FROM reach r JOIN namespaces n ON n.parent_id = r.group_id AND n.type = 'Group' \
+               LEFT JOIN mine m ON m.group_id = n.id) ",
+        );
+        Ok(())
+    }
+}
+
+impl QueryFragment<MultiBackend> for Effective {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
+        self.push_reach(&mut out)?;
+        out.push_sql(
+            "SELECT project_id, max(access_level) FROM (\
+             SELECT source_id AS project_id, access_level FROM members \
+              WHERE type = 'ProjectMember' AND source_type = 'Project' AND ",
+        );
+        out.push_sql(COUNTS);
+        out.push_sql(
+            " UNION ALL SELECT p.id, 50 FROM projects p JOIN namespaces n ON n.id = p.namespace_id \
+              WHERE n.type = 'User' AND n.owner_id = (SELECT user_id FROM asked) \
+             UNION ALL SELECT p.id, r.access_level FROM reach r JOIN projects p ON p.namespace_id = r.group_id \
+             UNION ALL SELECT l.project_id, \
+                    CASE WHEN r.access_level < l.group_access THEN r.access_level ELSE l.group_access END \
+               FROM reach r JOIN project_group_links l ON l.group_id = r.group_id \
+               JOIN projects p ON p.id = l.project_id \
+               JOIN namespaces n ON n.id = p.namespace_id AND COALESCE(n.share_with_group_lock, false) = false WHERE ",
+        );
+        out.push_sql(LASTS);
+        out.push_sql(") AS x GROUP BY project_id");
+        Ok(())
+    }
+}
+
+impl QueryId for Effective {
+    type QueryId = Self;
+    const HAS_STATIC_QUERY_ID: bool = true;
+}
+
+impl Query for Effective {
+    type SqlType = (BigInt, Integer);
+}
+
+impl<C> RunQueryDsl<C> for Effective {}
+
+/// What somebody's role in one group is.
+struct InGroup {
+    person: Effective,
+    group_id: i64,
+}
+
+impl QueryFragment<MultiBackend> for InGroup {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
+        self.person.push_reach(&mut out)?;
+        out.push_sql("SELECT max(access_level) FROM reach WHERE group_id = ");
+        out.push_bind_param::<BigInt, _>(&self.group_id)?;
+        Ok(())
+    }
+}
+
+impl QueryId for InGroup {
+    type QueryId = Self;
+    const HAS_STATIC_QUERY_ID: bool = true;
+}
+
+impl Query for InGroup {
+    type SqlType = Nullable<Integer>;
+}
+
+impl<C> RunQueryDsl<C> for InGroup {}

@@ -1,0 +1,190 @@
+//! Groups and personal namespaces, as far as git meets them: wikis of groups, and places for new projects.
+use chrono::NaiveDate;
+use diesel::prelude::*;
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::sql_types::{BigInt, Bool, Integer, Nullable, SmallInt, Text};
+
+use crate::git_access::{Storage, ip_ranges};
+use crate::{Conn, MultiBackend, Result, memberships};
+use domain::namespace::{Kind, Namespace, NamespaceFacts};
+use domain::project::{GitProtocols, RootNamespace};
+use domain::{Role, Visibility};
+
+/// How the caller names a namespace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NamespaceId {
+    Id(i64),
+    /// The full path, in whatever case.
+    Path(String),
+}
+
+#[derive(Debug, Clone)]
+pub struct FoundNamespace {
+    pub facts: NamespaceFacts,
+    /// Where the wiki of a group lies; `None` where it has none yet.
+    pub wiki: Option<Storage>,
+}
+
+/// Finds a group or a personal namespace, and how a person stands to it. Two statements at most.
+pub fn find(
+    conn: &mut Conn,
+    id: &NamespaceId,
+    user_id: Option<i64>,
+    today: NaiveDate,
+) -> Result<Option<FoundNamespace>> {
+    let row: Option<Row> =
+        NamespaceAccess { id, user_id: user_id.unwrap_or(-1) }.get_result(conn).optional()?;
+    let Some(row) = row else { return Ok(None) };
+    let role = match user_id {
+        Some(user_id) if row.kind == "Group" => memberships::role_in_group(conn, user_id, row.id, today)?,
+        _ => Role::NONE,
+    };
+    Ok(Some(row.into_found(role)))
+}
+
+#[derive(Queryable)]
+struct Row {
+    id: i64,
+    full_path: String,
+    kind: String,
+    owner_id: Option<i64>,
+    visibility_level: i32,
+    project_creation_level: Option<i32>,
+    root_id: Option<i64>,
+    any_archived: Option<i32>,
+    any_read_only: Option<i32>,
+    any_deleted: bool,
+    root_git_protocol: Option<i16>,
+    root_enforces_certificates: Option<bool>,
+    root_ip_ranges: Option<String>,
+    banned: bool,
+    projects_left: Option<i64>,
+    wiki_disk_path: Option<String>,
+    wiki_shard: Option<String>,
+}
+
+impl Row {
+    fn into_found(self, role: Role) -> FoundNamespace {
+        let kind = match self.kind.as_str() {
+            "Group" => Kind::Group { project_creation_level: self.project_creation_level },
+            _ => Kind::Personal { owner_id: self.owner_id },
+        };
+        let namespace = Namespace {
+            id: self.id,
+            full_path: self.full_path,
+            kind,
+            visibility: Visibility::from_level(self.visibility_level),
+            archived: self.any_archived == Some(1),
+            deleted: self.any_deleted,
+            repository_read_only: self.any_read_only == Some(1),
+            root: RootNamespace {
+                id: self.root_id.unwrap_or(self.id),
+                git_protocols: GitProtocols::from_number(self.root_git_protocol),
+                enforce_ssh_certificates: self.root_enforces_certificates == Some(true),
+                ip_ranges: ip_ranges(self.root_ip_ranges.as_deref()),
+            },
+        };
+        FoundNamespace {
+            facts: NamespaceFacts {
+                namespace,
+                role,
+                banned: self.banned,
+                projects_left: self.projects_left.unwrap_or(0),
+            },
+            wiki: self
+                .wiki_shard
+                .zip(self.wiki_disk_path)
+                .map(|(name, disk_path)| Storage { name, disk_path }),
+        }
+    }
+}
+
+struct NamespaceAccess<'a> {
+    id: &'a NamespaceId,
+    user_id: i64,
+}
+
+/// `up` is the namespace and all above it.
+const REST: &str = ", up AS (\
+  SELECT n.id, n.parent_id FROM namespaces n WHERE n.id = (SELECT id FROM g) AND n.type IN ('User', 'Group') \
+  UNION ALL SELECT n.id, n.parent_id FROM up JOIN namespaces n ON n.id = up.parent_id), \
+above AS (\
+  SELECT max(CASE WHEN up.parent_id IS NULL THEN up.id END) AS root_id, \
+         max((SELECT CASE WHEN s.archived THEN 1 ELSE 0 END \
+                FROM namespace_settings s WHERE s.namespace_id = up.id)) AS archived, \
+         max((SELECT CASE WHEN s.repository_read_only THEN 1 ELSE 0 END \
+                FROM namespace_settings s WHERE s.namespace_id = up.id)) AS read_only FROM up) \
+SELECT n.id, ro.path, n.type, n.owner_id, n.visibility_level, n.project_creation_level, \
+  above.root_id, above.archived, above.read_only, \
+  EXISTS (SELECT 1 FROM namespace_details d JOIN up ON up.id = d.namespace_id WHERE d.deleted_at IS NOT NULL), \
+  rs.enabled_git_access_protocol, rs.enforce_ssh_certificates, \
+  (SELECT string_agg(i.range, ',') FROM ip_restrictions i WHERE i.group_id = above.root_id), \
+  EXISTS (SELECT 1 FROM namespace_bans b WHERE b.namespace_id = above.root_id AND b.user_id = asked.user_id), \
+  (SELECT u.projects_limit - (SELECT count(*) FROM projects p JOIN namespaces own ON own.id = p.namespace_id \
+                               WHERE own.type = 'User' AND own.owner_id = u.id) \
+     FROM users u WHERE u.id = asked.user_id), \
+  w.disk_path, sh.name \
+FROM asked JOIN namespaces n ON n.id = (SELECT id FROM g) AND n.type IN ('User', 'Group') \
+JOIN routes ro ON ro.source_type = 'Namespace' AND ro.source_id = n.id \
+LEFT JOIN above ON 1 = 1 LEFT JOIN namespace_settings rs ON rs.namespace_id = above.root_id \
+LEFT JOIN group_wiki_repositories w ON w.group_id = n.id LEFT JOIN shards sh ON sh.id = w.shard_id";
+
+impl QueryFragment<MultiBackend> for NamespaceAccess<'_> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
+        out.push_sql("WITH RECURSIVE asked AS (SELECT ");
+        out.push_bind_param::<BigInt, _>(&self.user_id)?;
+        out.push_sql(" AS user_id), g AS (SELECT ");
+        match self.id {
+            NamespaceId::Id(id) => {
+                out.push_bind_param::<BigInt, _>(id)?;
+                out.push_sql(" AS id)");
+            }
+            NamespaceId::Path(path) => {
+                out.push_sql(
+                    "id FROM (SELECT source_id AS id, 0 AS step FROM routes \
+                     WHERE source_type = 'Namespace' AND path = ",
+                );
+                out.push_bind_param::<Text, _>(path)?;
+                out.push_sql(
+                    " UNION ALL SELECT source_id, 1 FROM routes \
+                     WHERE source_type = 'Namespace' AND lower(path) = lower(",
+                );
+                out.push_bind_param::<Text, _>(path)?;
+                out.push_sql(")) AS found ORDER BY step LIMIT 1)");
+            }
+        }
+        out.push_sql(REST);
+        Ok(())
+    }
+}
+
+impl QueryId for NamespaceAccess<'_> {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+type N<T> = Nullable<T>;
+
+impl Query for NamespaceAccess<'_> {
+    type SqlType = (
+        BigInt,
+        Text,
+        Text,
+        N<BigInt>,
+        Integer,
+        N<Integer>,
+        N<BigInt>,
+        N<Integer>,
+        N<Integer>,
+        Bool,
+        N<SmallInt>,
+        N<Bool>,
+        N<Text>,
+        Bool,
+        N<BigInt>,
+        N<Text>,
+        N<Text>,
+    );
+}
+
+impl<C> RunQueryDsl<C> for NamespaceAccess<'_> {}

@@ -1,0 +1,34 @@
+//! Work for somebody else, kept in the database until they fetch it: one row is one message of a topic.
+use chrono::NaiveDateTime;
+use diesel::prelude::*;
+
+use crate::schema::outbox_messages;
+use crate::{Conn, Result};
+
+/// Puts a message on a topic. `payload` is JSON.
+pub fn put(
+    conn: &mut Conn,
+    topic: &str,
+    payload: &str,
+    correlation_id: Option<&str>,
+    now: NaiveDateTime,
+) -> Result<()> {
+    diesel::insert_into(outbox_messages::table)
+        .values((
+            outbox_messages::topic.eq(topic),
+            outbox_messages::payload.eq(payload),
+            outbox_messages::correlation_id.eq(correlation_id),
+            outbox_messages::created_at.eq(now),
+        ))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// The messages of a topic, oldest first.
+pub fn list(conn: &mut Conn, topic: &str) -> Result<Vec<String>> {
+    Ok(outbox_messages::table
+        .filter(outbox_messages::topic.eq(topic))
+        .order(outbox_messages::id)
+        .select(outbox_messages::payload)
+        .load(conn)?)
+}

@@ -1,0 +1,105 @@
+//! Object pools: what forks of a project have in common, and which repositories those are.
+use diesel::prelude::*;
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::sql_types::{BigInt, Bool, Integer, Nullable, SmallInt, Text};
+
+use crate::{Conn, MultiBackend, Result};
+use domain::{Visibility, hashed_path};
+
+/// A repository that borrows objects from a pool.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// Of the pool, as it was asked for.
+    pub pool: String,
+    /// Of the repository; without `.git`, both.
+    pub disk_path: String,
+    pub public: bool,
+    /// The pool was made of it.
+    pub is_upstream: bool,
+}
+
+/// The members of pools on one storage; of each the one that it was made of first. One statement.
+pub fn members(
+    conn: &mut Conn,
+    disk_paths: &[String],
+    storage: &str,
+    upstream_only: bool,
+) -> Result<Vec<Member>> {
+    if disk_paths.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows: Vec<Row> = Members { disk_paths, storage, upstream_only }.load(conn)?;
+    Ok(rows.into_iter().map(Member::from).collect())
+}
+
+#[derive(Queryable)]
+struct Row {
+    pool: String,
+    is_upstream: bool,
+    id: i64,
+    visibility_level: i32,
+    storage_version: Option<i16>,
+    full_path: String,
+    disk_path: Option<String>,
+}
+
+impl From<Row> for Member {
+    fn from(row: Row) -> Self {
+        let disk_path = row.disk_path.unwrap_or_else(|| match row.storage_version {
+            Some(1..) => hashed_path("@hashed", row.id),
+            _ => row.full_path,
+        });
+        let public = Visibility::from_level(row.visibility_level) == Visibility::Public;
+        Self { pool: row.pool, disk_path, public, is_upstream: row.is_upstream }
+    }
+}
+
+#[derive(Debug)]
+struct Members<'a> {
+    disk_paths: &'a [String],
+    storage: &'a str,
+    upstream_only: bool,
+}
+
+impl QueryFragment<MultiBackend> for Members<'_> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
+        out.push_sql(
+            "WITH pools AS (SELECT po.id, po.disk_path, po.source_project_id FROM pool_repositories po \
+             JOIN shards s ON s.id = po.shard_id WHERE s.name = ",
+        );
+        out.push_bind_param::<Text, _>(self.storage)?;
+        for (i, disk_path) in self.disk_paths.iter().enumerate() {
+            out.push_sql(if i == 0 { " AND po.disk_path IN (" } else { ", " });
+            out.push_bind_param::<Text, _>(disk_path)?;
+        }
+        // A pool may outlive the project that it was made of.
+        out.push_sql(
+            ")), found AS (SELECT po.disk_path AS pool, 0 AS step, p.id FROM pools po \
+             JOIN projects p ON p.id = po.source_project_id",
+        );
+        if !self.upstream_only {
+            out.push_sql(
+                " UNION ALL SELECT po.disk_path, 1, p.id FROM pools po JOIN projects p ON p.pool_repository_id = po.id \
+                 AND p.id <> COALESCE(po.source_project_id, -1)",
+            );
+        }
+        out.push_sql(
+            ") SELECT f.pool, f.step = 0, p.id, p.visibility_level, p.storage_version, ro.path, pr.disk_path \
+             FROM found f JOIN projects p ON p.id = f.id \
+             JOIN routes ro ON ro.source_type = 'Project' AND ro.source_id = p.id \
+             LEFT JOIN project_repositories pr ON pr.project_id = p.id ORDER BY f.pool, f.step, p.id",
+        );
+        Ok(())
+    }
+}
+
+impl QueryId for Members<'_> {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl Query for Members<'_> {
+    type SqlType = (Text, Bool, BigInt, Integer, Nullable<SmallInt>, Text, Nullable<Text>);
+}
+
+impl<C> RunQueryDsl<C> for Members<'_> {}

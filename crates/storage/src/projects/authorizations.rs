@@ -1,0 +1,66 @@
+//! Who may do what in a project that is new: whoever reaches what holds it.
+use chrono::NaiveDate;
+use diesel::prelude::*;
+use diesel::query_builder::{AstPass, QueryFragment, QueryId};
+use diesel::sql_types::{BigInt, Date};
+
+use crate::memberships::LASTS;
+use crate::{Conn, MultiBackend, Result};
+
+/// Writes the rows that [`crate::memberships::recompute`] would write for each of them. To be called inside
+/// [`Conn::write`]. One statement.
+pub(super) fn authorize(conn: &mut Conn, project_id: i64, today: NaiveDate) -> Result<()> {
+    Authorize { project_id, today }.execute(conn)?;
+    Ok(())
+}
+
+/// Everybody who reaches a project through the group that holds it, and its owner if a person holds it: the rows of
+/// a project that nothing else refers to yet.
+struct Authorize {
+    project_id: i64,
+    today: NaiveDate,
+}
+
+impl QueryFragment<MultiBackend> for Authorize {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
+        const MEMBER: &str = "m.type = 'GroupMember' AND m.source_type = 'Namespace' AND m.access_level > 5 \
+            AND m.requested_at IS NULL AND m.invite_token IS NULL AND m.state = 0 \
+            AND (m.expires_at IS NULL OR m.expires_at > (SELECT today FROM asked))";
+        out.push_sql("WITH RECURSIVE asked AS (SELECT ");
+        out.push_bind_param::<BigInt, _>(&self.project_id)?;
+        out.push_sql(" AS project_id, ");
+        out.push_bind_param::<Date, _>(&self.today)?;
+        out.push_sql(
+            " AS today), up AS (\
+             SELECT n.id, n.parent_id, n.owner_id, n.type FROM namespaces n \
+              WHERE n.id = (SELECT namespace_id FROM projects WHERE id = (SELECT project_id FROM asked)) \
+             UNION ALL SELECT n.id, n.parent_id, n.owner_id, n.type FROM up JOIN namespaces n ON n.id = up.parent_id), \
+             reached AS (\
+             SELECT owner_id AS user_id, 50 AS access_level FROM up WHERE type = 'User' AND owner_id IS NOT NULL \
+             UNION ALL SELECT m.user_id, m.access_level FROM up JOIN members m ON m.source_id = up.id WHERE ",
+        );
+        out.push_sql(MEMBER);
+        out.push_sql(
+            " UNION ALL SELECT m.user_id, \
+                    CASE WHEN m.access_level < l.group_access THEN m.access_level ELSE l.group_access END \
+               FROM up JOIN group_group_links l ON l.shared_group_id = up.id \
+               JOIN members m ON m.source_id = l.shared_with_group_id WHERE ",
+        );
+        out.push_sql(LASTS);
+        out.push_sql(" AND ");
+        out.push_sql(MEMBER);
+        out.push_sql(
+            ") INSERT INTO project_authorizations (user_id, project_id, access_level, is_unique) \
+             SELECT user_id, (SELECT project_id FROM asked), max(access_level), true FROM reached \
+              WHERE user_id IS NOT NULL GROUP BY user_id",
+        );
+        Ok(())
+    }
+}
+
+impl QueryId for Authorize {
+    type QueryId = Self;
+    const HAS_STATIC_QUERY_ID: bool = true;
+}
+
+impl<C> RunQueryDsl<C> for Authorize {}

@@ -1,0 +1,144 @@
+//! Scan execution policies: what a project, and the groups above it, want to be scanned and when.
+use std::collections::HashMap;
+
+use chrono::NaiveDateTime;
+use diesel::prelude::*;
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::sql_types::{BigInt, Bool, Nullable, SmallInt, Text, Timestamp};
+
+use crate::ext::List;
+use crate::{Conn, MultiBackend, Result};
+
+/// So many policies of one configuration count.
+const OF_CONFIGURATION: usize = 5;
+
+/// A policy that applies to a project.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Policy {
+    pub name: String,
+    pub description: Option<String>,
+    pub enabled: bool,
+    /// The rest of it, as JSON in the order in which it is stored.
+    pub content: String,
+    /// The rules of their own table, in order.
+    pub rules: Vec<Rule>,
+    pub updated_at: NaiveDateTime,
+}
+
+/// A rule: what brings it about, and the rest of it as JSON.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rule {
+    pub is_scheduled: bool,
+    pub content: String,
+}
+
+#[derive(Queryable)]
+struct Row {
+    id: i64,
+    configuration_id: i64,
+    name: String,
+    description: Option<String>,
+    enabled: bool,
+    content: String,
+    updated_at: NaiveDateTime,
+    configured_at: Option<NaiveDateTime>,
+}
+
+/// The policies of a project: its own before those of its groups, the nearest group first. Two statements.
+pub fn of_project(conn: &mut Conn, project_id: i64) -> Result<Vec<Policy>> {
+    let mut rows: Vec<Row> = OfProject { project_id }.load(conn)?;
+    let mut seen: HashMap<i64, usize> = HashMap::new();
+    rows.retain(|row| {
+        let count = seen.entry(row.configuration_id).or_default();
+        *count += 1;
+        *count <= OF_CONFIGURATION
+    });
+    let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
+    let mut rules = rules(conn, &ids)?;
+    Ok(rows
+        .into_iter()
+        .map(|row| Policy {
+            name: row.name,
+            description: row.description,
+            enabled: row.enabled,
+            content: row.content,
+            rules: rules.remove(&row.id).unwrap_or_default(),
+            updated_at: row.configured_at.map_or(row.updated_at, |time| time.max(row.updated_at)),
+        })
+        .collect())
+}
+
+struct OfProject {
+    project_id: i64,
+}
+
+impl QueryFragment<MultiBackend> for OfProject {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
+        out.push_sql("WITH RECURSIVE asked AS (SELECT ");
+        out.push_bind_param::<BigInt, _>(&self.project_id)?;
+        out.push_sql(
+            " AS project_id), up AS (\
+             SELECT n.id, n.parent_id, 1 AS distance FROM projects p JOIN namespaces n ON n.id = p.namespace_id \
+              WHERE p.id = (SELECT project_id FROM asked) \
+             UNION ALL SELECT n.id, n.parent_id, distance + 1 FROM up JOIN namespaces n ON n.id = up.parent_id), \
+             c AS (SELECT id, configured_at, 0 AS distance FROM security_orchestration_policy_configurations \
+              WHERE project_id = (SELECT project_id FROM asked) \
+             UNION ALL SELECT s.id, s.configured_at, up.distance FROM up \
+              JOIN security_orchestration_policy_configurations s ON s.namespace_id = up.id) \
+             SELECT s.id, c.id, s.name, s.description, s.enabled, CAST(s.content AS text), s.updated_at, c.configured_at \
+               FROM c JOIN security_policies s ON s.security_orchestration_policy_configuration_id = c.id AND s.type = 1 \
+              ORDER BY c.distance, s.policy_index",
+        );
+        Ok(())
+    }
+}
+
+impl QueryId for OfProject {
+    type QueryId = Self;
+    const HAS_STATIC_QUERY_ID: bool = true;
+}
+
+impl Query for OfProject {
+    type SqlType = (BigInt, BigInt, Text, Nullable<Text>, Bool, Text, Timestamp, Nullable<Timestamp>);
+}
+
+impl<C> RunQueryDsl<C> for OfProject {}
+
+fn rules(conn: &mut Conn, policies: &[i64]) -> Result<HashMap<i64, Vec<Rule>>> {
+    let mut found: HashMap<i64, Vec<Rule>> = HashMap::new();
+    if policies.is_empty() {
+        return Ok(found);
+    }
+    let rows: Vec<(i64, i16, String)> = RulesOf { policies: List(policies) }.load(conn)?;
+    for (policy, kind, content) in rows {
+        found.entry(policy).or_default().push(Rule { is_scheduled: kind == 1, content });
+    }
+    Ok(found)
+}
+
+struct RulesOf<'a> {
+    policies: List<'a, i64>,
+}
+
+impl QueryFragment<MultiBackend> for RulesOf<'_> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
+        out.push_sql(
+            "SELECT security_policy_id, type, CAST(content AS text) FROM scan_execution_policy_rules \
+             WHERE security_policy_id IN ",
+        );
+        self.policies.push(&mut out)?;
+        out.push_sql(" ORDER BY security_policy_id, rule_index");
+        Ok(())
+    }
+}
+
+impl QueryId for RulesOf<'_> {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl Query for RulesOf<'_> {
+    type SqlType = (BigInt, SmallInt, Text);
+}
+
+impl<C> RunQueryDsl<C> for RulesOf<'_> {}

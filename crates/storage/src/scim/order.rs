@@ -1,0 +1,63 @@
+//! The order of a list.
+use ::scim::Mode;
+use ::scim::attribute::{Attribute, EmailPart, TextAttribute};
+use ::scim::search::Sort;
+
+use super::Tenant;
+use super::sql::{ACCOUNT, STORED, Sql, column};
+
+impl Sql {
+    /// `ORDER BY`; what is missing comes last, or first where the order is turned round.
+    pub(super) fn order(&mut self, sort: Option<Sort>, tenant: &Tenant) {
+        self.push(" ORDER BY ");
+        if let Some((value, descending)) =
+            sort.and_then(|sort| Some((self.sort_value(sort.by, tenant)?, sort.descending)))
+        {
+            let direction = if descending { " DESC" } else { "" };
+            self.push(format!("({value}) IS NULL{direction}, {value}{direction}, "));
+            self.is_common = false;
+        }
+        self.push("i.id");
+    }
+
+    fn sort_value(&self, by: Attribute, tenant: &Tenant) -> Option<String> {
+        let folded = |value: &str| {
+            if self.is_postgresql {
+                format!("replace(lower({value} COLLATE \"und-x-icu\"), 'ς', 'σ') COLLATE \"C\"")
+            } else {
+                format!("scim_fold({value})")
+            }
+        };
+        let of_email = |part: EmailPart| {
+            let (stored, account) = (STORED.of(part), ACCOUNT.of(part));
+            let value = format!(
+                "CASE WHEN EXISTS (SELECT 1 FROM scim_api_emails e WHERE e.scope = {0} AND e.identity_id = i.id) \
+                 THEN (SELECT {stored} FROM scim_api_emails e WHERE e.scope = {0} AND e.identity_id = i.id \
+                 ORDER BY COALESCE(e.is_primary, false) DESC, e.position LIMIT 1) ELSE {account} END",
+                tenant.scope()
+            );
+            if part == EmailPart::Primary { value } else { folded(&format!("({value})")) }
+        };
+        Some(match by {
+            Attribute::Text(TextAttribute::UserName) => match tenant.mode {
+                Mode::GitLab => folded("u.username"),
+                Mode::Rfc => folded("COALESCE(NULLIF(r.user_name, ''), u.username)"),
+            },
+            Attribute::Text(attribute) => folded(&column(attribute)),
+            Attribute::Location => "COALESCE(r.scim_id, i.extern_uid)".to_owned(),
+            Attribute::Active => "COALESCE(i.active, false)".to_owned(),
+            Attribute::Created => "i.created_at".to_owned(),
+            Attribute::LastModified => "i.updated_at".to_owned(),
+            Attribute::Version => "r.version".to_owned(),
+            Attribute::Emails => of_email(EmailPart::Value),
+            Attribute::Email(part) => of_email(part),
+            Attribute::Name
+            | Attribute::Meta
+            | Attribute::ResourceType
+            | Attribute::Schemas
+            | Attribute::Unassigned => {
+                return None;
+            }
+        })
+    }
+}

@@ -1,0 +1,160 @@
+//! Whose token it is.
+use chrono::NaiveDateTime;
+use diesel::dsl::sql;
+use diesel::prelude::*;
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::sql_types::{Binary, Bool, Integer, Text};
+
+use super::Group;
+use crate::schema::{
+    group_scim_auth_access_tokens as group_tokens, namespaces, routes, saml_providers,
+    scim_oauth_access_tokens as tokens,
+};
+use crate::{Conn, MultiBackend, Result};
+
+/// What a request is about, by its path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scope {
+    Instance,
+    /// The full path of a group.
+    Group(String),
+}
+
+/// What a token opens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// The instance, or a group with single sign-on.
+    Granted(Option<Group>),
+    /// Nobody's token, or another tenant's.
+    Denied,
+    /// There is no such group.
+    NotFound,
+    /// The group has no single sign-on.
+    Disabled,
+}
+
+/// Looks whether a token, in each form that may be stored, is that of the scope. `is_same` compares in constant time.
+pub fn authenticate(
+    conn: &mut Conn,
+    scope: &Scope,
+    forms: &[String],
+    is_same: impl Fn(&str) -> bool,
+) -> Result<Access> {
+    let Scope::Group(path) = scope else {
+        let stored: Vec<String> =
+            tokens::table.filter(tokens::group_id.is_null()).select(tokens::token_encrypted).load(conn)?;
+        let granted = stored.iter().any(|stored| is_same(stored));
+        return Ok(if granted { Access::Granted(None) } else { Access::Denied });
+    };
+    let group: Option<(i64, Option<i64>)> = routes::table
+        .inner_join(namespaces::table.on(namespaces::id.eq(routes::source_id)))
+        .filter(routes::source_type.eq("Namespace"))
+        .filter(namespaces::type_.eq("Group"))
+        .filter(sql::<Bool>("lower(routes.path) = lower(").bind::<Text, _>(path).sql(")"))
+        .select((namespaces::id, namespaces::parent_id))
+        .first(conn)
+        .optional()?;
+    let Some((group_id, None)) = group else {
+        // Only somebody with a token learns that a group is not there; single sign-on belongs to top-level groups.
+        let known = KnownToken { forms }.load::<i32>(conn)?;
+        return Ok(if known.is_empty() { Access::Denied } else { Access::NotFound });
+    };
+    if !is_token_of(conn, group_id, is_same)? {
+        return Ok(Access::Denied);
+    }
+    let provider: Option<(i64, bool, bool, i16, Option<i64>)> = saml_providers::table
+        .filter(saml_providers::group_id.eq(group_id))
+        .order(saml_providers::id)
+        .select((
+            saml_providers::id,
+            saml_providers::enabled,
+            saml_providers::enforced_sso,
+            saml_providers::default_membership_role,
+            saml_providers::member_role_id,
+        ))
+        .first(conn)
+        .optional()?;
+    Ok(match provider {
+        Some((provider_id, true, enforced_sso, role, member_role_id)) => Access::Granted(Some(Group {
+            id: group_id,
+            provider_id,
+            enforced_sso,
+            default_role: role.into(),
+            member_role_id,
+        })),
+        _ => Access::Disabled,
+    })
+}
+
+fn is_token_of(conn: &mut Conn, group_id: i64, is_same: impl Fn(&str) -> bool) -> Result<bool> {
+    let stored: Vec<Vec<u8>> = group_tokens::table
+        .filter(group_tokens::group_id.eq(group_id))
+        .select(group_tokens::token_encrypted)
+        .load(conn)?;
+    if stored.iter().any(|stored| std::str::from_utf8(stored).is_ok_and(&is_same)) {
+        return Ok(true);
+    }
+    let stored: Vec<String> =
+        tokens::table.filter(tokens::group_id.eq(group_id)).select(tokens::token_encrypted).load(conn)?;
+    Ok(stored.iter().any(|stored| is_same(stored)))
+}
+
+/// Makes this the only token of a group or of the instance. `encrypted` is what the column holds.
+pub fn set_token(conn: &mut Conn, group_id: Option<i64>, encrypted: &str, now: NaiveDateTime) -> Result<()> {
+    let stamp = (tokens::created_at.eq(now), tokens::updated_at.eq(now));
+    let source_id: i64 = {
+        match group_id {
+            Some(id) => diesel::delete(tokens::table.filter(tokens::group_id.eq(id))).execute(conn)?,
+            None => diesel::delete(tokens::table.filter(tokens::group_id.is_null())).execute(conn)?,
+        };
+        diesel::insert_into(tokens::table)
+            .values((tokens::group_id.eq(group_id), tokens::token_encrypted.eq(encrypted), stamp.0, stamp.1))
+            .returning(tokens::id)
+            .get_result(conn)?
+    };
+    let Some(group_id) = group_id else { return Ok(()) };
+    diesel::delete(group_tokens::table.filter(group_tokens::group_id.eq(group_id))).execute(conn)?;
+    diesel::insert_into(group_tokens::table)
+        .values((
+            group_tokens::group_id.eq(group_id),
+            group_tokens::token_encrypted.eq(encrypted.as_bytes()),
+            group_tokens::temp_source_id.eq(source_id),
+            group_tokens::created_at.eq(now),
+            group_tokens::updated_at.eq(now),
+        ))
+        .execute(conn)?;
+    Ok(())
+}
+
+/// Whether some tenant has this token.
+struct KnownToken<'a> {
+    forms: &'a [String],
+}
+
+impl QueryFragment<MultiBackend> for KnownToken<'_> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
+        out.push_sql("SELECT 1 FROM scim_oauth_access_tokens WHERE token_encrypted IN (");
+        for (i, form) in self.forms.iter().enumerate() {
+            out.push_sql(if i == 0 { "" } else { ", " });
+            out.push_bind_param::<Text, _>(form)?;
+        }
+        out.push_sql(") UNION ALL SELECT 1 FROM group_scim_auth_access_tokens WHERE token_encrypted IN (");
+        for (i, form) in self.forms.iter().enumerate() {
+            out.push_sql(if i == 0 { "" } else { ", " });
+            out.push_bind_param::<Binary, _>(form.as_bytes())?;
+        }
+        out.push_sql(") LIMIT 1");
+        Ok(())
+    }
+}
+
+impl QueryId for KnownToken<'_> {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl Query for KnownToken<'_> {
+    type SqlType = Integer;
+}
+
+impl<C> RunQueryDsl<C> for KnownToken<'_> {}

@@ -1,0 +1,107 @@
+//! SSH certificates: which group's authority has signed, and who belongs to that group.
+use chrono::NaiveDate;
+use diesel::prelude::*;
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::sql_types::{BigInt, Bool, Date};
+
+use crate::git_access::ActorId;
+use crate::schema::{group_ssh_certificates as certificates, namespaces, routes, user_details, users};
+use crate::{Conn, MultiBackend, Result};
+use domain::user::State;
+
+/// A group that signs certificates.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable)]
+pub struct Authority {
+    pub group_id: i64,
+    pub full_path: String,
+}
+
+/// Whom a certificate names, and how they stand to the group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder {
+    pub username: String,
+    pub state: State,
+    /// Of the group, or of anything in it.
+    pub is_member: bool,
+    /// The group owns the account.
+    pub is_enterprise_user: bool,
+}
+
+/// Finds the top-level group whose authority has this raw SHA-256 fingerprint. One statement.
+pub fn find_authority(conn: &mut Conn, fingerprint: &[u8; 32]) -> Result<Option<Authority>> {
+    Ok(certificates::table
+        .inner_join(
+            routes::table.on(routes::source_id
+                .eq(certificates::namespace_id)
+                .and(routes::source_type.eq("Namespace"))),
+        )
+        .inner_join(namespaces::table.on(namespaces::id.eq(certificates::namespace_id)))
+        .filter(certificates::fingerprint.eq(fingerprint.as_slice()).and(namespaces::parent_id.is_null()))
+        .select((certificates::namespace_id, routes::path))
+        .first(conn)
+        .optional()?)
+}
+
+/// Finds whom a certificate names: by username, else by a confirmed primary address.
+pub fn find_holder(conn: &mut Conn, named: &str, group_id: i64, today: NaiveDate) -> Result<Option<Holder>> {
+    let mut person = crate::users::find(conn, &ActorId::Username(named.to_owned()))?;
+    if person.is_none() {
+        person = crate::users::find(conn, &ActorId::Email(named.to_owned()))?;
+    }
+    let Some(person) = person else { return Ok(None) };
+    let (state, enterprise_group): (Option<String>, Option<i64>) = users::table
+        .left_join(user_details::table.on(user_details::user_id.eq(users::id)))
+        .filter(users::id.eq(person.id))
+        .select((users::state, user_details::enterprise_group_id.nullable()))
+        .first(conn)?;
+    let is_member = Membership { user_id: person.id, group_id, today }.get_result(conn)?;
+    Ok(Some(Holder {
+        username: person.username.unwrap_or_default(),
+        state: State::from_name(state.as_deref()),
+        is_member,
+        is_enterprise_user: enterprise_group == Some(group_id),
+    }))
+}
+
+/// Is somebody a member of a group, or of a group or project in it? Requests, invitations, what has expired, and
+/// minimal access count for nothing.
+#[derive(Debug)]
+struct Membership {
+    user_id: i64,
+    group_id: i64,
+    today: NaiveDate,
+}
+
+impl QueryFragment<MultiBackend> for Membership {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
+        out.push_sql("WITH RECURSIVE below AS (SELECT id FROM namespaces WHERE id = ");
+        out.push_bind_param::<BigInt, _>(&self.group_id)?;
+        out.push_sql(
+            " UNION SELECT n.id FROM namespaces n JOIN below b ON n.parent_id = b.id) \
+             SELECT EXISTS (SELECT 1 FROM members m WHERE m.user_id = ",
+        );
+        out.push_bind_param::<BigInt, _>(&self.user_id)?;
+        out.push_sql(
+            " AND m.access_level > 5 AND m.requested_at IS NULL AND m.invite_token IS NULL \
+             AND COALESCE(m.state, 0) = 0 AND (m.expires_at IS NULL OR m.expires_at > ",
+        );
+        out.push_bind_param::<Date, _>(&self.today)?;
+        out.push_sql(
+            ") AND ((m.source_type = 'Namespace' AND m.source_id IN (SELECT id FROM below)) \
+             OR (m.source_type = 'Project' AND m.source_id IN \
+             (SELECT p.id FROM projects p JOIN below b ON p.namespace_id = b.id))))",
+        );
+        Ok(())
+    }
+}
+
+impl QueryId for Membership {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl Query for Membership {
+    type SqlType = Bool;
+}
+
+impl<C> RunQueryDsl<C> for Membership {}

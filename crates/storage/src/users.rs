@@ -1,0 +1,46 @@
+//! People, by whatever names them.
+use diesel::dsl::sql;
+use diesel::prelude::*;
+use diesel::sql_types::{Bool, Text};
+
+use crate::git_access::ActorId;
+use crate::schema::{keys, users};
+use crate::{Conn, Result};
+
+/// Who somebody is, for a greeting.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable)]
+pub struct Person {
+    pub id: i64,
+    pub username: Option<String>,
+    pub name: Option<String>,
+}
+
+/// Finds a person in whatever state; a deploy key is its owner. One statement.
+pub fn find(conn: &mut Conn, actor: &ActorId) -> Result<Option<Person>> {
+    let people = users::table.select((users::id, users::username, users::name));
+    let person = match actor {
+        ActorId::Nobody | ActorId::DeployToken(_) => return Ok(None),
+        ActorId::User(id) => people.filter(users::id.eq(*id)).first(conn),
+        ActorId::Key(id) => people
+            .inner_join(keys::table.on(keys::user_id.eq(users::id.nullable())))
+            .filter(keys::id.eq(*id))
+            .filter(keys::usage_type.eq(0).or(keys::usage_type.eq(1)))
+            .first(conn),
+        ActorId::Username(name) => {
+            people.filter(sql::<Bool>("lower(username) = lower(").bind::<Text, _>(name).sql(")")).first(conn)
+        }
+        ActorId::Email(address) => people
+            .filter(sql::<Bool>("confirmed_at IS NOT NULL AND lower(email) = lower(").bind::<Text, _>(address).sql(")"))
+            .first(conn),
+        ActorId::Kerberos(principal) => people
+            .filter(
+                sql::<Bool>(
+                    "id = (SELECT user_id FROM identities WHERE provider = 'kerberos' AND lower(extern_uid) = lower(",
+                )
+                .bind::<Text, _>(principal)
+                .sql(") LIMIT 1)"),
+            )
+            .first(conn),
+    };
+    Ok(person.optional()?)
+}

@@ -1,0 +1,78 @@
+//! Values of types that Diesel's multi connection lacks, written as texts which PostgreSQL casts.
+use std::marker::PhantomData;
+
+use diesel::expression::{AppearsOnTable, Expression, SelectableExpression, ValidGrouping, is_aggregate};
+use diesel::prelude::*;
+use diesel::query_builder::{AstPass, QueryFragment, QueryId};
+use diesel::sql_types::{Nullable, SqlType, Text};
+
+use crate::MultiBackend;
+use crate::types::{Jsonb, TextArray, Uuid};
+
+/// A text that stands for a value of the SQL type `ST`.
+#[derive(Debug, Clone)]
+pub struct Typed<ST> {
+    text: String,
+    /// What stands before and behind it on PostgreSQL; SQLite has the text itself.
+    around: (&'static str, &'static str),
+    sql_type: PhantomData<ST>,
+}
+
+/// A document.
+pub fn json(value: &serde_json::Value) -> Typed<Jsonb> {
+    Typed::new(value.to_string(), ("CAST(", " AS jsonb)"))
+}
+
+/// A document, of a column that may have none.
+pub fn nullable_json(value: &serde_json::Value) -> Typed<Nullable<Jsonb>> {
+    Typed::new(value.to_string(), ("CAST(", " AS jsonb)"))
+}
+
+/// A UUID in its usual text.
+pub fn uuid(text: &str) -> Typed<Uuid> {
+    Typed::new(text.to_owned(), ("CAST(", " AS uuid)"))
+}
+
+/// A list of texts.
+pub fn texts(list: &[String]) -> Typed<TextArray> {
+    let json = serde_json::Value::from(list).to_string();
+    Typed::new(json, ("ARRAY(SELECT jsonb_array_elements_text(CAST(", " AS jsonb)))"))
+}
+
+impl<ST> Typed<ST> {
+    fn new(text: String, around: (&'static str, &'static str)) -> Self {
+        Self { text, around, sql_type: PhantomData }
+    }
+}
+
+impl<ST: SqlType + diesel::expression::TypedExpressionType> Expression for Typed<ST> {
+    type SqlType = ST;
+}
+
+impl<ST> ValidGrouping<()> for Typed<ST> {
+    type IsAggregate = is_aggregate::Never;
+}
+
+impl<ST, T> AppearsOnTable<T> for Typed<ST> where Self: Expression {}
+
+impl<ST, T> SelectableExpression<T> for Typed<ST> where Self: Expression {}
+
+impl<ST> QueryFragment<MultiBackend> for Typed<ST> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
+        // The text differs between the two, which the id of the query does not know; connections are of one kind only.
+        let casts = matches!(out.backend(), MultiBackend::Postgresql(_));
+        if casts {
+            out.push_sql(self.around.0);
+        }
+        out.push_bind_param::<Text, _>(&self.text)?;
+        if casts {
+            out.push_sql(self.around.1);
+        }
+        Ok(())
+    }
+}
+
+impl<ST: 'static> QueryId for Typed<ST> {
+    type QueryId = Typed<ST>;
+    const HAS_STATIC_QUERY_ID: bool = true;
+}

@@ -1,0 +1,18 @@
+//! Levels of visibility that an administrator has taken away.
+use diesel::dsl::sql;
+use diesel::prelude::*;
+use diesel::sql_types::{Nullable, Text};
+
+use crate::schema::application_settings as settings;
+use crate::{Conn, Result};
+
+/// Whether the installation shows nothing to strangers.
+pub fn is_public_restricted(conn: &mut Conn) -> Result<bool> {
+    let levels = settings::table
+        .order(settings::id.desc())
+        .select(sql::<Nullable<Text>>("restricted_visibility_levels"));
+    let levels: Option<Option<String>> = levels.first(conn).optional()?;
+    // A list of numbers in YAML, one a line.
+    let levels = levels.flatten().unwrap_or_default();
+    Ok(levels.lines().any(|line| line.trim() == "- 20"))
+}

@@ -1,0 +1,122 @@
+//! The fields of an event or of a span as JSON values.
+
+use std::{error::Error, fmt};
+
+use serde_json::{Number, Value};
+use tracing::field::{Field, Visit};
+
+/// Named values in the order in which they were recorded, each name once.
+#[derive(Debug, Default)]
+pub(super) struct Fields(Vec<(&'static str, Value)>);
+
+impl Fields {
+    /// Collects what `record` shows to the visitor.
+    pub(super) fn of(record: impl FnOnce(&mut Self)) -> Self {
+        let mut fields = Self::default();
+        record(&mut fields);
+        fields
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&'static str, &Value)> {
+        self.0.iter().map(|(key, value)| (*key, value))
+    }
+
+    /// Takes a field out.
+    pub(super) fn take(&mut self, key: &str) -> Option<Value> {
+        let index = self.0.iter().position(|(name, _)| *name == key)?;
+        Some(self.0.remove(index).1)
+    }
+
+    /// Takes over later values of the same span.
+    pub(super) fn update(&mut self, later: Self) {
+        for (key, value) in later.0 {
+            self.set(key, value);
+        }
+    }
+
+    fn set(&mut self, key: &'static str, value: Value) {
+        match self.0.iter_mut().find(|(name, _)| *name == key) {
+            Some((_, present)) => *present = value,
+            None => self.0.push((key, value)),
+        }
+    }
+
+    fn record(&mut self, field: &Field, value: impl Into<Value>) {
+        if let Some(key) = key(field.name()) {
+            self.set(key, value.into());
+        }
+    }
+}
+
+/// The name under which a field is logged, if it is.
+fn key(name: &'static str) -> Option<&'static str> {
+    match name {
+        "error" => Some("error_message"),
+        // Where a record of the `log` crate comes from.
+        "log.target" | "log.module_path" | "log.file" | "log.line" => None,
+        // Name, kind, status and attributes of the span, meant for the tracer.
+        _ if name.starts_with("otel.") || name.starts_with("http.") => None,
+        _ => Some(name.strip_prefix("r#").unwrap_or(name)),
+    }
+}
+
+/// The error and what caused it. Many errors already repeat their cause, which is then not added.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.ends_with(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    text
+}
+
+impl Visit for Fields {
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        if let Some(number) = Number::from_f64(value) {
+            self.record(field, number);
+        }
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.record(field, value);
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.record(field, value);
+    }
+
+    fn record_i128(&mut self, field: &Field, value: i128) {
+        match Number::from_i128(value) {
+            Some(number) => self.record(field, number),
+            None => self.record(field, value.to_string()),
+        }
+    }
+
+    fn record_u128(&mut self, field: &Field, value: u128) {
+        match Number::from_u128(value) {
+            Some(number) => self.record(field, number),
+            None => self.record(field, value.to_string()),
+        }
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.record(field, value);
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.record(field, value);
+    }
+
+    fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
+        self.record(field, chain(value));
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.record(field, format!("{value:?}"));
+    }
+}

@@ -1,0 +1,217 @@
+//! What a service counts, for Prometheus.
+//!
+//! Names which GitLab has too are GitLab's, so that its dashboards and alerts go on working. Label values must be
+//! bounded: the route's pattern or `unmatched`; never ids, paths, users or addresses. Series which are known before
+//! they happen are made at start (`initialise_…`), so that `rate()` has no gaps.
+
+mod families;
+
+use std::sync::{Arc, OnceLock};
+
+use prometheus::{IntGauge, TextEncoder};
+
+use families::Families;
+
+/// Methods which are told apart; a caller may send any word.
+const METHODS: [&str; 7] = ["get", "head", "post", "put", "patch", "delete", "options"];
+
+/// Why a caller is not believed.
+const AUTH_FAILURES: [&str; 6] = ["missing", "malformed", "signature", "expired", "issuer", "unknown_token"];
+
+/// The metrics of one service. Clones share their values; two services in one process share none.
+#[derive(Clone, Debug)]
+pub struct Metrics {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    families: Families,
+    pool: OnceLock<Pool>,
+}
+
+/// The gauges of the one connection pool.
+#[derive(Debug)]
+struct Pool {
+    size: IntGauge,
+    busy: IntGauge,
+    idle: IntGauge,
+    waiting: IntGauge,
+}
+
+/// A request which is being answered, from its creation to its drop.
+#[derive(Debug)]
+#[must_use = "the request counts until this is dropped"]
+pub struct Inflight(IntGauge);
+
+impl Drop for Inflight {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+impl Metrics {
+    /// Makes every metric of a service. `routes` are its methods, patterns and feature categories.
+    pub fn new(service: &str, version: &str, revision: &str, routes: &[(&str, &str, &str)]) -> Self {
+        let families = Families::new();
+        families.build_info.with_label_values(&[service, version, revision]).set(1);
+        families.health_requests.with_label_values(&["get", "200"]);
+        for (method, route, feature_category) in routes {
+            let method = method_label(method);
+            families.http_requests.with_label_values(&[method, "200", feature_category, route]);
+            families.http_duration.with_label_values(&[method, route]);
+        }
+        Self { inner: Arc::new(Inner { families, pool: OnceLock::new() }) }
+    }
+
+    fn families(&self) -> &Families {
+        &self.inner.families
+    }
+
+    /// Counts an answered request.
+    pub fn http_request(&self, method: &str, route: &str, status: u16, feature_category: &str, seconds: f64) {
+        let (method, status) = (method_label(method), status.to_string());
+        let labels = [method, &status, feature_category, route];
+        self.families().http_requests.with_label_values(&labels).inc();
+        self.families().http_duration.with_label_values(&[method, route]).observe(seconds);
+    }
+
+    /// Counts an answered health request; these are no part of the other requests.
+    pub fn health_request(&self, method: &str, status: u16) {
+        let labels = [method_label(method), &status.to_string()];
+        self.families().health_requests.with_label_values(&labels).inc();
+    }
+
+    /// Counts a panic which became a 500.
+    pub fn uncaught_error(&self) {
+        self.families().uncaught_errors.inc();
+    }
+
+    /// The request which is being answered; drop it when the answer is sent.
+    pub fn inflight(&self) -> Inflight {
+        let gauge = self.families().inflight.clone();
+        gauge.inc();
+        Inflight(gauge)
+    }
+
+    /// Whether the service is stopping.
+    pub fn draining(&self, draining: bool) {
+        self.families().draining.set(draining.into());
+    }
+
+    /// Counts a statement.
+    pub fn sql(&self, seconds: f64) {
+        self.families().sql_duration.observe(seconds);
+    }
+
+    /// Says which database the pool connects to; the first call holds. An embedded one has no port.
+    pub fn set_database(&self, host: &str, port: Option<u16>) {
+        self.inner.pool.get_or_init(|| self.pool_gauges(host, port));
+    }
+
+    /// The state of the connection pool at this moment.
+    pub fn pool(&self, size: u32, busy: u32, idle: u32, waiting: u32) {
+        let pool = self.inner.pool.get_or_init(|| self.pool_gauges("", None));
+        pool.size.set(size.into());
+        pool.busy.set(busy.into());
+        pool.idle.set(idle.into());
+        pool.waiting.set(waiting.into());
+    }
+
+    fn pool_gauges(&self, host: &str, port: Option<u16>) -> Pool {
+        let port = port.map(|port| port.to_string()).unwrap_or_default();
+        let labels = ["main", host, &port];
+        Pool {
+            size: self.families().pool_size.with_label_values(&labels),
+            busy: self.families().pool_busy.with_label_values(&labels),
+            idle: self.families().pool_idle.with_label_values(&labels),
+            waiting: self.families().pool_waiting.with_label_values(&labels),
+        }
+    }
+
+    /// Makes the series of a storage.
+    pub fn initialise_redis(&self, storage: &str) {
+        self.families().redis_requests.with_label_values(&[storage]);
+    }
+
+    /// Counts a call of Redis; `error` is the kind of the error with which it ended.
+    pub fn redis(&self, storage: &str, error: Option<&str>) {
+        self.families().redis_requests.with_label_values(&[storage]).inc();
+        if let Some(exception) = error {
+            self.families().redis_exceptions.with_label_values(&[storage, exception]).inc();
+        }
+    }
+
+    /// Records how much of a limit is used; `peek` when the request itself was not counted.
+    pub fn throttle(&self, throttle_key: &str, peek: bool, feature_category: &str, ratio: f64) {
+        let labels = [throttle_key, if peek { "true" } else { "false" }, feature_category];
+        self.families().throttle_utilization.with_label_values(&labels).observe(ratio);
+    }
+
+    /// Makes the series of a limit.
+    pub fn initialise_throttled(&self, consumer: &str, throttle_key: &str) {
+        self.families().throttled.with_label_values(&[consumer, throttle_key]);
+    }
+
+    /// Counts a request refused because of a limit.
+    pub fn throttled(&self, consumer: &str, throttle_key: &str) {
+        self.families().throttled.with_label_values(&[consumer, throttle_key]).inc();
+    }
+
+    /// Makes the series of a way to authenticate.
+    pub fn initialise_auth(&self, consumer: &str, scheme: &str) {
+        for reason in AUTH_FAILURES {
+            self.families().auth_failures.with_label_values(&[consumer, scheme, reason]);
+        }
+    }
+
+    /// Counts a caller who is not believed: missing, malformed, signature, expired, issuer or `unknown_token`.
+    pub fn auth_failure(&self, consumer: &str, scheme: &str, reason: &str) {
+        self.families().auth_failures.with_label_values(&[consumer, scheme, reason]).inc();
+    }
+
+    /// Says when the secret which is in use was loaded, and makes the series of its reloads.
+    pub fn secret_loaded(&self, secret: &str, unix_seconds: f64) {
+        self.families().secret_loaded.with_label_values(&[secret]).set(unix_seconds);
+        for ok in [true, false] {
+            self.families().secret_reload.with_label_values(&[secret, result(ok)]);
+        }
+    }
+
+    /// Counts an attempt to read a secret again.
+    pub fn secret_reload(&self, secret: &str, ok: bool) {
+        self.families().secret_reload.with_label_values(&[secret, result(ok)]).inc();
+    }
+
+    /// Makes the series of a queue.
+    pub fn initialise_jobs(&self, queue: &str) {
+        for ok in [true, false] {
+            self.families().jobs_enqueued.with_label_values(&[queue, result(ok)]);
+        }
+    }
+
+    /// Counts a job handed to a queue.
+    pub fn job_enqueued(&self, queue: &str, ok: bool) {
+        self.families().jobs_enqueued.with_label_values(&[queue, result(ok)]).inc();
+    }
+
+    /// Everything in Prometheus' text format 0.0.4.
+    pub fn render(&self) -> String {
+        let families = self.families().registry.gather();
+        TextEncoder::new().encode_to_string(&families).unwrap_or_else(|error| {
+            tracing::error!(error = &error as &dyn std::error::Error, "the metrics cannot be written");
+            String::new()
+        })
+    }
+}
+
+fn method_label(method: &str) -> &'static str {
+    METHODS.into_iter().find(|known| known.eq_ignore_ascii_case(method)).unwrap_or("other")
+}
+
+fn result(ok: bool) -> &'static str {
+    if ok { "ok" } else { "error" }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,50 @@
+//! What an operator can choose about the log.
+
+/// The log's settings as one source gives them; the caller lays flag, environment and file over each other.
+#[derive(clap::Args, serde::Deserialize, Default, Clone, Debug, PartialEq, Eq)]
+#[serde(default)]
+pub struct Options {
+    /// Form of the log: one JSON object a line, or lines for people
+    #[arg(long, env = "IAPI_LOG_FORMAT", value_enum)]
+    pub log_format: Option<Format>,
+    /// What is logged: error, warn, info, debug, trace, off, or directives in the syntax of `RUST_LOG`
+    #[arg(long, env = "IAPI_LOG_LEVEL", value_name = "DIRECTIVES")]
+    pub log_level: Option<String>,
+}
+
+/// The form of the log.
+#[derive(clap::ValueEnum, serde::Deserialize, Default, Clone, Copy, Debug, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// One JSON object a line
+    #[default]
+    Json,
+    /// Lines for people
+    Pretty,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use serde_json::json;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Command {
+        #[command(flatten)]
+        options: Options,
+    }
+
+    #[test]
+    fn flags_and_file_spell_the_same_words() {
+        let flags = ["service", "--log-format", "pretty", "--log-level", "warn,storage=debug"];
+        let file = json!({ "log_format": "pretty", "log_level": "warn,storage=debug" });
+        let expected =
+            Options { log_format: Some(Format::Pretty), log_level: Some("warn,storage=debug".into()) };
+        assert_eq!(Command::try_parse_from(flags).unwrap().options, expected);
+        assert_eq!(serde_json::from_value::<Options>(file).unwrap(), expected);
+        assert_eq!(serde_json::from_value::<Options>(json!({})).unwrap(), Options::default());
+        assert!(Command::try_parse_from(["service", "--log-format", "xml"]).is_err());
+    }
+}

@@ -1,0 +1,100 @@
+use std::{
+    net::TcpListener,
+    time::{Duration, Instant},
+};
+
+use tracing_subscriber::layer::SubscriberExt;
+
+use super::*;
+use crate::tests::Collector;
+
+fn settings(variables: &[(&str, &str)]) -> Result<Option<Settings>, Error> {
+    Settings::from_environment(|name| {
+        variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+    })
+}
+
+fn to(endpoint: &str) -> Settings {
+    settings(&[("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)]).unwrap().unwrap()
+}
+
+#[test]
+fn traces_are_off_without_an_endpoint() {
+    assert_eq!(settings(&[("OTEL_TRACES_SAMPLER_ARG", "half")]).unwrap(), None);
+    assert_eq!(settings(&[("OTEL_EXPORTER_OTLP_ENDPOINT", " ")]).unwrap(), None);
+    let disabled = [("OTEL_EXPORTER_OTLP_ENDPOINT", "http://c:4318"), ("OTEL_SDK_DISABLED", "TRUE")];
+    assert_eq!(settings(&disabled).unwrap(), None);
+}
+
+#[test]
+fn the_endpoint_of_traces_is_taken_as_it_is() {
+    let both = [
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://c:4318/"),
+        ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "https://t/x"),
+    ];
+    assert_eq!(settings(&both).unwrap().unwrap().endpoint, "https://t/x");
+    assert_eq!(to("http://c:4318/").endpoint, "http://c:4318/v1/traces");
+    assert_eq!(to("http://c:4318").ratio.to_string(), "1");
+    let wrong = settings(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "c:4318")]);
+    assert!(matches!(wrong, Err(Error::Endpoint(_))), "{wrong:?}");
+}
+
+#[test]
+fn a_variable_which_makes_no_sense_is_an_error() {
+    for (name, text) in [
+        ("OTEL_TRACES_SAMPLER_ARG", "half"),
+        ("OTEL_TRACES_SAMPLER_ARG", "-0.1"),
+        ("OTEL_TRACES_SAMPLER_ARG", "1.1"),
+        ("OTEL_TRACES_SAMPLER_ARG", "NaN"),
+        ("OTEL_EXPORTER_OTLP_TIMEOUT", "10s"),
+        ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "0"),
+    ] {
+        let read = settings(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://c:4318"), (name, text)]);
+        assert!(matches!(read, Err(Error::Variable { .. })), "{name} {text} {read:?}");
+    }
+}
+
+/// The names of the spans which reach the collector at this ratio: two roots, and one whose caller is sampled.
+fn sampled(ratio: f64) -> Vec<String> {
+    let collector = Collector::start();
+    let provider = Settings { ratio, ..to(&collector.endpoint()) }.provider("shell-api", "1.2.3").unwrap();
+    let subscriber = tracing_subscriber::registry().with(layer(&provider));
+    tracing::subscriber::with_default(subscriber, || {
+        tracing::info_span!("first").in_scope(|| tracing::debug_span!("too small").in_scope(|| ()));
+        tracing::info_span!("second", otel.name = "GET /-/health").in_scope(|| ());
+        tracing::info_span!(target: "hyper::client", "loop").in_scope(|| ());
+        let joined = tracing::info_span!("joined");
+        crate::set_parent(&joined, |name| {
+            (name == "traceparent").then(|| "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".into())
+        });
+    });
+    provider.shutdown().unwrap();
+    collector.spans().into_iter().map(|span| span.name).collect()
+}
+
+#[test]
+fn a_sampled_caller_counts_more_than_the_ratio() {
+    assert_eq!(sampled(1.0), ["first", "GET /-/health", "joined"]);
+    assert_eq!(sampled(0.0), ["joined"]);
+}
+
+#[test]
+fn a_dead_collector_costs_no_time() {
+    // Accepts connections and never answers.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}", silent.local_addr().unwrap());
+    let provider = to(&endpoint).provider("shell-api", "1.2.3").unwrap();
+    let subscriber = tracing_subscriber::registry().with(layer(&provider));
+
+    let start = Instant::now();
+    tracing::subscriber::with_default(subscriber, || {
+        for number in 0..10_000 {
+            tracing::info_span!("request", number).in_scope(|| ());
+        }
+    });
+    assert!(start.elapsed() < Duration::from_secs(8), "{:?}", start.elapsed());
+
+    let start = Instant::now();
+    let flushed = provider.shutdown_with_timeout(crate::FLUSH_TIMEOUT);
+    assert!(flushed.is_err() && start.elapsed() < Duration::from_secs(15), "{:?}", start.elapsed());
+}

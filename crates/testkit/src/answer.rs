@@ -1,0 +1,84 @@
+//! Requests and answers.
+use reqwest::Method;
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use serde_json::Value;
+
+/// What a service has answered.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub text: String,
+}
+
+impl Answer {
+    pub(crate) async fn read(response: reqwest::Response) -> Self {
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        Self { status, headers, text: response.text().await.expect("the body comes") }
+    }
+
+    /// Status and JSON, for one assertion; a body that is no JSON is its text.
+    pub fn json(&self) -> (u16, Value) {
+        (self.status, serde_json::from_str(&self.text).unwrap_or_else(|_| Value::String(self.text.clone())))
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+}
+
+/// A request that is still put together.
+#[derive(Debug)]
+pub struct Request {
+    builder: reqwest::RequestBuilder,
+}
+
+impl Request {
+    pub(crate) fn new(client: &reqwest::Client, method: Method, url: &str) -> Self {
+        Self { builder: client.request(method, url) }
+    }
+
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        let name: HeaderName = name.parse().expect("a header's name");
+        let value = HeaderValue::from_bytes(value.as_bytes()).expect("a header's value");
+        self.builder = self.builder.header(name, value);
+        self
+    }
+
+    #[must_use]
+    pub fn json(mut self, body: &Value) -> Self {
+        self.builder = self.builder.json(body);
+        self
+    }
+
+    /// A body as curl sends it: not encoded any further.
+    #[must_use]
+    pub fn form(self, body: &str) -> Self {
+        self.body("application/x-www-form-urlencoded", body.to_owned())
+    }
+
+    #[must_use]
+    pub fn body(mut self, content_type: &str, body: impl Into<reqwest::Body>) -> Self {
+        self.builder = self.builder.header("Content-Type", content_type).body(body);
+        self
+    }
+
+    /// # Panics
+    /// When nobody answers.
+    pub async fn send(self) -> Answer {
+        Answer::read(self.builder.send().await.expect("the service answers")).await
+    }
+
+    /// The answer, unless the service goes away before it is there.
+    pub async fn try_send(self) -> Option<Answer> {
+        let response = self.builder.send().await.ok()?;
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        Some(Answer { status, headers, text: response.text().await.ok()? })
+    }
+
+    /// Status and JSON of the answer.
+    pub async fn answer(self) -> (u16, Value) {
+        self.send().await.json()
+    }
+}

@@ -1,0 +1,203 @@
+//! The binary of a service, as an operator runs it: its exit code, its log, its signals.
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::{Answer, Request, port};
+
+/// How long a process may take for anything, on a machine that has much else to do.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// The binary beside the tests.
+pub fn binary(name: &str) -> PathBuf {
+    let test = std::env::current_exe().expect("the test knows itself");
+    let path = test.parent().and_then(std::path::Path::parent).expect("target/release").join(name);
+    assert!(path.exists(), "{} is not built: run `make test`", path.display());
+    path
+}
+
+/// A running binary.
+#[derive(Debug)]
+pub struct Process {
+    child: Child,
+    lines: Receiver<String>,
+    errors: Arc<Mutex<String>>,
+    /// Where it listens; the monitoring port is `monitoring`.
+    pub url: String,
+    pub monitoring: String,
+    client: reqwest::Client,
+}
+
+impl Process {
+    /// Starts a binary with these arguments, and with `listen` and `monitoring_listen` at free ports.
+    pub fn start(name: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        let [main, monitoring] = [free_address(), free_address()];
+        let mut child = Command::new(binary(name))
+            .args(arguments)
+            .args(["--listen", &main, "--monitoring-listen", &monitoring])
+            .env_clear()
+            .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
+            .envs(environment.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary starts");
+        let (sender, lines) = channel();
+        let stdout = BufReader::new(child.stdout.take().expect("standard output"));
+        std::thread::spawn(move || {
+            stdout.lines().map_while(Result::ok).try_for_each(|line| sender.send(line))
+        });
+        let errors = Arc::new(Mutex::new(String::new()));
+        let (mut stderr, kept) = (child.stderr.take().expect("standard error"), Arc::clone(&errors));
+        std::thread::spawn(move || {
+            let mut text = String::new();
+            let _ = stderr.read_to_string(&mut text);
+            kept.lock().expect("nobody panicked").push_str(&text);
+        });
+        let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+        Self {
+            child,
+            lines,
+            errors,
+            url: format!("http://{main}"),
+            monitoring: format!("http://{monitoring}"),
+            client,
+        }
+    }
+
+    pub fn request(&self, method: &str, path: &str) -> Request {
+        let method = reqwest::Method::from_bytes(method.as_bytes()).expect("a method");
+        Request::new(&self.client, method, &format!("{}{path}", self.url))
+    }
+
+    /// What the monitoring port answers.
+    pub async fn monitor(&self, path: &str) -> Answer {
+        Request::new(&self.client, reqwest::Method::GET, &format!("{}{path}", self.monitoring)).send().await
+    }
+
+    /// The next line of the log for which `is_it` holds.
+    pub fn log_line(&self, is_it: impl Fn(&Value) -> bool) -> Value {
+        loop {
+            let line = self
+                .lines
+                .recv_timeout(PATIENCE)
+                .unwrap_or_else(|_| panic!("no such line came: {}", self.errors()));
+            let value: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("not JSON: {line}"));
+            if is_it(&value) {
+                return value;
+            }
+        }
+    }
+
+    /// Waits until the service says that it is ready.
+    #[must_use]
+    pub fn until_ready(self) -> Self {
+        self.log_line(|line| line["message"].as_str().is_some_and(|message| message.ends_with("is ready")));
+        self
+    }
+
+    /// Lines of the log that nobody has read, until the process ends or is silent.
+    pub fn rest_of_log(&self, silence: Duration) -> Vec<String> {
+        std::iter::from_fn(|| self.lines.recv_timeout(silence).ok()).collect()
+    }
+
+    /// Sends a signal: `TERM`, `INT`, `HUP`.
+    pub fn signal(&self, name: &str) {
+        let status = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status();
+        assert!(status.expect("kill runs").success());
+    }
+
+    /// The time that its own threads have run on a processor so far, in steps of 10 ms: `proc(5)`, `utime` and `stime`.
+    pub fn processor_time(&self) -> Duration {
+        let path = format!("/proc/{}/stat", self.child.id());
+        let stat = std::fs::read_to_string(path).expect("the process runs");
+        let (_, fields) = stat.rsplit_once(") ").expect("the name is in parentheses");
+        let ticks = fields.split(' ').skip(11).take(2).map(|ticks| ticks.parse::<u64>().expect("a number"));
+        Duration::from_millis(10 * ticks.sum::<u64>())
+    }
+
+    /// Waits for the end.
+    pub fn wait(&mut self) -> ExitStatus {
+        self.child.wait().expect("the process ends")
+    }
+
+    /// What it has written to standard error, once it has ended.
+    pub fn errors(&self) -> String {
+        self.errors.lock().expect("nobody panicked").clone()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn free_address() -> String {
+    format!("127.0.0.1:{}", port::free())
+}
+
+/// A receiver of traces, which keeps the bodies it gets.
+#[derive(Debug)]
+pub struct Collector {
+    pub endpoint: String,
+    bodies: Receiver<Vec<u8>>,
+}
+
+impl Collector {
+    pub fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        let endpoint = format!("http://{}", listener.local_addr().expect("the port is bound"));
+        let (sender, bodies) = channel();
+        std::thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                if let Some(body) = receive(stream)
+                    && sender.send(body).is_err()
+                {
+                    return;
+                }
+            }
+        });
+        Self { endpoint, bodies }
+    }
+
+    /// The next body in which all of these stand.
+    pub fn body_with(&self, parts: &[&[u8]]) -> Vec<u8> {
+        loop {
+            let body = self.bodies.recv_timeout(PATIENCE).expect("traces come");
+            if parts.iter().all(|part| body.windows(part.len()).any(|window| window == *part)) {
+                return body;
+            }
+        }
+    }
+}
+
+fn receive(stream: std::net::TcpStream) -> Option<Vec<u8>> {
+    let mut reader = BufReader::new(stream.try_clone().ok()?);
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).ok()?;
+        if line.trim().is_empty() {
+            break;
+        }
+        if let Some((name, value)) = line.split_once(':')
+            && name.eq_ignore_ascii_case("content-length")
+        {
+            length = value.trim().parse().ok()?;
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    let mut stream = stream;
+    stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").ok()?;
+    Some(body)
+}

@@ -1,0 +1,68 @@
+//! A service in this process, on a free port.
+use std::net::TcpListener;
+use std::sync::Arc;
+
+use actix_web::dev::ServerHandle;
+use reqwest::Method;
+use web::{Core, Prepared};
+
+use crate::{Answer, Database, Request};
+
+/// A service that answers, and its database.
+#[derive(Debug)]
+pub struct Service {
+    pub core: Arc<Core>,
+    pub database: Database,
+    url: String,
+    client: reqwest::Client,
+    handle: ServerHandle,
+}
+
+impl Service {
+    /// Serves what a service has prepared.
+    pub async fn start(database: Database, prepared: Prepared) -> Self {
+        let Prepared { core, routes, migrations, .. } = prepared;
+        core.prepare_database(migrations).await.expect("the database fits");
+        core.lifecycle.start();
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        let url = format!("http://{}", listener.local_addr().expect("the port is bound"));
+        let server =
+            web::serve(listener, &core, move |config: &mut actix_web::web::ServiceConfig| routes(config));
+        let server = server.expect("the service starts");
+        let handle = server.handle();
+        actix_web::rt::spawn(server);
+        let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+        Self { core, database, url, client, handle }
+    }
+
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    pub fn request(&self, method: &str, path: &str) -> Request {
+        let method = Method::from_bytes(method.as_bytes()).expect("a method");
+        Request::new(&self.client, method, &format!("{}{path}", self.url))
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.request("GET", path).send().await
+    }
+
+    /// Changes the database, with statements that both understand.
+    pub fn sql(&self, statements: &str) {
+        self.database.sql(statements);
+    }
+
+    /// The value of a metric's series, as it is printed.
+    pub async fn metric(&self, series: &str) -> Option<f64> {
+        let text = self.get("/-/metrics").await.text;
+        text.lines().find_map(|line| line.strip_prefix(series)?.trim().parse().ok())
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        // The task that stops it is sent on; nobody waits.
+        drop(self.handle.stop(false));
+    }
+}

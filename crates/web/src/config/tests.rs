@@ -1,0 +1,67 @@
+use super::*;
+use clap::Parser;
+
+#[derive(Debug, Parser)]
+struct Example {
+    #[command(flatten)]
+    web: Options,
+    #[command(flatten)]
+    storage: StorageOptions,
+}
+
+fn load_with(file: &str, arguments: &[&str]) -> Result<Loaded<Example>, clap::Error> {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("config.yaml");
+    std::fs::write(&path, file).unwrap();
+    let mut all: Vec<OsString> = vec!["shell-api".into(), "--config".into(), path.into()];
+    all.extend(arguments.iter().map(Into::into));
+    load("shell-api", &["storages"], all)
+}
+
+#[test]
+fn a_flag_wins_over_the_file_and_the_file_over_the_default() {
+    let file = "backlog: 7\nshell-api:\n  backlog: 8\n  listen: [127.0.0.1:1, 'unix:/x']\n  max_connections: 9\nkas-api:\n  what: 1\n";
+    let loaded = load_with(file, &["--max-connections", "10"]).unwrap();
+    assert_eq!(loaded.options.web.backlog, 8);
+    assert_eq!(loaded.options.web.listen, ["127.0.0.1:1", "unix:/x"]);
+    assert_eq!(loaded.options.web.max_connections, 10);
+    assert_eq!(loaded.options.web.shutdown_blackout, Seconds(std::time::Duration::from_secs(10)));
+}
+
+#[test]
+fn what_nothing_reads_is_an_error() {
+    let error = load_with("databse_url: x\n", &[]).unwrap_err().to_string();
+    assert!(error.contains("the file has a key that nothing reads: databse_url"), "{error}");
+    assert!(load_with("backlog: many\n", &[]).is_err());
+    assert!(load_with("backlog: {a: 1}\n", &[]).is_err());
+    assert!(load_with("- a\n", &[]).is_err());
+}
+
+#[test]
+fn structures_are_handed_on() {
+    let loaded = load_with("storages:\n  default: {address: 'unix:/x'}\n", &[]).unwrap();
+    let storages: std::collections::BTreeMap<String, std::collections::BTreeMap<String, String>> =
+        loaded.structures.get("storages").unwrap();
+    assert_eq!(storages["default"]["address"], "unix:/x");
+    assert_eq!(loaded.structures.get::<Option<bool>>("geo").unwrap(), None);
+}
+
+#[test]
+fn the_effective_configuration_hides_passwords() {
+    let loaded = load_with("", &["--database-url", "postgres://me:s3cret@db/x"]).unwrap();
+    let text = print(&loaded.effective, &loaded.structures);
+    assert!(text.contains("database_url: postgres://[FILTERED]\n"), "{text}");
+    assert!(text.contains("backlog: '1024'\n") && !text.contains("s3cret"), "{text}");
+}
+
+#[test]
+fn lengths_of_time_have_units() {
+    let seconds = |text: &str| text.parse::<Seconds>().map(|seconds| seconds.0.as_millis());
+    assert_eq!(seconds("5s"), Ok(5000));
+    assert_eq!(seconds("500ms"), Ok(500));
+    assert_eq!(seconds("2m"), Ok(120_000));
+    assert_eq!(seconds("7"), Ok(7000));
+    for bad in ["", "s", "5h", "-1s", "1.5s", "99999999999999999999s"] {
+        assert!(seconds(bad).is_err(), "{bad}");
+    }
+}

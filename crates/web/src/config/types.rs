@@ -1,0 +1,45 @@
+//! Values of options.
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use super::ConfigError;
+
+/// A length of time: `5s`, `500ms`, `2m`, or plain seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seconds(pub Duration);
+
+impl FromStr for Seconds {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+        let number: u64 = digits.parse().map_err(|_| format!("{text} is not a length of time, as 5s is"))?;
+        let duration = match &text[digits.len()..] {
+            "ms" => Some(Duration::from_millis(number)),
+            "s" | "" => Some(Duration::from_secs(number)),
+            "m" => number.checked_mul(60).map(Duration::from_secs),
+            unit => return Err(format!("{unit} is not a unit of time: ms, s or m")),
+        };
+        duration.map(Self).ok_or_else(|| format!("{text} is too long"))
+    }
+}
+
+impl fmt::Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}ms", self.0.as_millis())
+    }
+}
+
+/// A URL that is given itself, or in a file because it holds a password. The file wins.
+pub fn read_url(
+    url: Option<&str>,
+    file: Option<&std::path::Path>,
+) -> Result<Option<SecretString>, ConfigError> {
+    let Some(path) = file else { return Ok(url.map(Into::into)) };
+    let text =
+        std::fs::read_to_string(path).map_err(|error| ConfigError(format!("{}: {error}", path.display())))?;
+    Ok(Some(text.trim().into()))
+}

@@ -1,0 +1,63 @@
+//! Endpoints as data: what routes, tests, metrics and limits all go by.
+use std::time::Duration;
+
+use actix_web::dev::HttpServiceFactory;
+use actix_web::http::Method;
+use actix_web::http::header::ALLOW;
+use actix_web::{HttpResponse, Resource, Route, web};
+use serde_json::json;
+
+pub const MIB: usize = 1024 * 1024;
+
+/// One endpoint of a service.
+#[derive(Debug, Clone, Copy)]
+pub struct Endpoint {
+    pub method: &'static str,
+    /// The whole path but for a relative URL root.
+    pub path: &'static str,
+    /// GitLab's name for the part of the product.
+    pub feature_category: &'static str,
+    /// How long the work may take, once the body has come.
+    pub timeout: Duration,
+    /// Bytes of a body.
+    pub max_body: usize,
+}
+
+impl Endpoint {
+    pub const fn new(method: &'static str, path: &'static str, feature_category: &'static str) -> Self {
+        Self { method, path, feature_category, timeout: Duration::from_secs(15), max_body: MIB }
+    }
+
+    #[must_use]
+    pub const fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    #[must_use]
+    pub const fn max_body(mut self, bytes: usize) -> Self {
+        self.max_body = bytes;
+        self
+    }
+}
+
+/// A resource at `path`, with or without a slash at its end. Other methods hear which ones there are.
+pub fn resource(path: &str, routes: Vec<(Method, Route)>) -> impl HttpServiceFactory + use<> {
+    let allowed: Vec<String> = routes.iter().map(|(method, _)| method.to_string()).collect();
+    let allow = allowed.join(", ");
+    let mut resource: Resource = web::resource([path.to_owned(), format!("{path}/")]);
+    for (method, route) in routes {
+        resource = resource.route(route.method(method));
+    }
+    resource.default_service(web::to(move || {
+        let answer = HttpResponse::MethodNotAllowed()
+            .insert_header((ALLOW, allow.clone()))
+            .json(json!({ "error": "405 Not Allowed" }));
+        async { answer }
+    }))
+}
+
+/// What is at no path.
+pub async fn not_found() -> HttpResponse {
+    HttpResponse::NotFound().json(json!({ "error": "404 Not Found" }))
+}

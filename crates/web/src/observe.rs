@@ -1,0 +1,367 @@
+//! Around every request: its name, its span, its deadline, its line in the log, its place in the metrics.
+use std::cell::{Cell, RefCell};
+use std::panic::AssertUnwindSafe;
+use std::rc::Rc;
+use std::task::Poll;
+use std::time::Duration;
+
+use actix_web::body::{BodySize, MessageBody};
+use actix_web::dev::{ResponseHead, ServiceRequest, ServiceResponse};
+use actix_web::http::header::{CACHE_CONTROL, HeaderName, HeaderValue, USER_AGENT};
+use actix_web::http::{ConnectionType, Method, StatusCode};
+use actix_web::middleware::Next;
+use actix_web::web::Data;
+use actix_web::{Error, HttpMessage, HttpResponse, ResponseError};
+use futures_util::FutureExt;
+use serde_json::json;
+use tokio::time::Instant;
+use tracing::{Instrument, Span};
+use ulid::Ulid;
+
+use crate::context::{Costs, TALLY, Tally};
+use crate::core::Shared;
+use crate::{Context, Core, Endpoint, address, body, health};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const UNCACHED: HeaderValue = HeaderValue::from_static("max-age=0, private, must-revalidate");
+/// For what is no endpoint.
+const TIMEOUT: Duration = Duration::from_secs(15);
+
+pub(crate) async fn observe<B: MessageBody>(
+    core: Data<Shared>,
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<B>, Error> {
+    let started = Instant::now();
+    let _running = core.lifecycle.enter();
+    let _inflight = core.metrics.inflight();
+    let context = context(&core, &request, started);
+    request.extensions_mut().insert(context.clone());
+    let head = Head::of(&request);
+    let span = tracing::info_span!(
+        "request",
+        correlation_id = &*context.correlation_id,
+        consumer = core.info.consumer,
+        otel.name = head.endpoint_id(context.endpoint),
+        otel.kind = "server",
+        http.request.method = %head.method,
+        http.route = context.endpoint.map(|endpoint| endpoint.path),
+        http.response.status_code = tracing::field::Empty,
+    );
+    telemetry::set_parent(&span, |name| request.headers().get(name)?.to_str().ok().map(ToOwned::to_owned));
+
+    let tally = Tally::default();
+    let answer = AssertUnwindSafe(next.call(request)).catch_unwind();
+    let answer = TALLY.scope(tally.clone(), within(answer, &context)).instrument(span.clone()).await;
+    let answer = match answer {
+        Some(Ok(answer)) => answer,
+        None => Err(Interrupted(StatusCode::SERVICE_UNAVAILABLE).into()),
+        Some(Err(_panic)) => {
+            core.metrics.uncaught_error();
+            span.in_scope(|| tracing::error!("a request panicked"));
+            Err(Interrupted(StatusCode::INTERNAL_SERVER_ERROR).into())
+        }
+    };
+    let draining = core.lifecycle.is_draining();
+    let mut answer = match answer {
+        Ok(answer) => Ok(answer),
+        Err(error) => Err(with_headers(&error, &context, draining)),
+    };
+    let (status, size) = match &mut answer {
+        Ok(answer) => {
+            add_headers(answer.response_mut().head_mut(), &context, draining);
+            context.fields.borrow_mut().error_message = answer.response().error().map(ToString::to_string);
+            (answer.status(), answer.response().body().size())
+        }
+        Err(error) => (error.as_response_error().status_code(), BodySize::None),
+    };
+    span.record("http.response.status_code", status.as_u16());
+    head.log(&core, &context, &span, status, size, started.elapsed(), &tally.costs());
+    answer
+}
+
+fn context(core: &Core, request: &ServiceRequest, started: Instant) -> Context {
+    let peer = request.peer_addr().map(|address| address.ip());
+    let (remote_ip, believed) = address::client(peer, request.headers(), &core.trusted_proxies);
+    let given = request.headers().get(REQUEST_ID).and_then(|value| value.to_str().ok());
+    let correlation_id = match given {
+        Some(id) if believed && is_request_id(id) => id.into(),
+        _ => new_request_id(core).into(),
+    };
+    let path = request.path().strip_prefix(core.relative_url_root.as_str()).unwrap_or(request.path());
+    let endpoint = find(core.info.endpoints, request.method(), path);
+    let timeout = endpoint.map_or(TIMEOUT, |endpoint| endpoint.timeout);
+    let max_body = endpoint.map_or(0, |endpoint| endpoint.max_body);
+    let timeout = core.request_timeout.map_or(timeout, |ceiling| ceiling.min(timeout));
+    Context {
+        correlation_id,
+        remote_ip,
+        endpoint,
+        max_body: core.max_body_bytes.map_or(max_body, |ceiling| ceiling.min(max_body)),
+        timeout,
+        // A body has a deadline of its own; when it has come, the work's begins.
+        deadline: Rc::new(Cell::new(started + body::DEADLINE + timeout)),
+        fields: Rc::new(RefCell::default()),
+    }
+}
+
+fn new_request_id(core: &Core) -> String {
+    let milliseconds = core.clock.now().and_utc().timestamp_millis();
+    Ulid::from_parts(u64::try_from(milliseconds).unwrap_or(0), rand::random()).to_string()
+}
+
+fn is_request_id(text: &str) -> bool {
+    (1..=255).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.:-".contains(&byte))
+}
+
+fn find(endpoints: &'static [Endpoint], method: &Method, path: &str) -> Option<&'static Endpoint> {
+    let path = path.strip_suffix('/').unwrap_or(path);
+    // Whoever asks for the head of an answer asks for the answer, but for its body.
+    let method = if method == Method::HEAD { &Method::GET } else { method };
+    let fits = |pattern: &str| {
+        let mut segments = path.split('/');
+        pattern
+            .split('/')
+            .all(|part| segments.next().is_some_and(|segment| part.starts_with('{') || part == segment))
+            && segments.next().is_none()
+    };
+    endpoints.iter().find(|endpoint| endpoint.method == method.as_str() && fits(endpoint.path))
+}
+
+/// The answer, or `None` when the deadline has passed. The work on the answer may move the deadline, both ways.
+async fn within<T>(answer: impl Future<Output = T>, context: &Context) -> Option<T> {
+    let mut answer = std::pin::pin!(answer);
+    let mut sleep = std::pin::pin!(tokio::time::sleep_until(context.deadline.get()));
+    std::future::poll_fn(|task| {
+        if let Poll::Ready(answer) = answer.as_mut().poll(task) {
+            return Poll::Ready(Some(answer));
+        }
+        let deadline = context.deadline.get();
+        if sleep.deadline() != deadline {
+            sleep.as_mut().reset(deadline);
+        }
+        sleep.as_mut().poll(task).map(|()| None)
+    })
+    .await
+}
+
+fn add_headers(head: &mut ResponseHead, context: &Context, draining: bool) {
+    let headers = head.headers_mut();
+    if let Ok(id) = HeaderValue::from_str(&context.correlation_id) {
+        headers.insert(REQUEST_ID, id);
+    }
+    headers.insert(CACHE_CONTROL, UNCACHED);
+    if draining {
+        // A header of this name would be dropped: the connection is the server's own.
+        head.set_connection_type(ConnectionType::Close);
+    }
+}
+
+/// The work was broken off: by its deadline, or because it panicked.
+#[derive(Debug, thiserror::Error)]
+#[error("interrupted")]
+struct Interrupted(StatusCode);
+
+impl ResponseError for Interrupted {
+    fn status_code(&self) -> StatusCode {
+        self.0
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let message = format!("{} {}", self.0.as_u16(), self.0.canonical_reason().unwrap_or_default());
+        HttpResponse::build(self.0).json(json!({ "message": message }))
+    }
+}
+
+/// An error that no handler turned into an answer still bears the request's headers.
+fn with_headers(error: &Error, context: &Context, draining: bool) -> Error {
+    let mut answer = error.error_response();
+    add_headers(answer.head_mut(), context, draining);
+    actix_web::error::InternalError::from_response("interrupted", answer).into()
+}
+
+/// What the log says of a request, kept while the request itself is away.
+struct Head {
+    method: Method,
+    path: String,
+    query: String,
+    user_agent: Option<String>,
+    client_name: Option<String>,
+}
+
+impl Head {
+    fn of(request: &ServiceRequest) -> Self {
+        let header = |name: HeaderName| request.headers().get(name)?.to_str().ok().map(ToOwned::to_owned);
+        Self {
+            method: request.method().clone(),
+            path: request.path().to_owned(),
+            query: request.query_string().to_owned(),
+            user_agent: header(USER_AGENT),
+            client_name: header(HeaderName::from_static("x-gitlab-client-name")),
+        }
+    }
+
+    fn endpoint_id(&self, endpoint: Option<&Endpoint>) -> String {
+        format!("{} {}", self.method, endpoint.map_or("unmatched", |endpoint| endpoint.path))
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one line of the log says all of it")]
+    fn log(
+        &self,
+        core: &Core,
+        context: &Context,
+        span: &Span,
+        status: StatusCode,
+        size: BodySize,
+        elapsed: Duration,
+        costs: &Costs,
+    ) {
+        let seconds = elapsed.as_secs_f64();
+        let method = self.method.as_str();
+        if health::is_health_path(&self.path) {
+            core.metrics.health_request(&method.to_ascii_lowercase(), status.as_u16());
+            span.in_scope(
+                || tracing::debug!(target: "access", url = self.path, status = status.as_u16(), "access"),
+            );
+            return;
+        }
+        let route = context.endpoint.map_or("unmatched", |endpoint| endpoint.path);
+        let category = context.endpoint.map_or("not_owned", |endpoint| endpoint.feature_category);
+        core.metrics.http_request(method, route, status.as_u16(), category, seconds);
+        let written = match size {
+            BodySize::Sized(bytes) => bytes,
+            BodySize::None | BodySize::Stream => 0,
+        };
+        let fields = context.fields.borrow();
+        macro_rules! line {
+            ($level:ident) => {
+                tracing::$level!(
+                    target: "access",
+                    method,
+                    url = filtered(&self.path, &self.query),
+                    route,
+                    endpoint_id = self.endpoint_id(context.endpoint),
+                    status = status.as_u16(),
+                    duration_s = seconds,
+                    ttfb_s = seconds,
+                    db_count = costs.statements,
+                    db_duration_s = costs.database_s,
+                    redis_calls = costs.redis_calls,
+                    redis_duration_s = costs.redis_s,
+                    remote_ip = context.remote_ip.map(tracing::field::display),
+                    user_agent = self.user_agent,
+                    written_bytes = written,
+                    gl_user_id = fields.user_id,
+                    gl_user_name = fields.user_name,
+                    gl_project_id = fields.project_id,
+                    gl_namespace_id = fields.namespace_id,
+                    agent_id = fields.agent_id,
+                    feature_category = category,
+                    caller_client = self.client_name,
+                    rate_limit_key = fields.rate_limit_key,
+                    error_type = fields.error_message.as_ref().and_then(|_| status.canonical_reason()),
+                    error_message = fields.error_message,
+                    "access"
+                )
+            };
+        }
+        span.in_scope(|| match status.as_u16() {
+            500.. => line!(error),
+            400 | 408 | 429 => line!(warn),
+            _ => line!(info),
+        });
+    }
+}
+
+/// The path, and the query with its secrets taken out.
+fn filtered(path: &str, query: &str) -> String {
+    if query.is_empty() {
+        return path.to_owned();
+    }
+    let pairs: Vec<String> = query
+        .split('&')
+        .map(|pair| match pair.split_once('=') {
+            Some((name, _)) if is_secret(name) => format!("{name}=[FILTERED]"),
+            _ => pair.to_owned(),
+        })
+        .collect();
+    format!("{path}?{}", pairs.join("&"))
+}
+
+fn is_secret(name: &str) -> bool {
+    let name = percent_encoding::percent_decode_str(name).decode_utf8_lossy().to_ascii_lowercase();
+    let name = name.trim_end_matches("[]");
+    name == "key"
+        || name == "password"
+        || name == "public_key"
+        || name.starts_with("otp")
+        || name.starts_with("credit_card")
+        || name.contains("token")
+        || name.contains("secret")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_in_queries_are_not_logged() {
+        let query = "key=AAAA&key_id=11&private_token=x&shared_secret=y&otp_attempt=1&pass%77ord=z&token[]=t&flag&token_value=v&credit_card_type=c";
+        let expected = "/p?key=[FILTERED]&key_id=11&private_token=[FILTERED]&shared_secret=[FILTERED]\
+            &otp_attempt=[FILTERED]&pass%77ord=[FILTERED]&token[]=[FILTERED]&flag&token_value=[FILTERED]&credit_card_type=[FILTERED]";
+        assert_eq!(filtered("/p", query), expected);
+        assert_eq!(filtered("/p", ""), "/p");
+    }
+
+    #[test]
+    fn request_ids_are_plain() {
+        assert!(is_request_id("01ARZ3NDEKTSV4RRFFQ69G5FAV") && is_request_id("a_b.c:d-1"));
+        for id in ["", "a b", "a\nb", "ü", &"a".repeat(256)] {
+            assert!(!is_request_id(id));
+        }
+    }
+
+    #[test]
+    fn endpoints_are_found_by_method_and_path() {
+        const ENDPOINTS: &[Endpoint] =
+            &[Endpoint::new("GET", "/a/b", "x"), Endpoint::new("GET", "/a/{id}/c", "x")];
+        let found = |method: Method, path: &str| find(ENDPOINTS, &method, path).map(|endpoint| endpoint.path);
+        assert_eq!(found(Method::GET, "/a/b"), Some("/a/b"));
+        assert_eq!(found(Method::GET, "/a/b/"), Some("/a/b"));
+        assert_eq!(found(Method::GET, "/a/7/c"), Some("/a/{id}/c"));
+        assert_eq!(found(Method::HEAD, "/a/b"), Some("/a/b"));
+        assert_eq!(found(Method::POST, "/a/b"), None);
+        assert_eq!(found(Method::GET, "/a"), None);
+        assert_eq!(found(Method::GET, "/a/b/c/d"), None);
+    }
+
+    fn context(patience: Duration, timeout: Duration) -> Context {
+        Context {
+            correlation_id: "x".into(),
+            remote_ip: None,
+            endpoint: None,
+            max_body: 0,
+            timeout,
+            deadline: Rc::new(Cell::new(Instant::now() + patience)),
+            fields: Rc::default(),
+        }
+    }
+
+    #[tokio::test]
+    async fn the_deadline_is_that_of_the_work_once_the_body_has_come() {
+        let (long, short) = (Duration::from_mins(10), Duration::from_millis(50));
+        for (patience, timeout) in [(long, short), (Duration::ZERO, short)] {
+            let context = context(patience, timeout);
+            let started = Instant::now();
+            let work = async {
+                context.begin_work();
+                std::future::pending::<()>().await;
+            };
+            assert_eq!(within(work, &context).await, None);
+            assert!(started.elapsed() >= timeout);
+        }
+        assert_eq!(within(std::future::pending::<()>(), &context(short, long)).await, None);
+        assert_eq!(within(async { 1 }, &context(Duration::ZERO, long)).await, Some(1));
+    }
+}

@@ -1,0 +1,159 @@
+//! Certificates: of this service, and of those who may ask it.
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use rustls::client::danger::HandshakeSignatureValid;
+use rustls::crypto::aws_lc_rs;
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::server::{ClientHello, ResolvesServerCert, WebPkiClientVerifier};
+use rustls::sign::CertifiedKey;
+use rustls::{DigitallySignedStruct, DistinguishedName, RootCertStore, ServerConfig, SignatureScheme};
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
+
+use crate::config::{ConfigError, Options};
+
+/// How this service is served over TLS; its files can be changed while they are used.
+#[derive(Debug)]
+pub(crate) struct Tls {
+    pub config: ServerConfig,
+    certificate: Arc<Certificate>,
+    clients: Option<Arc<Clients>>,
+}
+
+impl Tls {
+    /// Reads the files again; what cannot be read leaves the old.
+    pub(crate) fn reload(&self) {
+        let mut result = self.certificate.reload();
+        if let Some(clients) = &self.clients {
+            result = result.and(clients.reload());
+        }
+        if let Err(error) = result {
+            tracing::error!(error = &error as &dyn std::error::Error, "kept the old certificate");
+        }
+    }
+}
+
+/// What the options say of TLS, if they do.
+pub(crate) fn configure(options: &Options) -> Result<Option<Tls>, ConfigError> {
+    let (Some(cert_file), Some(key_file)) = (&options.tls_cert_file, &options.tls_key_file) else {
+        return Ok(None);
+    };
+    let certificate = Arc::new(Certificate {
+        cert_file: cert_file.clone(),
+        key_file: key_file.clone(),
+        current: ArcSwap::from_pointee(read(cert_file, key_file)?),
+    });
+    let clients = match &options.tls_client_ca_file {
+        None => None,
+        Some(path) => {
+            Some(Arc::new(Clients { ca_file: path.clone(), current: ArcSwap::from_pointee(verifier(path)?) }))
+        }
+    };
+    let builder = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
+        .map_err(ConfigError::new)?;
+    let builder = match &clients {
+        None => builder.with_no_client_auth(),
+        Some(clients) => builder.with_client_cert_verifier(Arc::<Clients>::clone(clients)),
+    };
+    let config = builder.with_cert_resolver(Arc::<Certificate>::clone(&certificate));
+    Ok(Some(Tls { config, certificate, clients }))
+}
+
+/// This service's own certificate.
+#[derive(Debug)]
+struct Certificate {
+    cert_file: PathBuf,
+    key_file: PathBuf,
+    current: ArcSwap<CertifiedKey>,
+}
+
+impl Certificate {
+    fn reload(&self) -> Result<(), ConfigError> {
+        self.current.store(Arc::new(read(&self.cert_file, &self.key_file)?));
+        Ok(())
+    }
+}
+
+impl ResolvesServerCert for Certificate {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(self.current.load_full())
+    }
+}
+
+/// The authorities that clients must be signed by.
+#[derive(Debug)]
+struct Clients {
+    ca_file: PathBuf,
+    current: ArcSwap<Arc<dyn ClientCertVerifier>>,
+}
+
+impl Clients {
+    fn reload(&self) -> Result<(), ConfigError> {
+        self.current.store(Arc::new(verifier(&self.ca_file)?));
+        Ok(())
+    }
+}
+
+impl ClientCertVerifier for Clients {
+    /// No hints: they could not change.
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        &[]
+    }
+
+    fn verify_client_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<ClientCertVerified, rustls::Error> {
+        self.current.load().verify_client_cert(end_entity, intermediates, now)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.current.load().verify_tls12_signature(message, certificate, signature)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.current.load().verify_tls13_signature(message, certificate, signature)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.current.load().supported_verify_schemes()
+    }
+}
+
+fn verifier(path: &Path) -> Result<Arc<dyn ClientCertVerifier>, ConfigError> {
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates(path)? {
+        roots.add(certificate).map_err(|error| ConfigError(format!("{}: {error}", path.display())))?;
+    }
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let built = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build();
+    built.map(|built| built as _).map_err(|error| ConfigError(format!("{}: {error}", path.display())))
+}
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, ConfigError> {
+    let invalid = |error| ConfigError(format!("{}: {error}", path.display()));
+    CertificateDer::pem_file_iter(path).map_err(invalid)?.collect::<Result<_, _>>().map_err(invalid)
+}
+
+fn read(cert_file: &Path, key_file: &Path) -> Result<CertifiedKey, ConfigError> {
+    let invalid =
+        |error: rustls_pki_types::pem::Error| ConfigError(format!("{}: {error}", key_file.display()));
+    let key = PrivateKeyDer::from_pem_file(key_file).map_err(invalid)?;
+    CertifiedKey::from_der(certificates(cert_file)?, key, &aws_lc_rs::default_provider())
+        .map_err(|error| ConfigError(format!("{}: {error}", cert_file.display())))
+}

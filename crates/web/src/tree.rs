@@ -1,0 +1,180 @@
+//! Parameters as a tree: objects and lists in one another, as Grape reads them, whatever form the body has.
+use actix_web::web::Bytes;
+use serde_json::{Map, Value};
+
+use crate::params::{JSON_DEPTH, depth, essence, multipart_pairs, pairs};
+
+/// The parameters of a request: query string and body as one, the body before the query.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Tree(pub Map<String, Value>);
+
+/// Why there are none.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TreeError {
+    #[error("message body does not match declared format")]
+    Unreadable,
+    #[error("The provided content-type '{0}' is not supported.")]
+    UnsupportedMediaType(String),
+}
+
+impl Tree {
+    /// Reads query string and body. A body without a type is JSON if it begins as JSON does, else a form.
+    pub async fn decode(query: &str, content_type: &str, body: Bytes) -> Result<Self, TreeError> {
+        let mut tree = form(pairs(query.as_bytes()))?;
+        let trimmed = body.trim_ascii();
+        if trimmed.is_empty() {
+            return Ok(Self(tree));
+        }
+        let further = match essence(content_type).as_str() {
+            "application/json" => json(trimmed)?,
+            "application/x-www-form-urlencoded" => form(pairs(&body))?,
+            "multipart/form-data" => {
+                let pairs = multipart_pairs(content_type, body).await.map_err(|_| TreeError::Unreadable)?;
+                form(pairs)?
+            }
+            "" if matches!(trimmed[0], b'{' | b'[' | b'"') => json(trimmed)?,
+            "" => form(pairs(&body))?,
+            other => return Err(TreeError::UnsupportedMediaType(other.to_owned())),
+        };
+        tree.extend(further);
+        Ok(Self(tree))
+    }
+}
+
+/// An object; or a text that holds one, as the page's own example sends it.
+fn json(body: &[u8]) -> Result<Map<String, Value>, TreeError> {
+    match parse(body)? {
+        Value::String(text) => match parse(text.as_bytes())? {
+            Value::Object(map) => Ok(map),
+            _ => Err(TreeError::Unreadable),
+        },
+        Value::Object(map) => Ok(map),
+        Value::Null => Ok(Map::new()),
+        _ => Err(TreeError::Unreadable),
+    }
+}
+
+fn parse(json: &[u8]) -> Result<Value, TreeError> {
+    if depth(json) > JSON_DEPTH {
+        return Err(TreeError::Unreadable);
+    }
+    serde_json::from_slice(json).map_err(|_| TreeError::Unreadable)
+}
+
+fn form(pairs: impl IntoIterator<Item = (String, String)>) -> Result<Map<String, Value>, TreeError> {
+    let mut map = Map::new();
+    for (name, value) in pairs {
+        let segments = segments(&name);
+        if segments.len() > JSON_DEPTH {
+            return Err(TreeError::Unreadable);
+        }
+        insert(&mut map, &segments, Value::String(value))?;
+    }
+    Ok(map)
+}
+
+/// `a[b][]` is `a`, `b` and the list's empty name. What is no such name is one name.
+fn segments(name: &str) -> Vec<&str> {
+    let whole = || vec![name];
+    let Some((root, rest)) = name.split_once('[').filter(|(root, _)| !root.is_empty()) else {
+        return whole();
+    };
+    let Some(inner) = rest.strip_suffix(']') else { return whole() };
+    std::iter::once(root).chain(inner.split("][")).collect()
+}
+
+fn insert(map: &mut Map<String, Value>, segments: &[&str], value: Value) -> Result<(), TreeError> {
+    let [name, rest @ ..] = segments else { return Err(TreeError::Unreadable) };
+    match rest {
+        [] => drop(map.insert((*name).to_owned(), value)),
+        ["", rest @ ..] => {
+            let list = map.entry(*name).or_insert_with(|| Value::Array(Vec::new()));
+            append(list.as_array_mut().ok_or(TreeError::Unreadable)?, rest, value)?;
+        }
+        rest => {
+            let inner = map.entry(*name).or_insert_with(|| Value::Object(Map::new()));
+            insert(inner.as_object_mut().ok_or(TreeError::Unreadable)?, rest, value)?;
+        }
+    }
+    Ok(())
+}
+
+/// A name that the last object of a list has already begins the next object.
+fn append(list: &mut Vec<Value>, rest: &[&str], value: Value) -> Result<(), TreeError> {
+    let [name, ..] = rest else {
+        list.push(value);
+        return Ok(());
+    };
+    let is_free = |last: &Value| last.get(*name).is_none_or(|known| rest.len() > 1 && !known.is_string());
+    if !list.last().is_some_and(is_free) {
+        list.push(Value::Object(Map::new()));
+    }
+    let newest = list.last_mut().and_then(Value::as_object_mut).ok_or(TreeError::Unreadable)?;
+    insert(newest, rest, value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    const FORM: &str = "application/x-www-form-urlencoded";
+
+    async fn decode(query: &str, content_type: &str, body: &str) -> Result<Value, TreeError> {
+        let body = Bytes::copy_from_slice(body.as_bytes());
+        Tree::decode(query, content_type, body).await.map(|tree| Value::Object(tree.0))
+    }
+
+    #[actix_web::test]
+    async fn nested_names_are_a_tree() {
+        let body = "counters[a]=1&counters[b]=2&uuids[]=x&uuids[]=y&e[n][][u]=1&e[n][][p]=2&e[n][][u]=3&plain=4&odd]=5";
+        let expected = json!({
+            "counters": { "a": "1", "b": "2" }, "uuids": ["x", "y"], "e": { "n": [{ "u": "1", "p": "2" }, { "u": "3" }] },
+            "plain": "4", "odd]": "5",
+        });
+        assert_eq!(decode("", FORM, body).await, Ok(expected.clone()));
+        assert_eq!(decode(body, "", "").await, Ok(expected.clone()));
+        assert_eq!(decode("", "", body).await, Ok(expected.clone()));
+        assert_eq!(
+            decode("plain=q", "application/json; charset=utf-8", &expected.to_string()).await,
+            Ok(expected)
+        );
+    }
+
+    #[actix_web::test]
+    async fn a_text_that_holds_json_is_read_as_that() {
+        let object = json!({ "alert": { "title": "minimal" } });
+        let twice = Value::String(object.to_string()).to_string();
+        for content_type in ["application/json", ""] {
+            assert_eq!(decode("", content_type, &twice).await, Ok(object.clone()));
+        }
+        let thrice = Value::String(twice).to_string();
+        assert_eq!(decode("", "application/json", &thrice).await, Err(TreeError::Unreadable));
+    }
+
+    #[actix_web::test]
+    async fn what_is_no_tree_is_refused() {
+        for body in ["{", "[1]", "7", "true", "\"x\"", "{\"a\":1}}"] {
+            assert_eq!(decode("", "application/json", body).await, Err(TreeError::Unreadable), "{body}");
+        }
+        for body in ["a=1&a[b]=2", "a[]=1&a[b]=2", "a[b]=1&a[]=2"] {
+            assert_eq!(decode("", FORM, body).await, Err(TreeError::Unreadable), "{body}");
+        }
+        let deep = format!("a{}=1", "[b]".repeat(64));
+        assert_eq!(decode("", FORM, &deep).await, Err(TreeError::Unreadable));
+        let deep = format!("{{\"a\":{}{}}}", "[".repeat(64), "]".repeat(64));
+        assert_eq!(decode("", "application/json", &deep).await, Err(TreeError::Unreadable));
+        let unsupported = TreeError::UnsupportedMediaType("text/plain".to_owned());
+        assert_eq!(decode("", "text/plain", "x").await, Err(unsupported));
+        assert_eq!(decode("", "text/plain", " ").await, Ok(json!({})));
+        assert_eq!(decode("", "application/json", "null").await, Ok(json!({})));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_are_read_or_refused(query in "[a\\[\\]=&%]*", body in proptest::collection::vec(proptest::num::u8::ANY, 0..200), kind in 0..4_usize) {
+            let kinds = ["application/json", FORM, "multipart/form-data; boundary=X", ""];
+            let _ = futures_util::FutureExt::now_or_never(Tree::decode(&query, kinds[kind], Bytes::from(body)));
+        }
+    }
+}

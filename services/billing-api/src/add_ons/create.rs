@@ -1,0 +1,32 @@
+//! `POST /api/v4/internal/gitlab_subscriptions/namespaces/{id}/subscription_add_on_purchases`
+use actix_web::HttpResponse;
+use actix_web::web::{Data, Path};
+use storage::billing::{Key, add_ons, namespaces};
+
+use super::{entity, items, unprocessable};
+use crate::error::BillingError;
+use crate::params::Params;
+use crate::{App, Caller, audit};
+
+/// Makes, changes and ends purchases, all or nothing.
+pub async fn handler(
+    app: Data<App>,
+    caller: Caller,
+    id: Path<String>,
+    params: Params,
+) -> Result<HttpResponse, BillingError> {
+    let items = params.read(|fields| items(fields, true))?;
+    let (key, now) = (Key::parse(&id), app.core.clock.now());
+    let ordered = app.core.pool.run(move |conn| {
+        namespaces::change(conn, &[&key], |conn, found| {
+            Ok((found[0].clone(), add_ons::order_all(conn, &found[0], &items, now)?))
+        })
+    });
+    let (namespace, changed) = ordered.await.map_err(unprocessable)?;
+    for change in &changed {
+        audit::changed(caller, "order_add_on", namespace.id, &change.old, &(change.add_on, &change.new));
+    }
+    let purchases: Vec<_> =
+        changed.iter().map(|change| entity(&namespace, change.add_on, &change.new)).collect();
+    Ok(HttpResponse::Created().json(purchases))
+}

@@ -1,0 +1,72 @@
+//! Purchases of add-ons to a subscription.
+pub mod create;
+pub mod legacy;
+pub mod show;
+
+use domain::billing::AddOn;
+use domain::billing::add_on::{Order, Purchase};
+use serde_json::{Value, json};
+use storage::billing::Namespace;
+use storage::billing::add_ons::Item;
+
+use crate::error::BillingError;
+use crate::params::Fields;
+
+const PURCHASES: &str = "add_on_purchases";
+
+fn entity(namespace: &Namespace, add_on: AddOn, purchase: &Purchase) -> Value {
+    json!({
+        "namespace_id": namespace.id,
+        "namespace_name": namespace.name,
+        "add_on": add_on.title(),
+        "quantity": purchase.quantity,
+        "started_on": purchase.started_on,
+        "expires_on": purchase.expires_on,
+        "purchase_xid": purchase.purchase_xid,
+        "trial": purchase.trial,
+    })
+}
+
+/// Reads what is ordered: under the name of each add-on, a list.
+pub fn items(fields: &Fields<'_>, required: bool) -> Vec<Item> {
+    let Some(purchases) = fields.object(PURCHASES) else {
+        if required && !fields.has(PURCHASES) {
+            fields.is_missing(PURCHASES);
+        }
+        return Vec::new();
+    };
+    let mut items = Vec::new();
+    for name in purchases.names() {
+        let Some(add_on) = AddOn::parse(name) else {
+            purchases.is_invalid(name);
+            continue;
+        };
+        for one in purchases.objects(name) {
+            items.push(Item { name: name.to_owned(), add_on, order: order(&one) });
+        }
+    }
+    items
+}
+
+fn order(fields: &Fields<'_>) -> Order {
+    Order {
+        quantity: fields.integer("quantity").value(),
+        started_on: fields.required_date("started_on"),
+        expires_on: fields.required_date("expires_on"),
+        purchase_xid: fields.text("purchase_xid"),
+        trial: fields.boolean("trial").value(),
+    }
+}
+
+/// The add-on that a path names.
+fn named(name: &str) -> Result<AddOn, BillingError> {
+    AddOn::parse(name).ok_or(BillingError::NotFound("Subscription Add-on Not Found"))
+}
+
+/// What is wrong with a purchase is told as unprocessable.
+fn unprocessable(error: storage::Error) -> BillingError {
+    match error {
+        storage::Error::Domain(domain::Error::Fields(violations)) => BillingError::Unprocessable(violations),
+        error => error.into(),
+    }
+}

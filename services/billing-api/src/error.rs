@@ -1,0 +1,126 @@
+//! Errors as CustomersDot reads them: GitLab's own, in the words of Grape and Rails.
+use actix_web::http::StatusCode;
+use actix_web::http::header::WWW_AUTHENTICATE;
+use actix_web::{HttpResponse, ResponseError};
+use domain::Violations;
+use serde_json::{Map, Value, json};
+use web::{RestError, TreeError};
+
+#[derive(Debug, thiserror::Error)]
+pub enum BillingError {
+    #[error("Unauthorized")]
+    Unauthorized,
+    /// The token was good once.
+    #[error("{0}")]
+    InvalidToken(&'static str),
+    #[error("The request requires higher privileges than provided by the access token.")]
+    InsufficientScope,
+    #[error("Forbidden")]
+    Forbidden,
+    /// What is missing or cannot be read, all of it.
+    #[error("{0}")]
+    Parameters(String),
+    /// Namespaces that were left out, while the others were stored.
+    #[error("some namespaces were left out")]
+    LeftOut(Vec<(i64, &'static str)>),
+    #[error("{0}")]
+    NotFound(&'static str),
+    #[error("{0}")]
+    Unprocessable(Violations),
+    /// Parts that were refused, while the others were provisioned.
+    #[error("{0}")]
+    Failed(String),
+    #[error("the portal's keys are not known")]
+    NoKeys,
+    #[error(transparent)]
+    Rest(#[from] RestError),
+    #[error(transparent)]
+    Storage(#[from] storage::Error),
+}
+
+impl From<TreeError> for BillingError {
+    fn from(error: TreeError) -> Self {
+        match error {
+            TreeError::Unreadable => Self::Parameters(error.to_string()),
+            TreeError::UnsupportedMediaType(kind) => RestError::UnsupportedMediaType(kind).into(),
+        }
+    }
+}
+
+impl ResponseError for BillingError {
+    fn status_code(&self) -> StatusCode {
+        match self {
+            Self::Unauthorized | Self::InvalidToken(_) => StatusCode::UNAUTHORIZED,
+            Self::InsufficientScope | Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::Parameters(_) | Self::LeftOut(_) => StatusCode::BAD_REQUEST,
+            Self::NotFound(_) => StatusCode::NOT_FOUND,
+            Self::Unprocessable(_) | Self::Failed(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::NoKeys => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Rest(error) => error.status_code(),
+            // A name that is taken is a mistake in the request, not a race.
+            Self::Storage(storage::Error::Domain(domain::Error::Taken(_))) => StatusCode::BAD_REQUEST,
+            Self::Storage(error) => web::status(error),
+        }
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        if let Self::Rest(error) = self {
+            return error.error_response();
+        }
+        let status = self.status_code();
+        let mut answer = HttpResponse::build(status);
+        if status.is_server_error() {
+            tracing::error!(error = self as &dyn std::error::Error, "request failed");
+        }
+        if matches!(self, Self::InvalidToken(_)) {
+            answer.insert_header((WWW_AUTHENTICATE, r#"Bearer realm="The API", error="invalid_token""#));
+        }
+        answer.json(self.body(status))
+    }
+}
+
+impl BillingError {
+    fn body(&self, status: StatusCode) -> Value {
+        use domain::Error::{Fields, Invalid, NotFound, Taken};
+        match self {
+            Self::InvalidToken(why) => json!({ "error": "invalid_token", "error_description": why }),
+            Self::InsufficientScope => {
+                json!({ "error": "insufficient_scope", "error_description": self.to_string(), "scope": "api" })
+            }
+            Self::Parameters(what) => json!({ "error": what }),
+            Self::LeftOut(namespaces) => {
+                let each = |(id, why): &(i64, &str)| (id.to_string(), json!([why]));
+                json!({ "message": { "error": namespaces.iter().map(each).collect::<Map<_, _>>() } })
+            }
+            Self::Unprocessable(violations) | Self::Storage(storage::Error::Domain(Fields(violations))) => {
+                json!({ "message": by_field(violations) })
+            }
+            Self::Failed(parts) => json!({ "message": parts }),
+            Self::Storage(storage::Error::Domain(Taken(field))) => {
+                json!({ "message": { *field: ["has already been taken"] } })
+            }
+            Self::Storage(storage::Error::Domain(Invalid(why))) => {
+                json!({ "message": format!("400 Bad request - {why}") })
+            }
+            Self::Storage(storage::Error::Domain(NotFound(what))) => {
+                json!({ "message": format!("404 {what} Not Found") })
+            }
+            Self::NotFound(what) => json!({ "message": format!("404 {what}") }),
+            _ => {
+                let reason = status.canonical_reason().unwrap_or_default();
+                json!({ "message": format!("{} {reason}", status.as_u16()) })
+            }
+        }
+    }
+}
+
+fn by_field(violations: &Violations) -> Map<String, Value> {
+    let mut map = Map::new();
+    for (field, text) in violations.iter() {
+        let texts = map.entry(field).or_insert_with(|| json!([]));
+        if let Value::Array(texts) = texts {
+            texts.push(json!(text));
+        }
+    }
+    map
+}

@@ -1,0 +1,6 @@
+//! The binary `billing-api`.
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    web::run::<billing_api::Options>(&billing_api::INFO)
+}

@@ -1,0 +1,3 @@
+//! Compute minutes that were bought.
+pub mod create;
+pub mod move_all;

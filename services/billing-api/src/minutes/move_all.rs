@@ -1,0 +1,21 @@
+//! `PATCH /api/v4/namespaces/{id}/minutes/move/{target_id}`
+use actix_web::HttpResponse;
+use actix_web::web::{Data, Path};
+use serde_json::json;
+use storage::billing::{Key, packs};
+
+use crate::error::BillingError;
+use crate::{App, Caller, audit};
+
+/// Moves all packs of a namespace to another; where there are none, that is done too.
+pub async fn handler(
+    app: Data<App>,
+    caller: Caller,
+    ids: Path<(String, String)>,
+) -> Result<HttpResponse, BillingError> {
+    let (source, target) = (Key::parse(&ids.0), Key::parse(&ids.1));
+    let now = app.core.clock.now();
+    let moved = app.core.pool.run(move |conn| packs::move_all(conn, &source, &target, now)).await?;
+    audit::changed(caller, "move_minutes", moved.source_id, &moved.source_id, &moved);
+    Ok(HttpResponse::Accepted().json(json!({ "message": "202 Accepted" })))
+}

@@ -1,0 +1,52 @@
+//! `POST /api/v4/internal/gitlab_subscriptions/namespaces/{id}/provision`
+use actix_web::HttpResponse;
+use actix_web::web::{Data, Path};
+use domain::billing::Change;
+use storage::billing::Key;
+use storage::billing::provision::{self, Provision};
+
+use crate::error::BillingError;
+use crate::params::{Fields, Params};
+use crate::{App, Caller, add_ons, audit, subscriptions};
+
+/// Provisions a namespace, part by part.
+pub async fn handler(
+    app: Data<App>,
+    caller: Caller,
+    id: Path<String>,
+    params: Params,
+) -> Result<HttpResponse, BillingError> {
+    let wanted = params.read(wanted)?;
+    let (key, now) = (Key::parse(&id), app.core.clock.now());
+    let run = app.core.pool.run(move |conn| Ok((provision::run(conn, &key, &wanted, now)?, wanted)));
+    let ((namespace_id, failures), wanted) = run.await?;
+    audit::changed(caller, "provision", namespace_id, &(), &(wanted, &failures));
+    if failures.is_empty() {
+        return Ok(HttpResponse::Ok().finish());
+    }
+    let failed: Vec<String> = failures.iter().map(|(part, why)| format!("{part}: {why}")).collect();
+    Err(BillingError::Failed(failed.join(", ")))
+}
+
+fn wanted(fields: &Fields<'_>) -> Provision {
+    let Some(parts) = fields.object("provision") else {
+        if !fields.has("provision") {
+            fields.is_missing("provision");
+        }
+        return Provision::default();
+    };
+    Provision {
+        base_product: parts.object("base_product").map(|its| base_product(&its)),
+        storage: parts.object("storage").map(|its| super::storage_limits(&its)),
+        compute_minutes: parts.object("compute_minutes").map(|its| super::minutes(&its)),
+        add_on_purchases: add_ons::items(&parts, false),
+    }
+}
+
+fn base_product(fields: &Fields<'_>) -> Change {
+    let change = subscriptions::change(fields);
+    if change.trial == Some(true) && !fields.has("trial_starts_on") {
+        fields.is_missing("trial_starts_on");
+    }
+    change
+}

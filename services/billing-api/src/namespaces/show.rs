@@ -1,0 +1,20 @@
+//! `GET /api/v4/internal/gitlab_subscriptions/namespaces/{id}`
+use actix_web::HttpResponse;
+use actix_web::web::{Data, Path};
+use storage::billing::{Key, namespaces, overview};
+
+use crate::error::BillingError;
+use crate::{App, Caller};
+
+/// Tells of a group, wherever it stands, or of a personal namespace.
+pub async fn handler(app: Data<App>, _: Caller, id: Path<String>) -> Result<HttpResponse, BillingError> {
+    let (key, today) = (Key::parse(&id), app.core.clock.now().date());
+    let seen = app.core.pool.read(move |conn| {
+        let mut namespace = namespaces::find(conn, &key)?;
+        if namespace.is_project() {
+            namespace = namespaces::find_root(conn, &key)?;
+        }
+        overview::show(conn, namespace, today)
+    });
+    Ok(HttpResponse::Ok().json(super::entity(&seen.await?, &app)))
+}

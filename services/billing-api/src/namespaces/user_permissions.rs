@@ -1,0 +1,23 @@
+//! `GET /api/v4/internal/gitlab_subscriptions/namespaces/{namespace_id}/user_permissions/{user_id}`
+use actix_web::HttpResponse;
+use actix_web::web::{Data, Path};
+use serde_json::json;
+use storage::billing::{Key, namespaces, owners};
+
+use crate::error::BillingError;
+use crate::{App, Caller, users};
+
+/// Tells what a person may do with what a namespace bought.
+pub async fn handler(
+    app: Data<App>,
+    _: Caller,
+    ids: Path<(String, String)>,
+) -> Result<HttpResponse, BillingError> {
+    let (key, user_id, today) = (Key::parse(&ids.0), users::id(&ids.1), app.core.clock.now().date());
+    let may = app.core.pool.read(move |conn| {
+        let namespace = namespaces::find_root(conn, &key)?;
+        let admin = owners::is_active_admin(conn, user_id)?.ok_or(users::UNKNOWN)?;
+        Ok(admin || owners::is_owner(conn, &namespace, user_id, today)?)
+    });
+    Ok(HttpResponse::Ok().json(json!({ "edit_billing": may.await? })))
+}

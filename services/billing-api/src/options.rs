@@ -1,0 +1,161 @@
+//! The command line of this service.
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use auth::portal::Expected;
+use clap::{Args, Parser, ValueEnum};
+use jsonwebtoken::Algorithm;
+use web::config::{ConfigError, Options as WebOptions, RedisOptions, StorageOptions, Structures};
+use web::{Clock, Command, Core, Prepared, SecretFile, Service, Start};
+
+use crate::portal::Source;
+use crate::{App, INFO, Portal, with};
+
+/// What CustomersDot asks of GitLab, as a service of its own
+#[derive(Debug, Parser)]
+#[command(name = "billing-api", version, about)]
+pub struct Options {
+    /// What to do
+    #[arg(value_enum, default_value_t)]
+    pub command: Command,
+    #[command(flatten)]
+    pub web: WebOptions,
+    #[command(flatten)]
+    pub storage: StorageOptions,
+    #[command(flatten)]
+    pub redis: RedisOptions,
+    /// GitLab's `db_key_base`, one value a line, the newest last [default: `.gitlab_db_key_base` in the data directory]
+    #[arg(long, env = "IAPI_DB_KEY_BASE_FILE")]
+    pub db_key_base_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub billing: BillingOptions,
+}
+
+/// Settings of this service alone.
+#[derive(Debug, Clone, Args)]
+pub struct BillingOptions {
+    /// Where CustomersDot is
+    #[arg(long, env = "IAPI_PORTAL_URL", default_value = "https://customers.gitlab.com")]
+    pub portal_url: String,
+    /// Where the portal publishes its keys [default: /oauth/discovery/keys of the portal]
+    #[arg(long, env = "IAPI_JWKS_URL", conflicts_with = "jwks_file")]
+    pub jwks_url: Option<String>,
+    /// The portal's keys as a file, where it cannot be asked
+    #[arg(long, env = "IAPI_JWKS_FILE")]
+    pub jwks_file: Option<PathBuf>,
+    /// Who issues the portal's tokens [default: the portal's URL]
+    #[arg(long, env = "IAPI_ISSUER")]
+    pub issuer: Option<String>,
+    /// For whom the portal's tokens are
+    #[arg(long, env = "IAPI_AUDIENCE", default_value = "gitlab-subscriptions")]
+    pub audience: String,
+    /// By which algorithms the portal's tokens may be signed
+    #[arg(long, env = "IAPI_ALGORITHMS", value_enum, value_delimiter = ',', default_value = "RS256")]
+    pub algorithms: Vec<SignedBy>,
+    /// What an answer tells as the name of a plan
+    #[arg(long, env = "IAPI_PLAN_NAME_FORM", value_enum, default_value = "code")]
+    pub plan_name_form: PlanNameForm,
+    /// Plans that are offered a higher one
+    #[arg(long, env = "IAPI_UPGRADABLE_PLANS", value_delimiter = ',', default_value = "bronze,silver")]
+    pub upgradable_plans: Vec<String>,
+}
+
+/// Algorithms of public keys; those of shared secrets are not offered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SignedBy {
+    #[value(name = "RS256")]
+    Rs256,
+    #[value(name = "ES256")]
+    Es256,
+    #[value(name = "EdDSA")]
+    EdDsa,
+}
+
+impl From<SignedBy> for Algorithm {
+    fn from(signed_by: SignedBy) -> Self {
+        match signed_by {
+            SignedBy::Rs256 => Self::RS256,
+            SignedBy::Es256 => Self::ES256,
+            SignedBy::EdDsa => Self::EdDSA,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum PlanNameForm {
+    /// `premium`
+    Code,
+    /// `Premium`
+    Title,
+}
+
+impl Service for Options {
+    fn command_to_run(&self) -> Command {
+        self.command
+    }
+
+    fn options(&self) -> &WebOptions {
+        &self.web
+    }
+
+    fn prepare(self, _: &Structures) -> Result<Prepared, ConfigError> {
+        self.prepare_at(Clock::System)
+    }
+}
+
+impl Options {
+    /// Puts the service together, by a clock that a test may choose.
+    pub fn prepare_at(self, clock: Clock) -> Result<Prepared, ConfigError> {
+        let Self { web, storage, redis, db_key_base_file, billing, .. } = self;
+        let portal = Arc::new(billing.portal()?);
+        let migrations = storage.migrations;
+        let key_base_file = db_key_base_file.unwrap_or_else(|| web.data_dir.join(".gitlab_db_key_base"));
+        let core = Arc::new(Core::new(Start { info: &INFO, options: web, storage, redis, clock })?);
+        let key_base = SecretFile::open_key_base("gitlab_db_key_base", &key_base_file, &core.metrics, clock)?;
+        for scheme in ["jwt", "personal_access_token"] {
+            core.metrics.initialise_auth(INFO.consumer, scheme);
+        }
+        let app = App { core: Arc::clone(&core), key_base: Arc::clone(&key_base), portal, options: billing };
+        let routes = Arc::new(with(app));
+        Ok(Prepared { core, secrets: vec![key_base], migrations, routes })
+    }
+}
+
+impl BillingOptions {
+    fn portal(&self) -> Result<Portal, ConfigError> {
+        let portal_url = self.portal_url.trim_end_matches('/');
+        let expected = Expected {
+            issuer: self.issuer.clone().unwrap_or_else(|| portal_url.to_owned()),
+            audience: self.audience.clone(),
+            algorithms: self.algorithms.iter().copied().map(Into::into).collect(),
+        };
+        let source = if let Some(path) = &self.jwks_file {
+            let json = std::fs::read(path).map_err(|error| jwks_file(path, &error))?;
+            auth::portal::Keys::parse(&json).map_err(|error| jwks_file(path, &error))?;
+            Source::File(path.clone())
+        } else {
+            let default = format!("{portal_url}/oauth/discovery/keys");
+            let url = self.jwks_url.as_deref().unwrap_or(&default);
+            Source::url(http_url(url)?).map_err(ConfigError::new)?
+        };
+        Ok(Portal::new(source, expected))
+    }
+}
+
+fn jwks_file(path: &std::path::Path, error: &dyn std::fmt::Display) -> ConfigError {
+    ConfigError(format!("jwks_file {}: {error}", path.display()))
+}
+
+fn http_url(text: &str) -> Result<reqwest::Url, ConfigError> {
+    let url = reqwest::Url::parse(text).map_err(|error| ConfigError(format!("jwks_url {text}: {error}")))?;
+    match url.scheme() {
+        "https" => Ok(url),
+        "http" => {
+            tracing::warn!(
+                "the portal's keys are fetched without TLS: whoever is in between can replace them"
+            );
+            Ok(url)
+        }
+        _ => Err(ConfigError(format!("jwks_url {text}: it must start with https://"))),
+    }
+}

@@ -1,0 +1,267 @@
+//! Parameters, read as Grape reads them: all that is wrong is said at once.
+use std::cell::RefCell;
+use std::future::Future;
+use std::pin::Pin;
+
+use actix_web::dev::Payload;
+use actix_web::http::header::CONTENT_TYPE;
+use actix_web::{FromRequest, HttpRequest};
+use chrono::{NaiveDate, NaiveDateTime};
+use domain::billing::{Given, date};
+use serde_json::{Map, Value};
+use web::{Tree, body};
+
+use crate::error::BillingError;
+
+/// So many mistakes are told.
+const MOST_ERRORS: usize = 10;
+
+/// The parameters of a request: query string and body as one.
+#[derive(Debug)]
+pub struct Params(Map<String, Value>);
+
+impl FromRequest for Params {
+    type Error = BillingError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, BillingError>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (request, body) = (request.clone(), body::read(request, payload));
+        Box::pin(async move {
+            let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+            let tree = Tree::decode(request.query_string(), content_type.unwrap_or_default(), body.await?);
+            Ok(Self(tree.await?.0))
+        })
+    }
+}
+
+impl Params {
+    /// Reads what `f` wants, or says what is wrong with it.
+    pub fn read<T>(&self, f: impl FnOnce(&Fields<'_>) -> T) -> Result<T, BillingError> {
+        let errors = RefCell::default();
+        let value = f(&Fields { map: &self.0, prefix: String::new(), errors: &errors });
+        let errors = errors.into_inner();
+        if errors.is_empty() { Ok(value) } else { Err(BillingError::Parameters(errors.join(", "))) }
+    }
+}
+
+/// The fields of an object. What is missing or wrong is noted; the value that is given then is never used.
+#[derive(Debug)]
+pub struct Fields<'a> {
+    map: &'a Map<String, Value>,
+    prefix: String,
+    errors: &'a RefCell<Vec<String>>,
+}
+
+impl<'a> Fields<'a> {
+    /// A parameter's whole name: `packs[0][expires_at]`.
+    fn name(&self, field: &str) -> String {
+        if self.prefix.is_empty() { field.to_owned() } else { format!("{}[{field}]", self.prefix) }
+    }
+
+    fn note(&self, field: &str, what: &str) {
+        let mut errors = self.errors.borrow_mut();
+        if errors.len() < MOST_ERRORS {
+            errors.push(format!("{} {what}", self.name(field)));
+        }
+    }
+
+    pub fn is_invalid(&self, field: &str) {
+        self.note(field, "is invalid");
+    }
+
+    pub fn is_missing(&self, field: &str) {
+        self.note(field, "is missing");
+    }
+
+    pub fn has_no_valid_value(&self, field: &str) {
+        self.note(field, "does not have a valid value");
+    }
+
+    pub fn is_empty(&self, field: &str) {
+        self.note(field, "is empty");
+    }
+
+    pub fn has_empty_list(&self, field: &str) -> bool {
+        matches!(self.map.get(field), Some(Value::Array(values)) if values.is_empty())
+    }
+
+    pub fn has(&self, field: &str) -> bool {
+        self.map.get(field).is_some_and(|value| !value.is_null())
+    }
+
+    fn given<T>(&self, field: &str, parse: impl Fn(&Value) -> Option<T>) -> Given<T> {
+        match self.map.get(field) {
+            None => Given::Absent,
+            Some(Value::Null) => Given::Null,
+            // The null of a form.
+            Some(Value::String(text)) if text.is_empty() => Given::Null,
+            Some(value) => parse(value).map_or_else(
+                || {
+                    self.is_invalid(field);
+                    Given::Absent
+                },
+                Given::Value,
+            ),
+        }
+    }
+
+    fn required<T: Default>(&self, field: &str, parse: impl Fn(&Value) -> Option<T>) -> T {
+        match self.map.get(field) {
+            None | Some(Value::Null) => self.is_missing(field),
+            Some(value) => match parse(value) {
+                Some(value) => return value,
+                None => self.is_invalid(field),
+            },
+        }
+        T::default()
+    }
+
+    pub fn date(&self, field: &str) -> Given<NaiveDate> {
+        self.given(field, to_date)
+    }
+
+    pub fn required_date(&self, field: &str) -> NaiveDate {
+        self.required(field, to_date)
+    }
+
+    pub fn required_moment(&self, field: &str) -> NaiveDateTime {
+        self.required(field, |value| date::parse_moment(value.as_str()?))
+    }
+
+    pub fn integer(&self, field: &str) -> Given<i32> {
+        self.given(field, to_integer)
+    }
+
+    pub fn required_integer(&self, field: &str) -> i32 {
+        self.required(field, to_integer)
+    }
+
+    pub fn required_id(&self, field: &str) -> i64 {
+        self.required(field, to_id)
+    }
+
+    pub fn id(&self, field: &str) -> Option<i64> {
+        self.given(field, to_id).value()
+    }
+
+    pub fn boolean(&self, field: &str) -> Given<bool> {
+        self.given(field, to_boolean)
+    }
+
+    pub fn text(&self, field: &str) -> Option<String> {
+        match self.map.get(field)? {
+            Value::Null => None,
+            value => {
+                let text = to_text(value);
+                if text.is_none() {
+                    self.is_invalid(field);
+                }
+                text
+            }
+        }
+    }
+
+    pub fn required_text(&self, field: &str) -> String {
+        self.required(field, to_text)
+    }
+
+    /// An object that may be left out.
+    pub fn object(&self, field: &str) -> Option<Fields<'a>> {
+        match self.map.get(field) {
+            None | Some(Value::Null) => None,
+            Some(Value::Object(map)) => Some(Fields { map, prefix: self.name(field), errors: self.errors }),
+            Some(_) => {
+                self.is_invalid(field);
+                None
+            }
+        }
+    }
+
+    /// The names of the fields.
+    pub fn names(&self) -> impl Iterator<Item = &'a str> {
+        self.map.keys().map(String::as_str)
+    }
+
+    /// A list of objects: an array, or what a form writes as `name[0][…]`, `name[1][…]`.
+    pub fn objects(&self, field: &str) -> Vec<Fields<'a>> {
+        let values: Option<Vec<&'a Value>> = match self.map.get(field) {
+            None | Some(Value::Null) => {
+                self.is_missing(field);
+                return Vec::new();
+            }
+            Some(Value::Array(values)) => Some(values.iter().collect()),
+            Some(Value::Object(map)) => numbered(map),
+            Some(_) => None,
+        };
+        let Some(values) = values else {
+            self.is_invalid(field);
+            return Vec::new();
+        };
+        let list = self.name(field);
+        let object = |(at, value): (usize, &'a Value)| {
+            let Value::Object(map) = value else {
+                self.is_invalid(&format!("{field}[{at}]"));
+                return None;
+            };
+            Some(Fields { map, prefix: format!("{list}[{at}]"), errors: self.errors })
+        };
+        values.into_iter().enumerate().filter_map(object).collect()
+    }
+}
+
+/// The values of an object whose names are numbers, in their order.
+fn numbered(map: &Map<String, Value>) -> Option<Vec<&Value>> {
+    let mut numbered = map
+        .iter()
+        .map(|(name, value)| Some((name.parse::<u32>().ok()?, value)))
+        .collect::<Option<Vec<_>>>()?;
+    numbered.sort_by_key(|(number, _)| *number);
+    (!numbered.is_empty()).then(|| numbered.into_iter().map(|(_, value)| value).collect())
+}
+
+fn to_date(value: &Value) -> Option<NaiveDate> {
+    date::parse(value.as_str()?)
+}
+
+fn to_id(value: &Value) -> Option<i64> {
+    match value {
+        Value::Number(number) => number.as_i64(),
+        Value::String(text) => {
+            let digits = text.strip_prefix('-').unwrap_or(text);
+            if digits.bytes().all(|byte| byte.is_ascii_digit()) { text.parse().ok() } else { None }
+        }
+        _ => None,
+    }
+}
+
+fn to_integer(value: &Value) -> Option<i32> {
+    to_id(value)?.try_into().ok()
+}
+
+fn to_boolean(value: &Value) -> Option<bool> {
+    match value {
+        Value::Bool(yes) => Some(*yes),
+        Value::Number(number) => match number.as_i64() {
+            Some(1) => Some(true),
+            Some(0) => Some(false),
+            _ => None,
+        },
+        Value::String(text) => match text.as_str() {
+            "true" | "1" => Some(true),
+            "false" | "0" => Some(false),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// No database text holds a NUL, and no parameter needs one.
+fn to_text(value: &Value) -> Option<String> {
+    let text = match value {
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number.to_string(),
+        Value::Bool(yes) => yes.to_string(),
+        _ => return None,
+    };
+    (!text.contains('\0')).then_some(text)
+}

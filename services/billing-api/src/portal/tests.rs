@@ -1,0 +1,259 @@
+//! A portal that is slow, down, changes its keys, sends too much, or sends keys of another kind.
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use auth::portal::Expected;
+use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
+use aws_lc_rs::rsa::{KeyPair, KeySize};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use jsonwebtoken::jwk::Jwk;
+use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::*;
+
+const NOW: i64 = 1_700_000_000;
+
+/// What the portal does when it is asked.
+#[derive(Clone)]
+enum Answer {
+    Keys(Vec<Value>),
+    Body(Vec<u8>),
+    Status(&'static str),
+    /// It hangs up.
+    Nothing,
+    /// It takes the request, and stays silent.
+    Silence,
+    /// It has no end.
+    Endless,
+}
+
+/// A portal of the test's own.
+struct Server {
+    url: reqwest::Url,
+    answer: Arc<Mutex<Answer>>,
+    asked: Arc<AtomicUsize>,
+}
+
+impl Server {
+    async fn start(answer: Answer) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/oauth/discovery/keys", listener.local_addr().unwrap());
+        let (answer, asked) = (Arc::new(Mutex::new(answer)), Arc::new(AtomicUsize::new(0)));
+        let (answers, count) = (Arc::clone(&answer), Arc::clone(&asked));
+        actix_web::rt::spawn(async move {
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                count.fetch_add(1, Ordering::SeqCst);
+                let answer = answers.lock().unwrap().clone();
+                actix_web::rt::spawn(async move { drop(reply(stream, answer).await) });
+            }
+        });
+        Self { url: url.parse().unwrap(), answer, asked }
+    }
+
+    fn now_answers(&self, answer: Answer) {
+        *self.answer.lock().unwrap() = answer;
+    }
+
+    fn times_asked(&self) -> usize {
+        self.asked.load(Ordering::SeqCst)
+    }
+
+    fn portal(&self) -> Arc<Portal> {
+        Arc::new(Portal::new(Source::url(self.url.clone()).unwrap(), expected()))
+    }
+}
+
+async fn reply(mut stream: TcpStream, answer: Answer) -> std::io::Result<()> {
+    let mut head = [0; 4096];
+    let _ = stream.read(&mut head).await?;
+    let (status, body) = match answer {
+        Answer::Keys(keys) => ("200 OK", json!({ "keys": keys }).to_string().into_bytes()),
+        Answer::Body(body) => ("200 OK", body),
+        Answer::Status(status) => (status, Vec::new()),
+        Answer::Nothing => return Ok(()),
+        Answer::Silence => {
+            let _ = stream.read(&mut head).await?;
+            return Ok(());
+        }
+        Answer::Endless => {
+            stream.write_all(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n").await?;
+            loop {
+                stream.write_all(&[b' '; 8192]).await?;
+            }
+        }
+    };
+    let head = format!(
+        "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\nLocation: /elsewhere\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).await?;
+    stream.write_all(&body).await
+}
+
+fn expected() -> Expected {
+    Expected { issuer: "portal".to_owned(), audience: "us".to_owned(), algorithms: vec![Algorithm::RS256] }
+}
+
+/// A key of the portal's, by its id.
+struct Signer(&'static str, EncodingKey);
+
+impl Signer {
+    fn new(id: &'static str) -> Self {
+        let pair = KeyPair::generate(KeySize::Rsa2048).unwrap();
+        let der: Pkcs8V1Der<'_> = pair.as_der().unwrap();
+        let text = STANDARD.encode(der.as_ref());
+        let pem = format!("-----BEGIN PRIVATE KEY-----\n{text}\n-----END PRIVATE KEY-----\n");
+        Self(id, EncodingKey::from_rsa_pem(pem.as_bytes()).unwrap())
+    }
+
+    fn jwk(&self) -> Value {
+        let mut jwk =
+            serde_json::to_value(Jwk::from_encoding_key(&self.1, Algorithm::RS256).unwrap()).unwrap();
+        jwk["kid"] = json!(self.0);
+        jwk
+    }
+
+    /// A token that lives for two days, over which the tests look.
+    fn token(&self) -> String {
+        let header = Header { kid: Some(self.0.to_owned()), ..Header::new(Algorithm::RS256) };
+        let claims = json!({ "iss": "portal", "aud": "us", "exp": NOW + 2 * USABLE });
+        encode(&header, &claims, &self.1).unwrap()
+    }
+}
+
+const UNKNOWN: Result<(), Refused> = Err(Refused::Rejected(Rejection::Signature));
+const NO_KEYS: Result<(), Refused> = Err(Refused::NoKeys);
+
+/// Waits for what is done in the background.
+async fn until(mut holds: impl FnMut() -> bool) {
+    let end = Instant::now() + Duration::from_secs(10);
+    while !holds() {
+        assert!(Instant::now() < end, "it never came to this");
+        tokio::task::yield_now().await;
+    }
+}
+
+#[actix_web::test]
+async fn keys_are_fetched_once_and_again_after_an_hour() {
+    let signer = Signer::new("a");
+    let server = Server::start(Answer::Keys(vec![signer.jwk()])).await;
+    let (portal, token) = (server.portal(), signer.token());
+    for now in [NOW, NOW + 1, NOW + FRESH - 1] {
+        assert_eq!(portal.verify(&token, now).await, Ok(()));
+    }
+    assert_eq!(server.times_asked(), 1);
+    // Nobody waits for the new ones: also where the portal is silent.
+    server.now_answers(Answer::Silence);
+    let started = Instant::now();
+    assert_eq!(portal.verify(&token, NOW + FRESH).await, Ok(()));
+    assert!(started.elapsed() < Duration::from_secs(3));
+    until(|| server.times_asked() == 2).await;
+}
+
+#[actix_web::test]
+async fn old_keys_serve_a_day_while_the_portal_is_down() {
+    let signer = Signer::new("a");
+    let server = Server::start(Answer::Keys(vec![signer.jwk()])).await;
+    let (portal, token) = (server.portal(), signer.token());
+    assert_eq!(portal.verify(&token, NOW).await, Ok(()));
+    server.now_answers(Answer::Nothing);
+    assert_eq!(portal.verify(&token, NOW + USABLE - 1).await, Ok(()));
+    assert_eq!(portal.verify(&token, NOW + USABLE).await, NO_KEYS);
+    until(|| portal.fetching.try_lock().is_ok_and(|mut failed| failed.take().is_some())).await;
+    server.now_answers(Answer::Keys(vec![signer.jwk()]));
+    assert_eq!(portal.verify(&token, NOW + USABLE).await, Ok(()));
+}
+
+#[actix_web::test]
+async fn a_new_key_is_looked_for_once_a_minute() {
+    let [old, new, newest] = ["old", "new", "newest"].map(Signer::new);
+    let server = Server::start(Answer::Keys(vec![old.jwk()])).await;
+    let portal = server.portal();
+    assert_eq!(portal.verify(&old.token(), NOW).await, Ok(()));
+    server.now_answers(Answer::Keys(vec![new.jwk()]));
+    assert_eq!(portal.verify(&new.token(), NOW + 1).await, Ok(()));
+    assert_eq!(server.times_asked(), 2);
+    // The old key was withdrawn, and nobody asks for it as often as it is used.
+    for _ in 0..5 {
+        assert_eq!(portal.verify(&old.token(), NOW + 2).await, UNKNOWN);
+    }
+    server.now_answers(Answer::Keys(vec![new.jwk(), newest.jwk()]));
+    assert_eq!(portal.verify(&newest.token(), NOW + 60).await, UNKNOWN);
+    assert_eq!(server.times_asked(), 2);
+    assert_eq!(portal.verify(&newest.token(), NOW + 61).await, Ok(()));
+    assert_eq!((portal.verify(&new.token(), NOW + 61).await, server.times_asked()), (Ok(()), 3));
+}
+
+#[actix_web::test]
+async fn without_keys_nothing_is_taken() {
+    let signer = Signer::new("a");
+    let token = signer.token();
+    let of_another_kind = [
+        json!({ "kty": "oct", "kid": "a", "k": "c2VjcmV0" }),
+        json!({ "kty": "EC", "kid": "a", "crv": "P-384", "x": "AA", "y": "AA" }),
+        json!({ "kty": "RSA", "kid": "a", "use": "enc", "n": signer.jwk()["n"], "e": "AQAB" }),
+        json!({ "kty": "RSA", "kid": "a", "alg": "RS512", "n": signer.jwk()["n"], "e": "AQAB" }),
+        json!({ "kid": "a" }),
+        json!(7),
+    ];
+    let mut large = json!({ "keys": [signer.jwk()] }).to_string().into_bytes();
+    large.resize(10 * 1024 * 1024, b' ');
+    for answer in [
+        Answer::Keys(of_another_kind.to_vec()),
+        Answer::Keys(Vec::new()),
+        Answer::Body(b"<html>".to_vec()),
+        Answer::Body(large),
+        Answer::Endless,
+        Answer::Status("500 Internal Server Error"),
+        Answer::Status("302 Found"),
+        Answer::Nothing,
+    ] {
+        let server = Server::start(answer).await;
+        let portal = server.portal();
+        assert_eq!(portal.verify(&token, NOW).await, NO_KEYS);
+        assert_eq!(server.times_asked(), 1);
+        // Whoever comes in the same second does not ask again.
+        assert_eq!(portal.verify(&token, NOW).await, NO_KEYS);
+        assert_eq!(server.times_asked(), 1);
+    }
+}
+
+#[actix_web::test]
+async fn a_silent_portal_is_asked_once_by_all_who_wait() {
+    let server = Server::start(Answer::Silence).await;
+    let (portal, token) = (server.portal(), Signer::new("a").token());
+    let started = Instant::now();
+    let (first, second, third) =
+        tokio::join!(portal.verify(&token, NOW), portal.verify(&token, NOW), portal.verify(&token, NOW));
+    assert_eq!([first, second, third], [NO_KEYS; 3]);
+    assert_eq!(server.times_asked(), 1);
+    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+}
+
+#[actix_web::test]
+async fn another_algorithm_is_refused_before_anybody_is_asked() {
+    let server = Server::start(Answer::Nothing).await;
+    let key = EncodingKey::from_secret(b"x");
+    let token = encode(&Header::new(Algorithm::HS256), &json!({}), &key).unwrap();
+    for token in [token.as_str(), "", "a.b.c"] {
+        let refused = Err(Refused::Rejected(Rejection::Malformed));
+        assert_eq!(server.portal().verify(token, NOW).await, refused);
+    }
+    assert_eq!(server.times_asked(), 0);
+}
+
+#[actix_web::test]
+async fn a_file_is_read_as_the_portal_is_asked() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("jwks.json");
+    let [old, new] = ["old", "new"].map(Signer::new);
+    std::fs::write(&path, json!({ "keys": [old.jwk()] }).to_string()).unwrap();
+    let portal = Arc::new(Portal::new(Source::File(path.clone()), expected()));
+    assert_eq!(portal.verify(&old.token(), NOW).await, Ok(()));
+    std::fs::write(&path, json!({ "keys": [new.jwk()] }).to_string()).unwrap();
+    assert_eq!(portal.verify(&new.token(), NOW).await, Ok(()));
+}

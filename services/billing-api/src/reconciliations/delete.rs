@@ -1,0 +1,33 @@
+//! `DELETE /api/v4/internal/upcoming_reconciliations`
+use actix_web::HttpResponse;
+use actix_web::web::{Data, Path};
+use storage::billing::{Key, reconciliations};
+
+use crate::error::BillingError;
+use crate::params::Params;
+use crate::{App, Caller, audit};
+
+/// Takes the dates of a namespace away, which the path names.
+pub async fn handler(app: Data<App>, caller: Caller, id: Path<String>) -> Result<HttpResponse, BillingError> {
+    delete(&app, caller, Key::parse(&id)).await
+}
+
+/// The same, by a parameter.
+pub async fn by_parameter(
+    app: Data<App>,
+    caller: Caller,
+    params: Params,
+) -> Result<HttpResponse, BillingError> {
+    let id = params.read(|fields| fields.required_id("namespace_id"))?;
+    delete(&app, caller, Key::Id(id)).await
+}
+
+async fn delete(app: &App, caller: Caller, key: Key) -> Result<HttpResponse, BillingError> {
+    let deleted = app.core.pool.run(move |conn| reconciliations::delete(conn, &key)).await;
+    let namespace_id = deleted.map_err(|error| match error {
+        storage::Error::Domain(domain::Error::NotFound(_)) => BillingError::NotFound("Not Found"),
+        error => error.into(),
+    })?;
+    audit::changed(caller, "delete_upcoming_reconciliation", namespace_id, &(), &());
+    Ok(HttpResponse::NoContent().finish())
+}

@@ -1,0 +1,15 @@
+//! `upcoming_reconciliations`: when seats will be settled.
+pub mod delete;
+pub mod put_many;
+pub mod put_one;
+
+use storage::billing::reconciliations::Dates;
+
+use crate::params::Fields;
+
+fn dates(fields: &Fields<'_>) -> Dates {
+    Dates {
+        next_reconciliation_date: fields.required_date("next_reconciliation_date"),
+        display_alert_from: fields.required_date("display_alert_from"),
+    }
+}

@@ -1,0 +1,32 @@
+//! `POST /api/v4/namespaces/{id}/gitlab_subscription`
+use actix_web::HttpResponse;
+use actix_web::web::{Data, Path};
+use domain::billing::{Change, Given};
+use storage::billing::{Key, subscriptions};
+
+use crate::error::BillingError;
+use crate::params::Params;
+use crate::{App, Caller, audit};
+
+/// Begins a subscription.
+pub async fn handler(
+    app: Data<App>,
+    caller: Caller,
+    id: Path<String>,
+    params: Params,
+) -> Result<HttpResponse, BillingError> {
+    let change = params.read(|fields| {
+        let start_date = Given::Value(fields.required_date("start_date"));
+        Change { start_date, ..super::further(fields) }
+    })?;
+    let (key, now) = (Key::parse(&id), app.core.clock.now());
+    let changed = app.core.pool.run(move |conn| subscriptions::create(conn, &key, &change, now)).await?;
+    audit::changed(
+        caller,
+        "create_subscription",
+        changed.namespace_id,
+        &changed.old,
+        &changed.new.subscription,
+    );
+    Ok(HttpResponse::Created().json(super::entity(&changed.new, &app.options, now.date())))
+}

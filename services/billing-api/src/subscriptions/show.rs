@@ -1,0 +1,42 @@
+//! `GET /api/v4/namespaces/{id}/gitlab_subscription`
+use actix_web::HttpResponse;
+use actix_web::web::{Data, Path};
+use storage::billing::{Key, namespaces, owners, subscriptions};
+
+use crate::error::BillingError;
+use crate::{App, Caller, Reader};
+
+/// Tells what a namespace has. Nothing is written.
+pub async fn handler(app: Data<App>, _: Caller, id: Path<String>) -> Result<HttpResponse, BillingError> {
+    show(&app, Key::parse(&id)).await
+}
+
+/// The older path is open to the namespace's owners too. Others do not learn whether it exists.
+pub async fn for_owners(
+    app: Data<App>,
+    reader: Reader,
+    id: Path<String>,
+) -> Result<HttpResponse, BillingError> {
+    let key = Key::parse(&id);
+    if let Reader::User(user_id) = reader {
+        let (key, today) = (key.clone(), app.core.clock.now().date());
+        let owns = app.core.pool.read(move |conn| match namespaces::find_root(conn, &key) {
+            Ok(namespace) => owners::is_owner(conn, &namespace, user_id, today),
+            Err(storage::Error::Domain(_)) => Ok(false),
+            Err(error) => Err(error),
+        });
+        if !owns.await? {
+            return Err(BillingError::Forbidden);
+        }
+    }
+    show(&app, key).await
+}
+
+async fn show(app: &App, key: Key) -> Result<HttpResponse, BillingError> {
+    let today = app.core.clock.now().date();
+    let read = app.core.pool.read(move |conn| {
+        let namespace = namespaces::find_root(conn, &key)?;
+        subscriptions::show(conn, &namespace, today)
+    });
+    Ok(HttpResponse::Ok().json(super::entity(&read.await?, &app.options, today)))
+}

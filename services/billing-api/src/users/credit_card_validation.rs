@@ -1,0 +1,65 @@
+//! `PUT /api/v4/internal/gitlab_subscriptions/users/{user_id}/credit_card_validation`
+use actix_web::HttpResponse;
+use actix_web::web::{Data, Path};
+use domain::billing::card::{self, Card, Validation};
+use serde_json::json;
+use storage::billing::cards;
+
+use crate::error::BillingError;
+use crate::params::{Fields, Params};
+use crate::{App, Caller};
+
+const LONGEST_ZUORA_XID: usize = 50;
+const LONGEST_XID: usize = 255;
+
+/// Takes down that a person's card is valid. What is on the card is digested at once, and logged nowhere.
+pub async fn handler(
+    app: Data<App>,
+    caller: Caller,
+    user_id: Path<String>,
+    params: Params,
+) -> Result<HttpResponse, BillingError> {
+    let validation = params.read(validation)?;
+    let user_id = super::id(&user_id);
+    app.core.pool.run(move |conn| cards::put(conn, user_id, &validation)).await?;
+    tracing::info!(actor = %caller, action = "validate_credit_card", gl_user_id = user_id, "audit");
+    Ok(HttpResponse::Ok().json(json!({ "success": {} })))
+}
+
+fn validation(fields: &Fields<'_>) -> Validation {
+    let xid = |field: &str, longest: usize| {
+        let text = fields.text(field);
+        if text.as_ref().is_some_and(|text| text.chars().count() > longest) {
+            fields.is_invalid(field);
+        }
+        text
+    };
+    let card = Card {
+        mask_number: fields.text("credit_card_mask_number"),
+        holder_name: fields.text("credit_card_holder_name"),
+        expires: expiry(fields),
+        network: fields.text("credit_card_type"),
+    };
+    Validation {
+        zuora_payment_method_xid: xid("zuora_payment_method_xid", LONGEST_ZUORA_XID),
+        stripe_setup_intent_xid: xid("stripe_setup_intent_xid", LONGEST_XID),
+        stripe_payment_method_xid: xid("stripe_payment_method_xid", LONGEST_XID),
+        stripe_card_fingerprint: xid("stripe_card_fingerprint", LONGEST_XID),
+        ..Validation::of(&card, fields.required_moment("credit_card_validated_at"))
+    }
+}
+
+/// Year and month; one without the other says nothing.
+fn expiry(fields: &Fields<'_>) -> Option<(i32, u32)> {
+    let year = fields.integer("credit_card_expiration_year").value();
+    let month = fields.integer("credit_card_expiration_month").value();
+    let (year, month) = (year?, month?);
+    let expires = u32::try_from(month).ok().map(|month| (year, month));
+    let is_valid =
+        |(year, month): &(i32, u32)| (1..=9999).contains(year) && card::last_day(*year, *month).is_some();
+    let expires = expires.filter(is_valid);
+    if expires.is_none() {
+        fields.is_invalid("credit_card_expiration_month");
+    }
+    expires
+}

@@ -1,0 +1,103 @@
+//! Errors in the dialect of GitLab's API for kas, which reads `message` as a text.
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, ResponseError};
+use serde_json::json;
+use web::{RestError, TreeError};
+
+#[derive(Debug, thiserror::Error)]
+pub enum KasError {
+    /// Whoever asks is not kas.
+    #[error("KAS JWT authentication invalid")]
+    NotKas,
+    /// No agent has this token; or, with a reason, no person is behind this session.
+    #[error("Unauthorized{0}")]
+    Unauthorized(&'static str),
+    /// Parameters are missing, invalid or empty, in the order in which they are declared.
+    #[error("{0}")]
+    Parameters(String),
+    #[error("Bad request - {0}")]
+    BadRequest(String),
+    #[error("Forbidden")]
+    Forbidden,
+    /// The record of an id is not there.
+    #[error("Not found")]
+    NoRecord,
+    /// Not there, or not for this agent: it hears no difference.
+    #[error("Not Found")]
+    Hidden,
+    #[error("Project Not Found")]
+    NoProject,
+    /// A person's token that is no longer good.
+    #[error("{0}")]
+    InvalidToken(&'static str),
+    #[error("The request requires higher privileges than provided by the access token.")]
+    InsufficientScope(&'static str),
+    #[error("{0}")]
+    UnsupportedMediaType(TreeError),
+    /// It is well formed and cannot be stored.
+    #[error("{0}")]
+    Unprocessable(String),
+    #[error(transparent)]
+    Rest(#[from] RestError),
+}
+
+impl From<storage::Error> for KasError {
+    fn from(error: storage::Error) -> Self {
+        match error {
+            storage::Error::Domain(error) => Self::Unprocessable(error.to_string()),
+            error => Self::Rest(error.into()),
+        }
+    }
+}
+
+impl From<counters::RedisError> for KasError {
+    fn from(error: counters::RedisError) -> Self {
+        Self::Rest(RestError::Unavailable(error.into()))
+    }
+}
+
+impl From<repository::Error> for KasError {
+    fn from(error: repository::Error) -> Self {
+        Self::Rest(RestError::Unavailable(error.into()))
+    }
+}
+
+impl From<TreeError> for KasError {
+    fn from(error: TreeError) -> Self {
+        match error {
+            TreeError::Unreadable => Self::Parameters(error.to_string()),
+            TreeError::UnsupportedMediaType(_) => Self::UnsupportedMediaType(error),
+        }
+    }
+}
+
+impl ResponseError for KasError {
+    fn status_code(&self) -> StatusCode {
+        match self {
+            Self::NotKas | Self::Unauthorized(_) | Self::InvalidToken(_) => StatusCode::UNAUTHORIZED,
+            Self::Parameters(_) | Self::BadRequest(_) => StatusCode::BAD_REQUEST,
+            Self::Forbidden | Self::InsufficientScope(_) => StatusCode::FORBIDDEN,
+            Self::NoRecord | Self::Hidden | Self::NoProject => StatusCode::NOT_FOUND,
+            Self::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Unprocessable(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Rest(error) => error.status_code(),
+        }
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let status = self.status_code();
+        let body = match self {
+            Self::Rest(error) => return error.error_response(),
+            Self::NotKas | Self::Unprocessable(_) => json!({ "message": self.to_string() }),
+            Self::Parameters(_) | Self::UnsupportedMediaType(_) => json!({ "error": self.to_string() }),
+            Self::InvalidToken(_) => {
+                json!({ "error": "invalid_token", "error_description": self.to_string() })
+            }
+            Self::InsufficientScope(scope) => {
+                json!({ "error": "insufficient_scope", "error_description": self.to_string(), "scope": scope })
+            }
+            _ => json!({ "message": format!("{} {self}", status.as_u16()) }),
+        };
+        HttpResponse::build(status).json(body)
+    }
+}

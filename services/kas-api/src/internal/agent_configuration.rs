@@ -1,0 +1,41 @@
+//! `POST /api/v4/internal/kubernetes/agent_configuration`
+use actix_web::HttpResponse;
+use actix_web::web::Data;
+use domain::agent_configuration::AgentConfiguration;
+use serde_json::Value;
+use storage::agents::authorizations;
+
+use crate::error::KasError;
+use crate::params::{Field, Params, Problems, has_nul};
+use crate::{App, Kas};
+
+/// Makes the grants of an agent those of its configuration.
+pub async fn handler(app: Data<App>, _: Kas, params: Params) -> Result<HttpResponse, KasError> {
+    let mut problems = Problems::default();
+    let agent_id = params.field("agent_id").required(&mut problems).integer(&mut problems);
+    let config = configuration(&params.field("agent_config").required(&mut problems), &mut problems);
+    problems.none()?;
+    // Nothing is missing: the problems would say so.
+    let (agent_id, config) = (agent_id.unwrap_or_default(), config.unwrap_or_default());
+    let refresh = move |conn: &mut storage::Conn| authorizations::refresh(conn, agent_id, &config);
+    if app.core.pool.run(refresh).await? {
+        Ok(HttpResponse::NoContent().finish())
+    } else {
+        Err(KasError::NoRecord)
+    }
+}
+
+/// An object, or a text that holds one.
+fn configuration(field: &Field<'_>, problems: &mut Problems) -> Option<AgentConfiguration> {
+    let value = field.value?;
+    let read = match value {
+        Value::String(text) => serde_json::from_str(text).ok(),
+        value => Some(value.clone()),
+    };
+    let read = read.as_ref().filter(|value| !has_nul(value)).and_then(Value::as_object);
+    let configuration = read.and_then(|config| AgentConfiguration::parse(config).ok());
+    if configuration.is_none() {
+        problems.add(field, "is invalid");
+    }
+    configuration
+}

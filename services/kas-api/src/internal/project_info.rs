@@ -1,0 +1,17 @@
+//! `GET /api/v4/internal/kubernetes/project_info`
+use actix_web::HttpResponse;
+use actix_web::web::Data;
+
+use crate::error::KasError;
+use crate::params::Params;
+use crate::{App, KasAgent};
+
+/// Where a project's code is, for an agent that may download it.
+pub async fn handler(
+    app: Data<App>,
+    KasAgent(agent): KasAgent,
+    params: Params,
+) -> Result<HttpResponse, KasError> {
+    let found = app.project_for(&agent, &params).await?;
+    Ok(HttpResponse::Ok().json(app.entity(found).await?))
+}

@@ -1,0 +1,57 @@
+//! `POST /api/v4/internal/kubernetes/usage_metrics`
+use std::collections::BTreeSet;
+
+use actix_web::HttpResponse;
+use actix_web::web::Data;
+use domain::usage::{Report, SETS, TOTALS};
+
+use crate::error::KasError;
+use crate::params::{Params, Problems};
+use crate::{App, Kas};
+
+/// Names that counters had before they stood together; each adds to the counter.
+const DEPRECATED: &[(&str, &str)] =
+    &[("gitops_sync_count", "gitops_sync"), ("k8s_api_proxy_request_count", "k8s_api_proxy_request")];
+
+/// Adds to what kas counts. All of a report counts, or nothing: kas sends one that failed again with the next.
+pub async fn handler(app: Data<App>, _: Kas, params: Params) -> Result<HttpResponse, KasError> {
+    app.record(report(&params)?).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+fn report(params: &Params) -> Result<Report, KasError> {
+    let mut problems = Problems::default();
+    let mut totals: Vec<(&'static str, i64)> = Vec::new();
+    for (name, counter) in DEPRECATED {
+        totals.extend(params.field(name).integer(&mut problems).map(|n| (*counter, n)));
+    }
+    let (counters, sets) = (params.field("counters"), params.field("unique_counters"));
+    counters.object(&mut problems);
+    for name in TOTALS {
+        totals.extend(counters.get(name).integer(&mut problems).map(|n| (*name, n)));
+    }
+    sets.object(&mut problems);
+    let mut seen: Vec<(&'static str, BTreeSet<i64>)> = Vec::new();
+    for name in SETS {
+        let field = sets.get(name);
+        let mut in_items = Problems::default();
+        let ids = field.items(&mut in_items).iter().filter_map(|item| item.integer(&mut in_items)).collect();
+        if in_items.none().is_err() {
+            problems.add(&field, "is invalid");
+        }
+        seen.push((name, ids));
+    }
+    problems.none()?;
+    let mut report = Report::default();
+    for (name, n) in totals {
+        if n < 0 {
+            let reason = format!("{name} count must be greater than or equal to zero");
+            return Err(KasError::BadRequest(reason));
+        }
+        report.add(name, n);
+    }
+    for (name, ids) in seen {
+        report.see(name, ids);
+    }
+    Ok(report)
+}

@@ -1,0 +1,6 @@
+//! The binary `kas-api`.
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    web::run::<kas_api::Options>(&kas_api::INFO)
+}

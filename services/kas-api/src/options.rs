@@ -1,0 +1,147 @@
+//! The command line of this service.
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::{ArgAction, Args, Parser};
+use repository::{Inspect, Storage, Storages};
+use web::config::{ConfigError, Options as WebOptions, RedisOptions, StorageOptions, Structures};
+use web::secrets::Reload;
+use web::{Clock, Command, Core, Prepared, SecretFile, Service, SettingsCache, Start};
+
+use crate::{App, INFO, usage, with};
+
+/// What kas and Gitaly understand of an address.
+const SCHEMES: &[&str] = &["unix:", "tcp://", "tls://", "dns:"];
+
+/// What the GitLab agent server for Kubernetes asks of GitLab, as a service of its own
+#[derive(Debug, Parser)]
+#[command(name = "kas-api", version, about)]
+pub struct Options {
+    /// What to do
+    #[arg(value_enum, default_value_t)]
+    pub command: Command,
+    #[command(flatten)]
+    pub web: WebOptions,
+    #[command(flatten)]
+    pub storage: StorageOptions,
+    #[command(flatten)]
+    pub redis: RedisOptions,
+    /// Secret shared with kas [default: `.gitlab_kas_secret` in the data directory]
+    #[arg(long, env = "IAPI_KAS_SECRET_FILE")]
+    pub kas_secret_file: Option<PathBuf>,
+    /// The secret before, while it is being changed: it verifies too
+    #[arg(long, env = "IAPI_KAS_SECRET_PREVIOUS_FILE")]
+    pub kas_secret_previous_file: Option<PathBuf>,
+    /// GitLab's `db_key_base`, one value a line: the key of its tokens [default: `.gitlab_db_key_base` in the data directory]
+    #[arg(long, env = "IAPI_DB_KEY_BASE_FILE")]
+    pub db_key_base_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub kas: KasOptions,
+}
+
+/// Settings of this service alone.
+#[derive(Debug, Clone, Args)]
+pub struct KasOptions {
+    /// Refuse tokens of kas that do not name GitLab as their audience, as kas before 15 does not
+    #[arg(long, env = "IAPI_REQUIRE_AUDIENCE", action = ArgAction::Set, default_value_t = true)]
+    pub require_audience: bool,
+    /// How far the clocks of kas and this machine may differ, in seconds
+    #[arg(long, env = "IAPI_JWT_LEEWAY_SECONDS", default_value_t = 0)]
+    pub jwt_leeway_seconds: u32,
+    /// Which kind of installation names vulnerabilities
+    #[arg(long, env = "IAPI_ENVIRONMENT", value_enum, default_value_t = Environment::Production)]
+    pub environment: Environment,
+    /// Take vulnerabilities, and tell agents of scan execution policies
+    #[arg(long, env = "IAPI_SECURITY_POLICIES_ENABLED", action = ArgAction::Set, default_value_t = true)]
+    pub security_policies_enabled: bool,
+    /// Let people reach clusters through kas, where an agent grants it
+    #[arg(long, env = "IAPI_USER_ACCESS_ENABLED", action = ArgAction::Set, default_value_t = true)]
+    pub user_access_enabled: bool,
+    /// Author of vulnerabilities of an agent whose creator is not known
+    #[arg(long, env = "IAPI_BOT_USER_ID")]
+    pub bot_user_id: Option<i64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Environment {
+    Production,
+    Staging,
+    Development,
+    Test,
+}
+
+impl From<Environment> for domain::vulnerability::Environment {
+    fn from(environment: Environment) -> Self {
+        match environment {
+            Environment::Production => Self::Production,
+            Environment::Staging => Self::Staging,
+            Environment::Development | Environment::Test => Self::Development,
+        }
+    }
+}
+
+impl Service for Options {
+    fn command_to_run(&self) -> Command {
+        self.command
+    }
+
+    fn options(&self) -> &WebOptions {
+        &self.web
+    }
+
+    fn prepare(self, structures: &Structures) -> Result<Prepared, ConfigError> {
+        let Self {
+            web,
+            storage,
+            redis,
+            kas_secret_file,
+            kas_secret_previous_file,
+            db_key_base_file,
+            kas,
+            ..
+        } = self;
+        let storages: BTreeMap<String, Storage> = structures.get("storages")?;
+        check(&storages)?;
+        let storages = Storages::new(storages).map_err(|error| ConfigError(format!("storages: {error}")))?;
+        let migrations = storage.migrations;
+        let secret_file = kas_secret_file.unwrap_or_else(|| web.data_dir.join(".gitlab_kas_secret"));
+        let key_base_file = db_key_base_file.unwrap_or_else(|| web.data_dir.join(".gitlab_db_key_base"));
+        let clock = Clock::System;
+        let core = Arc::new(Core::new(Start { info: &INFO, options: web, storage, redis, clock })?);
+        let previous = kas_secret_previous_file.as_deref();
+        let secret = SecretFile::open_base64("gitlab_kas", &secret_file, previous, &core.metrics, clock)?;
+        let key_base = SecretFile::open_key_base("gitlab_db_key_base", &key_base_file, &core.metrics, clock)?;
+        for scheme in ["jwt", "agent_token"] {
+            core.metrics.initialise_auth(INFO.consumer, scheme);
+        }
+        let further = usage::metrics(core.pool.clone(), core.counters.clone(), clock);
+        // It is a new core: nobody has set this.
+        let _ = core.further_metrics.set(further);
+        let app = App {
+            core: Arc::clone(&core),
+            secret: Arc::clone(&secret),
+            key_base: Arc::clone(&key_base),
+            settings: SettingsCache::default(),
+            storages,
+            options: kas,
+        };
+        let secrets: Vec<Arc<dyn Reload>> = vec![secret, key_base];
+        Ok(Prepared { core, secrets, migrations, routes: Arc::new(with(app)) })
+    }
+}
+
+/// What kas could not use is an error.
+fn check(storages: &BTreeMap<String, Storage>) -> Result<(), ConfigError> {
+    for (name, storage) in storages {
+        if !SCHEMES.iter().any(|scheme| storage.address.starts_with(scheme)) {
+            return Err(ConfigError(format!(
+                "storages: {name} needs an address with unix:, tcp://, tls:// or dns:"
+            )));
+        }
+        if storage.inspect() == Inspect::Local && storage.path.is_none() {
+            return Err(ConfigError(format!("storages: {name} is inspected locally but has no path")));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,163 @@
+//! Where a project's repository is, as kas asks Gitaly for it.
+use std::collections::BTreeMap;
+
+use repository::{Place, Quarantine, Repository};
+use serde::Serialize;
+use storage::git_access::{self, ActorId, FoundProject, ProjectId};
+use storage::{feature_flags, visibility};
+use web::RestError;
+
+use domain::access::push::Bearing;
+use domain::{FeatureLevel, GlRepository, Visibility};
+
+use crate::App;
+use crate::error::KasError;
+use crate::params::Params;
+use storage::agents::Agent;
+
+#[derive(Serialize)]
+pub(crate) struct Entity {
+    project_id: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    agent_id: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    agent_name: Option<String>,
+    gitaly_info: GitalyInfo,
+    gitaly_repository: GitalyRepository,
+    default_branch: String,
+}
+
+#[derive(Serialize)]
+struct GitalyInfo {
+    address: String,
+    token: Option<String>,
+    /// The values of flags are texts, too.
+    features: BTreeMap<String, &'static str>,
+}
+
+#[derive(Serialize)]
+struct GitalyRepository {
+    storage_name: String,
+    relative_path: String,
+    git_object_directory: &'static str,
+    git_alternate_object_directories: [&'static str; 0],
+    gl_repository: String,
+    gl_project_path: String,
+}
+
+impl Entity {
+    #[must_use]
+    pub(crate) fn of_agent(mut self, agent: Agent) -> Self {
+        self.agent_id = Some(agent.id);
+        self.agent_name = Some(agent.name);
+        self
+    }
+}
+
+impl App {
+    /// A project that is there; one that waits for its deletion is not.
+    pub(crate) async fn project(&self, id: ProjectId) -> Result<Option<FoundProject>, KasError> {
+        let find = move |conn: &mut storage::Conn| git_access::find(conn, &ActorId::Nobody, &id);
+        let found = self.core.pool.read(find).await?.project;
+        Ok(found.filter(|found| !found.project.pending_delete))
+    }
+
+    /// The project that the parameter `id` names, if the agent may download its code: its own, or one that everybody
+    /// may. All else sounds the same.
+    pub(crate) async fn project_for(&self, agent: &Agent, params: &Params) -> Result<FoundProject, KasError> {
+        let id = project_id(params).ok_or(KasError::Hidden)?;
+        let found = self.project(id).await?.ok_or(KasError::Hidden)?;
+        let project = &found.project;
+        let is_open = project.visibility == Visibility::Public
+            && project.repository == FeatureLevel::Enabled
+            && !project.hidden;
+        let allowed = project.id == agent.project_id
+            || (is_open && !self.core.pool.read(visibility::is_public_restricted).await?);
+        if allowed { Ok(found) } else { Err(KasError::Hidden) }
+    }
+
+    pub(crate) async fn entity(&self, found: FoundProject) -> Result<Entity, KasError> {
+        let FoundProject { project, storage: place, .. } = found;
+        let storage = self.storages.get(&place.name);
+        let storage =
+            storage.ok_or_else(|| RestError::Internal(format!("storage {} is unknown", place.name)))?;
+        let relative_path = format!("{}.git", place.disk_path);
+        let project_id = project.id;
+        let flags = self.core.pool.read(move |conn| feature_flags::of_gitaly(conn, project_id)).await?;
+        let flag = |(name, on): (String, bool)| {
+            (format!("gitaly-feature-{}", name.replace('_', "-")), if on { "true" } else { "false" })
+        };
+        let gl_repository = GlRepository::Project(project_id).to_string();
+        let repository = Place {
+            storage_name: &place.name,
+            relative_path: &relative_path,
+            gl_repository: gl_repository.clone(),
+            gl_project_path: &project.full_path,
+            correlation_id: None,
+        };
+        let default_branch = self.default_branch(&repository).await?;
+        Ok(Entity {
+            project_id,
+            agent_id: None,
+            agent_name: None,
+            gitaly_info: GitalyInfo {
+                address: storage.address.clone(),
+                token: storage.token.clone(),
+                features: flags.into_iter().map(flag).collect(),
+            },
+            default_branch,
+            gitaly_repository: GitalyRepository {
+                storage_name: place.name,
+                relative_path,
+                git_object_directory: "",
+                git_alternate_object_directories: [],
+                gl_repository,
+                gl_project_path: project.full_path,
+            },
+        })
+    }
+
+    /// Of a repository that is empty or cannot be looked into, the branch that new repositories get. When Gitaly does not
+    /// answer, kas cannot read the repository either: that is its to tell, not a reason to keep it from its agents.
+    async fn default_branch(&self, place: &Place<'_>) -> Result<String, KasError> {
+        let known = match self.storages.repository(place, Quarantine::default()) {
+            Some(repository) => look(&repository).await,
+            None => Ok(None),
+        };
+        let known = match known {
+            Err(error @ repository::Error::Gitaly(..)) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "the default branch is not known");
+                None
+            }
+            known => known?,
+        };
+        match known {
+            Some(branch) => Ok(branch),
+            None => Ok(self.settings.get(&self.core.pool).await?.default_branch_name.clone()),
+        }
+    }
+}
+
+async fn look(repository: &Repository) -> repository::Result<Option<String>> {
+    if !repository.exists().await? {
+        return Ok(None);
+    }
+    let state = repository.state(Bearing { empty: true, default_branch: true }).await?;
+    Ok(state.filter(|state| !state.empty).and_then(|state| state.default_branch))
+}
+
+/// Digits are an id, all else is a path.
+fn project_id(params: &Params) -> Option<ProjectId> {
+    let field = params.field("id");
+    if let Some(id) = field.value?.as_i64() {
+        return Some(ProjectId::Id(id));
+    }
+    let text = field.value?.as_str()?.trim();
+    if text.is_empty() || text.contains('\0') {
+        None
+    } else if text.bytes().all(|byte| byte.is_ascii_digit()) {
+        text.parse().ok().map(ProjectId::Id)
+    } else {
+        Some(ProjectId::Path(text.to_owned()))
+    }
+}

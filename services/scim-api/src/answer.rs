@@ -1,0 +1,84 @@
+//! What answers have in common: their media type, and what is said where there is nothing.
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{CONTENT_TYPE, ETAG, HeaderValue, IF_MATCH, IF_NONE_MATCH};
+use actix_web::middleware::Next;
+use actix_web::web::Data;
+use actix_web::{Error, HttpRequest, HttpResponse, HttpResponseBuilder};
+use scim::{Error as Refusal, Node, Representation, Selection, User};
+
+use crate::{App, ScimError, ScimProvider, request};
+
+/// An answer with a document.
+pub(crate) fn body(answer: &mut HttpResponseBuilder, document: &Node) -> HttpResponse {
+    // No key of a document is anything but a text, so that it is always JSON.
+    answer.content_type(request::SCIM_JSON).body(serde_json::to_string(document).unwrap_or_default())
+}
+
+/// An answer with one user; what was asked for of it.
+pub(crate) fn user(
+    answer: &mut HttpResponseBuilder,
+    provider: &ScimProvider,
+    user: &User,
+    selection: &Selection,
+) -> HttpResponse {
+    if provider.representation == Representation::Rfc {
+        answer.insert_header((ETAG, user.etag()));
+    }
+    body(answer, &selection.of(provider.show(user)))
+}
+
+/// Refuses a change of another version than the client knows.
+pub(crate) fn precondition(request: &HttpRequest) -> impl FnOnce(&User) -> Result<(), Refusal> + use<> {
+    let wanted = tags(request, &IF_MATCH);
+    move |user| {
+        if wanted.is_empty() || is_among(&wanted, user) {
+            return Ok(());
+        }
+        Err(Refusal::new(412, format!("The version of the user is {}", user.etag())))
+    }
+}
+
+/// Whether the client has this version already.
+pub(crate) fn is_known(request: &HttpRequest, user: &User) -> bool {
+    is_among(&tags(request, &IF_NONE_MATCH), user)
+}
+
+/// Versions are compared weakly: it is the content that counts.
+fn is_among(tags: &[String], user: &User) -> bool {
+    let strong = |tag: &str| tag.trim_start_matches("W/").to_owned();
+    tags.iter().any(|tag| tag == "*" || strong(tag) == strong(&user.etag()))
+}
+
+fn tags(request: &HttpRequest, name: &actix_web::http::header::HeaderName) -> Vec<String> {
+    let values = request.headers().get_all(name).filter_map(|value| value.to_str().ok());
+    values
+        .flat_map(|value| value.split(','))
+        .map(|tag| tag.trim().to_owned())
+        .filter(|tag| !tag.is_empty())
+        .collect()
+}
+
+/// `application/scim+json`, unless the client takes nothing but plain JSON.
+pub(crate) async fn media_type<B: MessageBody>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<B>, Error> {
+    let accepted = request::media_types(request.request());
+    let only_json = !accepted.is_empty() && accepted.iter().all(|media_type| media_type == request::JSON);
+    let mut answer = next.call(request).await?;
+    if only_json && answer.headers().contains_key(CONTENT_TYPE) {
+        answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(request::JSON));
+    }
+    Ok(answer)
+}
+
+/// What is at no path, for those who may know.
+pub(crate) async fn not_found(_: ScimProvider) -> Result<HttpResponse, ScimError> {
+    Err(ScimError::not_found("There is nothing at this path"))
+}
+
+/// `/Me` and `/Bulk`
+pub(crate) async fn not_implemented(_: Data<App>, _: ScimProvider) -> Result<HttpResponse, ScimError> {
+    Err(Refusal::new(501, "This part of SCIM is not supported").into())
+}

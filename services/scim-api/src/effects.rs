@@ -1,0 +1,78 @@
+//! Changes: made in one transaction, told to the log, and followed by what the database cannot do.
+use counters::Counters;
+use serde_json::json;
+use storage::Conn;
+use storage::scim::{Effects, Error, Stored};
+
+use crate::{App, ScimError, ScimProvider};
+
+/// Sidekiq's job that works out what a person may do in which project.
+const REAUTHORIZE: &str = "AuthorizedProjectsWorker";
+const QUEUE: &str = "default";
+
+impl App {
+    /// Changes a user, and does what follows from it. The log tells which rows, never what they say of a person.
+    pub(crate) async fn change<F>(
+        &self,
+        provider: &ScimProvider,
+        operation: &str,
+        f: F,
+    ) -> Result<Stored, ScimError>
+    where
+        F: FnOnce(&mut Conn) -> Result<(Stored, Effects), Error> + Send + 'static,
+    {
+        let changed = self.core.pool.run(move |conn| match f(conn) {
+            Ok(changed) => Ok(Ok(changed)),
+            Err(Error::Refused(refusal)) => Ok(Err(refusal)),
+            Err(Error::Storage(error)) => Err(error),
+        });
+        let (stored, effects) = changed.await??;
+        tracing::info!(
+            scim.scope = if provider.tenant.group.is_some() { "group" } else { "instance" },
+            group.id = provider.tenant.group_id(),
+            identity.id = stored.identity_id,
+            user.id = stored.user_id,
+            operation,
+            active = stored.user.active,
+            fields = effects.fields.join(","),
+            "changed a SCIM identity"
+        );
+        for user_id in &effects.sign_out {
+            // They are blocked already; a session that outlives Redis opens nothing.
+            if let Err(error) = self.core.counters.sign_out(*user_id).await {
+                tracing::error!(
+                    user.id = user_id,
+                    error = &error as &dyn std::error::Error,
+                    "could not sign out"
+                );
+            }
+        }
+        for user_id in effects.reauthorize {
+            self.reauthorize(user_id).await;
+        }
+        Ok(stored)
+    }
+
+    /// Asks the GitLab that owns the tables to work out somebody's roles.
+    async fn reauthorize(&self, user_id: i64) {
+        let now = self.core.clock.unix_float();
+        let job = json!({
+            "class": REAUTHORIZE, "args": [user_id], "retry": 3, "queue": QUEUE, "version": 0,
+            "jid": domain::hex(&rand::random::<[u8; 12]>()), "created_at": now, "enqueued_at": now,
+        });
+        let result: Result<(), Box<dyn std::error::Error>> = match &self.core.counters {
+            Counters::Redis(redis) => redis.enqueue("", QUEUE, &job).await.map_err(Into::into),
+            Counters::Memory(_) => {
+                let (payload, now) = (job.to_string(), self.core.clock.now());
+                let put = move |conn: &mut Conn| {
+                    storage::outbox::put(conn, "authorized_projects", &payload, None, now)
+                };
+                self.core.pool.run(put).await.map_err(Into::into)
+            }
+        };
+        self.core.metrics.job_enqueued(QUEUE, result.is_ok());
+        if let Err(error) = result {
+            tracing::error!(user.id = user_id, error = &*error, "a job could not be handed over");
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! Who may ask: whoever holds the token of the group, or of the instance, that the path names.
+use std::future::Future;
+use std::pin::Pin;
+
+use actix_web::dev::Payload;
+use actix_web::http::header::AUTHORIZATION;
+use actix_web::web::Data;
+use actix_web::{FromRequest, HttpRequest};
+use auth::Rejection;
+use scim::{Node, Representation, User};
+use storage::scim::{Access, Scope, Tenant, authenticate};
+use subtle::ConstantTimeEq;
+use web::Context;
+
+use crate::request::{self, Base};
+use crate::{App, INFO, Representing, ScimError};
+
+/// An identity provider, and how it is answered.
+#[derive(Debug, Clone)]
+pub struct ScimProvider {
+    pub tenant: Tenant,
+    /// What every location begins with.
+    pub base_url: String,
+    pub representation: Representation,
+    /// Whether the request itself asks for the media type of SCIM.
+    pub names_scim: bool,
+}
+
+impl ScimProvider {
+    pub(crate) fn users_url(&self) -> String {
+        format!("{}/Users", self.base_url)
+    }
+
+    /// A user as this provider sees it.
+    pub(crate) fn show(&self, user: &User) -> Node {
+        user.render(self.representation, self.tenant.mode, &self.users_url())
+    }
+
+    /// Whether an answer tells more of addresses than the account does.
+    pub(crate) fn wants_emails(&self) -> bool {
+        self.representation == Representation::Rfc
+    }
+}
+
+impl FromRequest for ScimProvider {
+    type Error = ScimError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, ScimError>>>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move { identify(&request).await })
+    }
+}
+
+async fn identify(request: &HttpRequest) -> Result<ScimProvider, ScimError> {
+    let app = request.app_data::<Data<App>>().ok_or(ScimError::Unauthorized)?;
+    let nowhere = || ScimError::not_found("There is nothing at this path");
+    let base = Base::of(request, &app.core.relative_url_root).ok_or_else(nowhere)?;
+    let refuse = |rejection: Rejection| {
+        app.core.metrics.auth_failure(INFO.consumer, "bearer", rejection.reason());
+        ScimError::Unauthorized
+    };
+    let token = bearer(request).map_err(refuse)?;
+    let forms = app.key_base.get().stored_forms(token);
+    let scope = base.scope.clone();
+    let access = app.core.pool.read(move |conn| {
+        let is_same = |stored: &str| forms.iter().any(|form| form.as_bytes().ct_eq(stored.as_bytes()).into());
+        authenticate(conn, &scope, &forms, is_same)
+    });
+    let options = &app.options;
+    let group = match access.await? {
+        Access::Granted(None) if !options.scim_instance_enabled => {
+            return Err(ScimError::not_found("SCIM is not enabled"));
+        }
+        Access::Granted(group) => group,
+        Access::Denied => return Err(refuse(Rejection::UnknownToken)),
+        Access::NotFound => return Err(ScimError::not_found("Group not found")),
+        Access::Disabled => return Err(ScimError::not_found("SCIM is not enabled")),
+    };
+    if let Some(context) = Context::of(request) {
+        context.fields.borrow_mut().namespace_id = group.map(|group| group.id);
+    }
+    let mode = if group.is_some() { options.scim_group_mode } else { options.scim_instance_mode };
+    let names_scim = request::accepts(request, |media_type| media_type == request::SCIM_JSON);
+    let representation = match options.scim_representation {
+        Representing::Rfc => Representation::Rfc,
+        Representing::Gitlab => Representation::GitLab,
+        Representing::Auto if names_scim => Representation::Rfc,
+        Representing::Auto => Representation::GitLab,
+    };
+    Ok(ScimProvider {
+        tenant: Tenant {
+            group,
+            mode: mode.into(),
+            deleted_visible: options.scim_deleted_visible,
+            keep_saml_identity: options.scim_keep_saml_identity,
+        },
+        base_url: base.url(request, app),
+        representation,
+        names_scim,
+    })
+}
+
+/// The token of the header; blanks around it say nothing.
+fn bearer(request: &HttpRequest) -> Result<&str, Rejection> {
+    let header = request.headers().get(AUTHORIZATION).ok_or(Rejection::Missing)?;
+    let text = header.to_str().map_err(|_| Rejection::Malformed)?.trim();
+    let (scheme, token) = text.split_once(' ').ok_or(Rejection::Malformed)?;
+    let token = token.trim();
+    if !scheme.eq_ignore_ascii_case("bearer") || token.is_empty() {
+        return Err(Rejection::Malformed);
+    }
+    Ok(token)
+}
+
+impl Base {
+    fn url(&self, request: &HttpRequest, app: &App) -> String {
+        let host = match &app.options.scim_external_url {
+            Some(url) => url.trim_end_matches('/').to_owned(),
+            None => request::origin(request, &app.core),
+        };
+        let scope = match &self.scope {
+            Scope::Instance => "application".to_owned(),
+            Scope::Group(path) => format!("groups/{}", scim::encode_segment(path)),
+        };
+        format!("{host}{}/{scope}", crate::ROOT)
+    }
+}

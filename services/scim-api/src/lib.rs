@@ -1,0 +1,149 @@
+//! What identity providers ask: who has an account, make one, change it, take access away. SCIM 2.0, for a group with
+//! single sign-on and for the whole instance: two bases, one engine.
+//!
+//! An endpoint of users is a file under `users`; the documents of discovery are in `discovery`.
+mod answer;
+mod discovery;
+mod effects;
+mod error;
+mod identity;
+mod options;
+mod request;
+mod users;
+
+use std::net::TcpListener;
+use std::sync::Arc;
+
+use actix_web::dev::Server;
+use actix_web::http::Method;
+use actix_web::middleware::from_fn;
+use actix_web::web::{Data, ServiceConfig, scope, to};
+use actix_web::{Resource, Route};
+use auth::KeyBase;
+use web::{Core, Endpoint, SecretFile, ServiceInfo};
+
+pub use error::ScimError;
+pub use identity::ScimProvider;
+pub use options::{Options, Representing, ScimMode, ScimOptions};
+
+const ROOT: &str = "/api/scim/v2";
+
+const fn endpoint(method: &'static str, path: &'static str) -> Endpoint {
+    Endpoint::new(method, path, "system_access")
+}
+
+/// Every endpoint, as tests, metrics and limits go by: first those of a group, then the same of the instance.
+pub const ENDPOINTS: &[Endpoint] = &[
+    endpoint("GET", "/api/scim/v2/groups/{group_path}/Users"),
+    endpoint("POST", "/api/scim/v2/groups/{group_path}/Users"),
+    endpoint("POST", "/api/scim/v2/groups/{group_path}/Users/.search"),
+    endpoint("POST", "/api/scim/v2/groups/{group_path}/.search"),
+    endpoint("GET", "/api/scim/v2/groups/{group_path}/Users/{id}"),
+    endpoint("PUT", "/api/scim/v2/groups/{group_path}/Users/{id}"),
+    endpoint("PATCH", "/api/scim/v2/groups/{group_path}/Users/{id}"),
+    endpoint("DELETE", "/api/scim/v2/groups/{group_path}/Users/{id}"),
+    endpoint("GET", "/api/scim/v2/groups/{group_path}/ServiceProviderConfig"),
+    endpoint("GET", "/api/scim/v2/groups/{group_path}/ResourceTypes"),
+    endpoint("GET", "/api/scim/v2/groups/{group_path}/ResourceTypes/{id}"),
+    endpoint("GET", "/api/scim/v2/groups/{group_path}/Schemas"),
+    endpoint("GET", "/api/scim/v2/groups/{group_path}/Schemas/{id}"),
+    endpoint("GET", "/api/scim/v2/application/Users"),
+    endpoint("POST", "/api/scim/v2/application/Users"),
+    endpoint("POST", "/api/scim/v2/application/Users/.search"),
+    endpoint("POST", "/api/scim/v2/application/.search"),
+    endpoint("GET", "/api/scim/v2/application/Users/{id}"),
+    endpoint("PUT", "/api/scim/v2/application/Users/{id}"),
+    endpoint("PATCH", "/api/scim/v2/application/Users/{id}"),
+    endpoint("DELETE", "/api/scim/v2/application/Users/{id}"),
+    endpoint("GET", "/api/scim/v2/application/ServiceProviderConfig"),
+    endpoint("GET", "/api/scim/v2/application/ResourceTypes"),
+    endpoint("GET", "/api/scim/v2/application/ResourceTypes/{id}"),
+    endpoint("GET", "/api/scim/v2/application/Schemas"),
+    endpoint("GET", "/api/scim/v2/application/Schemas/{id}"),
+];
+
+pub const INFO: ServiceInfo = ServiceInfo {
+    name: "scim-api",
+    consumer: "scim",
+    version: env!("CARGO_PKG_VERSION"),
+    port: 8083,
+    monitoring_port: 9083,
+    endpoints: ENDPOINTS,
+    structures: &[],
+};
+
+/// What every handler of this service may use.
+#[derive(Debug)]
+pub struct App {
+    pub core: Arc<Core>,
+    pub key_base: Arc<SecretFile<KeyBase>>,
+    pub options: ScimOptions,
+}
+
+/// Every route of this service, under both bases.
+pub fn routes(config: &mut ServiceConfig) {
+    use users::{create, delete, get, list, patch, put, search};
+    let mut root = scope(ROOT).wrap(from_fn(answer::media_type));
+    for base in ["/groups/{group_path}", "/application"] {
+        let resource = |path: &str, routes: Vec<(Method, Route)>| resource(&format!("{base}{path}"), routes);
+        root = root
+            .service(resource(
+                "/Users",
+                vec![(Method::GET, to(list::handler)), (Method::POST, to(create::handler))],
+            ))
+            .service(resource("/Users/.search", vec![(Method::POST, to(search::handler))]))
+            .service(resource("/.search", vec![(Method::POST, to(search::handler))]))
+            .service(resource(
+                "/Users/{id}",
+                vec![
+                    (Method::GET, to(get::handler)),
+                    (Method::PUT, to(put::handler)),
+                    (Method::PATCH, to(patch::handler)),
+                    (Method::DELETE, to(delete::handler)),
+                ],
+            ))
+            .service(resource(
+                "/ServiceProviderConfig",
+                vec![(Method::GET, to(discovery::service_provider_config))],
+            ))
+            .service(resource("/ResourceTypes", vec![(Method::GET, to(discovery::resource_types))]))
+            .service(resource("/ResourceTypes/{id}", vec![(Method::GET, to(discovery::resource_type))]))
+            .service(resource("/Schemas", vec![(Method::GET, to(discovery::schemas))]))
+            .service(resource("/Schemas/{id}", vec![(Method::GET, to(discovery::schema))]));
+        for word in ["/Me", "/Bulk"] {
+            let path = format!("{base}{word}");
+            let resource: Resource = actix_web::web::resource([path.clone(), format!("{path}/")]);
+            root = root.service(resource.default_service(to(answer::not_implemented)));
+        }
+    }
+    config.service(root.default_service(to(answer::not_found)));
+}
+
+/// A resource, with or without a slash at its end. Other methods hear which ones there are, once they say who asks.
+fn resource(path: &str, routes: Vec<(Method, Route)>) -> Resource {
+    let allowed: Vec<String> = routes.iter().map(|(method, _)| method.to_string()).collect();
+    let allow = allowed.join(", ");
+    let mut resource: Resource = actix_web::web::resource([path.to_owned(), format!("{path}/")]);
+    for (method, route) in routes {
+        resource = resource.route(route.method(method));
+    }
+    resource.default_service(to(move |_: ScimProvider| {
+        let refusal = ScimError::MethodNotAllowed(allow.clone());
+        async move { Err::<&str, _>(refusal) }
+    }))
+}
+
+/// Serves `app` on `listener` until the returned server is stopped.
+pub fn serve(listener: TcpListener, app: App) -> std::io::Result<Server> {
+    let core = Arc::clone(&app.core);
+    web::serve(listener, &core, with(app))
+}
+
+/// The routes, with `app` in their reach.
+fn with(app: App) -> impl Fn(&mut ServiceConfig) + Clone + Send + Sync {
+    let app = Data::new(app);
+    move |config: &mut ServiceConfig| {
+        config.app_data(app.clone());
+        routes(config);
+    }
+}

@@ -1,0 +1,6 @@
+//! The binary `scim-api`.
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    web::run::<scim_api::Options>(&scim_api::INFO)
+}

@@ -1,0 +1,103 @@
+//! The command line of this service.
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::{ArgAction, Args, Parser};
+use scim::Mode;
+use web::config::{ConfigError, Options as WebOptions, RedisOptions, StorageOptions, Structures};
+use web::{Clock, Command, Core, Prepared, SecretFile, Service, Start};
+
+use crate::{App, INFO, with};
+
+/// What identity providers ask of GitLab, as a service of its own
+#[derive(Debug, Parser)]
+#[command(name = "scim-api", version, about)]
+pub struct Options {
+    /// What to do
+    #[arg(value_enum, default_value_t)]
+    pub command: Command,
+    #[command(flatten)]
+    pub web: WebOptions,
+    #[command(flatten)]
+    pub storage: StorageOptions,
+    #[command(flatten)]
+    pub redis: RedisOptions,
+    /// GitLab's `db_key_base`, one value a line, the last one writes [default: `.gitlab_db_key_base` in the data directory]
+    #[arg(long, env = "IAPI_DB_KEY_BASE_FILE")]
+    pub db_key_base_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub scim: ScimOptions,
+}
+
+/// Settings of this service alone.
+#[derive(Debug, Clone, Args)]
+pub struct ScimOptions {
+    /// How users are shown: gitlab has GitLab's seven keys, rfc the standard's; auto goes by the Accept header
+    #[arg(long, env = "IAPI_SCIM_REPRESENTATION", value_enum, default_value_t = Representing::Auto)]
+    pub scim_representation: Representing,
+    /// What a group's provider may do: gitlab lets it change access alone, rfc the accounts that it made, too
+    #[arg(long, env = "IAPI_SCIM_GROUP_MODE", value_enum, default_value_t = ScimMode::Gitlab)]
+    pub scim_group_mode: ScimMode,
+    /// What the instance's provider may do
+    #[arg(long, env = "IAPI_SCIM_INSTANCE_MODE", value_enum, default_value_t = ScimMode::Rfc)]
+    pub scim_instance_mode: ScimMode,
+    /// Serve the users of the whole instance
+    #[arg(long, env = "IAPI_SCIM_INSTANCE_ENABLED", action = ArgAction::Set, default_value_t = true)]
+    pub scim_instance_enabled: bool,
+    /// Show deleted users as inactive, as GitLab does
+    #[arg(long, env = "IAPI_SCIM_DELETED_VISIBLE", action = ArgAction::Set, default_value_t = false, num_args = 0..=1, default_missing_value = "true")]
+    pub scim_deleted_visible: bool,
+    /// Let a deactivated user of a group keep the identity of single sign-on
+    #[arg(long, env = "IAPI_SCIM_KEEP_SAML_IDENTITY", action = ArgAction::Set, default_value_t = false, num_args = 0..=1, default_missing_value = "true")]
+    pub scim_keep_saml_identity: bool,
+    /// Base of the URLs in answers [default: as the request says it]
+    #[arg(long, env = "IAPI_SCIM_EXTERNAL_URL")]
+    pub scim_external_url: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Representing {
+    Auto,
+    Gitlab,
+    Rfc,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum ScimMode {
+    Gitlab,
+    Rfc,
+}
+
+impl From<ScimMode> for Mode {
+    fn from(mode: ScimMode) -> Self {
+        match mode {
+            ScimMode::Gitlab => Self::GitLab,
+            ScimMode::Rfc => Self::Rfc,
+        }
+    }
+}
+
+impl Service for Options {
+    fn command_to_run(&self) -> Command {
+        self.command
+    }
+
+    fn options(&self) -> &WebOptions {
+        &self.web
+    }
+
+    fn prepare(self, _: &Structures) -> Result<Prepared, ConfigError> {
+        let Self { web, storage, redis, db_key_base_file, scim, .. } = self;
+        if scim.scim_external_url.as_ref().is_some_and(|url| !url.contains("://")) {
+            return Err(ConfigError("scim_external_url: it must start with https:// or http://".to_owned()));
+        }
+        let migrations = storage.migrations;
+        let key_base_file = db_key_base_file.unwrap_or_else(|| web.data_dir.join(".gitlab_db_key_base"));
+        let clock = Clock::System;
+        let core = Arc::new(Core::new(Start { info: &INFO, options: web, storage, redis, clock })?);
+        let key_base = SecretFile::open_key_base("gitlab_db_key_base", &key_base_file, &core.metrics, clock)?;
+        core.metrics.initialise_auth(INFO.consumer, "bearer");
+        let app = App { core: Arc::clone(&core), key_base: Arc::clone(&key_base), options: scim };
+        Ok(Prepared { core, secrets: vec![key_base], migrations, routes: Arc::new(with(app)) })
+    }
+}

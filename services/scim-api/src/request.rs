@@ -1,0 +1,128 @@
+//! What a request says beside its token: its path, its query, its headers, its body.
+use actix_web::HttpRequest;
+use actix_web::http::header::{ACCEPT, CONTENT_TYPE, HOST};
+use actix_web::web::Payload;
+use percent_encoding::percent_decode;
+use scim::Object;
+use storage::scim::Scope;
+use web::{Core, RestError, body};
+
+use crate::{ROOT, ScimError};
+
+pub(crate) const SCIM_JSON: &str = "application/scim+json";
+pub(crate) const JSON: &str = "application/json";
+
+/// The first segments behind a base.
+const RESOURCES: &[&str] =
+    &["Users", ".search", "Groups", "Me", "Bulk", "ServiceProviderConfig", "ResourceTypes", "Schemas"];
+
+/// Which of the two bases a path begins with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Base {
+    pub scope: Scope,
+}
+
+impl Base {
+    /// Of the raw path: it is split before it is decoded.
+    pub(crate) fn of(request: &HttpRequest, relative_url_root: &str) -> Option<Self> {
+        let path = request.uri().path();
+        let rest = path.strip_prefix(relative_url_root)?.strip_prefix(ROOT)?.strip_prefix('/')?;
+        let segments: Vec<&str> = rest.split('/').collect();
+        let scope = match segments.as_slice() {
+            ["application", ..] => Scope::Instance,
+            ["groups", group @ ..] if !group.is_empty() => {
+                Scope::Group(decode(&group[..group_length(group)].join("/")))
+            }
+            _ => return None,
+        };
+        Some(Self { scope })
+    }
+}
+
+/// How many segments are the group's path: one, or all in front of the last resource.
+fn group_length(segments: &[&str]) -> usize {
+    let is_resource = |segment: &&str| RESOURCES.contains(segment);
+    if segments.get(1).is_none_or(is_resource) {
+        return 1;
+    }
+    segments.iter().rposition(is_resource).unwrap_or(1).max(1)
+}
+
+/// What is no text leads to no group.
+fn decode(segment: &str) -> String {
+    percent_decode(segment.as_bytes()).decode_utf8_lossy().replace('\0', "\u{fffd}")
+}
+
+/// The id at the end of the path; one that no database could hold is nobody's.
+pub(crate) fn id(request: &HttpRequest) -> Result<String, ScimError> {
+    let path = request.uri().path();
+    let segment = path.strip_suffix('/').unwrap_or(path).rsplit('/').next().unwrap_or_default();
+    let id = scim::decode_segment(segment).filter(|id| !id.contains('\0'));
+    id.ok_or_else(|| ScimError::not_found("User not found"))
+}
+
+/// Names and values of the query; `+` is a blank.
+pub(crate) fn query(request: &HttpRequest) -> Vec<(String, String)> {
+    let text = |part: &str| {
+        let spaced = part.replace('+', " ");
+        percent_decode(spaced.as_bytes()).decode_utf8_lossy().into_owned()
+    };
+    let pairs = request.query_string().split('&').filter(|pair| !pair.is_empty());
+    pairs
+        .map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (text(name), text(value))
+        })
+        .collect()
+}
+
+/// Whether one of the media types of `Accept` is such a one.
+pub(crate) fn accepts(request: &HttpRequest, is_it: impl Fn(&str) -> bool) -> bool {
+    media_types(request).iter().any(|media_type| is_it(media_type))
+}
+
+/// The media types of `Accept`, without parameters, in small letters.
+pub(crate) fn media_types(request: &HttpRequest) -> Vec<String> {
+    let headers = request.headers().get_all(ACCEPT).filter_map(|value| value.to_str().ok());
+    headers
+        .flat_map(|value| value.split(','))
+        .map(essence)
+        .filter(|media_type| !media_type.is_empty())
+        .collect()
+}
+
+fn essence(media_type: &str) -> String {
+    media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+}
+
+/// The body as an object of JSON.
+pub(crate) async fn object(request: &HttpRequest, payload: Payload) -> Result<Object, ScimError> {
+    let content_type = request.headers().get(CONTENT_TYPE).map(|value| value.to_str().unwrap_or("?"));
+    let media_type = content_type.map(essence).unwrap_or_default();
+    if !["", JSON, SCIM_JSON].contains(&media_type.as_str()) {
+        return Err(RestError::UnsupportedMediaType(media_type).into());
+    }
+    let body = body::read(request, &mut payload.into_inner()).await?;
+    Ok(Object::parse(&body)?)
+}
+
+/// Scheme and host as the client has them; a proxy is believed where proxies are trusted.
+pub(crate) fn origin(request: &HttpRequest, core: &Core) -> String {
+    let peer = request.peer_addr().map(|address| address.ip().to_canonical());
+    let is_trusted = peer.is_none_or(|ip| core.trusted_proxies.iter().any(|network| network.contains(&ip)));
+    let forwarded = |name: &str| {
+        let value = request.headers().get(name).filter(|_| is_trusted)?.to_str().ok()?;
+        value.split(',').next().map(|first| first.trim().to_owned()).filter(|first| !first.is_empty())
+    };
+    let own = if request.app_config().secure() { "https" } else { "http" };
+    let scheme = forwarded("x-forwarded-proto").filter(|scheme| ["http", "https"].contains(&scheme.as_str()));
+    let host = || {
+        let header = request.headers().get(HOST).and_then(|value| value.to_str().ok());
+        header
+            .or_else(|| request.uri().authority().map(actix_web::http::uri::Authority::as_str))
+            .unwrap_or("localhost")
+            .to_owned()
+    };
+    let host = forwarded("x-forwarded-host").unwrap_or_else(host);
+    format!("{}://{host}{}", scheme.as_deref().unwrap_or(own), core.relative_url_root)
+}

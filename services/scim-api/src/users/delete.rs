@@ -1,0 +1,18 @@
+//! `DELETE …/Users/{id}`
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+use storage::scim::delete;
+
+use crate::{App, ScimError, ScimProvider, answer, request};
+
+/// Takes access away, and the resource with it; the account stays.
+pub(crate) async fn handler(
+    app: Data<App>,
+    provider: ScimProvider,
+    request: HttpRequest,
+) -> Result<HttpResponse, ScimError> {
+    let (id, precondition) = (request::id(&request)?, answer::precondition(&request));
+    let (tenant, now) = (provider.tenant.clone(), app.core.clock.now());
+    app.change(&provider, "delete", move |conn| delete(conn, &tenant, &id, precondition, now)).await?;
+    Ok(HttpResponse::NoContent().finish())
+}

@@ -1,0 +1,24 @@
+//! `GET …/Users/{id}`
+use actix_web::http::header::ETAG;
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+use scim::{Representation, search};
+
+use crate::{App, ScimError, ScimProvider, answer, request};
+
+/// One user, unless the client has this version.
+pub(crate) async fn handler(
+    app: Data<App>,
+    provider: ScimProvider,
+    request: HttpRequest,
+) -> Result<HttpResponse, ScimError> {
+    let (id, tenant, with_emails) =
+        (request::id(&request)?, provider.tenant.clone(), provider.wants_emails());
+    let found = app.core.pool.read(move |conn| storage::scim::find(conn, &tenant, &id, with_emails)).await?;
+    let user = found.ok_or_else(|| ScimError::not_found("User not found"))?.user;
+    if provider.representation == Representation::Rfc && answer::is_known(&request, &user) {
+        return Ok(HttpResponse::NotModified().insert_header((ETAG, user.etag())).finish());
+    }
+    let selection = search::selection(&request::query(&request));
+    Ok(answer::user(&mut HttpResponse::Ok(), &provider, &user, &selection))
+}

@@ -1,0 +1,30 @@
+//! `GET …/Users`
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+use scim::{Search, message};
+
+use crate::{App, ScimError, ScimProvider, answer, request};
+
+/// A page of the users that fit.
+pub(crate) async fn handler(
+    app: Data<App>,
+    provider: ScimProvider,
+    request: HttpRequest,
+) -> Result<HttpResponse, ScimError> {
+    let search = Search::of_query(&request::query(&request), &provider.users_url())?;
+    page(&app, &provider, search).await
+}
+
+/// The answer to a search, however it was asked.
+pub(super) async fn page(
+    app: &App,
+    provider: &ScimProvider,
+    search: Search,
+) -> Result<HttpResponse, ScimError> {
+    let (tenant, asked, with_emails) = (provider.tenant.clone(), search.clone(), provider.wants_emails());
+    let page =
+        app.core.pool.read(move |conn| storage::scim::list(conn, &tenant, &asked, with_emails)).await?;
+    let users = page.users.iter().map(|stored| search.selection.of(provider.show(&stored.user))).collect();
+    let list = message::list(users, page.total, search.start_index, search.count, provider.representation);
+    Ok(answer::body(&mut HttpResponse::Ok(), &list))
+}

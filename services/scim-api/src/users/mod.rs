@@ -1,0 +1,8 @@
+//! The endpoints of users, by what they do.
+pub(crate) mod create;
+pub(crate) mod delete;
+pub(crate) mod get;
+pub(crate) mod list;
+pub(crate) mod patch;
+pub(crate) mod put;
+pub(crate) mod search;

@@ -1,0 +1,29 @@
+//! `PATCH …/Users/{id}`
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+use scim::patch::Patch;
+use scim::{Mode, search};
+use storage::scim::change;
+
+use crate::{App, ScimError, ScimProvider, answer, request};
+
+/// All of the operations, or none. The answer is empty unless the client asks for more.
+pub(crate) async fn handler(
+    app: Data<App>,
+    provider: ScimProvider,
+    request: HttpRequest,
+    payload: Payload,
+) -> Result<HttpResponse, ScimError> {
+    let patch = Patch::read(&request::object(&request, payload).await?)?;
+    let (id, precondition) = (request::id(&request)?, answer::precondition(&request));
+    let (tenant, mode, now) = (provider.tenant.clone(), provider.tenant.mode, app.core.clock.now());
+    let work = move |conn: &mut storage::Conn| {
+        change(conn, &tenant, &id, precondition, |user| patch.apply(user, mode), now)
+    };
+    let changed = app.change(&provider, "patch", work).await?;
+    let selection = search::selection(&request::query(&request));
+    if selection.is_given() || (mode == Mode::Rfc && provider.names_scim) {
+        return Ok(answer::user(&mut HttpResponse::Ok(), &provider, &changed.user, &selection));
+    }
+    Ok(HttpResponse::NoContent().finish())
+}

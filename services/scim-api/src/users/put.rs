@@ -1,0 +1,25 @@
+//! `PUT …/Users/{id}`
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+use scim::{Draft, search};
+use storage::scim::change;
+
+use crate::{App, ScimError, ScimProvider, answer, request};
+
+/// Puts a user in the place of what was known of them.
+pub(crate) async fn handler(
+    app: Data<App>,
+    provider: ScimProvider,
+    request: HttpRequest,
+    payload: Payload,
+) -> Result<HttpResponse, ScimError> {
+    let draft = Draft::read(&request::object(&request, payload).await?)?;
+    let (id, precondition) = (request::id(&request)?, answer::precondition(&request));
+    let (tenant, mode, now) = (provider.tenant.clone(), provider.tenant.mode, app.core.clock.now());
+    let work = move |conn: &mut storage::Conn| {
+        change(conn, &tenant, &id, precondition, |user| draft.replace(user, mode), now)
+    };
+    let changed = app.change(&provider, "replace", work).await?;
+    let selection = search::selection(&request::query(&request));
+    Ok(answer::user(&mut HttpResponse::Ok(), &provider, &changed.user, &selection))
+}

@@ -1,0 +1,18 @@
+//! `POST …/.search` and `POST …/Users/.search`
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+use scim::Search;
+
+use super::list;
+use crate::{App, ScimError, ScimProvider, request};
+
+/// The same page as of a GET, asked for in a body.
+pub(crate) async fn handler(
+    app: Data<App>,
+    provider: ScimProvider,
+    request: HttpRequest,
+    payload: Payload,
+) -> Result<HttpResponse, ScimError> {
+    let body = request::object(&request, payload).await?;
+    list::page(&app, &provider, Search::of_body(&body, &provider.users_url())?).await
+}

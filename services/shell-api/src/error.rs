@@ -1,0 +1,76 @@
+//! Errors in the dialect of `/allowed`: `{"status": false, "message": "…"}`, which GitLab Shell shows to the person.
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, ResponseError};
+use domain::access::Denial;
+use domain::messages;
+use serde_json::json;
+use web::RestError;
+
+#[derive(Debug, thiserror::Error)]
+pub enum AllowedError {
+    /// 401 for what is forbidden, as GitLab has it: not 403.
+    #[error(transparent)]
+    Denied(#[from] Denial),
+    #[error("This endpoint has been requested too many times. Try again later.")]
+    Throttled { limit: i64, observed: i64, reset_s: i64 },
+    /// Of what can be audited.
+    #[error("No valid action specified")]
+    NoAction,
+    /// Why the project that a push was to make cannot be made.
+    #[error("Could not create project: {0}")]
+    NotCreated(String),
+    /// With the steps that were made.
+    #[error("{0}")]
+    TimedOut(String),
+    #[error(transparent)]
+    Rest(#[from] RestError),
+}
+
+impl From<storage::Error> for AllowedError {
+    fn from(error: storage::Error) -> Self {
+        Self::Rest(error.into())
+    }
+}
+
+impl From<repository::Error> for AllowedError {
+    fn from(error: repository::Error) -> Self {
+        match error {
+            // Refs are looked into of projects alone.
+            repository::Error::NotFound(_) => Self::Denied(Denial::NotFound(messages::NO_PROJECT_REPOSITORY)),
+            repository::Error::NoSuchObject => Self::Denied(Denial::forbidden(messages::NO_OBJECTS)),
+            repository::Error::TooMuch => Self::Denied(Denial::forbidden(messages::TOO_MUCH)),
+            error => Self::Rest(RestError::Unavailable(error.into())),
+        }
+    }
+}
+
+impl ResponseError for AllowedError {
+    fn status_code(&self) -> StatusCode {
+        match self {
+            Self::Denied(Denial::Forbidden(_)) => StatusCode::UNAUTHORIZED,
+            Self::Denied(Denial::NotFound(_)) => StatusCode::NOT_FOUND,
+            Self::Throttled { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::NoAction => StatusCode::BAD_REQUEST,
+            Self::NotCreated(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::TimedOut(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Rest(error) => error.status_code(),
+        }
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        if let Self::Rest(error) = self {
+            return error.error_response();
+        }
+        let mut answer = HttpResponse::build(self.status_code());
+        if let Self::Throttled { limit, observed, reset_s } = self {
+            // No Retry-After: GitLab Shell would obey it without bound.
+            answer
+                .insert_header(("RateLimit-Name", "gitlab_shell_operation"))
+                .insert_header(("RateLimit-Limit", limit.to_string()))
+                .insert_header(("RateLimit-Observed", observed.to_string()))
+                .insert_header(("RateLimit-Remaining", "0"))
+                .insert_header(("RateLimit-Reset", reset_s.to_string()));
+        }
+        answer.json(json!({ "status": false, "message": self.to_string() }))
+    }
+}

@@ -1,0 +1,48 @@
+//! Whoever takes errors of applications: by the installation's own token for it, or as GitLab Shell.
+use std::future::Future;
+use std::pin::Pin;
+
+use actix_web::dev::Payload;
+use actix_web::web::Data;
+use actix_web::{FromRequest, HttpRequest};
+use auth::Rejection;
+use web::RestError;
+
+use super::{SHELL_HEADER, Shell, header, parameter, refuse};
+use crate::App;
+
+/// A request of the service that takes errors.
+#[derive(Debug, Clone, Copy)]
+pub struct ErrorTracker;
+
+impl FromRequest for ErrorTracker {
+    type Error = RestError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, RestError>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let Some(app) = request.app_data::<Data<App>>().cloned() else {
+            return Box::pin(std::future::ready(Err(RestError::Unauthorized)));
+        };
+        let token = header(request, "gitlab-error-tracking-token").map(ToOwned::to_owned);
+        let names_itself = token.is_some() || header(request, SHELL_HEADER).is_some();
+        let parameter = (!names_itself).then(|| parameter(request, payload, "error_tracking_token"));
+        let shell = Shell::from_request(request, payload);
+        Box::pin(async move {
+            let token = match parameter {
+                Some(parameter) => parameter.await,
+                None => token,
+            };
+            let Some(token) = token else { return shell.await.map(|Shell| Self) };
+            if is_valid(&app, token).await? {
+                return Ok(Self);
+            }
+            shell.await.map(|Shell| Self).map_err(|_| refuse(&app, "token", Rejection::Signature))
+        })
+    }
+}
+
+/// Whether this is the token that an administrator has set; while none is set, none is.
+async fn is_valid(app: &App, token: String) -> Result<bool, RestError> {
+    let stored = app.core.pool.read(storage::error_tracking::encrypted_access_token).await?;
+    Ok(stored.is_some_and(|stored| app.keys.db_key_base.get().encrypts_to(&token, &stored)))
+}

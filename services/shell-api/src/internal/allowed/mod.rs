@@ -1,0 +1,127 @@
+//! `POST /api/v4/internal/allowed`
+mod answer;
+mod create;
+mod facts;
+mod geo;
+mod input;
+mod namespace;
+mod push;
+mod push_content;
+mod push_snippet;
+mod rate_limit;
+mod steps;
+
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+use domain::access::{self, Action, Denial, Target, Verdict};
+use domain::changes::Changes;
+use domain::messages;
+use storage::settings::Settings;
+use web::{Context, Params};
+
+use self::facts::Gathered;
+use self::input::Input;
+pub(crate) use self::input::{Named, named};
+use self::steps::Steps;
+use crate::error::AllowedError;
+use crate::{App, Shell};
+
+/// May this actor do this to this repository? The heart of the service; the rules are in `domain::access`.
+pub async fn handler(
+    app: Data<App>,
+    request: HttpRequest,
+    _: Shell,
+    params: Params,
+) -> Result<HttpResponse, AllowedError> {
+    let context = Context::of(&request);
+    let input = Input::read(&params, context.as_ref())?;
+    let steps = Steps::new();
+    match tokio::time::timeout(app.options.allowed_timeout.0, decide(&app, context.as_ref(), &input, &steps))
+        .await
+    {
+        Ok(decided) => decided,
+        Err(_) => Err(AllowedError::TimedOut(steps.timed_out())),
+    }
+}
+
+/// The decision alone, of whoever asks after the deed: nothing is counted, noted or kept.
+pub(crate) async fn check(app: &App, request: &HttpRequest, params: &Params) -> Result<(), AllowedError> {
+    let context = Context::of(request);
+    let (input, steps) = (Input::read(params, context.as_ref())?, Steps::new());
+    let decide = async {
+        let settings = app.settings.get(&app.core.pool).await?;
+        let gathered = facts::gather(app, &input, &settings).await?;
+        if let Some(context) = &context {
+            gathered.log(context);
+        }
+        match judge(app, &input, &gathered, &settings, &steps).await? {
+            // It is not there, so nobody has done anything with it.
+            Verdict::CreateProject => Err(Denial::NotFound(messages::PROJECT_NOT_FOUND).into()),
+            Verdict::Allowed | Verdict::ForwardToPrimary => Ok(()),
+        }
+    };
+    let in_time = tokio::time::timeout(app.options.allowed_timeout.0, decide).await;
+    in_time.unwrap_or_else(|_| Err(AllowedError::TimedOut(steps.timed_out())))
+}
+
+async fn decide(
+    app: &App,
+    context: Option<&Context>,
+    input: &Input,
+    steps: &Steps,
+) -> Result<HttpResponse, AllowedError> {
+    let settings = app.settings.get(&app.core.pool).await?;
+    rate_limit::check(app, context, input, &settings).await?;
+    let mut gathered = facts::gather(app, input, &settings).await?;
+    if let Some(context) = context {
+        gathered.log(context);
+    }
+    let decided = judge(app, input, &gathered, &settings, steps).await;
+    gathered.touch(app, input, decided.is_ok()).await;
+    match decided? {
+        Verdict::Allowed => {}
+        Verdict::ForwardToPrimary => return geo::forward(app, input, &gathered),
+        Verdict::CreateProject => {
+            gathered = create::project(app, input, &gathered, &settings).await?;
+            if let Some(context) = context {
+                gathered.log(context);
+            }
+        }
+    }
+    gathered.note_move(app, input, &settings).await;
+    answer::allowed(app, &settings, &gathered)
+}
+
+async fn judge(
+    app: &App,
+    input: &Input,
+    gathered: &Gathered,
+    settings: &Settings,
+    steps: &Steps,
+) -> Result<Verdict, AllowedError> {
+    let verdict = access::decide(&input.request, &gathered.facts)?;
+    if let (Changes::List(changes), Action::Push) = (&input.request.changes, input.request.action) {
+        match &gathered.facts.target {
+            Target::Project(project) => {
+                push::check(app, input, gathered, project, changes, settings, steps).await?;
+            }
+            Target::Snippet { .. } => {
+                push_snippet::check(app, input, gathered, changes, settings, steps).await?;
+            }
+            _ => {}
+        }
+    }
+    Ok(verdict)
+}
+
+impl Gathered {
+    fn log(&self, context: &Context) {
+        let mut fields = context.fields.borrow_mut();
+        if let Some(user) = self.facts.actor.named_user() {
+            fields.user_id = Some(user.id);
+            fields.user_name = Some(user.username.clone());
+        }
+        fields.project_id = self.facts.target.project().map(|facts| facts.project.id);
+        fields.namespace_id = self.facts.target.root().map(|root| root.id);
+    }
+}

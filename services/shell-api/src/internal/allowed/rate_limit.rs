@@ -1,0 +1,80 @@
+//! So many git operations a minute, by actor and by address. A counter that fails lets through.
+use std::time::Duration;
+
+use storage::git_access::ActorId;
+use storage::settings::Settings;
+use storage::users;
+use web::Context;
+
+use super::input::Input;
+use crate::error::AllowedError;
+use crate::{App, INFO};
+
+const NAME: &str = "gitlab_shell_operation";
+const WINDOW_S: i64 = 60;
+
+pub(super) async fn check(
+    app: &App,
+    context: Option<&Context>,
+    input: &Input,
+    settings: &Settings,
+) -> Result<(), AllowedError> {
+    let limit = i64::from(settings.git_operation_limit);
+    if limit <= 0 {
+        return Ok(());
+    }
+    let now = app.core.clock.unix();
+    let (period, reset_s) = (now.div_euclid(WINDOW_S), WINDOW_S - now.rem_euclid(WINDOW_S));
+    let scopes: Vec<String> =
+        actor(app, &input.actor).await?.into_iter().chain(address(app, context)).collect();
+    let project = input.repository.text();
+    let (action, project) = (counters::bounded(&input.action), counters::bounded(&project));
+    let keys: Vec<String> = scopes
+        .iter()
+        .map(|scope| format!("application_rate_limiter:{NAME}:{action}:{project}:{scope}:{period}"))
+        .collect();
+    if keys.is_empty() {
+        return Ok(());
+    }
+    let lifetime = Duration::from_secs(reset_s.unsigned_abs() + 1);
+    let counts = match app.core.counters.count(&keys, lifetime).await {
+        Ok(counts) => counts,
+        Err(error) => {
+            tracing::warn!(error = &error as &dyn std::error::Error, "the rate limit could not be counted");
+            return Ok(());
+        }
+    };
+    let observed = counts.into_iter().max().unwrap_or(0);
+    #[expect(clippy::cast_precision_loss, reason = "a ratio for a histogram")]
+    app.core.metrics.throttle(NAME, false, "source_code_management", observed as f64 / limit as f64);
+    if observed <= limit {
+        return Ok(());
+    }
+    app.core.metrics.throttled(INFO.consumer, NAME);
+    if let Some(context) = context {
+        context.fields.borrow_mut().rate_limit_key = Some(NAME.to_owned());
+    }
+    Err(AllowedError::Throttled { limit, observed, reset_s })
+}
+
+/// A person is counted by their id, however the caller names them.
+async fn actor(app: &App, actor: &ActorId) -> Result<Option<String>, AllowedError> {
+    Ok(match actor {
+        ActorId::Key(id) => Some(format!("key:{id}")),
+        ActorId::User(id) => Some(format!("user:{id}")),
+        ActorId::DeployToken(id) => Some(format!("deploy_token:{id}")),
+        ActorId::Username(_) | ActorId::Email(_) | ActorId::Kerberos(_) => {
+            let actor = actor.clone();
+            let person = app.core.pool.read(move |conn| users::find(conn, &actor)).await?;
+            person.map(|person| format!("user:{}", person.id))
+        }
+        ActorId::Nobody => None,
+    })
+}
+
+/// The address of the person's machine; a proxy's own is shared by all.
+fn address(app: &App, context: Option<&Context>) -> Option<String> {
+    let ip = context?.remote_ip?;
+    let trusted = app.core.trusted_proxies.iter().any(|network| network.contains(&ip));
+    (!trusted).then(|| ip.to_string())
+}

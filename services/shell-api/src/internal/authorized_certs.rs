@@ -1,0 +1,85 @@
+//! `GET /api/v4/internal/authorized_certs`
+use actix_web::http::StatusCode;
+use actix_web::web::Data;
+use actix_web::{HttpResponse, ResponseError};
+use domain::ssh_key;
+use domain::user::State;
+use serde::Serialize;
+use serde_json::json;
+use storage::ssh_certificates::{self, Authority, Holder};
+use web::{Params, RestError};
+
+use crate::{App, Shell};
+
+#[derive(Serialize)]
+struct Entity {
+    success: bool,
+    namespace: String,
+    username: String,
+}
+
+/// Why a certificate lets nobody in, in the words that gitlab-sshd logs.
+#[derive(Debug, thiserror::Error)]
+pub enum CertificateError {
+    #[error("Certificate Not Found")]
+    NoAuthority,
+    #[error("User Not Found")]
+    NoUser,
+    #[error("Not a Member")]
+    NotAMember,
+    #[error(transparent)]
+    Rest(#[from] RestError),
+}
+
+impl From<storage::Error> for CertificateError {
+    fn from(error: storage::Error) -> Self {
+        Self::Rest(error.into())
+    }
+}
+
+impl ResponseError for CertificateError {
+    fn status_code(&self) -> StatusCode {
+        match self {
+            Self::NoAuthority | Self::NoUser => StatusCode::NOT_FOUND,
+            Self::NotAMember => StatusCode::FORBIDDEN,
+            Self::Rest(error) => error.status_code(),
+        }
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        if let Self::Rest(error) = self {
+            return error.error_response();
+        }
+        HttpResponse::build(self.status_code()).json(json!({ "success": false, "message": self.to_string() }))
+    }
+}
+
+/// Whom a certificate lets in: somebody of the group whose authority has signed it.
+pub async fn handler(app: Data<App>, _: Shell, params: Params) -> Result<HttpResponse, CertificateError> {
+    let key = params.required_text("key")?;
+    let named = params.required_text("user_identifier")?;
+    let fingerprint = ssh_key::parse_fingerprint(&key).ok_or(CertificateError::NoAuthority)?;
+    let today = app.core.clock.now().date();
+    let find = move |conn: &mut storage::Conn| {
+        let Some(authority) = ssh_certificates::find_authority(conn, &fingerprint)? else { return Ok(None) };
+        let holder = ssh_certificates::find_holder(conn, named.trim(), authority.group_id, today)?;
+        Ok(Some((authority, holder)))
+    };
+    let found = app.core.pool.read(move |conn| find(conn)).await?;
+    let (authority, holder) = found.ok_or(CertificateError::NoAuthority)?;
+    let Authority { full_path: namespace, .. } = authority;
+    let holder = holder.ok_or(CertificateError::NoUser)?;
+    if !app.lets_in(&holder) {
+        return Err(CertificateError::NotAMember);
+    }
+    Ok(HttpResponse::Ok().json(Entity { success: true, namespace, username: holder.username }))
+}
+
+impl App {
+    /// A deactivated person is let in: `/allowed` tells them how to come back.
+    fn lets_in(&self, holder: &Holder) -> bool {
+        holder.is_member
+            && matches!(holder.state, State::Active | State::Deactivated)
+            && (holder.is_enterprise_user || !self.options.enterprise_users_only)
+    }
+}

@@ -1,0 +1,50 @@
+//! `GET /api/v4/internal/authorized_keys`
+use actix_web::HttpResponse;
+use actix_web::web::Data;
+use chrono::NaiveDateTime;
+use domain::ssh_key;
+use serde::Serialize;
+use storage::keys::{self, AuthorizedKey};
+use web::{Params, RestError};
+
+use crate::{App, Shell, urls};
+
+#[derive(Serialize)]
+struct Entity {
+    id: i64,
+    title: Option<String>,
+    created_at: Option<String>,
+    expires_at: Option<String>,
+    key: String,
+    usage_type: &'static str,
+}
+
+/// Finds a key by what OpenSSH or gitlab-sshd has of it; whether it may still be used is asked later.
+pub async fn handler(app: Data<App>, _: Shell, params: Params) -> Result<HttpResponse, RestError> {
+    let given = params.required_text("key")?;
+    let fingerprint = ssh_key::fingerprint(&given).ok_or(RestError::NotFound("Key Not Found"))?;
+    let key = app.core.pool.read(move |conn| keys::find_by_fingerprint(conn, &fingerprint)).await?;
+    let key = key.ok_or(RestError::NotFound("Key Not Found"))?;
+    Ok(HttpResponse::Ok().json(Entity::new(key, urls::host(&app.core.external_url))))
+}
+
+impl Entity {
+    fn new(found: AuthorizedKey, host: &str) -> Self {
+        let stored = found.key.unwrap_or_default();
+        let words: Vec<&str> = stored.split_whitespace().take(2).collect();
+        // The line goes into an authorized_keys file: nothing in it may begin another.
+        let name = found.user_name.unwrap_or_default().replace(['\n', '\r'], "");
+        Self {
+            id: found.id,
+            title: found.title,
+            created_at: found.created_at.map(timestamp),
+            expires_at: found.expires_at.map(timestamp),
+            key: format!("{} {name} ({host})", words.join(" ")),
+            usage_type: if found.usage_type == 0 { "auth_and_signing" } else { "auth" },
+        }
+    }
+}
+
+fn timestamp(time: NaiveDateTime) -> String {
+    time.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
+}

@@ -1,0 +1,28 @@
+//! `GET /api/v4/internal/discover`
+use actix_web::HttpResponse;
+use actix_web::web::Data;
+use serde::Serialize;
+use storage::users;
+use web::{Params, RestError};
+
+use crate::{App, Shell, actor};
+
+#[derive(Serialize)]
+struct Entity {
+    id: i64,
+    name: Option<String>,
+    username: Option<String>,
+}
+
+/// Who an actor is, in whatever state; `null` where there is nobody.
+pub async fn handler(app: Data<App>, _: Shell, params: Params) -> Result<HttpResponse, RestError> {
+    let actor = actor::from_params(&params)?;
+    let person = app.core.pool.read(move |conn| users::find(conn, &actor)).await?;
+    Ok(HttpResponse::Ok().json(person.map(Entity::from)))
+}
+
+impl From<users::Person> for Entity {
+    fn from(users::Person { id, username, name }: users::Person) -> Self {
+        Self { id, name, username }
+    }
+}

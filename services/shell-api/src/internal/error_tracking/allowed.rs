@@ -1,0 +1,25 @@
+//! `POST /api/v4/internal/error_tracking/allowed`
+use actix_web::HttpResponse;
+use actix_web::web::Data;
+use serde::Serialize;
+use storage::error_tracking;
+use web::{Params, RestError};
+
+use crate::{App, ErrorTracker};
+
+#[derive(Serialize)]
+struct Entity {
+    enabled: bool,
+}
+
+/// Does this project take errors that bear this key?
+pub async fn handler(app: Data<App>, _: ErrorTracker, params: Params) -> Result<HttpResponse, RestError> {
+    let project_id = params.id("project_id")?;
+    let public_key = params.text("public_key")?.filter(|key| !key.trim().is_empty());
+    let (Some(project_id), Some(public_key)) = (project_id, public_key) else {
+        return Err(RestError::Unprocessable);
+    };
+    let find = move |conn: &mut storage::Conn| error_tracking::is_enabled(conn, project_id, &public_key);
+    let enabled = app.core.pool.read(find).await?.ok_or(RestError::NotFound("Not found"))?;
+    Ok(HttpResponse::Ok().json(Entity { enabled }))
+}

@@ -1,0 +1,2 @@
+//! Keys that applications report their errors with.
+pub(crate) mod allowed;

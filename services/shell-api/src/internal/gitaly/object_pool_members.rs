@@ -1,0 +1,45 @@
+//! `GET /api/v4/internal/gitaly/object_pool_members`
+use std::collections::BTreeMap;
+
+use actix_web::HttpResponse;
+use actix_web::web::Data;
+use serde::Serialize;
+use storage::pool_repositories;
+use web::{Params, RestError};
+
+use crate::{App, Shell};
+
+/// Pools of one request.
+const MOST: usize = 500;
+
+#[derive(Serialize)]
+struct Entity {
+    relative_path: String,
+    public: bool,
+    is_upstream: bool,
+}
+
+/// Which repositories borrow from these pools; of a pool that nobody knows, none.
+pub async fn handler(app: Data<App>, _: Shell, params: Params) -> Result<HttpResponse, RestError> {
+    let disk_paths = params.list("disk_paths")?;
+    let storage = params.required_text("storage")?;
+    let upstream_only = params.flag("upstream_only")?.unwrap_or(false);
+    match disk_paths.len() {
+        0 => return Err(RestError::missing("disk_paths")),
+        1..=MOST => {}
+        _ => return Err(RestError::BadRequest(format!("disk_paths must contain at most {MOST} items"))),
+    }
+    let mut pools: BTreeMap<String, Vec<Entity>> =
+        disk_paths.iter().map(|path| (path.clone(), Vec::new())).collect();
+    let find = move |conn: &mut storage::Conn| {
+        pool_repositories::members(conn, &disk_paths, &storage, upstream_only)
+    };
+    for member in app.core.pool.read(find).await? {
+        pools.entry(member.pool).or_default().push(Entity {
+            relative_path: format!("{}.git", member.disk_path),
+            public: member.public,
+            is_upstream: member.is_upstream,
+        });
+    }
+    Ok(HttpResponse::Ok().json(pools))
+}

@@ -1,0 +1,62 @@
+//! `GET /api/v4/internal/lfs`
+use std::path::{Path, PathBuf};
+
+use actix_web::HttpResponse;
+use actix_web::body::SizedStream;
+use actix_web::web::{Bytes, Data};
+use domain::GlRepository;
+use futures_util::stream::try_unfold;
+use tokio::fs::File;
+use tokio::io::{AsyncReadExt, Take};
+use web::{Params, RestError};
+
+use crate::{App, Shell};
+
+/// Bytes that are in memory at once.
+const CHUNK: usize = 64 * 1024;
+
+/// An object of Git LFS, which Gitaly puts in the place of its pointer. Whatever is not there keeps the pointer.
+pub async fn handler(app: Data<App>, _: Shell, params: Params) -> Result<HttpResponse, RestError> {
+    let oid = params.required_text("oid")?;
+    let repository: GlRepository = params.required_text("gl_repository")?.parse()?;
+    let not_found = || RestError::NotFound("Not Found");
+    let (Some(path), Some(project_id)) = (app.lfs_path(&oid), project(&repository)) else {
+        return Err(not_found());
+    };
+    let has_object = move |conn: &mut storage::Conn| storage::lfs::has_object(conn, &oid, project_id);
+    if !app.core.pool.read(has_object).await? {
+        return Err(not_found());
+    }
+    let (file, size) = open(&path).await.ok_or_else(not_found)?;
+    let body = SizedStream::new(size, try_unfold(file.take(size), read));
+    Ok(HttpResponse::Ok().content_type("application/octet-stream").body(body))
+}
+
+fn project(repository: &GlRepository) -> Option<i64> {
+    match repository {
+        GlRepository::Project(id) | GlRepository::Wiki(id) | GlRepository::Design(id) => Some(*id),
+        GlRepository::Snippet(_) | GlRepository::GroupWiki(_) => None,
+    }
+}
+
+impl App {
+    /// Where an object lies. Only what is an object id is ever part of a path.
+    fn lfs_path(&self, oid: &str) -> Option<PathBuf> {
+        let is_oid = oid.len() == 64 && oid.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        let root = self.options.lfs_storage_path.as_ref().filter(|_| is_oid)?;
+        Some(root.join(&oid[..2]).join(&oid[2..4]).join(&oid[4..]))
+    }
+}
+
+/// A file and its size; what cannot be read is not there.
+async fn open(path: &Path) -> Option<(File, u64)> {
+    let file = File::open(path).await.ok()?;
+    let metadata = file.metadata().await.ok()?;
+    metadata.is_file().then_some((file, metadata.len()))
+}
+
+async fn read(mut file: Take<File>) -> std::io::Result<Option<(Bytes, Take<File>)>> {
+    let mut chunk = Vec::with_capacity(CHUNK);
+    let read = file.read_buf(&mut chunk).await?;
+    Ok((read > 0).then(|| (chunk.into(), file)))
+}

@@ -1,0 +1,110 @@
+//! `POST /api/v4/internal/lfs_authenticate`
+use actix_web::HttpResponse;
+use actix_web::web::Data;
+use auth::{LfsActor, LfsToken};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+use domain::actor::Actor;
+use domain::{GitPath, GlRepository};
+use serde::Serialize;
+use storage::git_access::{self, ActorId, Found, ProjectId};
+use storage::lfs::{self, Signing};
+use storage::{Conn, Result as Stored};
+use web::{Params, RestError};
+
+use super::allowed::{Named, named};
+use crate::{App, Shell, actor};
+
+#[derive(Serialize)]
+struct Entity {
+    username: String,
+    lfs_token: String,
+    repository_http_path: String,
+    expires_in: u64,
+}
+
+/// What Git LFS signs in with over HTTP. What may be done with it was asked before, and is asked again there.
+pub async fn handler(app: Data<App>, _: Shell, params: Params) -> Result<HttpResponse, RestError> {
+    let actor = actor::from_params(&params)?;
+    let containers = containers(&params)?;
+    let found = app.core.pool.read(move |conn| look_up(conn, &actor, &containers)).await?;
+    let Container { project_id, git_path, actor } =
+        found.filter(|_| app.options.lfs_enabled).ok_or(RestError::NotFound("Not Found"))?;
+    let actor = actor.ok_or(RestError::NotFound("Not found"))?;
+    let settings = app.settings.get(&app.core.pool).await?;
+    let lifetime = app.options.lfs_token_ttl.0.as_secs();
+    let token = LfsToken {
+        actor: &actor,
+        project_id,
+        jti: uuid::Builder::from_random_bytes(rand::random()).into_uuid().to_string(),
+        now: app.core.clock.unix(),
+        lifetime: i64::try_from(lifetime).unwrap_or(i64::MAX),
+    };
+    let failed = |error: auth::SecretError| RestError::Internal(error.to_string());
+    Ok(HttpResponse::Ok().json(Entity {
+        username: actor.name(),
+        lfs_token: token.sign(&app.keys.db_key_base.get()).map_err(failed)?,
+        repository_http_path: app.lfs_url(&settings, &git_path),
+        expires_in: lifetime,
+    }))
+}
+
+/// What may be meant, in the order in which it is tried: a project, and what its path ends in.
+type Candidate = (ProjectId, &'static str);
+
+struct Container {
+    project_id: i64,
+    /// Before `.git`.
+    git_path: String,
+    actor: Option<LfsActor>,
+}
+
+fn containers(params: &Params) -> Result<Vec<Candidate>, RestError> {
+    let named = match named(params) {
+        Err(RestError::BadRequest(_)) if params.text("gl_repository")?.is_none() => return Ok(Vec::new()),
+        named => named?,
+    };
+    let path = |path: String, suffix: &'static str| {
+        // `a/b.wiki` may as well be a project with such a name.
+        let whole = format!("{path}{suffix}");
+        vec![(ProjectId::Path(path), suffix), (ProjectId::Path(whole), "")]
+    };
+    Ok(match named {
+        Named::Id { repository: GlRepository::Project(id), .. } => vec![(ProjectId::Id(id), "")],
+        Named::Id { repository: GlRepository::Wiki(id), .. } => vec![(ProjectId::Id(id), ".wiki")],
+        Named::Id { repository: GlRepository::Design(id), .. } => vec![(ProjectId::Id(id), ".design")],
+        Named::Path { path: GitPath::Project(path), .. } => vec![(ProjectId::Path(path), "")],
+        Named::Path { path: GitPath::Wiki(name), .. } => path(name, ".wiki"),
+        Named::Path { path: GitPath::Design(name), .. } => path(name, ".design"),
+        // Snippets and the wikis of groups have no LFS.
+        Named::Id { .. } | Named::Path { .. } => Vec::new(),
+    })
+}
+
+fn look_up(conn: &mut Conn, actor: &ActorId, containers: &[Candidate]) -> Stored<Option<Container>> {
+    for (id, suffix) in containers {
+        let Found { actor, project, .. } = git_access::find(conn, actor, id)?;
+        let Some(project) = project.map(|found| found.project) else { continue };
+        if project.pending_delete || project.hidden || !lfs::is_enabled(conn, project.id)? {
+            return Ok(None);
+        }
+        let signing = lfs::signing(conn, &actor)?;
+        let git_path = format!("{}{suffix}", project.full_path);
+        let actor = signing.and_then(|signing| lfs_actor(&actor, signing));
+        return Ok(Some(Container { project_id: project.id, git_path, actor }));
+    }
+    Ok(None)
+}
+
+fn lfs_actor(actor: &Actor, signing: Signing) -> Option<LfsActor> {
+    match signing {
+        Signing::User { encrypted_password } => {
+            let user = actor.user()?;
+            Some(LfsActor::User { id: user.id, username: user.username.clone(), encrypted_password })
+        }
+        Signing::DeployKey { fingerprint } => {
+            let fingerprint = STANDARD_NO_PAD.encode(fingerprint);
+            Some(LfsActor::DeployKey { id: actor.key()?.id, fingerprint })
+        }
+    }
+}

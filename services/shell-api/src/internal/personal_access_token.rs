@@ -1,0 +1,50 @@
+//! `POST /api/v4/internal/personal_access_token`
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+use chrono::NaiveDate;
+use domain::account::AccountId;
+use domain::personal_access_token::{self as tokens, NOT_FOR_DEPLOY_KEYS, Wish};
+use serde::Serialize;
+use storage::{accounts, personal_access_tokens};
+use web::{Context, Params, RestError};
+
+use crate::refusal::{self, Refusal};
+use crate::{App, Shell, actor};
+
+#[derive(Serialize)]
+struct Entity {
+    success: bool,
+    token: String,
+    scopes: Vec<String>,
+    expires_at: Option<NaiveDate>,
+}
+
+/// A new token for a person. It is in this answer and nowhere else: only its digest is kept.
+pub async fn handler(
+    app: Data<App>,
+    request: HttpRequest,
+    _: Shell,
+    params: Params,
+) -> Result<HttpResponse, RestError> {
+    let id = actor::account_from_params(&params)?;
+    let text = |name| params.text(name).map(Option::unwrap_or_default);
+    let wish = Wish { name: text("name")?, scopes: params.list("scopes")?, expires_at: text("expires_at")? };
+    refusal::answer(create(&app, &request, id, wish).await)
+}
+
+async fn create(app: &App, request: &HttpRequest, id: AccountId, wish: Wish) -> Result<Entity, Refusal> {
+    let sought = app.core.pool.read(move |conn| accounts::find(conn, id)).await?;
+    let account = sought.account(NOT_FOR_DEPLOY_KEYS)?;
+    Context::of(request).inspect(|context| context.note_user(account.id, &account.username));
+    let policy = app.core.pool.read(move |conn| personal_access_tokens::policy(conn, account.id)).await?;
+    let now = app.core.clock.now();
+    let grant = wish.grant(&policy, account.may_have_tokens(), now.date())?;
+    let token = tokens::token(&policy.prefix, &rand::random());
+    let digest = app.keys.db_key_base.get().token_digest(&token);
+    let entity = Entity { success: true, token, scopes: grant.scopes.clone(), expires_at: grant.expires_at };
+    let write = move |conn: &mut storage::Conn| {
+        personal_access_tokens::create(conn, account.id, &grant, &digest, now)
+    };
+    app.core.pool.run(write).await?;
+    Ok(entity)
+}

@@ -1,0 +1,2 @@
+//! What GitLab Shell and Workhorse tell after a transfer.
+pub(crate) mod git_audit_event;

@@ -1,0 +1,34 @@
+//! `POST /api/v4/internal/two_factor_config`
+use actix_web::HttpResponse;
+use actix_web::web::Data;
+use domain::account::{NO_RECOVERY_FOR_DEPLOY_KEYS, Sought};
+use serde::Serialize;
+use storage::accounts;
+use web::{Params, RestError};
+
+use crate::refusal::{self, Refusal};
+use crate::{App, Shell, actor};
+
+#[derive(Serialize)]
+struct Entity {
+    success: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    two_factor_required: Option<bool>,
+}
+
+/// Must this person show a one-time password on the command line?
+pub async fn handler(app: Data<App>, _: Shell, params: Params) -> Result<HttpResponse, RestError> {
+    refusal::answer(config(&app, &params).await)
+}
+
+async fn config(app: &App, params: &Params) -> Result<Entity, Refusal> {
+    if !app.options.two_factor_for_cli {
+        return Ok(Entity { success: false, two_factor_required: None });
+    }
+    let id = actor::account_from_params(params)?;
+    let required = match app.core.pool.read(move |conn| accounts::find(conn, id)).await? {
+        Sought::DeployKey => false,
+        sought => sought.account(NO_RECOVERY_FOR_DEPLOY_KEYS)?.second_factor,
+    };
+    Ok(Entity { success: true, two_factor_required: Some(required) })
+}

@@ -1,0 +1,47 @@
+//! `POST` and `GET /api/v4/internal/two_factor_recovery_codes`
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+use domain::account::{NO_RECOVERY_FOR_DEPLOY_KEYS, NO_SECOND_FACTOR};
+use serde::Serialize;
+use storage::accounts;
+use web::{Context, Params, RestError};
+
+use crate::refusal::{self, Refusal};
+use crate::{App, Shell, actor};
+
+const CODES: usize = 10;
+
+#[derive(Serialize)]
+struct Entity {
+    success: bool,
+    recovery_codes: Vec<String>,
+}
+
+/// New codes for somebody who has lost their second factor; those before are void. Only their hashes are kept.
+pub async fn handler(
+    app: Data<App>,
+    request: HttpRequest,
+    _: Shell,
+    params: Params,
+) -> Result<HttpResponse, RestError> {
+    refusal::answer(renew(&app, &request, &params).await)
+}
+
+async fn renew(app: &App, request: &HttpRequest, params: &Params) -> Result<Entity, Refusal> {
+    let id = actor::account_from_params(params)?;
+    let sought = app.core.pool.read(move |conn| accounts::find(conn, id)).await?;
+    let account = sought.account(NO_RECOVERY_FOR_DEPLOY_KEYS)?;
+    Context::of(request).inspect(|context| context.note_user(account.id, &account.username));
+    if !account.second_factor {
+        return Err(NO_SECOND_FACTOR.into());
+    }
+    let codes: Vec<String> = (0..CODES).map(|_| domain::hex(&rand::random::<[u8; 8]>())).collect();
+    let hashes = app.hashing.hash(codes.clone()).await?;
+    let now = app.core.clock.now();
+    let replace =
+        move |conn: &mut storage::Conn| accounts::replace_recovery_codes(conn, account.id, &hashes, now);
+    if !app.core.pool.run(replace).await? {
+        return Err(NO_SECOND_FACTOR.into());
+    }
+    Ok(Entity { success: true, recovery_codes: codes })
+}

@@ -1,0 +1,204 @@
+//! The command line of this service.
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::{ArgAction, Args, Parser};
+use repository::{Inspect, Storage, Storages};
+use web::config::{ConfigError, Options as WebOptions, RedisOptions, Seconds, StorageOptions, Structures};
+use web::secrets::Reload;
+use web::{Clock, Command, Core, Prepared, SecretFile, Service, SettingsCache, Start};
+
+use crate::hashing::Hashing;
+use crate::{App, Geo, INFO, JobSink, KeyOptions, with};
+
+/// What GitLab Shell and Gitaly ask of GitLab, as a service of its own
+#[derive(Debug, Parser)]
+#[command(name = "shell-api", version, about)]
+pub struct Options {
+    /// What to do
+    #[arg(value_enum, default_value_t)]
+    pub command: Command,
+    #[command(flatten)]
+    pub web: WebOptions,
+    #[command(flatten)]
+    pub storage: StorageOptions,
+    #[command(flatten)]
+    pub redis: RedisOptions,
+    /// Secret shared with GitLab Shell and Gitaly [default: `.gitlab_shell_secret` in the data directory]
+    #[arg(long, env = "IAPI_SHELL_SECRET_FILE")]
+    pub shell_secret_file: Option<PathBuf>,
+    /// The secret before, while it is being changed: it verifies too
+    #[arg(long, env = "IAPI_SHELL_SECRET_PREVIOUS_FILE")]
+    pub shell_secret_previous_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub keys: KeyOptions,
+    #[command(flatten)]
+    pub shell: ShellOptions,
+}
+
+/// Settings of this service alone.
+#[derive(Debug, Clone, Args)]
+pub struct ShellOptions {
+    /// Take the shared secret itself for a credential, as clients before 15.0 send it
+    #[arg(long, env = "IAPI_LEGACY_SHARED_SECRET", action = ArgAction::Set, default_value_t = false, num_args = 0..=1, default_missing_value = "true")]
+    pub legacy_shared_secret: bool,
+    /// Refuse tokens that never expire
+    #[arg(long, env = "IAPI_REQUIRE_EXP", action = ArgAction::Set, default_value_t = false, num_args = 0..=1, default_missing_value = "true")]
+    pub require_exp: bool,
+    /// Nobody pushes: the installation is read-only
+    #[arg(long, env = "IAPI_READ_ONLY", action = ArgAction::Set, default_value_t = false, num_args = 0..=1, default_missing_value = "true")]
+    pub read_only: bool,
+    /// Serve git-upload-pack over HTTP
+    #[arg(long, env = "IAPI_UPLOAD_PACK", action = ArgAction::Set, default_value_t = true)]
+    pub upload_pack: bool,
+    /// Serve git-receive-pack over HTTP
+    #[arg(long, env = "IAPI_RECEIVE_PACK", action = ArgAction::Set, default_value_t = true)]
+    pub receive_pack: bool,
+    /// Make a project of a push to a path that leads nowhere, where the person may make one
+    #[arg(long, env = "IAPI_PUSH_TO_CREATE", action = ArgAction::Set, default_value_t = true)]
+    pub push_to_create: bool,
+    /// Tell git to offer partial clones
+    #[arg(long, env = "IAPI_PARTIAL_CLONE", action = ArgAction::Set, default_value_t = false, num_args = 0..=1, default_missing_value = "true")]
+    pub partial_clone: bool,
+    /// Let pushes through that no repository could be asked about, with a warning each
+    #[arg(long, env = "IAPI_ALLOW_UNINSPECTED_PUSHES", action = ArgAction::Set, default_value_t = false, num_args = 0..=1, default_missing_value = "true")]
+    pub allow_uninspected_pushes: bool,
+    /// Git LFS at all; a group or project may switch it off for itself
+    #[arg(long, env = "IAPI_LFS_ENABLED", action = ArgAction::Set, default_value_t = true)]
+    pub lfs_enabled: bool,
+    /// Refuse pushes that bring a file of more than so many MiB; 0 = no limit
+    #[arg(long, env = "IAPI_FILE_SIZE_LIMIT_MB", default_value_t = 0)]
+    pub file_size_limit_mb: u64,
+    /// How long the decision about a push may take
+    #[arg(long, env = "IAPI_ALLOWED_TIMEOUT", default_value = "50s")]
+    pub allowed_timeout: Seconds,
+    /// Version that `/check` tells
+    #[arg(long, env = "IAPI_GITLAB_VERSION", default_value = "18.0.0")]
+    pub gitlab_version: String,
+    /// Revision that `/check` tells
+    #[arg(long, env = "IAPI_GITLAB_REV", default_value = "unknown")]
+    pub gitlab_rev: String,
+    /// Where the work after a push goes [default: redis where there is Redis, else outbox]
+    #[arg(long, env = "IAPI_JOB_SINK", value_enum)]
+    pub job_sink: Option<JobSink>,
+    /// Class of the Sidekiq job after a push; `Repositories::PostReceiveWorker` in newer GitLab
+    #[arg(long, env = "IAPI_POST_RECEIVE_WORKER", default_value = "PostReceive")]
+    pub post_receive_worker: String,
+    /// Sidekiq's queue
+    #[arg(long, env = "IAPI_POST_RECEIVE_QUEUE", default_value = "default")]
+    pub post_receive_queue: String,
+    /// In front of Sidekiq's keys: resque:gitlab: before GitLab 16.0
+    #[arg(long, env = "IAPI_SIDEKIQ_KEY_PREFIX", default_value = "")]
+    pub sidekiq_key_prefix: String,
+    /// User of git over SSH
+    #[arg(long, env = "IAPI_SSH_USER", default_value = "git")]
+    pub ssh_user: String,
+    /// Host of git over SSH [default: the host of the external URL]
+    #[arg(long, env = "IAPI_SSH_HOST")]
+    pub ssh_host: Option<String>,
+    /// Port of git over SSH
+    #[arg(long, env = "IAPI_SSH_PORT", default_value_t = 22)]
+    pub ssh_port: u16,
+    /// How long a token of Git LFS lives
+    #[arg(long, env = "IAPI_LFS_TOKEN_TTL", default_value = "1800s")]
+    pub lfs_token_ttl: Seconds,
+    /// Base of the URLs that Git LFS gets [default: that of git over HTTP]
+    #[arg(long, env = "IAPI_LFS_HTTP")]
+    pub lfs_http: Option<String>,
+    /// Directory of GitLab's LFS objects; without it none is handed out
+    #[arg(long, env = "IAPI_LFS_STORAGE_PATH")]
+    pub lfs_storage_path: Option<PathBuf>,
+    /// Only accounts that a group owns sign in with certificates of that group
+    #[arg(long, env = "IAPI_ENTERPRISE_USERS_ONLY", action = ArgAction::Set, default_value_t = false, num_args = 0..=1, default_missing_value = "true")]
+    pub enterprise_users_only: bool,
+    /// Verify one-time passwords on the command line
+    #[arg(long, env = "IAPI_TWO_FACTOR_FOR_CLI", action = ArgAction::Set, default_value_t = false, num_args = 0..=1, default_missing_value = "true")]
+    pub two_factor_for_cli: bool,
+    /// Ask GitLab Shell to tell of each transfer, and log it
+    #[arg(long, env = "IAPI_GIT_AUDIT_EVENTS", action = ArgAction::Set, default_value_t = false, num_args = 0..=1, default_missing_value = "true")]
+    pub git_audit_events: bool,
+}
+
+impl Service for Options {
+    fn command_to_run(&self) -> Command {
+        self.command
+    }
+
+    fn options(&self) -> &WebOptions {
+        &self.web
+    }
+
+    fn prepare(self, structures: &Structures) -> Result<Prepared, ConfigError> {
+        let Self { web, storage, redis, shell_secret_file, shell_secret_previous_file, keys, shell, .. } =
+            self;
+        let storages: BTreeMap<String, Storage> = structures.get("storages")?;
+        check(&storages, &shell)?;
+        let storages = Storages::new(storages).map_err(|error| ConfigError(format!("storages: {error}")))?;
+        let geo = Geo::open(structures.get("geo")?)?;
+        let migrations = storage.migrations;
+        let secret_file = shell_secret_file.unwrap_or_else(|| web.data_dir.join(".gitlab_shell_secret"));
+        let (clock, data_dir) = (Clock::System, web.data_dir.clone());
+        let core = Arc::new(Core::new(Start { info: &INFO, options: web, storage, redis, clock })?);
+        let previous = shell_secret_previous_file.as_deref();
+        let secret = SecretFile::open("gitlab_shell", &secret_file, previous, &core.metrics, clock)?;
+        let keys = keys.open(&data_dir, &core)?;
+        if shell.two_factor_for_cli && keys.otp_key_base.is_none() {
+            return Err(ConfigError("two_factor_for_cli: otp_key_base_file is missing".to_owned()));
+        }
+        if shell.job_sink == Some(JobSink::Redis) && !core.counters.is_redis() {
+            return Err(ConfigError("job_sink: redis needs redis_url".to_owned()));
+        }
+        let mut secrets = vec![Arc::clone(&secret) as Arc<dyn Reload>];
+        secrets.extend(keys.files());
+        let app = App {
+            core: Arc::clone(&core),
+            secret,
+            keys,
+            hashing: Hashing::default(),
+            settings: SettingsCache::default(),
+            storages,
+            geo,
+            options: shell,
+        };
+        app.initialise_metrics();
+        Ok(Prepared { core, secrets, migrations, routes: Arc::new(with(app)) })
+    }
+}
+
+/// What cannot work is an error; what works but not fully is said.
+fn check(storages: &BTreeMap<String, Storage>, options: &ShellOptions) -> Result<(), ConfigError> {
+    if options.lfs_token_ttl.0.as_secs() == 0 || i64::try_from(options.lfs_token_ttl.0.as_secs()).is_err() {
+        return Err(ConfigError("lfs_token_ttl: a token must live for a second or more".to_owned()));
+    }
+    for (name, storage) in storages {
+        if storage.address.is_empty() {
+            return Err(ConfigError(format!("storages: {name} has no address")));
+        }
+        match storage.inspect() {
+            Inspect::Gitaly | Inspect::Local => {}
+            Inspect::None if options.allow_uninspected_pushes => {
+                tracing::warn!(storage = name, "pushes are let through without a look into the repository");
+            }
+            Inspect::None => {
+                tracing::warn!(
+                    storage = name,
+                    "without a look into the repository, protected branches cannot be updated, nor can push rules, \
+                     Git LFS and sizes of files be checked: pushes to projects that have them are refused"
+                );
+            }
+        }
+    }
+    Ok(())
+}
+
+impl App {
+    fn initialise_metrics(&self) {
+        let metrics = &self.core.metrics;
+        for scheme in ["jwt", "shared_secret", "token"] {
+            metrics.initialise_auth(INFO.consumer, scheme);
+        }
+        metrics.initialise_throttled(INFO.consumer, "gitlab_shell_operation");
+        metrics.initialise_jobs(&self.options.post_receive_queue);
+    }
+}

@@ -1,0 +1,24 @@
+//! billing-api from outside, on both databases. The numbers in the tests' comments are rows of the contract's §9.
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
+mod add_ons;
+mod authentication;
+mod cards;
+mod concurrency;
+mod configuration;
+mod conservation;
+mod documentation;
+mod examples;
+mod minutes;
+mod moves;
+mod namespaces;
+mod parameters;
+mod provision;
+mod reconciliations;
+mod seats;
+mod subscriptions;
+mod updates;
+
+mod support;
+mod tokens;
+
+use support::{Billing, billing_api, billing_api_with};

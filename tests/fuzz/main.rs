@@ -1,0 +1,88 @@
+//! Every parser that reads what strangers send, fed with bytes that nobody would write. A target asserts what holds
+//! for any input, and says whether the input was taken. As tests they get the same inputs each time; many more,
+//! others each time, with
+//! `FUZZ_INPUTS=10000000 cargo test --release -p integration-tests --test fuzz -- --ignored --nocapture`.
+//!
+//! To add one: a file in `targets`, and a line in [`TARGETS`]. An input that fails becomes a seed.
+#![expect(clippy::unwrap_used, reason = "a target that cannot go on has found something")]
+mod generator;
+mod targets;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Instant, SystemTime};
+
+use generator::Generator;
+use targets::{changes, names, parameters, push_options, quarantine, ssh_keys, tokens};
+
+/// Something that reads bytes.
+struct Target {
+    name: &'static str,
+    /// Inputs to begin with.
+    seeds: &'static [&'static [u8]],
+    /// What makes a difference to the parser.
+    words: &'static [&'static str],
+    /// Panics where something does not hold; tells whether the input was taken.
+    run: fn(&[u8]) -> bool,
+}
+
+const TARGETS: &[Target] = &[
+    parameters::TARGET,
+    changes::TARGET,
+    names::GL_REPOSITORY,
+    names::GIT_PATH,
+    ssh_keys::TARGET,
+    push_options::TARGET,
+    quarantine::TARGET,
+    tokens::TARGET,
+];
+
+/// Inputs of a target in an ordinary test run.
+const INPUTS: usize = 20_000;
+
+/// Feeds a target; how many inputs it has taken.
+fn feed(target: &Target, seed: u64, inputs: usize) -> usize {
+    let mut generator = Generator::new(seed, target.seeds, target.words);
+    let mut taken = 0;
+    for number in 0..inputs {
+        let input = generator.next_input(number);
+        let Ok(yes) = catch_unwind(AssertUnwindSafe(|| (target.run)(&input))) else {
+            panic!("{} failed with b\"{}\" (seed {seed})", target.name, input.escape_ascii());
+        };
+        taken += usize::from(yes);
+    }
+    taken
+}
+
+/// Neither everything is taken, nor does everything end at the first byte.
+fn check(target: &Target, seed: u64, inputs: usize) -> usize {
+    let taken = feed(target, seed, inputs);
+    assert!((inputs / 100..inputs).contains(&taken), "{} has taken {taken} of {inputs}", target.name);
+    taken
+}
+
+#[test]
+fn what_strangers_send_breaks_nothing() {
+    for target in TARGETS {
+        let taken = check(target, 1, INPUTS);
+        println!("{}: {taken} of {INPUTS} taken", target.name);
+    }
+}
+
+#[test]
+#[ignore = "long: see docs/CONTRIBUTING.md"]
+fn long_run() {
+    let inputs = std::env::var("FUZZ_INPUTS").map_or(10_000_000, |number| number.parse().unwrap());
+    let seed = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs();
+    let each = inputs / TARGETS.len() + 1;
+    let started = Instant::now();
+    std::thread::scope(|scope| {
+        for target in TARGETS {
+            scope.spawn(move || {
+                let started = Instant::now();
+                let taken = check(target, seed, each);
+                println!("{}: {taken} of {each} taken, {:.1?}", target.name, started.elapsed());
+            });
+        }
+    });
+    println!("{} inputs from seed {seed}: {:.1?}", each * TARGETS.len(), started.elapsed());
+}

@@ -1,0 +1,51 @@
+//! What is asked of while something that it needs is gone.
+use super::support::{NOTHING, message};
+use super::{kas_api, kas_api_with};
+use serde_json::json;
+use testkit::{Database, Redis};
+
+#[actix_web::test]
+async fn without_its_database_every_endpoint_that_needs_it_is_unavailable() {
+    let kas = kas_api(Database::postgresql()).await;
+    assert_eq!(kas.agent("GET", "/agent_info").send().await.status, 200);
+    let name = kas.service.database.url().rsplit_once('/').unwrap().1.to_owned();
+    let url = std::env::var("TEST_DATABASE_URL").unwrap();
+    let mut server =
+        storage::Location::parse(&url).unwrap().open(std::time::Duration::from_secs(20)).unwrap();
+    testkit::fixture::run(
+        &mut server,
+        &format!(
+            "ALTER DATABASE {name} WITH ALLOW_CONNECTIONS false; SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+        ),
+    );
+    let unavailable = (503, message("503 Service Unavailable"));
+    for (method, path) in
+        [("GET", "/agent_info"), ("GET", "/receptive_agents"), ("POST", "/modules/cilium_alert")]
+    {
+        assert_eq!(kas.agent(method, path).answer().await, unavailable, "{path}");
+    }
+    let report = json!({ "counters": { "gitops_sync": 1 } });
+    assert_eq!(kas.post("/usage_metrics", report).await, unavailable);
+    assert_eq!(kas.service.get("/-/metrics").await.status, 200);
+    testkit::fixture::run(&mut server, &format!("ALTER DATABASE {name} WITH ALLOW_CONNECTIONS true"));
+    assert_eq!(kas.agent("GET", "/agent_info").send().await.status, 200);
+}
+
+testkit::databases! {
+    async fn without_redis_reports_are_unavailable_and_the_rest_goes_on(database: Database) {
+        let mut redis = Redis::start();
+        let kas = kas_api_with(database, &["--redis-url", &redis.url()]).await;
+        let report = || json!({ "counters": { "gitops_sync": 1 } });
+        assert_eq!(kas.post("/usage_metrics", report()).await, NOTHING);
+        redis.stop();
+        let unavailable = (503, message("503 Service Unavailable"));
+        assert_eq!(kas.post("/usage_metrics", report()).await, unavailable);
+        assert_eq!(kas.post("/agent_events", json!({ "events": { "register_agent_at_kas": [{}] } })).await, unavailable);
+        assert_eq!(kas.agent("GET", "/agent_info").send().await.status, 200);
+        assert_eq!(kas.service.get("/-/metrics").await.status, 200);
+        assert_eq!(kas.service.get("/-/readiness?all=1").await.status, 503);
+        redis.restart();
+        assert_eq!(kas.post("/usage_metrics", report()).await, NOTHING);
+        assert_eq!(kas.total("gitops_sync").await, 1, "this Redis keeps nothing");
+    }
+}

@@ -1,0 +1,21 @@
+//! kas-api from outside, on both databases. The numbers in the tests' comments are rows of the contract's section 7.
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
+mod agent_tokens;
+mod alerts;
+mod authentication;
+mod binary;
+mod configuration;
+mod durability;
+mod faults;
+mod policies;
+mod projects;
+mod proxy_access;
+mod receptive;
+mod requests;
+mod scan_results;
+mod usage;
+mod vulnerabilities;
+
+mod support;
+
+use support::{Kas, kas_api, kas_api_with};

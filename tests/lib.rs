@@ -1,0 +1,1 @@
+//! Tests of the services from outside, one binary a service.

@@ -22,7 +22,7 @@ testkit::databases! {
         let started = Instant::now();
         let answer = billing.by_portal("POST", &path).json(&body).answer().await;
         assert_eq!(answer, (409, json!({ "message": "409 Conflict" })));
-        assert!((4..12).contains(&started.elapsed().as_secs()), "{:?}", started.elapsed());
+        assert!((4..60).contains(&started.elapsed().as_secs()), "{:?}", started.elapsed());
         other.batch_execute("ROLLBACK").unwrap();
         assert_eq!(billing.by_portal("POST", &path).json(&body).answer().await.0, 201);
     }

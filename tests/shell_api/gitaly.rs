@@ -273,7 +273,7 @@ testkit::databases! {
         gitaly.fail(Fault::Hang);
         let started = Instant::now();
         let (status, body) = shell.push(14, &format!("{} {} refs/heads/main", shell.git.a, shell.git.b)).await;
-        assert!((Duration::from_secs(1)..Duration::from_secs(9)).contains(&started.elapsed()));
+        assert!((Duration::from_secs(1)..Duration::from_secs(30)).contains(&started.elapsed()));
         let message = body["message"].as_str().unwrap();
         let beginning = "Push operation timed out\n\nTiming information for debugging purposes:\nRunning checks for ref: main (cancelled after ";
         assert!(status == 503 && message.starts_with(beginning), "{status} {message}");

@@ -265,8 +265,8 @@ impl Start {
             }
         };
 
-        tracing::info!(blackout_s = blackout.as_secs_f64(), "draining");
         core.lifecycle.drain();
+        tracing::info!(blackout_s = blackout.as_secs_f64(), "draining");
         let end = async {
             tokio::time::sleep(blackout).await;
             // No new connection is accepted; those that are open finish what they have begun.

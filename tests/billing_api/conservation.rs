@@ -158,7 +158,7 @@ testkit::databases! {
 /// Waits until the service answers; its log is silent.
 async fn answering(process: Process) -> Process {
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
-    let end = Instant::now() + Duration::from_secs(20);
+    let end = Instant::now() + Duration::from_mins(1);
     while http.get(format!("{}/-/readiness", process.monitoring)).send().await.is_err() {
         assert!(Instant::now() < end, "it does not start: {}", process.errors());
         tokio::task::yield_now().await;

@@ -12,7 +12,7 @@ use testkit::{Database, Redis};
 
 const UNAVAILABLE: &str = "503 Service Unavailable";
 /// The pool gives up after 5 s; the machine may be busy.
-const IN_TIME: Duration = Duration::from_secs(14);
+const IN_TIME: Duration = Duration::from_secs(40);
 
 /// Runs statements at the server of the tests, beside the database of this one.
 fn at_the_server(statements: &str) {

@@ -203,5 +203,5 @@ async fn a_dead_collector_holds_nothing_up() {
     let started = std::time::Instant::now();
     binary.process.signal("TERM");
     assert_eq!(binary.process.wait().code(), Some(0));
-    assert!(started.elapsed().as_secs() < 20, "{:?}", started.elapsed());
+    assert!(started.elapsed().as_secs() < 50, "{:?}", started.elapsed());
 }

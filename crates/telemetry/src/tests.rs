@@ -67,7 +67,7 @@ fn the_process() {
         drop(span);
         let start = Instant::now();
         guard.shutdown();
-        assert!(start.elapsed() < Duration::from_secs(15), "{:?}", start.elapsed());
+        assert!(start.elapsed() < Duration::from_secs(45), "{:?}", start.elapsed());
     });
 }
 

@@ -13,6 +13,7 @@ mod moves;
 mod namespaces;
 mod parameters;
 mod provision;
+mod rate_limits;
 mod reconciliations;
 mod seats;
 mod subscriptions;

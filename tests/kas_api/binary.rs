@@ -52,6 +52,7 @@ fn a_configuration_that_kas_could_not_use_ends_the_start() {
         ("storages: {default: {address: 'tcp://x:1', inspect: local}}", "default"),
         ("environment: moon", "moon"),
         ("unknown_key: 1", "unknown_key"),
+        ("rate_limits_file: /nowhere", "rate_limits_file /nowhere"),
     ] {
         write_config(data.path());
         std::fs::write(data.path().join("config.yaml"), config).unwrap();

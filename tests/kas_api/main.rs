@@ -10,6 +10,7 @@ mod faults;
 mod policies;
 mod projects;
 mod proxy_access;
+mod rate_limits;
 mod receptive;
 mod requests;
 mod scan_results;

@@ -14,6 +14,7 @@ mod providers;
 mod put_delete;
 mod races;
 mod random_filters;
+mod rate_limits;
 mod with_shell;
 
 mod support;

@@ -22,6 +22,25 @@ impl Answer {
         (self.status, serde_json::from_str(&self.text).unwrap_or_else(|_| Value::String(self.text.clone())))
     }
 
+    /// What every service tells beside 429, where `--rate-limits-file` lets one request come in 1,000 s.
+    ///
+    /// # Panics
+    /// When it tells something else.
+    pub fn assert_throttled(&self, burst: u64) {
+        assert_eq!(self.status, 429, "{}", self.text);
+        let header =
+            |name| self.header(name).unwrap_or_else(|| panic!("{name}: {:?}", self.headers)).to_owned();
+        let number = |name| header(name).parse::<u64>().expect("a number");
+        assert_eq!(header("ratelimit-name"), "internal_api_request");
+        assert_eq!(
+            ["ratelimit-limit", "ratelimit-observed", "ratelimit-remaining"].map(number),
+            [burst, burst + 1, 0]
+        );
+        // However slow the machine is, it is not a burst's time.
+        assert!((1..=1000).contains(&number("retry-after")), "{:?}", self.headers);
+        assert!((1..=1000 * burst).contains(&number("ratelimit-reset")), "{:?}", self.headers);
+    }
+
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }

@@ -12,6 +12,7 @@ use telemetry::metrics::Metrics;
 use crate::config::options::MigrationsOption;
 use crate::config::{ConfigError, Options, RedisOptions, StorageOptions, read_url};
 use crate::context::Tally;
+use crate::rate_limit::{self, RateLimits};
 use crate::{Clock, Endpoint, Lifecycle};
 
 /// What a service is, before it runs.
@@ -46,6 +47,7 @@ pub struct Core {
     pub monitoring_allowlist: Vec<IpNet>,
     pub request_timeout: Option<Duration>,
     pub max_body_bytes: Option<usize>,
+    pub(crate) rate_limits: Option<RateLimits>,
     /// What the service itself adds to the metrics, asked each time; in Prometheus' text.
     pub further_metrics: OnceLock<FurtherMetrics>,
 }
@@ -70,7 +72,7 @@ pub struct Start {
 }
 
 impl Core {
-    /// Puts a service's tools together. Nothing is connected yet, and no file but those of URLs is read.
+    /// Puts a service's tools together. Nothing is connected yet, and no files but those of URLs and rate limits are read.
     pub fn new(start: Start) -> Result<Self, ConfigError> {
         let Start { info, options, storage, redis, clock } = start;
         let routes: Vec<_> = info
@@ -80,6 +82,13 @@ impl Core {
             .collect();
         let revision = option_env!("IAPI_REVISION").unwrap_or("unknown");
         let metrics = Metrics::new(info.name, info.version, revision, &routes);
+        let rate_limits = match &options.rate_limits_file {
+            Some(path) => Some(RateLimits::open(path, info.consumer)?),
+            None => None,
+        };
+        if rate_limits.is_some() {
+            metrics.initialise_throttled(info.consumer, rate_limit::NAME);
+        }
         let (url, file) = (storage.database_url.as_deref(), storage.database_url_file.as_deref());
         let location = database_location(url, file, &options.data_dir)?;
         let (host, port) = location.host_and_port();
@@ -97,6 +106,7 @@ impl Core {
             monitoring_allowlist: options.monitoring_allowlist,
             request_timeout: options.request_timeout.map(|seconds| seconds.0),
             max_body_bytes: options.max_body_bytes,
+            rate_limits,
             further_metrics: OnceLock::new(),
         })
     }

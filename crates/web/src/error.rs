@@ -3,6 +3,8 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, ResponseError};
 use serde_json::json;
 
+use crate::Throttled;
+
 #[derive(Debug, thiserror::Error)]
 pub enum RestError {
     #[error("Unauthorized")]
@@ -19,6 +21,8 @@ pub enum RestError {
     BodyTimeout,
     #[error("Request Entity Too Large")]
     TooLarge,
+    #[error(transparent)]
+    Throttled(Throttled),
     #[error("The provided content-type '{0}' is not supported.")]
     UnsupportedMediaType(String),
     #[error(transparent)]
@@ -72,6 +76,7 @@ impl ResponseError for RestError {
             Self::Unprocessable => StatusCode::UNPROCESSABLE_ENTITY,
             Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Throttled(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Storage(error) => status(error),
             Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
@@ -87,6 +92,8 @@ impl ResponseError for RestError {
             json!({ "message": format!("{code} {}", status.canonical_reason().unwrap_or_default()) })
         } else if let Self::BadRequest(reason) = self {
             json!({ "message": format!("{code} {self}"), "error": reason })
+        } else if let Self::Throttled(throttled) = self {
+            json!({ "status": false, "message": throttled.to_string() })
         } else {
             json!({ "message": format!("{code} {self}") })
         };
@@ -94,6 +101,9 @@ impl ResponseError for RestError {
         if matches!(self, Self::BodyTimeout | Self::TooLarge) {
             // What is left of the body is not read.
             answer.force_close();
+        }
+        if let Self::Throttled(throttled) = self {
+            throttled.add_headers(&mut answer);
         }
         answer.json(body)
     }

@@ -249,6 +249,9 @@ impl Start {
                 _ = look.tick() => reload_secrets(&secrets, false),
                 _ = hangup.recv() => {
                     reload_secrets(&secrets, true);
+                    if let Some(limits) = &core.rate_limits {
+                        limits.reload();
+                    }
                     if let Some(tls) = &tls {
                         tls.reload();
                     }

@@ -97,7 +97,10 @@ async fn identify(app: &App, request: &HttpRequest) -> Result<Identity, BillingE
     if let Some(token) = request.headers().get(PORTAL_TOKEN) {
         let now = app.core.clock.unix();
         return match app.portal.verify(token.to_str().unwrap_or_default(), now).await {
-            Ok(()) => Ok(Identity::CustomersDot),
+            Ok(()) => {
+                app.core.limit_rate(request, None)?;
+                Ok(Identity::CustomersDot)
+            }
             Err(Refused::NoKeys) => Err(BillingError::NoKeys),
             Err(Refused::Rejected(rejection)) => Err(unauthorized(app, "jwt", rejection)),
         };
@@ -111,6 +114,7 @@ async fn identify(app: &App, request: &HttpRequest) -> Result<Identity, BillingE
     let Some(found) = found else {
         return Err(unauthorized(app, scheme, Rejection::UnknownToken));
     };
+    app.core.limit_rate(request, Some(&token))?;
     // A token that has ended is not used any more.
     let is_alive = found.holder.has_scope(&["api", "read_api"], now.date()).is_ok();
     if let Some(token_id) = found.to_touch.filter(|_| is_alive) {

@@ -38,7 +38,12 @@ impl FromRequest for Kas {
     type Future = Ready<Result<Self, KasError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(request.app_data::<Data<App>>().ok_or(KasError::NotKas).and_then(|app| kas(app, request)))
+        ready(request.app_data::<Data<App>>().ok_or(KasError::NotKas).and_then(|app| {
+            let kas = kas(app, request)?;
+            // Its token is a new one for each request.
+            app.core.limit_rate(request, None)?;
+            Ok(kas)
+        }))
     }
 }
 
@@ -52,6 +57,7 @@ impl FromRequest for KasAgent {
             let app = app.ok_or(KasError::NotKas)?;
             kas(&app, &request)?;
             let agent = agent(&app, &request).await?;
+            app.core.limit_rate(&request, agent_token(&request))?;
             if let Some(context) = Context::of(&request) {
                 let mut fields = context.fields.borrow_mut();
                 fields.agent_id = Some(agent.id);

@@ -62,6 +62,7 @@ impl ResponseError for ScimError {
             Self::MethodNotAllowed(allow) => drop(answer.insert_header((ALLOW, allow.as_str()))),
             // What is left of the body is not read.
             Self::Rest(RestError::BodyTimeout | RestError::TooLarge) => drop(answer.force_close()),
+            Self::Rest(RestError::Throttled(throttled)) => throttled.add_headers(&mut answer),
             _ => {}
         }
         answer::body(&mut answer, &message)

@@ -77,6 +77,7 @@ async fn identify(request: &HttpRequest) -> Result<ScimProvider, ScimError> {
         Access::NotFound => return Err(ScimError::not_found("Group not found")),
         Access::Disabled => return Err(ScimError::not_found("SCIM is not enabled")),
     };
+    app.core.limit_rate(request, Some(token))?;
     if let Some(context) = Context::of(request) {
         context.fields.borrow_mut().namespace_id = group.map(|group| group.id);
     }

@@ -55,6 +55,9 @@ pub struct Options {
     /// Ceiling for the size of a request's body, of every route
     #[arg(long, env = "IAPI_MAX_BODY_BYTES")]
     pub max_body_bytes: Option<usize>,
+    /// YAML file that says how many requests of one caller are answered: none for as many as come
+    #[arg(long, env = "IAPI_RATE_LIMITS_FILE", value_name = "FILE")]
+    pub rate_limits_file: Option<PathBuf>,
     /// Connections at once
     #[arg(long, env = "IAPI_MAX_CONNECTIONS", default_value_t = 4096)]
     pub max_connections: usize,

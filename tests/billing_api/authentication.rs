@@ -37,6 +37,18 @@ async fn each(billing: &Billing, who: impl Fn(Request) -> Request) -> Vec<(Strin
 }
 
 testkit::databases! {
+    /// Whatever is wrong with the body, and however long the look for the token takes.
+    async fn whoever_may_not_ask_hears_that_first(database: Database) {
+        let billing = billing_api(database).await;
+        for (name, value) in [("PRIVATE-TOKEN", "glpat-unknown"), (JWT, "nonsense"), ("X-Other", "nothing")] {
+            for (content_type, body) in [("application/json", "{"), ("text/plain", "x")] {
+                let request = billing.anonymous("POST", "/api/v4/namespaces/123/minutes").header(name, value);
+                let answer = request.body(content_type, body.to_owned()).answer().await;
+                assert_eq!(answer, unauthorized(), "{name} {content_type}");
+            }
+        }
+    }
+
     /// 33, 35, 36
     async fn no_endpoint_answers_whoever_has_no_good_token(database: Database) {
         let billing = billing_api(database).await;

@@ -16,9 +16,10 @@ use crate::error::BillingError;
 /// So many mistakes are told.
 const MOST_ERRORS: usize = 10;
 
-/// The parameters of a request: query string and body as one.
+/// The parameters of a request: query string and body as one. What could not be read of them is told when they are asked
+/// for: extractors run side by side, and whoever may not ask must hear that first.
 #[derive(Debug)]
-pub struct Params(Map<String, Value>);
+pub struct Params(Result<Map<String, Value>, BillingError>);
 
 impl FromRequest for Params {
     type Error = BillingError;
@@ -27,18 +28,22 @@ impl FromRequest for Params {
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (request, body) = (request.clone(), body::read(request, payload));
         Box::pin(async move {
-            let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-            let tree = Tree::decode(request.query_string(), content_type.unwrap_or_default(), body.await?);
-            Ok(Self(tree.await?.0))
+            let read = async {
+                let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+                let tree =
+                    Tree::decode(request.query_string(), content_type.unwrap_or_default(), body.await?);
+                Ok(tree.await?.0)
+            };
+            Ok(Self(read.await))
         })
     }
 }
 
 impl Params {
     /// Reads what `f` wants, or says what is wrong with it.
-    pub fn read<T>(&self, f: impl FnOnce(&Fields<'_>) -> T) -> Result<T, BillingError> {
-        let errors = RefCell::default();
-        let value = f(&Fields { map: &self.0, prefix: String::new(), errors: &errors });
+    pub fn read<T>(self, f: impl FnOnce(&Fields<'_>) -> T) -> Result<T, BillingError> {
+        let (map, errors) = (self.0?, RefCell::default());
+        let value = f(&Fields { map: &map, prefix: String::new(), errors: &errors });
         let errors = errors.into_inner();
         if errors.is_empty() { Ok(value) } else { Err(BillingError::Parameters(errors.join(", "))) }
     }

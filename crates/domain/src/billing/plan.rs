@@ -2,6 +2,7 @@
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan(String);
 
+/// In the order of GitLab's `plan_name_uid`, which counts from 1.
 const KNOWN: [&str; 12] = [
     "default",
     "free",
@@ -35,6 +36,18 @@ impl Plan {
 
     pub fn code(&self) -> &str {
         &self.0
+    }
+
+    /// `plans.plan_name_uid`: the same in every installation, as ids are not.
+    pub fn number(&self) -> Option<i16> {
+        let at = KNOWN.iter().position(|code| *code == self.0)?;
+        i16::try_from(at + 1).ok()
+    }
+
+    /// The plan of such a number.
+    pub fn numbered(number: i16) -> Option<Self> {
+        let at = usize::try_from(number).ok()?.checked_sub(1)?;
+        KNOWN.get(at).map(|code| Self((*code).to_owned()))
     }
 
     /// What people read, where the table does not say otherwise: `Ultimate Trial`.
@@ -78,6 +91,16 @@ mod tests {
         assert_eq!(Plan::parse(" Ultimate ").unwrap().code(), "ultimate");
         assert_eq!(Plan::parse("platinum"), None);
         assert_eq!(Plan::parse(""), None);
+    }
+
+    #[test]
+    fn plans_are_numbered_as_gitlab_has_it() {
+        let number = |code: &str| Plan::stored(code.to_owned()).number();
+        let some = ["default", "premium", "ultimate_trial", "premium_trial", "early_adopter"];
+        assert_eq!(some.map(number), [1, 5, 8, 9, 12].map(Some));
+        assert_eq!(number("platinum"), None);
+        assert!(KNOWN.iter().all(|code| Plan::numbered(number(code).unwrap()).unwrap().code() == *code));
+        assert_eq!([-1, 0, 13].map(Plan::numbered), [None, None, None]);
     }
 
     #[test]

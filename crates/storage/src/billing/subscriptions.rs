@@ -60,22 +60,26 @@ fn load(conn: &mut Conn, namespace_id: i64) -> Result<Option<Row>> {
         .select((s::all_columns, plans::name.nullable(), plans::title.nullable()))
         .first(conn)
         .optional()?;
-    Ok(row.map(|(columns, code, plan_title)| {
-        let subscription = Subscription {
-            plan: code.map_or_else(Plan::free, Plan::stored),
-            start_date: columns.start_date,
-            end_date: columns.end_date,
-            trial: columns.trial == Some(true),
-            trial_starts_on: columns.trial_starts_on,
-            trial_ends_on: columns.trial_ends_on,
-            trial_extension_type: columns.trial_extension_type,
-            auto_renew: columns.auto_renew,
-            seats: columns.seats.unwrap_or(0),
-            seats_in_use: columns.seats_in_use,
-            max_seats_used: columns.max_seats_used.unwrap_or(0),
-        };
-        Row { columns, subscription, plan_title }
-    }))
+    let Some((columns, code, plan_title)) = row else { return Ok(None) };
+    let plan = match code {
+        Some(code) => Some(Plan::stored(code)),
+        // What was sold must not pass for nothing.
+        None => plan_table::of_subscription(conn, columns.id)?,
+    };
+    let subscription = Subscription {
+        plan: plan.unwrap_or_else(Plan::free),
+        start_date: columns.start_date,
+        end_date: columns.end_date,
+        trial: columns.trial == Some(true),
+        trial_starts_on: columns.trial_starts_on,
+        trial_ends_on: columns.trial_ends_on,
+        trial_extension_type: columns.trial_extension_type,
+        auto_renew: columns.auto_renew,
+        seats: columns.seats.unwrap_or(0),
+        seats_in_use: columns.seats_in_use,
+        max_seats_used: columns.max_seats_used.unwrap_or(0),
+    };
+    Ok(Some(Row { columns, subscription, plan_title }))
 }
 
 /// What a namespace has; of one that bought nothing, the seats that it would take. Writes nothing.
@@ -136,7 +140,7 @@ fn begin(conn: &mut Conn, namespace: &Namespace, change: Change, now: NaiveDateT
     let exclude_guests = subscription.plan.excludes_guests();
     subscription.seats_in_use = seats::in_use(conn, namespace, exclude_guests, now.date())?;
     if let Some(row) = &before {
-        remember(conn, &row.columns, now)?;
+        remember(conn, row, now)?;
         store(conn, row, &subscription, now)?;
         counted(conn, row.columns.id, now)?;
     } else {
@@ -149,7 +153,7 @@ fn alter(conn: &mut Conn, row: Row, change: Change, now: NaiveDateTime) -> Resul
     let subscription = row.subscription.changed(change)?;
     let namespace_id = row.columns.namespace_id;
     if subscription != row.subscription {
-        remember(conn, &row.columns, now)?;
+        remember(conn, &row, now)?;
         store(conn, &row, &subscription, now)?;
     }
     finish(conn, namespace_id, Some(row.subscription))
@@ -168,7 +172,7 @@ pub(super) fn refresh_seats(conn: &mut Conn, namespace: &Namespace, now: NaiveDa
     subscription.seats_in_use = seats::in_use(conn, namespace, exclude_guests, now.date())?;
     subscription.max_seats_used = subscription.max_seats_used.max(subscription.seats_in_use);
     if subscription != row.subscription {
-        remember(conn, &row.columns, now)?;
+        remember(conn, &row, now)?;
         store(conn, &row, &subscription, now)?;
     }
     counted(conn, row.columns.id, now)
@@ -181,7 +185,7 @@ fn counted(conn: &mut Conn, id: i64, now: NaiveDateTime) -> Result<()> {
 
 fn insert(conn: &mut Conn, namespace_id: i64, new: &Subscription, now: NaiveDateTime) -> Result<()> {
     let plan_id = plan_table::id(conn, &new.plan, now)?;
-    diesel::insert_into(s::table)
+    let id = diesel::insert_into(s::table)
         .values((
             s::namespace_id.eq(namespace_id),
             s::hosted_plan_id.eq(plan_id),
@@ -201,8 +205,9 @@ fn insert(conn: &mut Conn, namespace_id: i64, new: &Subscription, now: NaiveDate
             s::created_at.eq(now),
             s::updated_at.eq(now),
         ))
-        .execute(conn)?;
-    Ok(())
+        .returning(s::id)
+        .get_result(conn)?;
+    plan_table::number_subscription(conn, id, &new.plan)
 }
 
 fn store(conn: &mut Conn, row: &Row, new: &Subscription, now: NaiveDateTime) -> Result<()> {
@@ -234,12 +239,12 @@ fn store(conn: &mut Conn, row: &Row, new: &Subscription, now: NaiveDateTime) -> 
             s::updated_at.eq(now),
         ))
         .execute(conn)?;
-    Ok(())
+    plan_table::number_subscription(conn, row.columns.id, &new.plan)
 }
 
 /// Writes down what a row was until now.
-fn remember(conn: &mut Conn, row: &Columns, now: NaiveDateTime) -> Result<()> {
-    diesel::insert_into(histories::table)
+fn remember(conn: &mut Conn, Row { columns: row, subscription, .. }: &Row, now: NaiveDateTime) -> Result<()> {
+    let id = diesel::insert_into(histories::table)
         .values((
             histories::gitlab_subscription_id.eq(row.id),
             histories::gitlab_subscription_created_at.eq(row.created_at),
@@ -259,6 +264,10 @@ fn remember(conn: &mut Conn, row: &Columns, now: NaiveDateTime) -> Result<()> {
             histories::seats_in_use.eq(row.seats_in_use),
             histories::created_at.eq(now),
         ))
-        .execute(conn)?;
+        .returning(histories::id)
+        .get_result(conn)?;
+    if row.hosted_plan_id.is_some() {
+        plan_table::number_history(conn, id, &subscription.plan)?;
+    }
     Ok(())
 }

@@ -6,14 +6,14 @@ VALUES (1, :now, :now, 'Default', 'default', 20);
 INSERT INTO application_settings (id, created_at, updated_at, gitlab_shell_operation_limit, error_tracking_enabled)
 VALUES (1, :now, :now, 600, true);
 INSERT INTO shards (id, name) VALUES (1, 'default');
-INSERT INTO plans (id, created_at, updated_at, name, title) VALUES
-  (1, :now, :now, 'default',  'Default'),
-  (2, :now, :now, 'free',     'Free'),
-  (3, :now, :now, 'bronze',   'Bronze'),
-  (4, :now, :now, 'silver',   'Silver'),
-  (5, :now, :now, 'premium',  'Premium'),
-  (6, :now, :now, 'gold',     'Gold'),
-  (7, :now, :now, 'ultimate', 'Ultimate');
+INSERT INTO plans (id, created_at, updated_at, name, title, plan_name_uid) VALUES
+  (1, :now, :now, 'default',  'Default', 1),
+  (2, :now, :now, 'free',     'Free', 2),
+  (3, :now, :now, 'bronze',   'Bronze', 3),
+  (4, :now, :now, 'silver',   'Silver', 4),
+  (5, :now, :now, 'premium',  'Premium', 5),
+  (6, :now, :now, 'gold',     'Gold', 6),
+  (7, :now, :now, 'ultimate', 'Ultimate', 7);
 
 -- people: root administers, rubi has the second factor on, blk is blocked
 INSERT INTO users (id, username, name, email, encrypted_password, admin, state, otp_required_for_login, user_type, projects_limit, confirmed_at, created_at, updated_at) VALUES

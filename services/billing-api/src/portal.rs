@@ -7,6 +7,7 @@ use arc_swap::ArcSwapOption;
 use auth::Rejection;
 use auth::portal::{Expected, Keys, KeysError, Token};
 use tokio::io::AsyncReadExt;
+use tokio::task::JoinHandle;
 
 /// Seconds that keys are good for, and that they are used for while the portal is down.
 const FRESH: i64 = 60 * 60;
@@ -46,6 +47,14 @@ struct Kept {
 struct Looks {
     unknown_key: Option<i64>,
     renewal: Option<i64>,
+}
+
+/// Why keys are fetched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Why {
+    Old,
+    /// At most once a minute.
+    UnknownKey,
 }
 
 /// Why a token is not taken.
@@ -124,8 +133,9 @@ impl Portal {
         let check = |kept: &Kept| kept.keys.verify(&token, &self.expected, now);
         let kept = self.keys(now).await.ok_or(Refused::NoKeys)?;
         let mut checked = check(&kept);
-        if checked.is_none() && self.looks(now, |looks| &mut looks.unknown_key) {
-            self.fetch(now).await;
+        if checked.is_none() {
+            // Whoever comes while it is looked for waits for that look: a new key is good for all who use it.
+            drop(self.fetch(Some(kept), now, Why::UnknownKey).await);
             checked = self.usable(now).as_deref().and_then(check);
         }
         checked.unwrap_or(Err(Rejection::Signature)).map_err(Refused::Rejected)
@@ -133,19 +143,19 @@ impl Portal {
 
     /// Keys that may still be used. Nobody waits for newer ones while there are any.
     async fn keys(self: &Arc<Self>, now: i64) -> Option<Arc<Kept>> {
-        if let Some(kept) = self.usable(now) {
+        let seen = self.kept.load_full();
+        if let Some(kept) = seen.clone().filter(|kept| kept.is_usable(now)) {
             if now - kept.since >= FRESH && self.looks(now, |looks| &mut looks.renewal) {
-                let portal = Arc::clone(self);
-                actix_web::rt::spawn(async move { portal.fetch(now).await });
+                drop(self.fetch(seen, now, Why::Old));
             }
             return Some(kept);
         }
-        self.fetch(now).await;
+        drop(self.fetch(seen, now, Why::Old).await);
         self.usable(now)
     }
 
     fn usable(&self, now: i64) -> Option<Arc<Kept>> {
-        self.kept.load_full().filter(|kept| now - kept.since < USABLE)
+        self.kept.load_full().filter(|kept| kept.is_usable(now))
     }
 
     /// Whether it is time to look again; if so, it was done now.
@@ -159,28 +169,46 @@ impl Portal {
         due
     }
 
-    /// Fetches the keys, one at a time. What cannot be used leaves the old ones as they are.
-    async fn fetch(&self, now: i64) {
-        let before = self.kept.load_full().map(|kept| Arc::as_ptr(&kept) as usize);
-        let mut failed = self.fetching.lock().await;
-        let after = self.kept.load_full().map(|kept| Arc::as_ptr(&kept) as usize);
-        if before != after || failed.is_some_and(|at| at.elapsed() < FAILED) {
-            return;
-        }
+    /// Fetches keys to take the place of those that were `seen`, one fetch at a time. It goes on when nobody waits for it any
+    /// more: a caller that hung up costs the others nothing.
+    fn fetch(self: &Arc<Self>, seen: Option<Arc<Kept>>, now: i64, why: Why) -> JoinHandle<()> {
+        let portal = Arc::clone(self);
+        actix_web::rt::spawn(async move {
+            let mut failed = portal.fetching.lock().await;
+            let is_seen = match (&*portal.kept.load(), &seen) {
+                (Some(kept), Some(seen)) => Arc::ptr_eq(kept, seen),
+                (kept, seen) => kept.is_none() && seen.is_none(),
+            };
+            let has_failed = failed.is_some_and(|at| at.elapsed() < FAILED);
+            let is_due = || why == Why::Old || portal.looks(now, |looks| &mut looks.unknown_key);
+            if is_seen && !has_failed && is_due() {
+                *failed = portal.replace(now).await;
+            }
+        })
+    }
+
+    /// Fetches the keys; when, if that failed. What cannot be used leaves the old ones as they are.
+    async fn replace(&self, now: i64) -> Option<Instant> {
         match self.source.fetch().await {
             Ok(keys) => {
                 self.kept.store(Some(Arc::new(Kept { keys, since: now })));
-                *failed = None;
                 tracing::info!("fetched the portal's keys");
+                None
             }
             Err(error) => {
-                *failed = Some(Instant::now());
                 tracing::error!(
                     error = &error as &dyn std::error::Error,
                     "the portal's keys could not be fetched"
                 );
+                Some(Instant::now())
             }
         }
+    }
+}
+
+impl Kept {
+    fn is_usable(&self, now: i64) -> bool {
+        now - self.since < USABLE
     }
 }
 

@@ -189,6 +189,25 @@ async fn a_new_key_is_looked_for_once_a_minute() {
 }
 
 #[actix_web::test]
+async fn a_new_key_is_good_for_all_who_come_with_it() {
+    let [old, new, newest] = ["old", "new", "newest"].map(Signer::new);
+    let server = Server::start(Answer::Keys(vec![old.jwk()])).await;
+    let portal = server.portal();
+    assert_eq!(portal.verify(&old.token(), NOW).await, Ok(()));
+    server.now_answers(Answer::Keys(vec![new.jwk()]));
+    let token = new.token();
+    let (first, second) = tokio::join!(portal.verify(&token, NOW + 1), portal.verify(&token, NOW + 1));
+    assert_eq!([first, second], [Ok(()); 2]);
+    assert_eq!(server.times_asked(), 2);
+    // The first hangs up before the portal has answered.
+    server.now_answers(Answer::Keys(vec![newest.jwk()]));
+    let token = newest.token();
+    assert!(tokio::time::timeout(Duration::ZERO, portal.verify(&token, NOW + 61)).await.is_err());
+    assert_eq!(portal.verify(&token, NOW + 61).await, Ok(()));
+    assert_eq!(server.times_asked(), 3);
+}
+
+#[actix_web::test]
 async fn without_keys_nothing_is_taken() {
     let signer = Signer::new("a");
     let token = signer.token();

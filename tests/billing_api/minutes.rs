@@ -62,6 +62,18 @@ testkit::databases! {
         assert_eq!(buy(&billing, json!([pack("a")])).await, (201, json!([shown("a")])));
     }
 
+    /// More than one statement takes.
+    async fn many_are_bought_at_once(database: Database) {
+        let billing = billing_api(database).await;
+        let xids: Vec<String> = (0..1200).map(|n| (n % 1100).to_string()).collect();
+        let packs: Vec<Value> = xids.iter().map(|xid| pack(xid)).collect();
+        let expected: Vec<Value> = xids.iter().map(|xid| shown(xid)).collect();
+        for _ in 0..2 {
+            assert_eq!(buy(&billing, json!(packs)).await, (201, json!(expected)));
+            assert_eq!(rows(&billing), 1100);
+        }
+    }
+
     /// 43 to 47, 49
     async fn what_is_wrong_is_said_and_nothing_bought(database: Database) {
         let billing = billing_api(database).await;

@@ -5,13 +5,15 @@ use std::collections::HashMap;
 
 use chrono::{NaiveDate, NaiveDateTime};
 use diesel::prelude::*;
+use diesel::query_builder::{AstPass, QueryFragment, QueryId};
+use diesel::sql_types::{BigInt, Date, Integer, Text, Timestamp};
 use domain::billing::Pack;
 
 use super::{Key, namespaces};
 use crate::schema::ci_minutes_additional_packs as packs;
-use crate::{Conn, Result};
+use crate::{Conn, MultiBackend, Result};
 
-/// Ids in one statement.
+/// Packs in one statement.
 const CHUNK: usize = 500;
 
 /// A pack as it is stored.
@@ -37,11 +39,15 @@ pub fn buy(conn: &mut Conn, key: &Key, wanted: &[Pack], now: NaiveDateTime) -> R
         let namespace_id = found[0].id;
         let mut known = known(conn, namespace_id, wanted)?;
         let repeated = wanted.iter().filter_map(|pack| known.get(&pack.purchase_xid).cloned()).collect();
+        let mut new = Vec::new();
         for pack in wanted {
-            if !known.contains_key(&pack.purchase_xid) {
-                let stored = insert(conn, namespace_id, pack, now)?;
-                known.insert(pack.purchase_xid.clone(), stored);
-            }
+            known.entry(pack.purchase_xid.clone()).or_insert_with(|| {
+                new.push(pack);
+                Stored::from(pack)
+            });
+        }
+        for packs in new.chunks(CHUNK) {
+            Insert { namespace_id, packs, now }.execute(conn)?;
         }
         let packs = wanted.iter().filter_map(|pack| known.get(&pack.purchase_xid).cloned()).collect();
         Ok(Bought { namespace_id, packs, repeated })
@@ -66,23 +72,54 @@ fn known(conn: &mut Conn, namespace_id: i64, wanted: &[Pack]) -> Result<HashMap<
     Ok(known)
 }
 
-fn insert(conn: &mut Conn, namespace_id: i64, pack: &Pack, now: NaiveDateTime) -> Result<Stored> {
-    diesel::insert_into(packs::table)
-        .values((
-            packs::namespace_id.eq(namespace_id),
-            packs::expires_at.eq(pack.expires_at),
-            packs::number_of_minutes.eq(pack.number_of_minutes),
-            packs::purchase_xid.eq(&pack.purchase_xid),
-            packs::created_at.eq(now),
-            packs::updated_at.eq(now),
-        ))
-        .execute(conn)?;
-    Ok(Stored {
-        expires_at: Some(pack.expires_at),
-        number_of_minutes: pack.number_of_minutes,
-        purchase_xid: Some(pack.purchase_xid.clone()),
-    })
+impl From<&Pack> for Stored {
+    fn from(pack: &Pack) -> Self {
+        Self {
+            expires_at: Some(pack.expires_at),
+            number_of_minutes: pack.number_of_minutes,
+            purchase_xid: Some(pack.purchase_xid.clone()),
+        }
+    }
 }
+
+/// Many rows at once, which Diesel's multi connection cannot say.
+struct Insert<'a> {
+    namespace_id: i64,
+    packs: &'a [&'a Pack],
+    now: NaiveDateTime,
+}
+
+impl QueryFragment<MultiBackend> for Insert<'_> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
+        out.push_sql(
+            "INSERT INTO ci_minutes_additional_packs (namespace_id, expires_at, number_of_minutes, purchase_xid, \
+             created_at, updated_at) VALUES ",
+        );
+        for (at, pack) in self.packs.iter().enumerate() {
+            out.push_sql(if at == 0 { "(" } else { ", (" });
+            out.push_bind_param::<BigInt, _>(&self.namespace_id)?;
+            out.push_sql(", ");
+            out.push_bind_param::<Date, _>(&pack.expires_at)?;
+            out.push_sql(", ");
+            out.push_bind_param::<Integer, _>(&pack.number_of_minutes)?;
+            out.push_sql(", ");
+            out.push_bind_param::<Text, _>(&pack.purchase_xid)?;
+            for _ in ["created_at", "updated_at"] {
+                out.push_sql(", ");
+                out.push_bind_param::<Timestamp, _>(&self.now)?;
+            }
+            out.push_sql(")");
+        }
+        Ok(())
+    }
+}
+
+impl QueryId for Insert<'_> {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl<C> RunQueryDsl<C> for Insert<'_> {}
 
 /// What a move has moved.
 #[derive(Debug, Clone, PartialEq, Eq)]

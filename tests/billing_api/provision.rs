@@ -47,6 +47,16 @@ testkit::databases! {
         assert_eq!(billing.number("SELECT count(*) FROM namespaces WHERE shared_runners_minutes_limit = 2000"), 1);
     }
 
+    /// Each part stands for itself also where the database will not have one.
+    async fn what_cannot_be_stored_leaves_the_rest(database: Database) {
+        let billing = billing_api(database).await;
+        billing.sql("DROP TABLE namespace_limits");
+        let expected = "storage: could not be stored, compute_minutes: could not be stored";
+        assert_eq!(billing.current("POST", PATH, everything()).await, (422, json!({ "message": expected })));
+        assert_eq!(billing.number("SELECT count(*) FROM gitlab_subscriptions WHERE seats = 10"), 1);
+        assert_eq!(billing.number("SELECT count(*) FROM subscription_add_on_purchases"), 1);
+    }
+
     /// 82
     async fn what_cannot_be_read_is_not_begun(database: Database) {
         let billing = billing_api(database).await;

@@ -27,15 +27,26 @@ pub enum LeftOut {
     NotRoot,
 }
 
+/// What was set, and what was not.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Put {
+    pub changed: Vec<Changed>,
+    pub left_out: Vec<(i64, LeftOut)>,
+}
+
+/// The dates of a namespace, before and after.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Changed {
+    pub namespace_id: i64,
+    pub old: Option<Dates>,
+    pub new: Dates,
+}
+
 /// Sets the dates of many namespaces. Those that cannot have any are left out, the others are stored.
-pub fn put(
-    conn: &mut Conn,
-    wanted: &BTreeMap<i64, Dates>,
-    now: NaiveDateTime,
-) -> Result<Vec<(i64, LeftOut)>> {
+pub fn put(conn: &mut Conn, wanted: &BTreeMap<i64, Dates>, now: NaiveDateTime) -> Result<Put> {
     let wanted: Vec<(i64, Dates)> = wanted.iter().map(|(id, dates)| (*id, *dates)).collect();
     transaction(conn, |conn| {
-        let mut left_out = Vec::new();
+        let mut put = Put::default();
         for chunk in wanted.chunks(CHUNK) {
             let ids: Vec<i64> = chunk.iter().map(|(id, _)| *id).collect();
             // In the order of ids, throughout: no two of these calls wait for each other.
@@ -44,35 +55,57 @@ pub fn put(
             let mut rows = Vec::with_capacity(chunk.len());
             for (id, dates) in chunk {
                 match found.get(id) {
-                    None => left_out.push((*id, LeftOut::Unknown)),
-                    Some(namespace) if !namespace.is_root() => left_out.push((*id, LeftOut::NotRoot)),
+                    None => put.left_out.push((*id, LeftOut::Unknown)),
+                    Some(namespace) if !namespace.is_root() => put.left_out.push((*id, LeftOut::NotRoot)),
                     Some(namespace) => rows.push((*id, namespace.organization_id, *dates)),
                 }
             }
-            if !rows.is_empty() {
-                Store { rows, now }.execute(conn)?;
-            }
+            put.changed.extend(store(conn, rows, now)?);
         }
-        Ok(left_out)
+        Ok(put)
     })
 }
 
-/// Sets the dates of one namespace, which must be a root; gives its id.
-pub fn put_one(conn: &mut Conn, key: &Key, dates: Dates, now: NaiveDateTime) -> Result<i64> {
+/// Sets the dates of one namespace, which must be a root.
+pub fn put_one(conn: &mut Conn, key: &Key, dates: Dates, now: NaiveDateTime) -> Result<Changed> {
     namespaces::change(conn, &[key], |conn, found| {
         let rows = vec![(found[0].id, found[0].organization_id, dates)];
-        Store { rows, now }.execute(conn)?;
-        Ok(found[0].id)
+        Ok(store(conn, rows, now)?[0])
     })
 }
 
-/// Takes the dates of a namespace away; gives its id. It is an error where there are none.
-pub fn delete(conn: &mut Conn, key: &Key) -> Result<i64> {
+/// Takes the dates of a namespace away; gives its id and what they were. It is an error where there are none.
+pub fn delete(conn: &mut Conn, key: &Key) -> Result<(i64, Dates)> {
     transaction(conn, |conn| {
         let id = lock(conn, &[key])?[0].id;
-        let deleted = diesel::delete(upcoming::table).filter(upcoming::namespace_id.eq(id)).execute(conn)?;
-        if deleted == 0 { Err(domain::Error::NotFound("UpcomingReconciliation").into()) } else { Ok(id) }
+        let old = load(conn, &[id])?.remove(&id);
+        let old = old.ok_or(domain::Error::NotFound("UpcomingReconciliation"))?;
+        diesel::delete(upcoming::table).filter(upcoming::namespace_id.eq(id)).execute(conn)?;
+        Ok((id, old))
     })
+}
+
+fn store(conn: &mut Conn, rows: Vec<(i64, i64, Dates)>, now: NaiveDateTime) -> Result<Vec<Changed>> {
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut old = load(conn, &rows.iter().map(|(id, ..)| *id).collect::<Vec<_>>())?;
+    let changed =
+        |(id, _, new): &(i64, i64, Dates)| Changed { namespace_id: *id, old: old.remove(id), new: *new };
+    let changed = rows.iter().map(changed).collect();
+    Store { rows, now }.execute(conn)?;
+    Ok(changed)
+}
+
+fn load(conn: &mut Conn, namespace_ids: &[i64]) -> Result<BTreeMap<i64, Dates>> {
+    let rows: Vec<(Option<i64>, NaiveDate, NaiveDate)> = upcoming::table
+        .filter(upcoming::namespace_id.eq_any(namespace_ids.to_vec()))
+        .select((upcoming::namespace_id, upcoming::next_reconciliation_date, upcoming::display_alert_from))
+        .load(conn)?;
+    let dates = |(id, next_reconciliation_date, display_alert_from): (Option<i64>, _, _)| {
+        Some((id?, Dates { next_reconciliation_date, display_alert_from }))
+    };
+    Ok(rows.into_iter().filter_map(dates).collect())
 }
 
 /// Many rows at once, which Diesel's multi connection cannot say.

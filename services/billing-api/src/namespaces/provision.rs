@@ -3,7 +3,7 @@ use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
 use domain::billing::Change;
 use storage::billing::Key;
-use storage::billing::provision::{self, Provision};
+use storage::billing::provision::{self, Done, Provision};
 
 use crate::error::BillingError;
 use crate::params::{Fields, Params};
@@ -18,14 +18,30 @@ pub async fn handler(
 ) -> Result<HttpResponse, BillingError> {
     let wanted = params.read(wanted)?;
     let (key, now) = (Key::parse(&id), app.core.clock.now());
-    let run = app.core.pool.run(move |conn| Ok((provision::run(conn, &key, &wanted, now)?, wanted)));
-    let ((namespace_id, failures), wanted) = run.await?;
-    audit::changed(caller, "provision", namespace_id, &(), &(wanted, &failures));
-    if failures.is_empty() {
+    let done = app.core.pool.run(move |conn| provision::run(conn, &key, &wanted, now)).await?;
+    tell(caller, &done);
+    if done.failures.is_empty() {
         return Ok(HttpResponse::Ok().finish());
     }
-    let failed: Vec<String> = failures.iter().map(|(part, why)| format!("{part}: {why}")).collect();
+    let failed: Vec<String> = done.failures.iter().map(|(part, why)| format!("{part}: {why}")).collect();
     Err(BillingError::Failed(failed.join(", ")))
+}
+
+/// Each part is a change of its own.
+fn tell(caller: Caller, done: &Done) {
+    let id = done.namespace_id;
+    if let Some(changed) = &done.base_product {
+        audit::changed(caller, "provision_base_product", id, &changed.old, &changed.new.subscription);
+    }
+    if let Some((old, new)) = &done.storage {
+        audit::changed(caller, "provision_storage", id, old, new);
+    }
+    if let Some((old, new)) = &done.compute_minutes {
+        audit::changed(caller, "provision_compute_minutes", id, old, new);
+    }
+    for change in &done.add_on_purchases {
+        audit::changed(caller, "provision_add_on", id, &change.old, &(change.add_on, &change.new));
+    }
 }
 
 fn wanted(fields: &Fields<'_>) -> Provision {

@@ -24,10 +24,10 @@ pub async fn by_parameter(
 
 async fn delete(app: &App, caller: Caller, key: Key) -> Result<HttpResponse, BillingError> {
     let deleted = app.core.pool.run(move |conn| reconciliations::delete(conn, &key)).await;
-    let namespace_id = deleted.map_err(|error| match error {
+    let (namespace_id, old) = deleted.map_err(|error| match error {
         storage::Error::Domain(domain::Error::NotFound(_)) => BillingError::NotFound("Not Found"),
         error => error.into(),
     })?;
-    audit::changed(caller, "delete_upcoming_reconciliation", namespace_id, &(), &());
+    audit::changed(caller, "delete_upcoming_reconciliation", namespace_id, &old, &());
     Ok(HttpResponse::NoContent().finish())
 }

@@ -18,18 +18,22 @@ pub async fn handler(app: Data<App>, caller: Caller, params: Params) -> Result<H
         fields.objects(LIST).iter().map(|one| (one.required_id("namespace_id"), dates(one))).collect()
     })?;
     let now = app.core.clock.now();
-    let put = app.core.pool.run(move |conn| Ok((reconciliations::put(conn, &wanted, now)?, wanted)));
-    let (left_out, mut stored) = put.await?;
-    stored.retain(|id, _| left_out.iter().all(|(left_out, _)| left_out != id));
-    for (namespace_id, dates) in &stored {
-        audit::changed(caller, "set_upcoming_reconciliation", *namespace_id, &(), dates);
+    let put = app.core.pool.run(move |conn| reconciliations::put(conn, &wanted, now)).await?;
+    for changed in &put.changed {
+        audit::changed(
+            caller,
+            "set_upcoming_reconciliation",
+            changed.namespace_id,
+            &changed.old,
+            &changed.new,
+        );
     }
-    if left_out.is_empty() {
+    if put.left_out.is_empty() {
         return Ok(HttpResponse::Ok().json(200));
     }
     let reason = |why| match why {
         LeftOut::Unknown => "Namespace must exist",
         LeftOut::NotRoot => "Namespace must be a root namespace",
     };
-    Err(BillingError::LeftOut(left_out.into_iter().map(|(id, why)| (id, reason(why))).collect()))
+    Err(BillingError::LeftOut(put.left_out.into_iter().map(|(id, why)| (id, reason(why))).collect()))
 }

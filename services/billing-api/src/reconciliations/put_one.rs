@@ -28,9 +28,8 @@ pub async fn handler(
             return Err(BillingError::Parameters("namespace_id is invalid".to_owned()));
         }
     }
-    let namespace_id =
-        app.core.pool.run(move |conn| reconciliations::put_one(conn, &key, dates, now)).await?;
-    audit::changed(caller, "set_upcoming_reconciliation", namespace_id, &(), &dates);
+    let put = app.core.pool.run(move |conn| reconciliations::put_one(conn, &key, dates, now)).await?;
+    audit::changed(caller, "set_upcoming_reconciliation", put.namespace_id, &put.old, &put.new);
     Ok(HttpResponse::Ok().json(200))
 }
 

@@ -1,6 +1,7 @@
 //! billing-api from outside, on both databases. The numbers in the tests' comments are rows of the contract's §9.
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
 mod add_ons;
+mod audit;
 mod authentication;
 mod cards;
 mod concurrency;
@@ -8,6 +9,7 @@ mod configuration;
 mod conservation;
 mod documentation;
 mod examples;
+mod gitlabs;
 mod minutes;
 mod moves;
 mod namespaces;

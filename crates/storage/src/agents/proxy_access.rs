@@ -1,85 +1,13 @@
-//! People who reach a cluster through kas: who has a token, and what an agent grants them.
-use chrono::{NaiveDate, NaiveDateTime};
+//! What an agent grants people who reach its cluster through kas.
+use chrono::NaiveDate;
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sql_types::{BigInt, Date, Integer, Nullable, Text};
 use domain::Role;
-use domain::access_token::AccessToken;
-use domain::user::State;
 use serde_json::Value;
 
-use crate::schema::{cluster_agents, personal_access_tokens as tokens, users};
+use crate::schema::cluster_agents;
 use crate::{Conn, MultiBackend, Result};
-
-/// A personal access token and its person.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TokenOwner {
-    pub token_id: i64,
-    pub token: AccessToken,
-    pub last_used_at: Option<NaiveDateTime>,
-    pub user_id: i64,
-    pub username: String,
-    pub state: State,
-}
-
-#[derive(Queryable)]
-struct Row {
-    token_id: i64,
-    revoked: Option<bool>,
-    expires_at: Option<NaiveDate>,
-    scopes: String,
-    last_used_at: Option<NaiveDateTime>,
-    user_id: i64,
-    username: Option<String>,
-    state: Option<String>,
-}
-
-/// Finds the person whose token has one of these digests; there are as many as the installation has keys.
-pub fn token_owner(conn: &mut Conn, digests: &[String]) -> Result<Option<TokenOwner>> {
-    for digest in digests {
-        let row: Option<Row> = tokens::table
-            .inner_join(users::table.on(users::id.eq(tokens::user_id)))
-            .filter(tokens::token_digest.eq(digest))
-            .select((
-                tokens::id,
-                tokens::revoked,
-                tokens::expires_at,
-                tokens::scopes,
-                tokens::last_used_at,
-                users::id,
-                users::username,
-                users::state,
-            ))
-            .first(conn)
-            .optional()?;
-        if let Some(row) = row {
-            return Ok(Some(row.into()));
-        }
-    }
-    Ok(None)
-}
-
-impl From<Row> for TokenOwner {
-    fn from(row: Row) -> Self {
-        let Row { token_id, revoked, expires_at, scopes, last_used_at, user_id, username, state } = row;
-        Self {
-            token_id,
-            token: AccessToken { revoked: revoked == Some(true), expires_at, scopes },
-            last_used_at,
-            user_id,
-            username: username.unwrap_or_default(),
-            state: State::from_name(state.as_deref()),
-        }
-    }
-}
-
-/// Notes that a token was used.
-pub fn touch_token(conn: &mut Conn, token_id: i64, now: NaiveDateTime) -> Result<()> {
-    conn.write(|conn| {
-        diesel::update(tokens::table.find(token_id)).set(tokens::last_used_at.eq(now)).execute(conn)?;
-        Ok(())
-    })
-}
 
 /// What an agent grants a person.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,11 +1,12 @@
 //! `POST /api/v4/internal/kubernetes/authorize_proxy_user`
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use chrono::TimeDelta;
 use domain::Role;
+use domain::token_holder::TokenHolder;
 use domain::user::State;
 use serde_json::{Map, Value, json};
-use storage::agents::proxy_access::{self, Access, TokenOwner};
+use storage::agents::proxy_access::{self, Access};
+use storage::token_holders::{self, Found};
 use web::Context;
 
 use crate::error::KasError;
@@ -19,8 +20,6 @@ const ROLES: &[(Role, &str)] = &[
     (Role::MAINTAINER, "maintainer"),
     (Role::OWNER, "owner"),
 ];
-/// When a token was last used is written this seldom.
-const SELDOM: TimeDelta = TimeDelta::minutes(10);
 
 /// May this person reach this agent's cluster, and as whom?
 pub async fn handler(
@@ -31,7 +30,7 @@ pub async fn handler(
 ) -> Result<HttpResponse, KasError> {
     let (agent_id, key) = read(&params)?;
     let user = match key {
-        Key::Token(token) => app.owner_of(&token).await?,
+        Key::Token(token) => app.holder_of(&token).await?,
         // The sessions of GitLab are Ruby's own: there is none to be found here.
         Key::Cookie => return Err(KasError::BadRequest("Invalid access_key".to_owned())),
     };
@@ -83,31 +82,29 @@ fn read(params: &Params) -> Result<(i64, Key), KasError> {
 
 impl App {
     /// The person of a token that may be used for this.
-    async fn owner_of(&self, token: &str) -> Result<TokenOwner, KasError> {
+    async fn holder_of(&self, token: &str) -> Result<TokenHolder, KasError> {
         let unknown = || KasError::BadRequest("Unable to get user from request data".to_owned());
         if token.trim().is_empty() {
             return Err(unknown());
         }
-        let digests = self.key_base.get().digests(token);
-        let find = move |conn: &mut storage::Conn| proxy_access::token_owner(conn, &digests);
-        let owner = self.core.pool.read(find).await?.ok_or_else(unknown)?;
-        let now = self.core.clock.now();
-        if owner.token.revoked {
+        let (digests, now) = (self.key_base.get().digests(token), self.core.clock.now());
+        let find = move |conn: &mut storage::Conn| token_holders::find(conn, &digests, now);
+        let Found { holder, to_touch } = self.core.pool.read(find).await?.ok_or_else(unknown)?;
+        if holder.token.revoked {
             return Err(KasError::InvalidToken("Token was revoked. You have to re-authorize from the user."));
         }
-        if owner.token.has_expired(now.date()) {
+        if holder.token.has_expired(now.date()) {
             return Err(KasError::InvalidToken(
                 "Token is expired. You can either do re-authorization or token refresh.",
             ));
         }
-        if !owner.token.has_scope(SCOPE) {
+        if !holder.token.has_scope(SCOPE) {
             return Err(KasError::InsufficientScope(SCOPE));
         }
-        if owner.last_used_at.is_none_or(|last| last <= now - SELDOM) {
-            let id = owner.token_id;
-            self.core.pool.run(move |conn| proxy_access::touch_token(conn, id, now)).await?;
+        if let Some(id) = to_touch {
+            self.core.pool.run(move |conn| token_holders::touch(conn, id, now)).await?;
         }
-        Ok(owner)
+        Ok(holder)
     }
 }
 

@@ -79,6 +79,14 @@ fn ok(uuid: &str) -> (u16, Value) {
 }
 
 testkit::databases! {
+    async fn an_identifier_longer_than_its_column_is_cut(database: Database) {
+        let kas = kas_api(database).await;
+        let long = with("/vulnerability/identifiers", json!([{ "type": "cve", "name": "CVE", "value": "x".repeat(48_401) }]));
+        assert_eq!(put(&kas, &long).await.0, 200);
+        assert_eq!(kas.number("SELECT length(cve) FROM vulnerability_occurrences"), 48_400);
+        assert_eq!(kas.number("SELECT length(external_id) FROM vulnerability_identifiers"), 48_401);
+    }
+
     /// 73
     async fn a_finding_becomes_a_vulnerability(database: Database) {
         let kas = kas_api(database).await;
@@ -297,4 +305,30 @@ testkit::databases! {
         assert_eq!(put(&kas, &page()).await, (422, message("Author can't be blank")));
         assert_eq!(counts(&kas), [0; 7]);
     }
+}
+
+/// Whoever decides while a report is on its way: the report comes after them, and knows what they have decided.
+#[actix_web::test]
+async fn a_report_that_waits_for_a_resolution_detects_again() {
+    let kas = kas_api(testkit::Database::postgresql()).await;
+    assert_eq!(put(&kas, &page()).await, ok(UUID));
+    let other = &mut kas.service.database.open();
+    testkit::fixture::run(
+        other,
+        "BEGIN; UPDATE vulnerabilities SET state = 3, resolved_at = now(); UPDATE vulnerability_reads SET state = 3",
+    );
+    let body = page();
+    let again = put(&kas, &body);
+    let commit = async {
+        let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        while kas.number(waiting) == 0 {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+        testkit::fixture::run(other, "COMMIT");
+    };
+    let (answer, ()) = futures_util::join!(again, commit);
+    assert_eq!(answer, ok(UUID));
+    assert_eq!(kas.number("SELECT count(*) FROM vulnerabilities WHERE state = 1 AND resolved_at IS NULL"), 1);
+    assert_eq!(kas.number("SELECT count(*) FROM vulnerability_reads WHERE state = 1"), 1);
+    assert_eq!(kas.number("SELECT count(*) FROM vulnerability_state_transitions WHERE from_state = 3"), 1);
 }

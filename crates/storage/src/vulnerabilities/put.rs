@@ -18,6 +18,8 @@ use crate::{Conn, Result, values};
 const METADATA_VERSION: &str = "15.0.0";
 /// A title's characters.
 const TITLE: usize = 255;
+/// Characters of the column `cve`.
+const CVE: usize = 48_400;
 
 /// Keeps a finding; the same one again only refreshes what it says. What people have decided about it stays.
 pub fn put(conn: &mut Conn, finder: Finder, finding: &Finding, now: NaiveDateTime) -> Result<()> {
@@ -78,9 +80,9 @@ impl Put<'_> {
     }
 
     /// The identifier that is a CVE.
-    fn cve(&self) -> Option<&str> {
+    fn cve(&self) -> Option<String> {
         let cve = self.finding.identifiers.iter().find(|one| one.external_type.eq_ignore_ascii_case("cve"));
-        cve.map(|one| one.external_id.as_str())
+        cve.map(|one| one.external_id.chars().take(CVE).collect())
     }
 
     fn insert_occurrence(&self, conn: &mut Conn) -> Result<i64> {
@@ -225,18 +227,23 @@ impl Put<'_> {
     /// Found again: what was resolved is there once more; what people have dismissed or confirmed stays so.
     fn refresh(&self, conn: &mut Conn, id: i64) -> Result<()> {
         let vulnerability = vulnerabilities::table.find(id);
-        let (state, overridden, severity): (i16, Option<bool>, i16) = vulnerability
-            .select((vulnerabilities::state, vulnerabilities::severity_overridden, vulnerabilities::severity))
-            .first(conn)?;
-        let severity = if overridden == Some(true) { severity } else { self.finding.severity.0 };
-        diesel::update(vulnerability)
+        // What is written first is locked: nobody resolves or dismisses it between here and the end.
+        let (state, overridden, known): (i16, Option<bool>, i16) = diesel::update(vulnerability)
             .set((
                 vulnerabilities::title.eq(self.title()),
-                vulnerabilities::severity.eq(severity),
                 vulnerabilities::resolved_on_default_branch.eq(false),
                 vulnerabilities::updated_at.eq(self.now),
             ))
-            .execute(conn)?;
+            .returning((
+                vulnerabilities::state,
+                vulnerabilities::severity_overridden,
+                vulnerabilities::severity,
+            ))
+            .get_result(conn)?;
+        let severity = if overridden == Some(true) { known } else { self.finding.severity.0 };
+        if severity != known {
+            diesel::update(vulnerability).set(vulnerabilities::severity.eq(severity)).execute(conn)?;
+        }
         let resolved = State(state) == State::RESOLVED;
         if resolved {
             self.reopen(conn, id)?;

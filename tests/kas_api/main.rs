@@ -6,6 +6,7 @@ mod authentication;
 mod binary;
 mod configuration;
 mod durability;
+mod examples;
 mod faults;
 mod policies;
 mod projects;

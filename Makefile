@@ -21,7 +21,7 @@ test: ## Run every test on SQLite and on a throw-away PostgreSQL, beside a throw
 	@deploy/bin/install-packages test
 	@deploy/bin/test-suite
 
-bench: ## Measure, on a throw-away PostgreSQL, and print the table of figures and targets.
+bench: ## Measure, on a throw-away PostgreSQL and Redis, and print the table of figures and targets.
 	@deploy/bin/install-packages bench
 	@cargo build --release --locked --workspace --bins
 	@deploy/bin/with-servers deploy/bin/bench

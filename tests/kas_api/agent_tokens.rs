@@ -46,7 +46,8 @@ testkit::databases! {
         let kept: String = redis.ask(&["GET", "cache:Clusters::AgentToken:50:attributes"]);
         let kept: Value = serde_json::from_str(&kept).unwrap();
         assert!(kept["last_used_at"].as_str().unwrap().ends_with('Z'), "{kept}");
-        assert_eq!(redis.ask::<i64>(&["TTL", "cache:Clusters::AgentToken:50:attributes"]), 86_400);
+        // However slow the machine is.
+        assert!((86_000..=86_400).contains(&redis.ask::<i64>(&["TTL", "cache:Clusters::AgentToken:50:attributes"])));
     }
 
     /// 21
@@ -58,7 +59,7 @@ testkit::databases! {
         ask(&kas).await;
         assert_eq!((last_used(&kas, 50), events(&kas)), (before, 0));
         // Never before 40 minutes, always after 55.
-        set_last_used(&kas, 50, &ago(39));
+        set_last_used(&kas, 50, &ago(35));
         let before = last_used(&kas, 50);
         ask(&kas).await;
         assert_eq!(last_used(&kas, 50), before);

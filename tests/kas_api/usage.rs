@@ -120,7 +120,7 @@ everywhere! {
     /// 41 to 43
     async fn what_is_no_number_counts_nothing(world: World) {
         assert_eq!(world.report(json!({ "counters": { "k8s_api_proxy_request": "5" } })).await, NOTHING);
-        for bad in [json!("string"), json!(1.5), json!(true), json!([1]), json!({}), json!(""), json!("1e3"), json!(9_223_372_036_854_775_808_u64)] {
+        for bad in [json!("string"), json!(1.5), json!(true), json!([1]), json!({}), json!(""), json!("1e3"), json!(" 5 "), json!(9_223_372_036_854_775_808_u64)] {
             let body = json!({ "counters": { "gitops_sync": 1, "k8s_api_proxy_request": bad } });
             assert_eq!(world.report(body).await, (400, error("counters[k8s_api_proxy_request] is invalid")), "{bad}");
             let body = json!({ "gitops_sync_count": bad });
@@ -257,7 +257,8 @@ testkit::databases! {
         assert_eq!(redis.ask::<i64>(&["TTL", "USAGE_KUBERNETES_AGENT_GITOPS_SYNC"]), -1);
         let key = format!("{{hll_counters}}_{CI_USERS}-{}", iso_week(web::Clock::System.now().date()));
         assert_eq!(redis.ask::<i64>(&["PFCOUNT", &key]), 2);
-        assert!((3_628_795..=3_628_800).contains(&redis.ask::<i64>(&["TTL", &key])));
+        // However slow the machine is.
+        assert!((3_628_000..=3_628_800).contains(&redis.ask::<i64>(&["TTL", &key])));
     }
 
     async fn without_redis_a_report_is_there_after_a_restart(database: Database) {

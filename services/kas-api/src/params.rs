@@ -151,13 +151,13 @@ mod tests {
     #[test]
     fn integers_are_numbers_or_their_texts() {
         let params = params(
-            json!({ "a": 5, "b": "-7", "c": null, "d": 1.5, "e": true, "f": "5x", "g": "", "h": u64::MAX, "i": [1] }),
+            json!({ "a": 5, "b": "-7", "c": null, "d": 1.5, "e": true, "f": "5x", "g": "", "h": u64::MAX, "i": [1], "j": " 5 " }),
         );
         let mut problems = Problems::default();
         let read = ["a", "b", "c", "absent"].map(|name| params.field(name).integer(&mut problems));
         assert_eq!(read, [Some(5), Some(-7), None, None]);
-        let bad = ["d", "e", "f", "g", "h", "i"];
-        assert_eq!(bad.map(|name| params.field(name).integer(&mut problems)), [None; 6]);
+        let bad = ["d", "e", "f", "g", "h", "i", "j"];
+        assert_eq!(bad.map(|name| params.field(name).integer(&mut problems)), [None; 7]);
         let expected = bad.map(|name| format!("{name} is invalid")).join(", ");
         assert_eq!(problems.none().unwrap_err().to_string(), expected);
     }

@@ -1,14 +1,41 @@
 //! `subscription_add_on_purchases`: one live purchase for each namespace and add-on.
+//!
+//! GitLab knows the add-on of a purchase by its number since 18.9, demands that since 19.3, and lets go of the id later.
 use chrono::{NaiveDate, NaiveDateTime};
 use diesel::prelude::*;
 use domain::Violations;
 use domain::billing::AddOn;
 use domain::billing::add_on::{Order, Purchase};
 
-use super::Namespace;
+use super::{Namespace, columns};
 use crate::ext::Upsert;
 use crate::schema::{subscription_add_on_purchases as purchases, subscription_add_ons as add_ons};
 use crate::{Conn, Error, Result};
+
+/// The table with the column that not every database has.
+mod numbered {
+    diesel::table! {
+        subscription_add_on_purchases (id) {
+            id -> BigInt,
+            created_at -> Timestamp,
+            updated_at -> Timestamp,
+            subscription_add_on_id -> Nullable<BigInt>,
+            subscription_add_on_uid -> Nullable<SmallInt>,
+            namespace_id -> Nullable<BigInt>,
+            quantity -> Integer,
+            expires_on -> Date,
+            purchase_xid -> Text,
+            trial -> Bool,
+            started_at -> Nullable<Date>,
+            organization_id -> BigInt,
+        }
+    }
+}
+use numbered::subscription_add_on_purchases as newer;
+
+fn are_numbered(conn: &mut Conn) -> Result<bool> {
+    columns::exists(conn, "subscription_add_on_purchases", newer::subscription_add_on_uid::NAME)
+}
 
 /// A purchase of a namespace, before and after.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,9 +45,10 @@ pub struct Changed {
     pub new: Purchase,
 }
 
+type Row = (i64, i32, Option<NaiveDate>, NaiveDate, String, bool);
+
 fn load(conn: &mut Conn, namespace_id: i64, add_on: AddOn) -> Result<Option<(i64, Purchase)>> {
-    type Row = (i64, i32, Option<NaiveDate>, NaiveDate, String, bool);
-    let row: Option<Row> = purchases::table
+    let mut row: Option<Row> = purchases::table
         .inner_join(add_ons::table.on(add_ons::id.eq(purchases::subscription_add_on_id)))
         .filter(purchases::namespace_id.eq(namespace_id))
         .filter(add_ons::name.eq(add_on.number()))
@@ -34,9 +62,27 @@ fn load(conn: &mut Conn, namespace_id: i64, add_on: AddOn) -> Result<Option<(i64
         ))
         .first(conn)
         .optional()?;
+    if row.is_none() && are_numbered(conn)? {
+        row = by_number(conn, namespace_id, add_on)?;
+    }
     Ok(row.map(|(id, quantity, started_on, expires_on, purchase_xid, trial)| {
         (id, Purchase { quantity, started_on, expires_on, purchase_xid, trial })
     }))
+}
+
+fn by_number(conn: &mut Conn, namespace_id: i64, add_on: AddOn) -> Result<Option<Row>> {
+    let found = newer::table
+        .filter(newer::namespace_id.eq(namespace_id))
+        .filter(newer::subscription_add_on_uid.eq(add_on.number()))
+        .select((
+            newer::id,
+            newer::quantity,
+            newer::started_at,
+            newer::expires_on,
+            newer::purchase_xid,
+            newer::trial,
+        ));
+    Ok(found.first(conn).optional()?)
 }
 
 /// The purchase of an add-on, if there is one.
@@ -109,21 +155,24 @@ fn insert(
     new: &Purchase,
     now: NaiveDateTime,
 ) -> Result<()> {
-    let add_on_id = add_on_id(conn, add_on, now)?;
-    diesel::insert_into(purchases::table)
-        .values((
-            purchases::subscription_add_on_id.eq(add_on_id),
-            purchases::namespace_id.eq(namespace.id),
-            purchases::organization_id.eq(namespace.organization_id),
-            purchases::quantity.eq(new.quantity),
-            purchases::started_at.eq(new.started_on),
-            purchases::expires_on.eq(new.expires_on),
-            purchases::purchase_xid.eq(&new.purchase_xid),
-            purchases::trial.eq(new.trial),
-            purchases::created_at.eq(now),
-            purchases::updated_at.eq(now),
-        ))
-        .execute(conn)?;
+    let insert = diesel::insert_into(newer::table);
+    let columns = (
+        newer::subscription_add_on_id.eq(add_on_id(conn, add_on, now)?),
+        newer::namespace_id.eq(namespace.id),
+        newer::organization_id.eq(namespace.organization_id),
+        newer::quantity.eq(new.quantity),
+        newer::started_at.eq(new.started_on),
+        newer::expires_on.eq(new.expires_on),
+        newer::purchase_xid.eq(&new.purchase_xid),
+        newer::trial.eq(new.trial),
+        newer::created_at.eq(now),
+        newer::updated_at.eq(now),
+    );
+    if are_numbered(conn)? {
+        insert.values((columns, newer::subscription_add_on_uid.eq(add_on.number()))).execute(conn)?;
+    } else {
+        insert.values(columns).execute(conn)?;
+    }
     Ok(())
 }
 

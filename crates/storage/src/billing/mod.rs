@@ -3,6 +3,7 @@
 //! Whatever changes a namespace's data does it inside [`namespaces::change`], which holds the namespace's row.
 pub mod add_ons;
 pub mod cards;
+mod columns;
 pub mod limits;
 pub mod namespaces;
 pub mod overview;

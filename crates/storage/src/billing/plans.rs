@@ -4,9 +4,9 @@
 //! later releases go by the number alone. A database of 18.0 has no such columns.
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
-use diesel::sql_types::Bool;
 use domain::billing::Plan;
 
+use super::columns;
 use crate::ext::Upsert;
 use crate::schema::plans;
 use crate::{Conn, Result};
@@ -48,7 +48,7 @@ pub(super) fn id(conn: &mut Conn, plan: &Plan, now: NaiveDateTime) -> Result<i64
     let title = p::title.eq(plan.title());
     // Somebody else may add it at the same time.
     let (target, set) = (&[plans::name::NAME], &[]);
-    if has_column(conn, "plans", p::plan_name_uid::NAME)? {
+    if columns::exists(conn, "plans", p::plan_name_uid::NAME)? {
         let insert = diesel::insert_into(p::table);
         let insert = insert.values((name, title, p::plan_name_uid.eq(plan.number()), times));
         Upsert { insert, target, set }.execute(conn)?;
@@ -62,7 +62,7 @@ pub(super) fn id(conn: &mut Conn, plan: &Plan, now: NaiveDateTime) -> Result<i64
 /// The plan of a subscription that has its number and no id.
 pub(super) fn of_subscription(conn: &mut Conn, id: i64) -> Result<Option<Plan>> {
     use numbered::gitlab_subscriptions as s;
-    if !has_column(conn, "gitlab_subscriptions", s::hosted_plan_name_uid::NAME)? {
+    if !columns::exists(conn, "gitlab_subscriptions", s::hosted_plan_name_uid::NAME)? {
         return Ok(None);
     }
     let number: Option<i16> = s::table.find(id).select(s::hosted_plan_name_uid).first(conn)?;
@@ -72,7 +72,7 @@ pub(super) fn of_subscription(conn: &mut Conn, id: i64) -> Result<Option<Plan>> 
 /// Writes the number of a subscription's plan beside its id.
 pub(super) fn number_subscription(conn: &mut Conn, id: i64, plan: &Plan) -> Result<()> {
     use numbered::gitlab_subscriptions as s;
-    if has_column(conn, "gitlab_subscriptions", s::hosted_plan_name_uid::NAME)? {
+    if columns::exists(conn, "gitlab_subscriptions", s::hosted_plan_name_uid::NAME)? {
         let number = s::hosted_plan_name_uid.eq(plan.number());
         diesel::update(s::table.find(id)).set(number).execute(conn)?;
     }
@@ -82,19 +82,9 @@ pub(super) fn number_subscription(conn: &mut Conn, id: i64, plan: &Plan) -> Resu
 /// The same, of what a subscription was.
 pub(super) fn number_history(conn: &mut Conn, id: i64, plan: &Plan) -> Result<()> {
     use numbered::gitlab_subscription_histories as h;
-    if has_column(conn, "gitlab_subscription_histories", h::hosted_plan_name_uid::NAME)? {
+    if columns::exists(conn, "gitlab_subscription_histories", h::hosted_plan_name_uid::NAME)? {
         let number = h::hosted_plan_name_uid.eq(plan.number());
         diesel::update(h::table.find(id)).set(number).execute(conn)?;
     }
     Ok(())
-}
-
-/// Whether there is a column that GitLab added after 18.0. An SQLite database is ours, and has them all.
-fn has_column(conn: &mut Conn, table: &str, column: &str) -> Result<bool> {
-    let Conn::Postgresql(pg) = conn else { return Ok(true) };
-    let exists = diesel::dsl::sql::<Bool>(&format!(
-        "SELECT EXISTS (SELECT 1 FROM pg_attribute \
-          WHERE attrelid = to_regclass('{table}') AND attname = '{column}' AND NOT attisdropped)"
-    ));
-    Ok(exists.get_result(pg)?)
 }

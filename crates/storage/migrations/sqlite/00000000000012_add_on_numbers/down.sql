@@ -1,0 +1,1 @@
+ALTER TABLE subscription_add_on_purchases DROP COLUMN subscription_add_on_uid;

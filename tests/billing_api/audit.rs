@@ -4,6 +4,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use testkit::Process;
 
+const SET: &str = "set_upcoming_reconciliation";
+
 testkit::databases! {
     async fn each_change_tells_what_was_before(database: Database) {
         plant(&database);
@@ -21,7 +23,6 @@ testkit::databases! {
             (text("old"), text("new"))
         };
         let dates = |day: u8| json!({ "next_reconciliation_date": format!("2021-06-0{day}"), "display_alert_from": "2021-06-01" });
-        const SET: &str = "set_upcoming_reconciliation";
         assert_eq!(send("PUT", "upcoming_reconciliations", dates(2)).await, 200);
         let (old, new) = line(SET);
         assert!(old == "None" && new.contains("2021-06-02"), "{old} {new}");

@@ -4,6 +4,7 @@ use super::support::shown;
 use serde_json::json;
 
 const S: &str = "/namespaces/123/gitlab_subscription";
+const PURCHASES: &str = "/namespaces/123/subscription_add_on_purchases";
 const NUMBER: &str = "SELECT CAST(COALESCE(hosted_plan_name_uid, 0) AS bigint) FROM gitlab_subscriptions WHERE namespace_id = 123";
 
 testkit::databases! {
@@ -59,22 +60,21 @@ testkit::databases! {
     /// 19.3 demands the number of an add-on, later ones leave its id out; 18.0 has no such column.
     async fn add_ons_have_numbers_too(database: Database) {
         let billing = billing_api(database).await;
-        const PATH: &str = "/namespaces/123/subscription_add_on_purchases";
         let order = |quantity: i32| json!({ "add_on_purchases": { "duo_enterprise": [{ "quantity": quantity, "started_on": "2024-01-01", "expires_on": "2024-12-31", "purchase_xid": "C-1" }] } });
-        assert_eq!(billing.current("POST", PATH, order(1)).await.0, 201);
+        assert_eq!(billing.current("POST", PURCHASES, order(1)).await.0, 201);
         assert_eq!(billing.number("SELECT count(*) FROM subscription_add_on_purchases WHERE subscription_add_on_uid = 3"), 1);
         if billing.service.database.is_postgresql() {
             billing.sql("CREATE TABLE ar_internal_metadata (key text PRIMARY KEY, value text)");
             billing.sql("ALTER TABLE subscription_add_on_purchases ALTER subscription_add_on_id DROP NOT NULL, ADD CONSTRAINT a_number CHECK (subscription_add_on_uid IS NOT NULL)");
             billing.sql("UPDATE subscription_add_on_purchases SET subscription_add_on_id = NULL");
-            assert_eq!(billing.current("POST", PATH, order(2)).await.1[0]["quantity"], 2);
-            assert_eq!(billing.get_current(&format!("{PATH}/duo_enterprise")).await.1["quantity"], 2);
+            assert_eq!(billing.current("POST", PURCHASES, order(2)).await.1[0]["quantity"], 2);
+            assert_eq!(billing.get_current(&format!("{PURCHASES}/duo_enterprise")).await.1["quantity"], 2);
             billing.sql("DELETE FROM subscription_add_on_purchases");
-            assert_eq!(billing.current("POST", PATH, order(3)).await.0, 201);
+            assert_eq!(billing.current("POST", PURCHASES, order(3)).await.0, 201);
             billing.sql("ALTER TABLE subscription_add_on_purchases DROP COLUMN subscription_add_on_uid");
-            assert_eq!(billing.current("POST", PATH, order(4)).await.1[0]["quantity"], 4);
+            assert_eq!(billing.current("POST", PURCHASES, order(4)).await.1[0]["quantity"], 4);
             billing.sql("DELETE FROM subscription_add_on_purchases");
-            assert_eq!(billing.current("POST", PATH, order(5)).await.0, 201);
+            assert_eq!(billing.current("POST", PURCHASES, order(5)).await.0, 201);
         }
         assert_eq!(billing.number("SELECT count(*) FROM subscription_add_on_purchases"), 1);
     }

@@ -6,11 +6,12 @@ use serde_json::Value;
 use storage::agents::authorizations;
 
 use crate::error::KasError;
-use crate::params::{Field, Params, Problems, has_nul};
+use crate::params::{Field, Problems, Sent, has_nul};
 use crate::{App, Kas};
 
 /// Makes the grants of an agent those of its configuration.
-pub async fn handler(app: Data<App>, _: Kas, params: Params) -> Result<HttpResponse, KasError> {
+pub async fn handler(app: Data<App>, _: Kas, sent: Sent) -> Result<HttpResponse, KasError> {
+    let params = sent.params()?;
     let mut problems = Problems::default();
     let agent_id = params.field("agent_id").required(&mut problems).integer(&mut problems);
     let config = configuration(&params.field("agent_config").required(&mut problems), &mut problems);

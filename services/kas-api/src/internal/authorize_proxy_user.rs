@@ -10,7 +10,7 @@ use storage::token_holders::{self, Found};
 use web::Context;
 
 use crate::error::KasError;
-use crate::params::{Params, Problems};
+use crate::params::{Params, Problems, Sent};
 use crate::{App, Kas};
 
 const SCOPE: &str = "k8s_proxy";
@@ -26,9 +26,9 @@ pub async fn handler(
     app: Data<App>,
     request: HttpRequest,
     _: Kas,
-    params: Params,
+    sent: Sent,
 ) -> Result<HttpResponse, KasError> {
-    let (agent_id, key) = read(&params)?;
+    let (agent_id, key) = read(&sent.params()?)?;
     let user = match key {
         Key::Token(token) => app.holder_of(&token).await?,
         // The sessions of GitLab are Ruby's own: there is none to be found here.

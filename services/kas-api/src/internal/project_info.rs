@@ -3,15 +3,15 @@ use actix_web::HttpResponse;
 use actix_web::web::Data;
 
 use crate::error::KasError;
-use crate::params::Params;
+use crate::params::Sent;
 use crate::{App, KasAgent};
 
 /// Where a project's code is, for an agent that may download it.
 pub async fn handler(
     app: Data<App>,
     KasAgent(agent): KasAgent,
-    params: Params,
+    sent: Sent,
 ) -> Result<HttpResponse, KasError> {
-    let found = app.project_for(&agent, &params).await?;
+    let found = app.project_for(&agent, &sent.params()?).await?;
     Ok(HttpResponse::Ok().json(app.entity(found).await?))
 }

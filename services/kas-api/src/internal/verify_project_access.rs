@@ -3,15 +3,15 @@ use actix_web::HttpResponse;
 use actix_web::web::Data;
 
 use crate::error::KasError;
-use crate::params::Params;
+use crate::params::Sent;
 use crate::{App, KasAgent};
 
 /// Whether an agent may download a project's code.
 pub async fn handler(
     app: Data<App>,
     KasAgent(agent): KasAgent,
-    params: Params,
+    sent: Sent,
 ) -> Result<HttpResponse, KasError> {
-    app.project_for(&agent, &params).await?;
+    app.project_for(&agent, &sent.params()?).await?;
     Ok(HttpResponse::NoContent().finish())
 }

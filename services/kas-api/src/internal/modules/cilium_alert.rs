@@ -7,15 +7,16 @@ use storage::alerts;
 use web::{MIB, RestError};
 
 use crate::error::KasError;
-use crate::params::{Params, Problems};
+use crate::params::{Problems, Sent};
 use crate::{App, KasAgent};
 
 /// Counts an alert of the agent's project, or opens it.
 pub async fn handler(
     app: Data<App>,
     KasAgent(agent): KasAgent,
-    params: Params,
+    sent: Sent,
 ) -> Result<HttpResponse, KasError> {
+    let params = sent.params()?;
     let mut problems = Problems::default();
     let alert = params.field("alert").required(&mut problems).document(&mut problems);
     problems.none()?;

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
 #![expect(clippy::needless_pass_by_value, reason = "a body is written where it is sent")]
 mod access;
+mod cost;
 mod create;
 mod discovery;
 mod examples;

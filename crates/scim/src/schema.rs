@@ -70,7 +70,8 @@ pub fn user_schema(base_url: &str, mode: Mode) -> Node {
         is_list: true,
         is_required: true,
         subs: vec![
-            text("value", "The address", fixed),
+            // An address without one is none; clients that fill in what is required alone must know.
+            text("value", "The address", fixed).required(),
             text("display", "The address as it is displayed", fixed),
             kind,
             Attribute::new("primary", "boolean", "Whether this is the preferred address", fixed),

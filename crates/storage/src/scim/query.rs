@@ -1,12 +1,11 @@
 //! Reading the users of a tenant.
 use ::scim::condition::Condition;
-use ::scim::search::Sort;
 use ::scim::user::{Account, Email, Sent};
 use ::scim::{Search, User};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
-use diesel::sql_types::{BigInt, Bool, Nullable, SmallInt, Text, Timestamp};
+use diesel::sql_types::{BigInt, Bool, Nullable, Text, Timestamp};
 
 use super::sql::{self, Sql};
 use super::{Stored, Tenant};
@@ -18,6 +17,7 @@ type UserColumns = (
     (NullableText, NullableText, Text),
     (NullableText, NullableText, NullableText, NullableText, NullableText, NullableText),
     (Nullable<BigInt>, Nullable<Timestamp>),
+    (NullableText, Nullable<BigInt>),
 );
 type Words = Option<String>;
 type UserRow = (
@@ -25,13 +25,14 @@ type UserRow = (
     (Words, Words, String),
     (Words, Words, Words, Words, Words, Words),
     (Option<i64>, Option<NaiveDateTime>),
+    (Words, Option<i64>),
 );
-type EmailRow = (i64, i16, String, Words, Words, Option<bool>);
-type EmailColumns = (BigInt, SmallInt, Text, NullableText, NullableText, Nullable<Bool>);
+/// Value, type, display, whether it is the primary one.
+type EmailJson = (String, Words, Words, Option<bool>);
 
 const COLUMNS: &str = "SELECT i.id, i.user_id, i.extern_uid, COALESCE(i.active, false), i.created_at, i.updated_at, \
     u.username, u.name, u.email, \
-    r.scim_id, r.user_name, r.formatted, r.family_name, r.given_name, r.display_name, r.version, r.deleted_at";
+    r.scim_id, r.user_name, r.formatted, r.family_name, r.given_name, r.display_name, r.version, r.deleted_at, ";
 
 /// A statement and what its rows are.
 macro_rules! statement {
@@ -59,7 +60,6 @@ macro_rules! statement {
 
 statement!(Users, UserColumns);
 statement!(Count, BigInt);
-statement!(Emails, EmailColumns);
 
 /// A page of a list, and how long the list is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,27 +95,20 @@ fn is_postgresql(conn: &Conn) -> bool {
     matches!(conn, Conn::Postgresql(_))
 }
 
-/// The page that a search asks for. One statement, and one for the count where the page cannot tell it.
+/// The page that a search asks for, in one statement; behind the end of the list another one counts.
 pub fn list(conn: &mut Conn, tenant: &Tenant, search: &Search, with_emails: bool) -> crate::Result<Page> {
     let condition = search.condition.as_ref();
-    let mut users = Vec::new();
     if search.count > 0 {
-        let statement =
-            page(is_postgresql(conn), tenant, condition, search.sort, search.start_index, search.count);
-        users = load(conn, tenant, statement, with_emails)?;
+        let rows: Vec<UserRow> = Users(page(is_postgresql(conn), tenant, search, with_emails)).load(conn)?;
+        let total = rows.first().map(|(.., (_, total))| total.unwrap_or_default());
+        if let Some(total) = total.or((search.start_index == 1).then_some(0)) {
+            return Ok(Page { users: rows.into_iter().map(stored).collect::<crate::Result<_>>()?, total });
+        }
     }
-    let here = i64::try_from(users.len()).unwrap_or(i64::MAX);
-    // A page that is not full is the last one; an empty one may lie behind the end.
-    let is_last = here < search.count && (here > 0 || search.start_index == 1);
-    let total = if is_last {
-        search.start_index - 1 + here
-    } else {
-        let mut sql = Sql::new(is_postgresql(conn));
-        sql.push("SELECT count(*)");
-        restrict(&mut sql, tenant, condition);
-        Count(sql).get_result(conn)?
-    };
-    Ok(Page { users, total })
+    let mut sql = Sql::new(is_postgresql(conn));
+    sql.push("SELECT count(*)");
+    restrict(&mut sql, tenant, condition);
+    Ok(Page { users: Vec::new(), total: Count(sql).get_result(conn)? })
 }
 
 fn restrict(sql: &mut Sql, tenant: &Tenant, condition: Option<&Condition>) {
@@ -126,44 +119,74 @@ fn restrict(sql: &mut Sql, tenant: &Tenant, condition: Option<&Condition>) {
     }
 }
 
-fn page(
-    is_postgresql: bool,
-    tenant: &Tenant,
-    condition: Option<&Condition>,
-    sort: Option<Sort>,
-    start_index: i64,
-    count: i64,
-) -> Sql {
+fn page(is_postgresql: bool, tenant: &Tenant, search: &Search, with_emails: bool) -> Sql {
+    let condition = search.condition.as_ref();
     let mut sql = Sql::new(is_postgresql);
     sql.push(COLUMNS);
+    emails(&mut sql, tenant, with_emails);
+    if condition.is_some_and(sql::is_common) {
+        // They are few: to have counted them costs nothing.
+        sql.push(", count(*) OVER ()");
+    } else {
+        // To count them all while they are read would keep all of their columns.
+        sql.push(", (SELECT count(*)");
+        restrict(&mut sql, tenant, condition);
+        sql.push(")");
+    }
     restrict(&mut sql, tenant, condition);
-    sql.order(sort, tenant);
-    sql.push(" LIMIT ").number(count).push(" OFFSET ").number(start_index - 1);
+    sql.order(search.sort, tenant);
+    sql.push(" LIMIT ").number(search.count).push(" OFFSET ").number(search.start_index - 1);
+    sql
+}
+
+/// The addresses that were sent, as a list in JSON, or NULL: a column, so that they need no statement of their own.
+fn emails(sql: &mut Sql, tenant: &Tenant, wanted: bool) {
+    if !wanted {
+        sql.push("NULL");
+        return;
+    }
+    let list = if sql.is_postgresql {
+        "json_agg(json_build_array(e.value, e.type, e.display, e.is_primary) ORDER BY e.position)"
+    } else {
+        // Its truth values are numbers.
+        "json_group_array(json_array(e.value, e.type, e.display, \
+         json(CASE WHEN e.is_primary THEN 'true' WHEN NOT e.is_primary THEN 'false' END)) ORDER BY e.position)"
+    };
+    sql.push(format!(
+        "(SELECT CAST({list} AS text) FROM scim_api_emails e WHERE e.scope = {} AND e.identity_id = i.id)",
+        tenant.scope()
+    ));
+}
+
+/// The columns of a statement that counts nothing.
+fn columns(conn: &Conn, tenant: &Tenant, with_emails: bool) -> Sql {
+    let mut sql = Sql::new(is_postgresql(conn));
+    sql.push(COLUMNS);
+    emails(&mut sql, tenant, with_emails);
+    sql.push(", NULL");
     sql
 }
 
 /// The user whose id this is, or else whose external id.
 pub fn find(conn: &mut Conn, tenant: &Tenant, id: &str, with_emails: bool) -> crate::Result<Option<Stored>> {
-    let mut sql = Sql::new(is_postgresql(conn));
-    sql.push(COLUMNS);
+    let mut sql = columns(conn, tenant, with_emails);
     from(&mut sql, tenant, tenant.deleted_visible);
     sql.push(" AND ").id_candidates(id, tenant);
     sql.push("(lower(COALESCE(r.scim_id, i.extern_uid)) = lower(").text(id);
     sql.push(") OR lower(i.extern_uid) = lower(").text(id);
     sql.push("))) ORDER BY CASE WHEN lower(COALESCE(r.scim_id, i.extern_uid)) = lower(").text(id);
     sql.push(") THEN 0 ELSE 1 END, i.id LIMIT 1");
-    Ok(load(conn, tenant, sql, with_emails)?.pop())
+    Ok(load(conn, sql)?.pop())
 }
 
 /// All of a tenant's identities, deleted ones too, for which `condition` says something.
 fn some(conn: &mut Conn, tenant: &Tenant, condition: impl FnOnce(&mut Sql)) -> crate::Result<Vec<Stored>> {
-    let mut sql = Sql::new(is_postgresql(conn));
-    sql.push(COLUMNS);
+    let mut sql = columns(conn, tenant, true);
     from(&mut sql, tenant, true);
     sql.push(" AND ");
     condition(&mut sql);
     sql.push(" ORDER BY i.id LIMIT 10");
-    load(conn, tenant, sql, true)
+    load(conn, sql)
 }
 
 /// Whose external id or id this is, in any case.
@@ -190,41 +213,23 @@ pub(super) fn by_user_name(conn: &mut Conn, tenant: &Tenant, name: &str) -> crat
     })
 }
 
-fn load(conn: &mut Conn, tenant: &Tenant, statement: Sql, with_emails: bool) -> crate::Result<Vec<Stored>> {
+fn load(conn: &mut Conn, statement: Sql) -> crate::Result<Vec<Stored>> {
     let rows: Vec<UserRow> = Users(statement).load(conn)?;
-    let mut users: Vec<Stored> = rows.into_iter().map(stored).collect();
-    if with_emails && !users.is_empty() {
-        add_emails(conn, tenant, &mut users)?;
-    }
-    Ok(users)
+    rows.into_iter().map(stored).collect()
 }
 
-fn add_emails(conn: &mut Conn, tenant: &Tenant, users: &mut [Stored]) -> crate::Result<()> {
-    let mut sql = Sql::new(is_postgresql(conn));
-    sql.push(format!(
-        "SELECT identity_id, position, value, type, display, is_primary FROM scim_api_emails WHERE scope = {} AND identity_id IN (",
-        tenant.scope()
-    ));
-    for (i, user) in users.iter().enumerate() {
-        sql.push(if i == 0 { "" } else { ", " }).number(user.identity_id);
-    }
-    sql.push(") ORDER BY identity_id, position");
-    let rows: Vec<EmailRow> = Emails(sql).load(conn)?;
-    for (identity_id, _, value, kind, display, primary) in rows {
-        if let Some(user) = users.iter_mut().find(|user| user.identity_id == identity_id) {
-            user.user.sent.emails.push(Email { value, kind, display, primary });
-        }
-    }
-    Ok(())
-}
-
-fn stored(row: UserRow) -> Stored {
-    let ((identity_id, user_id, external_id, active, created, updated), account, sent, (version, deleted_at)) =
-        row;
+fn stored(row: UserRow) -> crate::Result<Stored> {
+    let (identity, account, sent, (version, deleted_at), (emails, _)) = row;
+    let (identity_id, user_id, external_id, active, created, updated) = identity;
     let (username, name, email) = account;
     let (id, sent_name, formatted, family_name, given_name, display_name) = sent;
+    let emails: Option<Vec<EmailJson>> = emails
+        .map(|json| serde_json::from_str(&json))
+        .transpose()
+        .map_err(|error| crate::Error::Database(error.into()))?;
+    let emails = emails.unwrap_or_default().into_iter();
     let last_modified = updated.and_utc();
-    Stored {
+    Ok(Stored {
         identity_id,
         user_id,
         is_deleted: deleted_at.is_some() && !active,
@@ -243,11 +248,13 @@ fn stored(row: UserRow) -> Stored {
                 family_name,
                 given_name,
                 display_name,
-                emails: Vec::new(),
+                emails: emails
+                    .map(|(value, kind, display, primary)| Email { value, kind, display, primary })
+                    .collect(),
             },
             created: created.and_utc(),
             last_modified,
             version: version.unwrap_or_else(|| last_modified.timestamp_micros()),
         },
-    }
+    })
 }

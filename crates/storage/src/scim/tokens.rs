@@ -46,37 +46,22 @@ pub fn authenticate(
         let granted = stored.iter().any(|stored| is_same(stored));
         return Ok(if granted { Access::Granted(None) } else { Access::Denied });
     };
-    let group: Option<(i64, Option<i64>)> = routes::table
-        .inner_join(namespaces::table.on(namespaces::id.eq(routes::source_id)))
-        .filter(routes::source_type.eq("Namespace"))
-        .filter(namespaces::type_.eq("Group"))
-        .filter(sql::<Bool>("lower(routes.path) = lower(").bind::<Text, _>(path).sql(")"))
-        .select((namespaces::id, namespaces::parent_id))
-        .first(conn)
-        .optional()?;
-    let Some((group_id, None)) = group else {
+    let rows = of_group(conn, path)?;
+    let Some(Candidate { group: (group_id, None), provider, .. }) = rows.first() else {
         // Only somebody with a token learns that a group is not there; single sign-on belongs to top-level groups.
         let known = KnownToken { forms }.load::<i32>(conn)?;
         return Ok(if known.is_empty() { Access::Denied } else { Access::NotFound });
     };
-    if !is_token_of(conn, group_id, is_same)? {
+    let is_mine = |row: &Candidate| {
+        let newer = row.newer.as_deref().and_then(|stored| std::str::from_utf8(stored).ok());
+        newer.is_some_and(&is_same) || row.older.as_deref().is_some_and(&is_same)
+    };
+    if !rows.iter().any(is_mine) {
         return Ok(Access::Denied);
     }
-    let provider: Option<(i64, bool, bool, i16, Option<i64>)> = saml_providers::table
-        .filter(saml_providers::group_id.eq(group_id))
-        .order(saml_providers::id)
-        .select((
-            saml_providers::id,
-            saml_providers::enabled,
-            saml_providers::enforced_sso,
-            saml_providers::default_membership_role,
-            saml_providers::member_role_id,
-        ))
-        .first(conn)
-        .optional()?;
-    Ok(match provider {
+    Ok(match *provider {
         Some((provider_id, true, enforced_sso, role, member_role_id)) => Access::Granted(Some(Group {
-            id: group_id,
+            id: *group_id,
             provider_id,
             enforced_sso,
             default_role: role.into(),
@@ -86,17 +71,41 @@ pub fn authenticate(
     })
 }
 
-fn is_token_of(conn: &mut Conn, group_id: i64, is_same: impl Fn(&str) -> bool) -> Result<bool> {
-    let stored: Vec<Vec<u8>> = group_tokens::table
-        .filter(group_tokens::group_id.eq(group_id))
-        .select(group_tokens::token_encrypted)
-        .load(conn)?;
-    if stored.iter().any(|stored| std::str::from_utf8(stored).is_ok_and(&is_same)) {
-        return Ok(true);
-    }
-    let stored: Vec<String> =
-        tokens::table.filter(tokens::group_id.eq(group_id)).select(tokens::token_encrypted).load(conn)?;
-    Ok(stored.iter().any(|stored| is_same(stored)))
+/// A group with one of its tokens of either table; there is a row for each.
+#[derive(Queryable)]
+struct Candidate {
+    /// Its id and that of its parent.
+    group: (i64, Option<i64>),
+    provider: Option<(i64, bool, bool, i16, Option<i64>)>,
+    newer: Option<Vec<u8>>,
+    older: Option<String>,
+}
+
+/// One statement, because every request begins with it.
+fn of_group(conn: &mut Conn, path: &str) -> Result<Vec<Candidate>> {
+    Ok(routes::table
+        .inner_join(namespaces::table.on(namespaces::id.eq(routes::source_id)))
+        .left_join(saml_providers::table.on(saml_providers::group_id.eq(namespaces::id)))
+        .left_join(group_tokens::table.on(group_tokens::group_id.eq(namespaces::id)))
+        .left_join(tokens::table.on(tokens::group_id.eq(namespaces::id.nullable())))
+        .filter(routes::source_type.eq("Namespace"))
+        .filter(namespaces::type_.eq("Group"))
+        .filter(sql::<Bool>("lower(routes.path) = lower(").bind::<Text, _>(path).sql(")"))
+        .order(saml_providers::id)
+        .select((
+            (namespaces::id, namespaces::parent_id),
+            (
+                saml_providers::id,
+                saml_providers::enabled,
+                saml_providers::enforced_sso,
+                saml_providers::default_membership_role,
+                saml_providers::member_role_id,
+            )
+                .nullable(),
+            group_tokens::token_encrypted.nullable(),
+            tokens::token_encrypted.nullable(),
+        ))
+        .load(conn)?)
 }
 
 /// Makes this the only token of a group or of the instance. `encrypted` is what the column holds.

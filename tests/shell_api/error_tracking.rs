@@ -88,6 +88,32 @@ testkit::databases! {
         assert_eq!(said(&other), no);
     }
 
+    /// Whoever is not let in hears that, and nothing of their body.
+    async fn who_asks_is_judged_before_the_body(database: Database) {
+        prepare(&database);
+        database.sql(&format!("UPDATE application_settings SET error_tracking_access_token_encrypted = '{DYNAMIC}'"));
+        let shell = shell_api(database).await;
+        let broken = || ("application/json", b"{".to_vec());
+        let large = || ("application/json", vec![b' '; 1024 * 1024 + 1]);
+        let other = || ("text/plain", b"x".to_vec());
+        let invalid = r#""message":"400 Bad request - "#;
+        for (status, beginning, (kind, body)) in [
+            (400, invalid, broken()),
+            (413, r#"{"message":"413 Request Entity Too Large"}"#, large()),
+            (415, r#"{"message":"415 "#, other()),
+        ] {
+            let ask = |request: testkit::Request| request.body(kind, body.clone()).send();
+            for _ in 0..5 {
+                let wrong = shell.anonymous("POST", PATH).header("Gitlab-Error-Tracking-Token", "wrong");
+                assert_eq!(said(&ask(wrong).await), (401, UNAUTHORIZED), "{kind} {}", body.len());
+            }
+            assert_eq!(said(&ask(shell.anonymous("POST", PATH)).await), (401, UNAUTHORIZED), "{kind} {}", body.len());
+            let right = ask(shell.anonymous("POST", PATH).header("Gitlab-Error-Tracking-Token", TOKEN)).await;
+            assert_eq!(right.status, status);
+            assert!(right.text.contains(beginning), "{}", right.text);
+        }
+    }
+
     async fn the_legacy_secret_stays_one(database: Database) {
         prepare(&database);
         let shell = shell_api_with(database, &["--legacy-shared-secret"]).await;

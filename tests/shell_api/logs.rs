@@ -86,7 +86,12 @@ async fn the_log_counts_statements() {
     let binary = Binary::start(&database);
     let git = repositories();
     let push = push(&format!("{} {} refs/heads/f\n", git.a, git.b));
-    for (body, most) in [(clone(), 1), (push, 4)] {
+    let named = |mut body: serde_json::Value| {
+        drop(body.as_object_mut().unwrap().remove("key_id"));
+        body["username"] = "alice".into();
+        body
+    };
+    for (body, most) in [(clone(), 1), (named(clone()), 1), (named(push.clone()), 4), (push, 4)] {
         let ask = async || drop(binary.request("POST", "/allowed").json(&body).send().await);
         let line = binary.line_of_at_most(most, ask).await;
         assert!((1..=most).contains(&line["db_count"].as_u64().unwrap()), "{line}");

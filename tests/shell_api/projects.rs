@@ -155,6 +155,16 @@ testkit::databases! {
         let missing = (404, "The snippet you were looking for could not be found.");
         assert_eq!(verdict(&shell.clone(11, "snippets/999.git").await), missing);
         assert_eq!(verdict(&shell.clone(15, "grp/p/snippets/8.git").await), missing);
+        // A snippet is there under its own path alone.
+        for path in ["snippets/8", "grp/pub/snippets/8.git", "other/x/snippets/8.git", "grp/p/snippets/9", "other/x/snippets/9"] {
+            assert_eq!(verdict(&shell.clone(11, path).await), missing, "{path}");
+        }
+        assert_eq!(verdict(&shell.allowed(json!({ "key_id": 11, "gl_repository": "snippet-8" })).await), ALLOWED);
+        shell.sql("INSERT INTO redirect_routes (source_id, source_type, path, created_at, updated_at) VALUES (3, 'Project', 'grp/was', '2020-01-01', '2020-01-01')");
+        assert_eq!(verdict(&shell.push_any(14, "grp/was/snippets/8.git").await), ALLOWED);
+        let (_, told) = shell.post_receive_of("snippet-8", "key-14", "").await;
+        let moved = "Project 'grp/was/snippets/8' was moved to 'grp/p/snippets/8'.\n\nPlease update your Git remote:\n\n  git remote set-url origin git@gitlab.example.com:grp/p/snippets/8.git\n";
+        assert_eq!(told["messages"], json!([{ "message": moved, "type": "basic" }]));
         assert_eq!(verdict(&shell.clone(31, "grp/p/snippets/8.git").await), (401, "The authentication mechanism is not supported."));
         assert_eq!(verdict(&shell.push_any(13, "grp/p/snippets/8.git").await), (401, "You are not allowed to update this snippet."));
         assert_eq!(verdict(&shell.push_any(14, "grp/p/snippets/8.git").await), ALLOWED);

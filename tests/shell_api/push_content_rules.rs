@@ -158,6 +158,10 @@ testkit::databases! {
         let gone = incoming.commit_with(|draft| draft.parents = vec![exe.clone()], &[("a/install.exe", None)]);
         assert_eq!(incoming.push(&shell, 11, &gone).await, no, "it came with an earlier commit");
         assert_eq!(incoming.push(&shell, 11, &file("a/reinstall.exe")).await, allowed());
+        // What has the name already may change.
+        incoming.accept("refs/heads/exe", &exe);
+        let changed = incoming.commit_with(|draft| draft.parents = vec![exe.clone()], &[("a/install.exe", Some(b"y"))]);
+        assert_eq!(incoming.push(&shell, 11, &changed).await, allowed());
         rule(&shell, "prevent_secrets = true");
         assert_eq!(incoming.push(&shell, 11, &file("id_rsa.pub")).await, allowed());
         for path in ["x/.ssh/id_ed25519", "a b.pem", "\u{fc}.key", "x/aws/credentials", ".bash_history"] {
@@ -218,16 +222,21 @@ testkit::databases! {
         }
     }
 
-    /// Otherwise a commit that came under another ref would be no news when a branch moves to it.
-    async fn what_comes_under_any_ref_is_looked_at(database: Database) {
+    /// B.2.4: other refs pass after a. What came under one is still news when a branch moves to it.
+    async fn branches_and_tags_are_looked_at(database: Database) {
         let incoming = Incoming::new();
         let shell = shell(database, &incoming).await;
         rule(&shell, "commit_message_regex = '^TICKET'");
         let commit = incoming.commit(&[]);
         let no = refused("Commit message does not follow the pattern '^TICKET'");
-        for name in ["refs/heads/x", "refs/tags/x", "refs/notes/x", "refs/x/y"] {
+        for name in ["refs/heads/x", "refs/tags/x"] {
             assert_eq!(incoming.push_line(&shell, 11, &format!("{Z} {commit} {name}")).await, no, "{name}");
         }
+        for name in ["refs/notes/x", "refs/x/y"] {
+            assert_eq!(incoming.push_line(&shell, 11, &format!("{Z} {commit} {name}")).await, allowed(), "{name}");
+            incoming.accept(name, &commit);
+        }
+        assert_eq!(incoming.push_line(&shell, 11, &format!("{Z} {commit} refs/heads/x")).await, no);
         let tag = incoming.git(&["mktag"], format!("object {commit}\ntype commit\ntag t\ntagger A <a@example.com> 0 +0000\n\nt\n").as_bytes());
         assert_eq!(incoming.push_line(&shell, 11, &format!("{Z} {tag} refs/tags/t")).await, no);
         // A tag of a file brings no commit.

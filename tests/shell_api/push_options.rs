@@ -1,9 +1,11 @@
 //! Push options for merge requests: row 150.
 use super::push_merge_requests::merge_request;
-use super::support::{Shell, Z};
+use super::support::{Shell, Z, shell_api_of};
 use super::{shell_api, shell_api_with};
 use serde_json::{Value, json};
 use testkit::fixture::{P, THEN};
+use testkit::gitaly::{Fault, Gitaly};
+use tonic::Code;
 
 const NEW: &str = "1111111111111111111111111111111111111111";
 
@@ -41,6 +43,7 @@ fn handed_over(shell: &Shell) -> Vec<Value> {
     listed.iter().map(|payload| serde_json::from_str(payload).unwrap()).collect()
 }
 
+const NOT_NOW: &str = "Merge request push options could not be processed right now";
 const MISSING_CREATE: &str =
     "A merge_request.create push option is required to create a merge request for branch";
 
@@ -117,6 +120,36 @@ testkit::databases! {
         let reason = "Merge request push options are not processed by this server";
         assert_eq!(alerts(&shell, &pushed(&["f"]), &["mr.create"]).await, warning("'mr.create'", reason));
         assert_eq!(handed_over(&shell), Vec::<Value>::new());
+    }
+
+    /// One transaction takes both; where it fails the pusher hears it, and all else there is to say.
+    async fn what_cannot_be_handed_over_is_told(database: Database) {
+        let shell = shell_api(database).await;
+        shell.sql("DROP TABLE outbox_messages");
+        let messages = post(&shell, "project-3", "key-11", &pushed(&["f"]), &["mr.create"]).await;
+        let lost = "WARNINGS:\nYour push has arrived, but the work that follows it (pipelines, merge requests, notifications) could not be handed over. Please tell an administrator.";
+        let link = "To create a merge request for f, visit:\n  https://gitlab.example.com/grp/p/-/merge_requests/new?merge_request%5Bsource_branch%5D=f";
+        assert_eq!(messages, json!([
+            { "message": lost, "type": "alert" },
+            { "message": warning("'mr.create'", NOT_NOW)[0], "type": "alert" },
+            { "message": link, "type": "basic" },
+        ]));
+    }
+
+    /// The default branch is asked for once; while it is not known, nothing is done with what may be it.
+    async fn what_may_be_the_default_branch_is_left_alone(database: Database) {
+        let gitaly = Gitaly::start(&testkit::git::repositories().path);
+        let config = format!("storages: {{default: {{address: '{}'}}}}\n", gitaly.address);
+        let shell = shell_api_of(database, &config, &[]).await;
+        let both = pushed(&["main", "f"]);
+        assert_eq!(alerts(&shell, &both, &["mr.create"]).await, Vec::<String>::new());
+        let mut methods = gitaly.methods();
+        methods.sort_unstable();
+        assert_eq!(methods, ["RefService/FindDefaultBranchName", "RepositoryService/HasLocalBranches"]);
+        gitaly.fail(Fault::Status(Code::Unavailable));
+        let messages = post(&shell, "project-3", "key-11", &both, &["mr.create"]).await;
+        assert_eq!(messages, json!([{ "message": warning("'mr.create'", NOT_NOW)[0], "type": "alert" }]));
+        assert_eq!((handed_over(&shell).len(), shell.outbox().len()), (1, 2));
     }
 
     /// Broadcast, warning, links, in this order.

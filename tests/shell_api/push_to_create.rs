@@ -1,5 +1,5 @@
 //! A push that makes its project: rows 83 to 86.
-use super::support::{ALLOWED, NOT_FOUND, Shell, Z, shell_api_at, verdict};
+use super::support::{ALLOWED, NOT_FOUND, Shell, Z, eventually, shell_api_at, shell_api_of, verdict};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 use domain::{Role, hashed_path};
@@ -7,7 +7,9 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use storage::memberships::{self, Source};
 use tempfile::TempDir;
+use testkit::gitaly::{Fault, Gitaly};
 use testkit::{Database, fixture};
+use tonic::Code;
 
 /// A shell-api whose storage is empty. The fixture's ids are its own: the next ones must lie above.
 async fn service(database: Database, arguments: &[&str]) -> (Shell, TempDir) {
@@ -26,6 +28,22 @@ fn number(shell: &Shell, query: &str) -> i64 {
 fn text(shell: &Shell, query: &str) -> String {
     let query = format!("CAST(({query}) AS text)");
     diesel::select(diesel::dsl::sql::<Text>(&query)).get_result(&mut shell.service.database.open()).unwrap()
+}
+
+/// The same, whose storage a Gitaly keeps.
+async fn beside_gitaly(database: Database) -> (Gitaly, Shell, TempDir) {
+    if database.is_postgresql() {
+        database.sql("SELECT setval('projects_id_seq', 100); SELECT setval('namespaces_id_seq', 9000)");
+    }
+    let storage = TempDir::new().unwrap();
+    let gitaly = Gitaly::start(storage.path());
+    let config = format!("storages: {{default: {{address: '{}'}}}}\n", gitaly.address);
+    (gitaly, shell_api_of(database, &config, &[]).await, storage)
+}
+
+/// Repositories that are still to be made.
+fn awaited(shell: &Shell) -> i64 {
+    number(shell, "SELECT count(*) FROM outbox_messages WHERE topic = 'create_repository'")
 }
 
 fn projects(shell: &Shell) -> i64 {
@@ -222,13 +240,85 @@ testkit::databases! {
         assert_eq!(shell.push_any(11, "alice/taken").await, expected);
     }
 
-    /// What cannot have a repository is no project either.
-    async fn without_a_disk_nothing_is_made(database: Database) {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        let shell = shell_api_at(database, file.path(), &[]).await;
+    /// The project is there, its repository comes with the next push; who only pulls makes none.
+    async fn the_next_push_makes_what_is_missing(database: Database) {
+        let (gitaly, shell, storage) = beside_gitaly(database).await;
         let before = projects(&shell);
-        assert_eq!(shell.push_any(11, "alice/new").await, (503, json!({ "message": "503 Service Unavailable" })));
-        assert_eq!((projects(&shell), number(&shell, "SELECT count(*) FROM namespaces WHERE path = 'new'")), (before, 0));
+        for fault in [Code::Unavailable, Code::Internal] {
+            gitaly.fail(Fault::Status(fault));
+            assert_eq!(shell.push_any(11, "alice/new").await, (503, json!({ "message": "503 Service Unavailable" })));
+            assert_eq!((projects(&shell), awaited(&shell)), (before + 1, 1));
+        }
+        gitaly.fail(None);
+        gitaly.asked();
+        assert_eq!(verdict(&shell.push_any(15, "alice/new").await), NOT_FOUND, "somebody else");
+        assert_eq!(gitaly.methods(), ["RepositoryService/RepositoryExists"]);
+        let (status, body) = shell.push_any(11, "alice/new").await;
+        assert_eq!((status, &body["gl_project_path"]), (200, &json!("alice/new")));
+        assert_eq!(gitaly.methods(), ["RepositoryService/RepositoryExists", "RepositoryService/CreateRepository"]);
+        assert_eq!((projects(&shell), awaited(&shell)), (before + 1, 0));
+        let path = body["gitaly"]["repository"]["relative_path"].as_str().unwrap();
+        assert_eq!(testkit::git::git(&storage.path().join(path), &["symbolic-ref", "HEAD"]), "refs/heads/main");
+        let told = messages(&shell, body["gl_repository"].as_str().unwrap(), "key-11").await;
+        assert_eq!(told, json!([created("alice/new", "git@gitlab.example.com:alice/new.git")]));
+        // A repository that is lost later is none that is awaited.
+        std::fs::remove_dir_all(storage.path().join(path)).unwrap();
+        assert_eq!(verdict(&shell.push_any(11, "alice/new").await), (404, "A repository for this project does not exist yet."));
+    }
+
+    /// As if the process had ended after it made the repository.
+    async fn a_repository_that_is_there_is_taken(database: Database) {
+        let (gitaly, shell, storage) = beside_gitaly(database).await;
+        gitaly.fail(Fault::Status(Code::Unavailable));
+        assert_eq!(shell.push_any(11, "alice/new").await.0, 503);
+        let id = number(&shell, "SELECT id FROM projects WHERE path = 'new'");
+        testkit::git::init(&storage.path().join(format!("{}.git", hashed_path("@hashed", id))));
+        gitaly.fail(None);
+        assert_eq!(verdict(&shell.push_any(11, "alice/new").await), ALLOWED);
+    }
+
+    /// A Gitaly that does not answer keeps nobody else from writing.
+    async fn a_slow_gitaly_holds_no_lock(database: Database) {
+        let (gitaly, shell, _storage) = beside_gitaly(database).await;
+        gitaly.fail(Fault::Hang);
+        let push = shell.push_any(11, "alice/slow");
+        let others = async {
+            eventually("the project is there", async || awaited(&shell) == 1).await;
+            // In the same namespace, and by whoever else writes.
+            shell.sql("UPDATE namespaces SET description = 'x' WHERE id = 1002; UPDATE users SET name = 'x' WHERE id = 5");
+            gitaly.fail(Fault::Status(Code::Unavailable));
+            assert_eq!(shell.push_any(11, "alice/other").await.0, 503);
+            assert_eq!(awaited(&shell), 2);
+        };
+        let (answer, ()) = futures_util::future::join(push, others).await;
+        assert_eq!(answer.0, 503);
+        gitaly.fail(None);
+        for path in ["alice/slow", "alice/other"] {
+            assert_eq!(verdict(&shell.push_any(11, path).await), ALLOWED, "{path}");
+        }
+        assert_eq!(awaited(&shell), 0);
+    }
+
+    async fn pushes_at_once_share_a_repository(database: Database) {
+        let (gitaly, shell, storage) = beside_gitaly(database).await;
+        gitaly.fail(Fault::Status(Code::Unavailable));
+        assert_eq!(shell.push_any(11, "alice/race").await.0, 503);
+        gitaly.fail(None);
+        let answers = join_all((0..8).map(|_| shell.push_any(11, "alice/race"))).await;
+        assert!(answers.iter().all(|answer| verdict(answer) == ALLOWED));
+        assert_eq!((awaited(&shell), std::fs::read_dir(storage.path()).unwrap().count()), (0, 1));
+    }
+
+    /// An administrator may use anybody's namespace; as in GitLab, the limit that counts is that of who makes the project.
+    async fn an_administrator_makes_projects_for_others(database: Database) {
+        let (shell, _storage) = service(database, &[]).await;
+        shell.sql("UPDATE users SET projects_limit = 0 WHERE id = 2");
+        assert_eq!(verdict(&shell.push_any(17, "alice/given").await), ALLOWED);
+        let of = "FROM members WHERE source_type = 'Project' AND source_id = (SELECT id FROM projects WHERE path = 'given')";
+        assert_eq!(text(&shell, &format!("SELECT user_id || '|' || access_level {of}")), "2|50");
+        assert_eq!(number(&shell, "SELECT creator_id FROM projects WHERE path = 'given'"), 1);
+        shell.sql("UPDATE users SET projects_limit = 0 WHERE id = 1; UPDATE users SET projects_limit = 100 WHERE id = 2");
+        assert_eq!(verdict(&shell.push_any(17, "alice/more").await), NOT_FOUND);
     }
 
     async fn the_heaviest_storage_takes_it(database: Database) {

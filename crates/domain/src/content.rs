@@ -22,8 +22,17 @@ pub struct Commit {
 pub struct ChangedPath {
     /// From the root of the tree, without a slash at its start.
     pub path: String,
-    /// It was there, and is not there any more.
-    pub deleted: bool,
+    pub status: PathStatus,
+}
+
+/// What a commit does to a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PathStatus {
+    /// None of the parents has it: it is new, renamed or copied.
+    Added,
+    /// Content, mode or type have changed.
+    Modified,
+    Deleted,
 }
 
 /// A file's content that no ref of the repository led to before.

@@ -36,6 +36,10 @@ pub const UPLOAD: &str = "You are not allowed to upload code for this project.";
 pub const PUSH_CODE: &str = "You are not allowed to push code to this project.";
 pub const WRITE_WIKI: &str = "You are not allowed to write to this project's wiki.";
 
+/// After a push that has landed.
+pub const WORK_NOT_HANDED_OVER: &str = "WARNINGS:\nYour push has arrived, but the work that follows it (pipelines, merge requests, notifications) \
+     could not be handed over. Please tell an administrator.";
+
 pub const INTERNAL_USER: &str = "This action cannot be performed by internal users";
 pub const PENDING_APPROVAL: &str =
     "Your account is pending approval from your administrator and hence blocked.";

@@ -75,6 +75,8 @@ pub mod refusals {
     const MOST_BRANCHES: usize = 10;
 
     pub const USER: &str = "User is required";
+    /// The repository or the database did not answer.
+    pub const NOT_NOW: &str = "Merge request push options could not be processed right now";
     pub const ONLY_PROJECTS: &str = "Push options are only supported for projects";
 
     pub fn not_enabled(path: &str) -> String {

@@ -8,7 +8,7 @@ mod local;
 mod quarantine;
 mod storage;
 
-pub use content::{Blob, ChangedPath, Commit, LfsPointer};
+pub use content::{Blob, ChangedPath, Commit, LfsPointer, PathStatus};
 pub use gitaly::InvalidAddress;
 pub use quarantine::{InvalidQuarantine, Quarantine};
 pub use storage::{Inspect, InvalidStorage, Place, Repository, Storage, Storages};

@@ -2,11 +2,12 @@
 mod content;
 mod pipe;
 
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 
-use domain::access::push::{Question, RepositoryState};
+use domain::access::push::{Bearing, Question, RepositoryState};
 use tokio::process::Command;
 
 use crate::{Error, Quarantine, Result};
@@ -42,10 +43,27 @@ impl Repository {
 
     /// One that is there already stays as it is.
     pub(crate) async fn create(&self, default_branch: &str) -> Result<()> {
-        tokio::fs::create_dir_all(&self.git_dir).await.map_err(Error::Storage)?;
+        if self.exists().await? {
+            return Ok(());
+        }
+        // Made beside its place and then moved there, so that nobody meets half of it, and of several makers one wins.
+        let name =
+            format!("{}.new-{:016x}", self.git_dir.display(), RandomState::new().build_hasher().finish());
+        let new = Self { git_dir: PathBuf::from(name), ..self.clone() };
+        tokio::fs::create_dir_all(&new.git_dir).await.map_err(Error::Storage)?;
         let branch = format!("--initial-branch={default_branch}");
         // Without a template: no sample hooks.
-        succeeded(self.git(&["init", "--quiet", "--bare", "--template=", &branch]).await?).map(drop)
+        let made = succeeded(new.git(&["init", "--quiet", "--bare", "--template=", &branch]).await?);
+        let moved = match made {
+            Ok(_) => tokio::fs::rename(&new.git_dir, &self.git_dir).await.map_err(Error::Storage),
+            Err(error) => Err(error),
+        };
+        if moved.is_err() {
+            // What cannot be taken away is in nobody's way.
+            let _ = tokio::fs::remove_dir_all(&new.git_dir).await;
+            return if self.exists().await? { Ok(()) } else { moved };
+        }
+        Ok(())
     }
 
     pub(crate) async fn has_branch(&self, name: &str) -> Result<bool> {
@@ -53,17 +71,25 @@ impl Repository {
         Ok(self.git(&["show-ref", "--verify", "--quiet", "--", &name]).await?.status.success())
     }
 
-    pub(crate) async fn state(&self) -> Result<RepositoryState> {
-        // Of what has been accepted: the objects of the push do not matter.
+    /// Of what has been accepted, and only what matters: the objects of the push do not.
+    pub(crate) async fn state(&self, bearing: Bearing) -> Result<RepositoryState> {
         let accepted = Self { quarantine: Quarantine::default(), ..self.clone() };
-        let head = accepted.git(&["symbolic-ref", "--quiet", "HEAD"]);
-        let first = accepted.git(&["for-each-ref", "--count=1", "--format=x", "refs/heads"]);
-        let (head, first) = tokio::try_join!(head, first)?;
+        let empty = async { if bearing.empty { accepted.is_empty().await } else { Ok(false) } };
+        let default_branch =
+            async { if bearing.default_branch { accepted.default_branch().await } else { Ok(None) } };
+        let (empty, default_branch) = tokio::try_join!(empty, default_branch)?;
+        Ok(RepositoryState { empty, default_branch })
+    }
+
+    async fn is_empty(&self) -> Result<bool> {
+        let first = self.git(&["for-each-ref", "--count=1", "--format=x", "refs/heads"]).await?;
+        Ok(succeeded(first)?.stdout.is_empty())
+    }
+
+    async fn default_branch(&self) -> Result<Option<String>> {
+        let head = self.git(&["symbolic-ref", "--quiet", "HEAD"]).await?;
         let name = String::from_utf8_lossy(&head.stdout);
-        Ok(RepositoryState {
-            empty: succeeded(first)?.stdout.is_empty(),
-            default_branch: name.trim_end().strip_prefix("refs/heads/").map(ToOwned::to_owned),
-        })
+        Ok(name.trim_end().strip_prefix("refs/heads/").map(ToOwned::to_owned))
     }
 
     pub(crate) async fn answer(&self, question: Question) -> Result<Answer> {

@@ -185,7 +185,7 @@ impl Repository {
     pub async fn state(&self, bearing: Bearing) -> Result<Option<RepositoryState>> {
         match &self.0 {
             BackEnd::Gitaly(gitaly) => gitaly.state(bearing).await.map(Some),
-            BackEnd::Local(local) => local.state().await.map(Some),
+            BackEnd::Local(local) => local.state(bearing).await.map(Some),
             BackEnd::None => Ok(None),
         }
     }
@@ -217,7 +217,7 @@ impl Repository {
         Ok(Answers { fast_forward, branches_with })
     }
 
-    /// Commits that `revisions` lead to and no ref does. `None` where it cannot be looked into, here and below.
+    /// Commits that `revisions` lead to and no branch or tag does. `None` where it cannot be looked into, here and below.
     pub async fn new_commits(&self, revisions: &[String]) -> Result<Option<Vec<Commit>>> {
         match &self.0 {
             BackEnd::Gitaly(gitaly) => found(gitaly.new_commits(revisions).await).map(Some),
@@ -235,7 +235,7 @@ impl Repository {
         }
     }
 
-    /// Contents of files that `revisions` lead to and no ref does.
+    /// Contents of files that `revisions` lead to and no branch or tag does.
     pub async fn new_blobs(&self, revisions: &[String]) -> Result<Option<Vec<Blob>>> {
         match &self.0 {
             BackEnd::Gitaly(gitaly) => found(gitaly.new_blobs(revisions).await).map(Some),

@@ -32,3 +32,19 @@ pub fn list(conn: &mut Conn, topic: &str) -> Result<Vec<String>> {
         .select(outbox_messages::payload)
         .load(conn)?)
 }
+
+/// Whether exactly this message waits.
+pub(crate) fn contains(conn: &mut Conn, topic: &str, payload: &str) -> Result<bool> {
+    let same = outbox_messages::table
+        .filter(outbox_messages::topic.eq(topic))
+        .filter(outbox_messages::payload.eq(payload));
+    Ok(same.select(outbox_messages::id).first::<i64>(conn).optional()?.is_some())
+}
+
+/// Takes exactly this message away; `false` where there is none.
+pub(crate) fn remove(conn: &mut Conn, topic: &str, payload: &str) -> Result<bool> {
+    let same = outbox_messages::table
+        .filter(outbox_messages::topic.eq(topic))
+        .filter(outbox_messages::payload.eq(payload));
+    Ok(diesel::delete(same).execute(conn)? > 0)
+}

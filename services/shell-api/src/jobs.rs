@@ -15,23 +15,60 @@ pub enum JobSink {
     Outbox,
 }
 
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum JobError {
-    #[error(transparent)]
-    Redis(#[from] counters::RedisError),
-    #[error(transparent)]
-    Outbox(#[from] storage::Error),
+/// What follows from a push.
+#[derive(Debug)]
+pub(crate) struct Work {
+    /// Arguments of the job after a push.
+    pub args: Value,
+    /// What push options ask of merge requests, for a worker of the outbox.
+    pub merge_requests: Option<Value>,
+}
+
+/// What could not be handed over.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Undone {
+    pub job: bool,
+    pub merge_requests: bool,
 }
 
 impl App {
-    /// Hands the work after a push over.
-    pub(crate) async fn enqueue_post_receive(
-        &self,
-        args: Value,
-        correlation_id: &str,
-    ) -> Result<(), JobError> {
+    /// Whether work is handed over at all.
+    pub(crate) fn hands_over(&self) -> bool {
+        self.sink() != JobSink::None
+    }
+
+    /// Hands the work after a push over. What goes into the database goes there in one transaction.
+    pub(crate) async fn hand_over(&self, work: Work, correlation_id: &str) -> Undone {
+        let Work { args, merge_requests } = work;
+        let queue = &self.options.post_receive_queue;
+        let job = self.post_receive(&args, correlation_id);
+        let mut undone = Undone::default();
+        let mut rows = Vec::new();
+        match (self.sink(), &self.core.counters) {
+            (JobSink::None, _) => return undone,
+            (JobSink::Outbox, _) => rows.push(("post_receive", job.to_string())),
+            (JobSink::Redis, Counters::Redis(redis)) => {
+                let queued = redis.enqueue(&self.options.sidekiq_key_prefix, queue, &job).await;
+                undone.job = failed(queued);
+            }
+            // Redis without Redis does not pass the check of the configuration.
+            (JobSink::Redis, _) => undone.job = true,
+        }
+        let in_database = !rows.is_empty();
+        let asks = merge_requests.is_some();
+        rows.extend(merge_requests.map(|payload| ("merge_request_push_options", payload.to_string())));
+        if !rows.is_empty() && failed(self.keep(rows, correlation_id).await) {
+            undone.job |= in_database;
+            undone.merge_requests = asks;
+        }
+        self.core.metrics.job_enqueued(queue, !undone.job);
+        undone
+    }
+
+    /// The job, as Sidekiq's own client writes it.
+    fn post_receive(&self, args: &Value, correlation_id: &str) -> Value {
         let options = &self.options;
-        let job = json!({
+        json!({
             "class": options.post_receive_worker,
             "args": args,
             "retry": 3,
@@ -41,55 +78,34 @@ impl App {
             "enqueued_at": self.core.clock.unix_float(),
             "correlation_id": correlation_id,
             "version": 0,
-        });
-        let result = self.hand_over(&job, correlation_id).await;
-        if self.sink() != JobSink::None {
-            self.core.metrics.job_enqueued(&options.post_receive_queue, result.is_ok());
-        }
-        result
+        })
     }
 
-    /// Keeps what push options ask of merge requests for a worker; `false` where no work is handed over at all.
-    pub(crate) async fn enqueue_merge_request_options(
-        &self,
-        payload: Value,
-        correlation_id: &str,
-    ) -> Result<bool, storage::Error> {
-        if self.sink() == JobSink::None {
-            return Ok(false);
-        }
-        let (payload, correlation_id, now) =
-            (payload.to_string(), correlation_id.to_owned(), self.core.clock.now());
+    async fn keep(&self, rows: Vec<(&'static str, String)>, correlation_id: &str) -> storage::Result<()> {
+        let (correlation_id, now) = (correlation_id.to_owned(), self.core.clock.now());
         let put = move |conn: &mut storage::Conn| {
-            storage::outbox::put(conn, "merge_request_push_options", &payload, Some(&correlation_id), now)
+            conn.write(|conn| {
+                rows.iter().try_for_each(|(topic, payload)| {
+                    storage::outbox::put(conn, topic, payload, Some(&correlation_id), now)
+                })
+            })
         };
-        self.core.pool.run(put).await?;
-        Ok(true)
+        self.core.pool.run(put).await
     }
 
     fn sink(&self) -> JobSink {
         let default = if self.core.counters.is_redis() { JobSink::Redis } else { JobSink::Outbox };
         self.options.job_sink.unwrap_or(default)
     }
+}
 
-    async fn hand_over(&self, job: &Value, correlation_id: &str) -> Result<(), JobError> {
-        match (self.sink(), &self.core.counters) {
-            (JobSink::Redis, Counters::Redis(redis)) => {
-                let options = &self.options;
-                Ok(redis.enqueue(&options.sidekiq_key_prefix, &options.post_receive_queue, job).await?)
-            }
-            (JobSink::Outbox, _) => {
-                let (payload, correlation_id, now) =
-                    (job.to_string(), correlation_id.to_owned(), self.core.clock.now());
-                let put = move |conn: &mut storage::Conn| {
-                    storage::outbox::put(conn, "post_receive", &payload, Some(&correlation_id), now)
-                };
-                Ok(self.core.pool.run(put).await?)
-            }
-            // Redis without Redis does not pass the check of the configuration.
-            (JobSink::None | JobSink::Redis, _) => Ok(()),
-        }
+/// Whether it did; if so, it is logged.
+fn failed(outcome: Result<(), impl std::error::Error + 'static>) -> bool {
+    if let Err(error) = &outcome {
+        let error = error as &dyn std::error::Error;
+        tracing::error!(error, "the work after a push could not be handed over");
     }
+    outcome.is_err()
 }
 
 /// Sidekiq's name of a job: 24 hexadecimal digits.

@@ -2,7 +2,8 @@
 //! B.2.7. They come after [`push`](super::push), which judges each line.
 //!
 //! [`ContentFacts::needs`] says what to ask, [`ContentFacts::check`] judges with the answers; an answer that is missing
-//! refuses the push. What comes in under any ref counts: no other ref could tell later that it was never looked at.
+//! refuses the push. Branches and tags alone are judged: other refs pass after check a. What comes in under one of those
+//! is still news when a branch or a tag moves to it, for new is what no branch and no tag led to.
 use std::collections::{HashMap, HashSet};
 
 use super::push_rule::{Identity, PushRule, check_sizes};
@@ -10,6 +11,7 @@ use super::{Denial, Protocol};
 use crate::changes::{Change, Kind};
 use crate::content::{Blob, ChangedPath, Commit, LfsPointer};
 use crate::messages as text;
+use crate::ref_name::RefName;
 
 /// What is known of a project before its repository is looked into.
 #[derive(Debug, Clone)]
@@ -69,17 +71,22 @@ impl ContentAnswers {
     }
 }
 
-/// The objects that a push makes refs point at, each once.
+/// The objects that a push makes branches and tags point at, each once.
 pub fn revisions(changes: &[Change]) -> Vec<String> {
     let mut seen = HashSet::new();
-    let new = changes.iter().filter(|change| change.kind() != Kind::Delete).map(|change| &change.new);
+    let new = changes.iter().filter(|change| brings(change)).map(|change| &change.new);
     new.filter(|new| seen.insert(new.as_str())).cloned().collect()
 }
 
+/// Whether what comes with the change is looked at.
+fn brings(change: &Change) -> bool {
+    change.kind() != Kind::Delete && change.ref_name() != RefName::Other
+}
+
 impl ContentFacts {
-    /// What [`Self::check`] must know of these changes: nothing, where refs only go.
+    /// What [`Self::check`] must know of these changes: nothing, where branches and tags only go.
     pub fn needs(&self, changes: &[Change]) -> Needs {
-        if changes.iter().all(|change| change.kind() == Kind::Delete) {
+        if !changes.iter().any(brings) {
             return Needs::default();
         }
         let rule = self.push_rule.as_ref();

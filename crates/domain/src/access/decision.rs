@@ -18,9 +18,17 @@ pub struct Facts {
     pub instance: Instance,
     pub actor: Actor,
     pub target: Target,
-    /// Whether the repository itself is there.
-    pub repository_exists: bool,
+    pub repository: Presence,
     pub now: NaiveDateTime,
+}
+
+/// Whether the repository itself is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Presence {
+    There,
+    /// A push has made the project, and its repository is yet to be made.
+    Awaited,
+    Missing,
 }
 
 /// Where a path or a `gl_repository` led.
@@ -68,6 +76,8 @@ pub enum Verdict {
     ForwardToPrimary,
     /// 14: the project is to be made, then the request decided again.
     CreateProject,
+    /// The same push, or one before it, has made the project: its repository is to be made.
+    CreateRepository,
 }
 
 /// Decides a request as a whole.
@@ -155,7 +165,7 @@ pub fn decide(request: &Request, facts: &Facts) -> Result<Verdict, Denial> {
         return Ok(Verdict::CreateProject);
     }
     // 20
-    if !facts.repository_exists {
+    if facts.repository == Presence::Missing {
         return Err(Denial::NotFound(match target {
             Target::Wiki(_) | Target::GroupWiki(_) => text::NO_WIKI_REPOSITORY,
             Target::Snippet { .. } => text::NO_SNIPPET_REPOSITORY,
@@ -166,8 +176,8 @@ pub fn decide(request: &Request, facts: &Facts) -> Result<Verdict, Denial> {
     match request.action {
         Action::Push => push(request, actor, target),
         _ => download(actor, target),
-    }
-    .map(|()| Verdict::Allowed)
+    }?;
+    Ok(if facts.repository == Presence::Awaited { Verdict::CreateRepository } else { Verdict::Allowed })
 }
 
 impl Target {

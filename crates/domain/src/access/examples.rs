@@ -1,7 +1,7 @@
 //! Facts for tests: somebody who may do everything, and what they reach.
 use chrono::{NaiveDate, NaiveDateTime};
 
-use super::{Action, Facts, ProjectFacts, Protocol, Request, Target};
+use super::{Action, Facts, Presence, ProjectFacts, Protocol, Request, Target};
 use crate::actor::{Actor, Key};
 use crate::branch_protection::BranchProtection;
 use crate::changes::Changes;
@@ -114,7 +114,7 @@ pub(crate) fn facts() -> Facts {
         instance: instance(),
         actor: Actor::Key { key: key(), user: Some(user()) },
         target: Target::Project(project_facts()),
-        repository_exists: true,
+        repository: Presence::There,
         now: now(),
     }
 }

@@ -10,11 +10,12 @@ mod denial;
 pub(crate) mod examples;
 pub mod push;
 mod push_rule;
+mod re2;
 mod request;
 mod secret_files;
 pub mod snippet_push;
 
-pub use decision::{Facts, ProjectFacts, Target, Verdict, decide};
+pub use decision::{Facts, Presence, ProjectFacts, Target, Verdict, decide};
 pub use denial::Denial;
 pub use push_rule::{Identity, PushRule};
 pub use request::{Action, Protocol, Request};

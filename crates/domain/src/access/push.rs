@@ -118,13 +118,19 @@ pub fn questions(facts: &PushFacts<'_>, changes: &[Change]) -> Vec<Question> {
     questions.filter(|question| asked.insert(question.key())).collect()
 }
 
+/// Check a of the first line, which needs nothing of the repository: where it fails, nothing else need be asked.
+pub fn check_right(facts: &PushFacts<'_>, changes: &[Change]) -> Result<(), Denial> {
+    let may_push = |first| facts.may_push(facts.pusher(), first);
+    require(changes.first().is_none_or(may_push), text::PUSH_CODE)
+}
+
 /// Judges every line, in order.
 pub fn check(facts: &PushFacts<'_>, answers: &Answers, changes: &[Change]) -> Result<(), Denial> {
     let pusher = facts.pusher();
     changes.iter().try_for_each(|change| match change.ref_name() {
         RefName::Branch(_) => facts.branch(pusher, answers, change),
         RefName::Tag(name) => facts.tag(pusher, change, name),
-        RefName::Other => require(pusher.may_push_code, text::PUSH_CODE),
+        RefName::Other => require(facts.may_push(pusher, change), text::PUSH_CODE),
     })
 }
 
@@ -147,6 +153,12 @@ impl<'a> PushFacts<'a> {
         Pusher { actor, standing: *standing, may_push_code }
     }
 
+    /// a: by right, or to this branch by a merge request.
+    fn may_push(&self, pusher: Pusher<'_>, change: &Change) -> bool {
+        let collaborates = |branch| self.merge_requests.collaboration_branches.contains(branch);
+        pusher.may_push_code || change.branch().is_some_and(collaborates)
+    }
+
     fn question(&self, pusher: Pusher<'_>, change: &Change) -> Option<Question> {
         let branch = change.branch()?;
         let rules = BranchRules::matching(&self.rules.branches, branch);
@@ -166,9 +178,8 @@ impl<'a> PushFacts<'a> {
         let (branch, kind) = (change.branch().unwrap_or_default(), change.kind());
         let is_default = self.repository.default_branch.as_deref() == Some(branch);
         let rules = BranchRules::matching(&self.rules.branches, branch);
-        let collaborates = self.merge_requests.collaboration_branches.contains(branch);
 
-        require(pusher.may_push_code || collaborates, text::PUSH_CODE)?; // a
+        require(self.may_push(pusher, change), text::PUSH_CODE)?; // a
         require(!(kind == Kind::Delete && is_default), text::DELETE_DEFAULT_BRANCH)?; // b
         if kind != Kind::Delete {
             require(!ref_name::starts_like_object_id(branch.as_bytes()), text::SHA_BRANCH)?; // c
@@ -257,7 +268,7 @@ impl<'a> PushFacts<'a> {
     fn tag(&self, pusher: Pusher<'_>, change: &Change, name: &[u8]) -> Result<(), Denial> {
         let tag = change.name.strip_prefix("refs/tags/").unwrap_or_default();
         let kind = change.kind();
-        require(pusher.may_push_code, text::PUSH_CODE)?; // a, h
+        require(self.may_push(pusher, change), text::PUSH_CODE)?; // a, h
         let is_default = self.repository.default_branch.as_deref() == Some(tag);
         require(!(kind == Kind::Create && is_default), text::TAG_NAMED_AS_DEFAULT)?; // i
         if kind != Kind::Delete {

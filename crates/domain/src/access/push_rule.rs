@@ -3,9 +3,9 @@ use std::collections::HashSet;
 
 use regex::{Regex, RegexBuilder};
 
-use super::{Denial, Protocol, secret_files};
+use super::{Denial, Protocol, re2, secret_files};
 use crate::changes::{Change, Kind};
-use crate::content::{Blob, ChangedPath, Commit};
+use crate::content::{Blob, ChangedPath, Commit, PathStatus};
 use crate::messages as text;
 
 const MIB: u64 = 1024 * 1024;
@@ -124,16 +124,18 @@ impl PushRule {
         })
     }
 
-    /// Names of files that come or change.
+    /// Names of files that come, under whatever name they have been before. What only changes had its name already.
     pub(super) fn check_paths(&self, paths: &[ChangedPath]) -> Result<(), Denial> {
         let prohibited = Pattern::read(self.file_name_regex.as_deref(), false)?;
-        paths.iter().filter(|changed| !changed.deleted).try_for_each(|ChangedPath { path, .. }| {
-            prohibited.must_not_match(path, |pattern| text::file_name(path, pattern))?;
-            match secret_files::pattern_of(path).filter(|_| self.prevent_secrets) {
-                Some(pattern) => Err(Denial::Forbidden(text::file_name(path, pattern))),
-                None => Ok(()),
-            }
-        })
+        paths.iter().filter(|changed| changed.status == PathStatus::Added).try_for_each(
+            |ChangedPath { path, .. }| {
+                prohibited.must_not_match(path, |pattern| text::file_name(path, pattern))?;
+                match secret_files::pattern_of(path).filter(|_| self.prevent_secrets) {
+                    Some(pattern) => Err(Denial::Forbidden(text::file_name(path, pattern))),
+                    None => Ok(()),
+                }
+            },
+        )
     }
 }
 
@@ -171,7 +173,7 @@ impl<'a> Pattern<'a> {
         if pattern.chars().count() > PATTERN {
             return Err(unreadable());
         }
-        let regex = RegexBuilder::new(pattern)
+        let regex = RegexBuilder::new(&re2::to_regex(pattern))
             .multi_line(multi_line)
             .size_limit(COMPILED)
             .dfa_size_limit(COMPILED)

@@ -1,14 +1,14 @@
 //! What a push brings, as Gitaly tells it.
 use gitaly_proto as pb;
 use gitaly_proto::blob_service_client::BlobServiceClient;
-use gitaly_proto::changed_paths::Status as PathStatus;
+use gitaly_proto::changed_paths::Status as PathChange;
 use gitaly_proto::commit_service_client::CommitServiceClient;
 use gitaly_proto::diff_service_client::DiffServiceClient;
 use gitaly_proto::find_changed_paths_request as changes;
 use tonic::Status;
 
 use super::{MAX_MESSAGE, MEDIUM, Repository, read_all};
-use crate::{Blob, ChangedPath, Commit, Error, LfsPointer, Result};
+use crate::{Blob, ChangedPath, Commit, Error, LfsPointer, PathStatus, Result};
 
 /// Revisions in one request: a Gitaly takes no message of more than 4 MiB.
 const REVISIONS: usize = 20_000;
@@ -52,10 +52,12 @@ impl Repository {
                 read_all(client.find_changed_paths(request).await?).await
             });
             let messages = answer.await?;
-            paths.extend(messages.into_iter().flat_map(|message| message.paths).map(|path| ChangedPath {
-                deleted: path.status() == PathStatus::Deleted,
-                path: text(&path.path),
-            }));
+            paths.extend(
+                messages
+                    .into_iter()
+                    .flat_map(|message| message.paths)
+                    .map(|path| ChangedPath { status: status(path.status()), path: text(&path.path) }),
+            );
         }
         Ok(paths)
     }
@@ -117,9 +119,17 @@ impl Repository {
     }
 }
 
-/// What leads to these and to no ref of the repository.
+/// What leads to these and to no branch or tag of the repository.
 fn without_old(revisions: &[String]) -> Vec<String> {
-    revisions.iter().cloned().chain(["--not".to_owned(), "--all".to_owned()]).collect()
+    revisions.iter().cloned().chain(["--not", "--branches", "--tags"].map(ToOwned::to_owned)).collect()
+}
+
+fn status(change: PathChange) -> PathStatus {
+    match change {
+        PathChange::Added | PathChange::Copied | PathChange::Renamed => PathStatus::Added,
+        PathChange::Deleted => PathStatus::Deleted,
+        PathChange::Modified | PathChange::TypeChange => PathStatus::Modified,
+    }
 }
 
 fn text(bytes: &[u8]) -> String {

@@ -6,7 +6,7 @@ use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt};
 
 use super::Repository;
 use super::pipe::{self, Output};
-use crate::content::{Blob, ChangedPath, Commit, LfsPointer};
+use crate::content::{Blob, ChangedPath, Commit, LfsPointer, PathStatus};
 use crate::{Error, Result};
 
 /// Bytes that one answer may be put together from.
@@ -14,18 +14,19 @@ const KEPT: u64 = 64 * 1024 * 1024;
 /// Pointers that one push may bring.
 const POINTERS: usize = 100_000;
 
-/// What `revisions` lead to and no ref does; the revisions are read from standard input.
-const NEW: [&str; 4] = ["rev-list", "--stdin", "--not", "--all"];
-const NEW_BLOBS: [&str; 7] = [
+/// What `revisions` lead to and no branch or tag does; the revisions are read from standard input.
+const NEW: [&str; 5] = ["rev-list", "--stdin", "--not", "--branches", "--tags"];
+const NEW_BLOBS: [&str; 8] = [
     "rev-list",
     "--objects",
     "--filter=object:type=blob",
     "--filter-provided-objects",
     "--stdin",
     "--not",
-    "--all",
+    "--branches",
+    "--tags",
 ];
-const NEW_SMALL_BLOBS: [&str; 9] = [
+const NEW_SMALL_BLOBS: [&str; 10] = [
     "rev-list",
     "--objects",
     "--no-object-names",
@@ -34,7 +35,8 @@ const NEW_SMALL_BLOBS: [&str; 9] = [
     "--filter-provided-objects",
     "--stdin",
     "--not",
-    "--all",
+    "--branches",
+    "--tags",
 ];
 const CONTENTS: [&str; 3] = ["cat-file", "--batch", "--buffer"];
 const SIZES: [&str; 3] = ["cat-file", "--batch-check=%(objectname) %(objectsize) %(rest)", "--buffer"];
@@ -59,7 +61,7 @@ impl Repository {
             let (mut output, mut paths) = (output.take(KEPT), Vec::new());
             while let Some(status) = next_text(&mut output, 0).await? {
                 let path = next_text(&mut output, 0).await?.ok_or_else(unreadable)?;
-                paths.push(ChangedPath { path, deleted: status.contains('D') });
+                paths.push(ChangedPath { path, status: status_of(&status) });
             }
             whole(&output, paths)
         })
@@ -129,6 +131,17 @@ impl Repository {
         }
         let programs = programs.iter().map(|arguments| self.command(arguments)).collect::<Result<_>>()?;
         pipe::run(programs, revisions.join("\n") + "\n", read).await
+    }
+}
+
+/// Git's letter; of a merge one for each parent.
+fn status_of(letters: &str) -> PathStatus {
+    if letters.bytes().all(|letter| letter == b'A') {
+        PathStatus::Added
+    } else if letters.contains('D') {
+        PathStatus::Deleted
+    } else {
+        PathStatus::Modified
     }
 }
 

@@ -12,7 +12,7 @@ use crate::schema::{
     namespaces as namespace_table, project_features, project_repositories, project_settings,
     project_statistics, projects, routes, shards,
 };
-use crate::{Conn, Result};
+use crate::{Conn, Result, outbox};
 use domain::namespace::{Kind, ProjectPath};
 use domain::user::User;
 use domain::{Role, hashed_path};
@@ -24,26 +24,26 @@ const HASHED: i16 = 2;
 const ENABLED: i32 = 20;
 const MEMBERS: i32 = 10;
 
-/// A project whose repository is still to be made.
+/// Where the repository of a new project lies, and who makes it.
 #[derive(Debug)]
-pub struct NewProject {
-    pub id: i64,
-    pub full_path: String,
-    /// Without the suffix of a kind of repository.
-    pub disk_path: String,
+pub struct NewRepository {
+    pub storage: String,
+    /// It is to be made once the project is there: until [`repository_is_made`], [`awaits_repository`].
+    pub awaited: bool,
 }
 
+/// Topic of the outbox, for repositories that are not there yet.
+const AWAITED: &str = "create_repository";
+
 /// Makes a private project with all that belongs to it, and gives its id; `None` where the path is taken meanwhile, or
-/// the user may not make one any more. One transaction: `make_repository` runs inside of
-/// it, so that whoever finds the project finds the repository.
+/// the user may not make one any more. One transaction, in which nobody but the database is waited for.
 pub fn create(
     conn: &mut Conn,
     user: &User,
     namespace_id: i64,
     path: &ProjectPath,
-    storage: &str,
+    repository: &NewRepository,
     now: NaiveDateTime,
-    make_repository: impl FnOnce(&NewProject) -> Result<()>,
 ) -> Result<Option<i64>> {
     conn.write(|conn| {
         lock(conn, namespace_id)?;
@@ -56,18 +56,33 @@ pub fn create(
         if !facts.may_create_projects(user) || is_taken(conn, &full_path)? {
             return Ok(None);
         }
-        let project_id = insert(conn, user, namespace_id, path, storage, now)?;
+        let project_id = insert(conn, user, namespace_id, path, &repository.storage, now)?;
         insert_parts(conn, project_id, (namespace_id, facts.namespace.root.id), now)?;
         insert_route(conn, project_id, namespace_id, (&full_path, path), now)?;
-        insert_repository(conn, project_id, storage)?;
+        insert_repository(conn, project_id, &repository.storage)?;
         if let Kind::Personal { owner_id: Some(owner) } = facts.namespace.kind {
             memberships::put(conn, owner, Source::Project(project_id), Role::OWNER, now)?;
         }
         authorizations::authorize(conn, project_id, now.date())?;
-        let disk_path = hashed_path("@hashed", project_id);
-        make_repository(&NewProject { id: project_id, full_path, disk_path })?;
+        if repository.awaited {
+            outbox::put(conn, AWAITED, &awaited(project_id), None, now)?;
+        }
         Ok(Some(project_id))
     })
+}
+
+/// Whether the project was made without its repository, which nobody has made since. One statement.
+pub fn awaits_repository(conn: &mut Conn, project_id: i64) -> Result<bool> {
+    outbox::contains(conn, AWAITED, &awaited(project_id))
+}
+
+/// Notes that the repository is there; `false` where somebody else has done so. One statement.
+pub fn repository_is_made(conn: &mut Conn, project_id: i64) -> Result<bool> {
+    outbox::remove(conn, AWAITED, &awaited(project_id))
+}
+
+fn awaited(project_id: i64) -> String {
+    format!(r#"{{"project_id":{project_id}}}"#)
 }
 
 /// One after the other makes a project in a namespace. On SQLite the transaction is the only writer anyway.

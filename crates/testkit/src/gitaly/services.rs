@@ -190,7 +190,7 @@ impl DiffService for Services {
             for line in self.0.lines(&repository, &arguments)? {
                 let (letters, path) = line.split_once('\t').expect("a status and a path");
                 let status = match letters {
-                    "A" => PathStatus::Added,
+                    letters if letters.bytes().all(|letter| letter == b'A') => PathStatus::Added,
                     letters if letters.bytes().all(|letter| letter == b'D') => PathStatus::Deleted,
                     _ => PathStatus::Modified,
                 };

@@ -6,14 +6,15 @@ use actix_web::dev::Payload;
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest};
 use auth::Rejection;
-use web::RestError;
+use web::{Params, RestError};
 
 use super::{SHELL_HEADER, Shell, header, parameter, refuse};
 use crate::App;
 
-/// A request of the service that takes errors.
-#[derive(Debug, Clone, Copy)]
-pub struct ErrorTracker;
+/// A request of the service that takes errors, with its parameters. To look the token up takes time, in which another
+/// extractor would go on and could fail first: so the parameters are read here, once it is known who asks.
+#[derive(Debug)]
+pub struct ErrorTracker(pub Params);
 
 impl FromRequest for ErrorTracker {
     type Error = RestError;
@@ -27,22 +28,24 @@ impl FromRequest for ErrorTracker {
         let names_itself = token.is_some() || header(request, SHELL_HEADER).is_some();
         let parameter = (!names_itself).then(|| parameter(request, payload, "error_tracking_token"));
         let shell = Shell::from_request(request, payload);
+        let params = Params::from_request(request, payload);
         Box::pin(async move {
             let token = match parameter {
                 Some(parameter) => parameter.await,
                 None => token,
             };
-            let Some(token) = token else { return shell.await.map(|Shell| Self) };
-            if is_valid(&app, token).await? {
-                return Ok(Self);
-            }
-            shell.await.map(|Shell| Self).map_err(|_| refuse(&app, "token", Rejection::Signature))
+            let Shell = match token {
+                None => shell.await?,
+                Some(token) if is_valid(&app, &token).await? => Shell,
+                Some(_) => shell.await.map_err(|_| refuse(&app, "token", Rejection::Signature))?,
+            };
+            params.await.map(Self)
         })
     }
 }
 
 /// Whether this is the token that an administrator has set; while none is set, none is.
-async fn is_valid(app: &App, token: String) -> Result<bool, RestError> {
+async fn is_valid(app: &App, token: &str) -> Result<bool, RestError> {
     let stored = app.core.pool.read(storage::error_tracking::encrypted_access_token).await?;
-    Ok(stored.is_some_and(|stored| app.keys.db_key_base.get().encrypts_to(&token, &stored)))
+    Ok(stored.is_some_and(|stored| app.keys.db_key_base.get().encrypts_to(token, &stored)))
 }

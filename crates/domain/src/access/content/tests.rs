@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use super::{ContentAnswers, ContentFacts, Needs, revisions};
 use crate::access::{Denial, Identity, Protocol, PushRule};
 use crate::changes::{Change, lines};
-use crate::content::{Blob, ChangedPath, Commit, LfsPointer};
+use crate::content::{Blob, ChangedPath, Commit, LfsPointer, PathStatus};
 use crate::messages as text;
 
 const Z: &str = "0000000000000000000000000000000000000000";
@@ -46,7 +46,7 @@ fn commit() -> Commit {
 fn answers(commit: Commit, path: &str, size: u64) -> ContentAnswers {
     ContentAnswers {
         commits: Some(vec![commit]),
-        changed_paths: Some(vec![ChangedPath { path: path.to_owned(), deleted: false }]),
+        changed_paths: Some(vec![ChangedPath { path: path.to_owned(), status: PathStatus::Added }]),
         blobs: Some(vec![Blob { id: A.to_owned(), path: Some(path.to_owned()), size }]),
         lfs_pointers: Some(Vec::new()),
         members: HashSet::from(["alice@example.com".to_owned()]),
@@ -226,7 +226,7 @@ fn files_have_names_and_sizes() {
     let refused = verdict(&secrets, &answers(commit(), "x/.ssh/id_rsa", 1), &update());
     assert!(refused.starts_with("File name x/.ssh/id_rsa was prohibited by the pattern \""), "{refused}");
     let mut gone = answers(commit(), "id_rsa", 1);
-    gone.changed_paths = Some(vec![ChangedPath { path: "id_rsa".to_owned(), deleted: true }]);
+    gone.changed_paths = Some(vec![ChangedPath { path: "id_rsa".to_owned(), status: PathStatus::Deleted }]);
     assert_eq!(verdict(&secrets, &gone, &update()), "");
     assert_eq!(verdict(&secrets, &answers(commit(), "id_rsa.pub", 1), &update()), "");
 
@@ -261,7 +261,8 @@ fn pointers_lead_somewhere_and_locks_hold() {
     content.locks.insert("art/a.psd".to_owned(), "mia".to_owned());
     let locked = "'art/a.psd' is locked in Git LFS by @mia";
     assert_eq!(verdict(&lfs, &content, &update()), locked);
-    content.changed_paths = Some(vec![ChangedPath { path: "art/a.psd".to_owned(), deleted: true }]);
+    content.changed_paths =
+        Some(vec![ChangedPath { path: "art/a.psd".to_owned(), status: PathStatus::Deleted }]);
     assert_eq!(verdict(&lfs, &content, &update()), locked, "whoever takes the file away changes it");
     assert_eq!(verdict(&ContentFacts { lfs: false, ..lfs.clone() }, &content, &update()), "");
     let nothing = ContentAnswers::default();
@@ -337,7 +338,7 @@ fn what_cannot_be_read_lets_nothing_through() {
 
 proptest::proptest! {
     #[test]
-    fn no_pattern_and_no_push_is_too_strange(pattern_text in "\\PC{0,24}", subject in "\\PC{0,64}", deleted in proptest::bool::ANY) {
+    fn no_pattern_and_no_push_is_too_strange(pattern_text in "\\PC{0,24}", subject in "\\PC{0,64}", added in proptest::bool::ANY) {
         let facts = facts(Some(PushRule {
             branch_name_regex: Some(pattern_text.clone()),
             commit_message_regex: Some(pattern_text.clone()),
@@ -350,7 +351,8 @@ proptest::proptest! {
         }));
         let commit = Commit { message: subject.clone(), author_email: subject.clone(), ..commit() };
         let mut content = answers(commit, &subject, 1);
-        content.changed_paths = Some(vec![ChangedPath { path: subject.clone(), deleted }]);
+        let status = if added { PathStatus::Added } else { PathStatus::Modified };
+        content.changed_paths = Some(vec![ChangedPath { path: subject.clone(), status }]);
         let changes = [Change { old: A.to_owned(), new: B.to_owned(), name: format!("refs/heads/{subject}") }];
         let _ = facts.check(&content, &changes);
         // A message cannot both follow a pattern and be free of it.

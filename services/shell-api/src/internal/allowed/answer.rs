@@ -9,7 +9,8 @@ use serde::Serialize;
 use storage::settings::Settings;
 use web::RestError;
 
-use super::facts::{Gathered, Location};
+use super::facts::Gathered;
+use super::location::Location;
 use crate::App;
 use crate::error::AllowedError;
 

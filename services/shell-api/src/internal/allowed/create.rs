@@ -1,9 +1,11 @@
 //! A push to a path that leads nowhere makes a private project there, where the person may make one.
-use domain::access::{self, Protocol, Target, Verdict};
+//!
+//! First the project, in a transaction that waits for nobody; then its repository, for which a storage may take its time.
+//! Until it is there the database says that it is awaited: whatever breaks off in between, the next push makes it.
+use domain::access::{self, Target, Verdict};
 use domain::namespace::ProjectPath;
-use domain::{GlRepository, messages};
-use repository::{Place, Quarantine};
-use storage::projects::{self, NewProject};
+use repository::{Inspect, Quarantine};
+use storage::projects::{self, NewRepository};
 use storage::settings::{self, Settings};
 use web::RestError;
 
@@ -11,15 +13,36 @@ use super::facts::{self, Gathered};
 use super::input::Input;
 use crate::App;
 use crate::error::AllowedError;
-use crate::internal::post_receive::{MESSAGES_LIVE, created_key};
 
-/// Makes the project and decides again, with it in place. Of two pushes at once one makes it, the other finds it.
-pub(super) async fn project(
+/// Makes what is missing of the project, and decides again with it in place.
+pub(super) async fn complete(
     app: &App,
     input: &Input,
-    before: &Gathered,
+    mut gathered: Gathered,
     settings: &Settings,
+    verdict: Verdict,
 ) -> Result<Gathered, AllowedError> {
+    let (mut is_made, mut verdict) = (false, verdict);
+    if verdict == Verdict::CreateProject {
+        is_made = project(app, &gathered).await?;
+        let looked_up = facts::look_up(app, input).await?;
+        gathered = facts::gather(app, input, settings, looked_up).await?;
+        verdict = access::decide(&input.request, &gathered.facts)?;
+    }
+    match verdict {
+        Verdict::Allowed => {}
+        Verdict::CreateRepository => is_made |= repository(app, input, &gathered, settings).await?,
+        _ => return Err(AllowedError::NotCreated("Name has already been taken".to_owned())),
+    }
+    if is_made {
+        gathered.note_creation(app, input, settings).await;
+        tracing::info!("a push has made a project");
+    }
+    Ok(gathered)
+}
+
+/// Makes the project. Of two pushes at once one does, and the other finds it.
+async fn project(app: &App, before: &Gathered) -> Result<bool, AllowedError> {
     let (Target::NewProject { namespace, name }, Some(user)) =
         (&before.facts.target, before.facts.actor.user())
     else {
@@ -27,30 +50,35 @@ pub(super) async fn project(
     };
     let path: ProjectPath =
         name.parse().map_err(|error: domain::Error| AllowedError::NotCreated(error.to_string()))?;
-    let storage = storage_for_new(app).await?;
     let (user, namespace_id, now) = (user.clone(), namespace.namespace.id, before.facts.now);
-    let make_repository = maker(app, &storage, settings);
-    let create = move |conn: &mut storage::Conn| {
-        projects::create(conn, &user, namespace_id, &path, &storage, now, make_repository)
-    };
-    let created = app.core.pool.run(create).await;
-    let is_made = match created {
-        Ok(id) => id.is_some(),
+    let storage = storage_for_new(app).await?;
+    let inspect = app.storages.get(&storage).map(repository::Storage::inspect);
+    let repository = NewRepository { awaited: inspect != Some(Inspect::None), storage };
+    let create =
+        move |conn: &mut storage::Conn| projects::create(conn, &user, namespace_id, &path, &repository, now);
+    match app.core.pool.run(create).await {
+        Ok(id) => Ok(id.is_some()),
         // Somebody else was faster, or has the name in this namespace.
-        Err(storage::Error::Domain(domain::Error::Taken(_))) => false,
-        Err(error) => return Err(error.into()),
-    };
+        Err(storage::Error::Domain(domain::Error::Taken(_))) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
 
-    let after = facts::gather(app, input, settings).await?;
-    match access::decide(&input.request, &after.facts)? {
-        Verdict::Allowed => {}
-        _ => return Err(AllowedError::NotCreated("Name has already been taken".to_owned())),
-    }
-    if is_made {
-        tracing::info!("a push has made a project");
-        after.note_creation(app, input, settings).await;
-    }
-    Ok(after)
+/// Makes the repository. Of two pushes at once both may: one that is there stays as it is.
+async fn repository(
+    app: &App,
+    input: &Input,
+    gathered: &Gathered,
+    settings: &Settings,
+) -> Result<bool, AllowedError> {
+    let (Some(location), Some(project)) = (&gathered.location, gathered.facts.target.project()) else {
+        return Err(RestError::Internal("Unknown check result".to_owned()).into());
+    };
+    let repository = app.repository(&location.place(input), Quarantine::default())?;
+    let made = repository.create(&settings.default_branch_name).await;
+    made.map_err(|error| RestError::Unavailable(error.into()))?;
+    let id = project.project.id;
+    Ok(app.core.pool.run(move |conn| projects::repository_is_made(conn, id)).await?)
 }
 
 /// The heaviest of the configured storages, as the installation's settings weigh them.
@@ -59,45 +87,4 @@ async fn storage_for_new(app: &App) -> Result<String, AllowedError> {
     let weight = |name: &str| (weights.get(name).copied().unwrap_or(0), name == "default");
     let heaviest = app.storages.names().max_by_key(|name| weight(name)).cloned();
     Ok(heaviest.ok_or_else(|| RestError::Internal("no storage is configured".to_owned()))?)
-}
-
-/// What makes the repository, on a thread that may block.
-fn maker(
-    app: &App,
-    storage_name: &str,
-    settings: &Settings,
-) -> impl FnOnce(&NewProject) -> storage::Result<()> + Send + use<> {
-    let (storages, storage_name) = (app.storages.clone(), storage_name.to_owned());
-    let branch = settings.default_branch_name.clone();
-    let runtime = tokio::runtime::Handle::current();
-    move |project: &NewProject| {
-        let place = Place {
-            storage_name: &storage_name,
-            relative_path: &format!("{}.git", project.disk_path),
-            gl_repository: GlRepository::Project(project.id).to_string(),
-            gl_project_path: &project.full_path,
-            correlation_id: None,
-        };
-        let Some(repository) = storages.repository(&place, Quarantine::default()) else { return Ok(()) };
-        runtime
-            .block_on(repository.create(&branch))
-            .map_err(|error| storage::Error::Unavailable(error.into()))
-    }
-}
-
-impl Gathered {
-    /// Keeps a message for the end of the push: the project is new.
-    async fn note_creation(&self, app: &App, input: &Input, settings: &Settings) {
-        let (Some(user), Some(location)) = (self.facts.actor.user(), &self.location) else { return };
-        let path = &location.gl_project_path;
-        let remote = match input.request.protocol {
-            Protocol::Ssh => app.ssh_url(path),
-            _ => app.http_url(settings, path),
-        };
-        let message = messages::project_created(path, &remote, &app.core.external_url);
-        let key = created_key(user.id, &location.gl_repository.to_string());
-        if let Err(error) = app.core.counters.keep(&key, &message, MESSAGES_LIVE).await {
-            tracing::warn!(error = &error as &dyn std::error::Error, "a message was not kept");
-        }
-    }
 }

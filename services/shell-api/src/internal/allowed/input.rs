@@ -83,6 +83,11 @@ impl Input {
 }
 
 impl Input {
+    /// Whether anything may be pushed, before the changes are known.
+    pub fn asks_generally(&self) -> bool {
+        self.request.action == Action::Push && self.request.changes == Changes::Any
+    }
+
     /// Namespace and name of the project that a push may make: of a path that is plain, and of two parts or more.
     pub fn new_project(&self) -> Option<(String, String)> {
         let Named::Path { path: GitPath::Project(path), text } = &self.repository else { return None };

@@ -4,12 +4,16 @@ mod create;
 mod facts;
 mod geo;
 mod input;
+mod location;
+mod look_up;
 mod namespace;
+mod notes;
 mod push;
 mod push_content;
 mod push_snippet;
 mod rate_limit;
 mod steps;
+mod wanted;
 
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
@@ -50,13 +54,15 @@ pub(crate) async fn check(app: &App, request: &HttpRequest, params: &Params) -> 
     let (input, steps) = (Input::read(params, context.as_ref())?, Steps::new());
     let decide = async {
         let settings = app.settings.get(&app.core.pool).await?;
-        let gathered = facts::gather(app, &input, &settings).await?;
+        let looked_up = facts::look_up(app, &input).await?;
+        let gathered = facts::gather(app, &input, &settings, looked_up).await?;
         if let Some(context) = &context {
             gathered.log(context);
         }
         match judge(app, &input, &gathered, &settings, &steps).await? {
             // It is not there, so nobody has done anything with it.
             Verdict::CreateProject => Err(Denial::NotFound(messages::PROJECT_NOT_FOUND).into()),
+            Verdict::CreateRepository => Err(Denial::NotFound(messages::NO_PROJECT_REPOSITORY).into()),
             Verdict::Allowed | Verdict::ForwardToPrimary => Ok(()),
         }
     };
@@ -71,8 +77,15 @@ async fn decide(
     steps: &Steps,
 ) -> Result<HttpResponse, AllowedError> {
     let settings = app.settings.get(&app.core.pool).await?;
-    rate_limit::check(app, context, input, &settings).await?;
-    let mut gathered = facts::gather(app, input, &settings).await?;
+    let needs_person = rate_limit::needs_person(&input.actor);
+    if !needs_person {
+        rate_limit::check(app, context, input, &settings, None).await?;
+    }
+    let looked_up = facts::look_up(app, input).await?;
+    if needs_person {
+        rate_limit::check(app, context, input, &settings, looked_up.found.actor.user()).await?;
+    }
+    let mut gathered = facts::gather(app, input, &settings, looked_up).await?;
     if let Some(context) = context {
         gathered.log(context);
     }
@@ -81,8 +94,8 @@ async fn decide(
     match decided? {
         Verdict::Allowed => {}
         Verdict::ForwardToPrimary => return geo::forward(app, input, &gathered),
-        Verdict::CreateProject => {
-            gathered = create::project(app, input, &gathered, &settings).await?;
+        verdict @ (Verdict::CreateProject | Verdict::CreateRepository) => {
+            gathered = create::complete(app, input, gathered, &settings, verdict).await?;
             if let Some(context) = context {
                 gathered.log(context);
             }

@@ -4,7 +4,9 @@ use storage::Conn;
 use storage::git_access::{Found, ProjectId};
 use storage::namespaces::{self, FoundNamespace, NamespaceId};
 
-use super::facts::{Asked, Kind, Location, Wanted};
+use super::location::Location;
+use super::look_up::Asked;
+use super::wanted::{Kind, Wanted};
 
 /// Where no project was found: the group whose wiki is meant, or the place for a project that this push may make.
 pub(super) fn find(

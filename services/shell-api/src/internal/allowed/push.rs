@@ -36,14 +36,7 @@ pub(super) async fn check(
         Ok((rules, merge_requests, push_checks::load(conn, project_id, user_id)?))
     });
     let (rules, merge_requests, checks) = from_database.await?;
-    let mut bearing = Bearing::of(changes);
-    bearing.default_branch |= checks.push_rule.as_ref().is_some_and(|rule| rule.branch_name_regex.is_some());
-    // What is taken for true of a repository that nobody can look into: GitLab's own count, and the usual branch.
-    let state = repository.state(bearing).await?.unwrap_or_else(|| RepositoryState {
-        empty: !checks.has_commits,
-        default_branch: Some(settings.default_branch_name.clone()),
-    });
-    let push_facts = PushFacts {
+    let mut push_facts = PushFacts {
         actor: &facts.actor,
         project: &target.project,
         standing: target.standing,
@@ -52,8 +45,16 @@ pub(super) async fn check(
         now: facts.now,
         rules,
         merge_requests,
-        repository: state,
+        repository: RepositoryState::default(),
     };
+    push::check_right(&push_facts, changes)?;
+    let mut bearing = Bearing::of(changes);
+    bearing.default_branch |= checks.push_rule.as_ref().is_some_and(|rule| rule.branch_name_regex.is_some());
+    // What is taken for true of a repository that nobody can look into: GitLab's own count, and the usual branch.
+    push_facts.repository = repository.state(bearing).await?.unwrap_or_else(|| RepositoryState {
+        empty: !checks.has_commits,
+        default_branch: Some(settings.default_branch_name.clone()),
+    });
 
     let questions = push::questions(&push_facts, changes);
     let answers = if repository.is_inspected() {

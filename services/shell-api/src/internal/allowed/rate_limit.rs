@@ -1,9 +1,9 @@
 //! So many git operations a minute, by actor and by address. A counter that fails lets through.
 use std::time::Duration;
 
+use domain::user::User;
 use storage::git_access::ActorId;
 use storage::settings::Settings;
-use storage::users;
 use web::Context;
 
 use super::input::Input;
@@ -13,11 +13,19 @@ use crate::{App, INFO};
 const NAME: &str = "gitlab_shell_operation";
 const WINDOW_S: i64 = 60;
 
+/// Whether the actor is counted by an id that only the database can tell. Who names an id is counted before anything is
+/// looked up.
+pub(super) fn needs_person(actor: &ActorId) -> bool {
+    matches!(actor, ActorId::Username(_) | ActorId::Email(_) | ActorId::Kerberos(_))
+}
+
+/// `person` is who was found by their name.
 pub(super) async fn check(
     app: &App,
     context: Option<&Context>,
     input: &Input,
     settings: &Settings,
+    person: Option<&User>,
 ) -> Result<(), AllowedError> {
     let limit = i64::from(settings.git_operation_limit);
     if limit <= 0 {
@@ -25,8 +33,7 @@ pub(super) async fn check(
     }
     let now = app.core.clock.unix();
     let (period, reset_s) = (now.div_euclid(WINDOW_S), WINDOW_S - now.rem_euclid(WINDOW_S));
-    let scopes: Vec<String> =
-        actor(app, &input.actor).await?.into_iter().chain(address(app, context)).collect();
+    let scopes: Vec<String> = actor(&input.actor, person).into_iter().chain(address(app, context)).collect();
     let project = input.repository.text();
     let (action, project) = (counters::bounded(&input.action), counters::bounded(&project));
     let keys: Vec<String> = scopes
@@ -58,18 +65,16 @@ pub(super) async fn check(
 }
 
 /// A person is counted by their id, however the caller names them.
-async fn actor(app: &App, actor: &ActorId) -> Result<Option<String>, AllowedError> {
-    Ok(match actor {
+fn actor(actor: &ActorId, person: Option<&User>) -> Option<String> {
+    match actor {
         ActorId::Key(id) => Some(format!("key:{id}")),
         ActorId::User(id) => Some(format!("user:{id}")),
         ActorId::DeployToken(id) => Some(format!("deploy_token:{id}")),
         ActorId::Username(_) | ActorId::Email(_) | ActorId::Kerberos(_) => {
-            let actor = actor.clone();
-            let person = app.core.pool.read(move |conn| users::find(conn, &actor)).await?;
             person.map(|person| format!("user:{}", person.id))
         }
         ActorId::Nobody => None,
-    })
+    }
 }
 
 /// The address of the person's machine; a proxy's own is shared by all.

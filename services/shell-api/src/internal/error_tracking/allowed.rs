@@ -3,7 +3,7 @@ use actix_web::HttpResponse;
 use actix_web::web::Data;
 use serde::Serialize;
 use storage::error_tracking;
-use web::{Params, RestError};
+use web::RestError;
 
 use crate::{App, ErrorTracker};
 
@@ -13,7 +13,7 @@ struct Entity {
 }
 
 /// Does this project take errors that bear this key?
-pub async fn handler(app: Data<App>, _: ErrorTracker, params: Params) -> Result<HttpResponse, RestError> {
+pub async fn handler(app: Data<App>, ErrorTracker(params): ErrorTracker) -> Result<HttpResponse, RestError> {
     let project_id = params.id("project_id")?;
     let public_key = params.text("public_key")?.filter(|key| !key.trim().is_empty());
     let (Some(project_id), Some(public_key)) = (project_id, public_key) else {

@@ -1,6 +1,5 @@
 //! Push options that make or change merge requests: looked at here, carried out by a worker of the outbox.
 use domain::GlRepository;
-use domain::messages::push_options_failed;
 use domain::push_options::refusals;
 use domain::user::User;
 use serde_json::{Value, json};
@@ -9,35 +8,50 @@ use storage::merge_requests;
 use web::RestError;
 
 use super::Push;
-use super::messages::{default_branch, pushed_branches};
+use super::seen::{self, Seen};
 use crate::App;
 
 const NOT_PROCESSED: &str = "Merge request push options are not processed by this server";
 
-/// Hands the options over; what keeps them from being carried out is a warning.
-pub(super) async fn process(
-    app: &App,
-    push: &Push,
-    repository: GlRepository,
-    project: Option<&FoundProject>,
-    user: Option<&User>,
-) -> Result<Option<String>, RestError> {
-    let Some(options) = push.options.get("merge_request") else { return Ok(None) };
-    let reasons = if !matches!(repository, GlRepository::Project(_)) {
-        vec![refusals::ONLY_PROJECTS.to_owned()]
-    } else if let Some(project) = project {
-        let text = |name: &str| options.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
-        let asked = Asked {
-            target: text("target"),
-            target_project: text("target_project"),
-            create: options.get("create").is_some(),
+/// What becomes of the options.
+#[derive(Debug, Default)]
+pub(super) struct Answer {
+    /// Why not, of what is not carried out.
+    pub reasons: Vec<String>,
+    /// What a worker is to do.
+    pub work: Option<Value>,
+}
+
+impl Answer {
+    fn no(reasons: Vec<String>) -> Self {
+        Self { reasons, work: None }
+    }
+}
+
+/// What is asked of merge requests, if anything is, and whether it can be done.
+pub(super) async fn ask(app: &App, push: &Push, seen: &Seen) -> Answer {
+    let Some(options) = push.options.get("merge_request") else { return Answer::default() };
+    if !matches!(seen.repository, Some(GlRepository::Project(_))) {
+        let is_known = seen.repository.is_some();
+        return if is_known {
+            Answer::no(vec![refusals::ONLY_PROJECTS.to_owned()])
+        } else {
+            Answer::default()
         };
-        carry_out(app, push, &asked, project, user).await?
-    } else {
-        return Ok(None);
+    }
+    let Some(project) = &seen.project else { return Answer::default() };
+    let text = |name: &str| options.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+    let asked = Asked {
+        target: text("target"),
+        target_project: text("target_project"),
+        create: options.get("create").is_some(),
     };
-    let given = push.given.iter().map(String::as_str);
-    Ok((!reasons.is_empty()).then(|| push_options_failed(given, &reasons)))
+    let Some(user) = &seen.user else { return Answer::no(vec![refusals::USER.to_owned()]) };
+    judge(app, push, &asked, (project, user), seen.other_branches()).await.unwrap_or_else(|error| {
+        let error = &error as &dyn std::error::Error;
+        tracing::error!(error, "push options of merge requests could not be looked at");
+        Answer::no(vec![refusals::NOT_NOW.to_owned()])
+    })
 }
 
 struct Asked<'a> {
@@ -46,23 +60,18 @@ struct Asked<'a> {
     create: bool,
 }
 
-/// The reasons why not, none when all was handed over.
-async fn carry_out(
+/// `branches` are those that may become merge requests; `None` where nobody knows which these are.
+async fn judge(
     app: &App,
     push: &Push,
     asked: &Asked<'_>,
-    project: &FoundProject,
-    user: Option<&User>,
-) -> Result<Vec<String>, RestError> {
-    let Some(user) = user else { return Ok(vec![refusals::USER.to_owned()]) };
+    (project, user): (&FoundProject, &User),
+    branches: Option<Vec<String>>,
+) -> Result<Answer, RestError> {
     let target = match asked.target_project.filter(|path| *path != project.project.full_path) {
         Some(path) => find_target(app, path, user.id).await?,
         None => Some(project.clone()),
     };
-    let mut branches = pushed_branches(&push.changes);
-    let default = default_branch(app, project).await;
-    branches.retain(|branch| Some(branch) != default.as_ref());
-
     let mut reasons = Vec::new();
     let target_id = target.as_ref().map(|target| target.project.id);
     let takes_merge_requests = match target_id {
@@ -73,6 +82,11 @@ async fn carry_out(
         let path = asked.target_project.unwrap_or(&project.project.full_path);
         reasons.push(refusals::not_enabled(path));
     }
+    // One of them may be the default branch, of which nobody wants a merge request.
+    let Some(branches) = branches else {
+        reasons.push(refusals::NOT_NOW.to_owned());
+        return Ok(Answer::no(reasons));
+    };
     reasons.extend(refusals::too_many(branches.len()));
     if let (Some(branch), Some(target)) = (asked.target, &target)
         && has_branch(app, target, branch).await? == Some(false)
@@ -80,7 +94,7 @@ async fn carry_out(
         reasons.push(refusals::no_target(&target.project.full_path, branch));
     }
     if !reasons.is_empty() {
-        return Ok(reasons);
+        return Ok(Answer::no(reasons));
     }
 
     let (project_id, names) = (project.project.id, branches.clone());
@@ -89,18 +103,20 @@ async fn carry_out(
     if !asked.create {
         reasons.extend(new.iter().map(|branch| refusals::create_is_missing(branch)));
     }
-    if !known.is_empty() || (asked.create && !new.is_empty()) {
-        let payload = json!({
-            "project_id": project_id,
-            "user_id": user.id,
-            "changes": push.changes,
-            "options": push.options.get("merge_request"),
-        });
-        if !app.enqueue_merge_request_options(payload, &push.correlation_id).await? {
-            reasons.push(NOT_PROCESSED.to_owned());
-        }
+    if known.is_empty() && !(asked.create && !new.is_empty()) {
+        return Ok(Answer::no(reasons));
     }
-    Ok(reasons)
+    if !app.hands_over() {
+        reasons.push(NOT_PROCESSED.to_owned());
+        return Ok(Answer::no(reasons));
+    }
+    let work = json!({
+        "project_id": project_id,
+        "user_id": user.id,
+        "changes": push.changes,
+        "options": push.options.get("merge_request"),
+    });
+    Ok(Answer { reasons, work: Some(work) })
 }
 
 /// The project that merge requests are to go to, where the person sees it.
@@ -112,7 +128,7 @@ async fn find_target(app: &App, path: &str, user_id: i64) -> Result<Option<Found
 }
 
 async fn has_branch(app: &App, target: &FoundProject, branch: &str) -> Result<Option<bool>, RestError> {
-    let Some(repository) = super::messages::repository(app, target) else { return Ok(None) };
+    let Some(repository) = seen::repository(app, target) else { return Ok(None) };
     let answer = repository.has_branch(branch).await;
     answer.map_err(|error| RestError::Unavailable(error.into()))
 }

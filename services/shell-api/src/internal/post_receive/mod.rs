@@ -1,17 +1,21 @@
 //! `POST /api/v4/internal/post_receive`
 mod merge_request_options;
 mod messages;
+mod seen;
 
 use std::time::Duration;
 
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use domain::push_options::PushOptions;
+use domain::messages::push_options_failed;
+use domain::push_options::{PushOptions, refusals};
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 use web::{Context, Params, RestError};
 
 use self::messages::Message;
+use self::seen::Seen;
+use crate::jobs::Work;
 use crate::{App, Shell};
 
 /// How long a message waits for the push that it belongs to.
@@ -52,28 +56,38 @@ pub async fn handler(
     if let Err(error) = &decreased {
         tracing::error!(error = error as &dyn std::error::Error, "a push could not be counted");
     }
-    let args = json!([gl_repository, identifier, changes, push_options.to_json()]);
-    let enqueued = app.enqueue_post_receive(args, &correlation_id).await;
-    if let Err(error) = &enqueued {
-        tracing::error!(
-            error = error as &dyn std::error::Error,
-            "the work after a push could not be handed over"
-        );
-    }
     let push = Push { gl_repository, identifier, changes, given, options: push_options, correlation_id };
-    // The push has landed: a message that cannot be said fails nothing.
-    let messages = messages::collect(&app, &push).await.unwrap_or_else(|error| {
-        tracing::error!(
-            error = &error as &dyn std::error::Error,
-            "the pusher hears less than there is to say"
-        );
-        Vec::new()
-    });
+    // The push has landed: what cannot be found out or said fails nothing else.
+    let seen = Seen::look(&app, &push).await;
+    let asked = merge_request_options::ask(&app, &push, &seen).await;
+    let work = Work { args: push.args(), merge_requests: asked.work };
+    let undone = app.hand_over(work, &push.correlation_id).await;
+    let mut reasons = asked.reasons;
+    if undone.merge_requests {
+        reasons.push(refusals::NOT_NOW.to_owned());
+    }
+    let mut warnings = push.warning(&reasons);
+    // Where the push could not be counted, Gitaly tells the pusher that something went wrong.
+    if undone.job && decreased.is_ok() {
+        warnings.insert(0, domain::messages::WORK_NOT_HANDED_OVER.to_owned());
+    }
     Ok(HttpResponse::Ok().json(Entity {
-        messages,
-        // Gitaly tells the pusher that something went wrong.
-        reference_counter_decreased: decreased.is_ok() && enqueued.is_ok(),
+        messages: messages::collect(&app, &push, &seen, warnings).await,
+        reference_counter_decreased: decreased.is_ok(),
     }))
+}
+
+impl Push {
+    /// Of the job.
+    fn args(&self) -> Value {
+        json!([self.gl_repository, self.identifier, self.changes, self.options.to_json()])
+    }
+
+    /// What keeps push options from being carried out, if anything does.
+    fn warning(&self, reasons: &[String]) -> Vec<String> {
+        let given = self.given.iter().map(String::as_str);
+        if reasons.is_empty() { Vec::new() } else { vec![push_options_failed(given, reasons)] }
+    }
 }
 
 /// Where the message is kept that a project has moved.

@@ -13,7 +13,7 @@ fn new_project() -> Case {
     case.request.action = Action::Push;
     let namespace = examples::namespace_facts(GROUP);
     case.facts.target = Target::NewProject { namespace, name: "new".to_owned() };
-    case.facts.repository_exists = false;
+    case.facts.repository = Presence::Missing;
     case
 }
 
@@ -149,7 +149,7 @@ fn wikis_of_groups_take_no_pushes_from_what_is_closed() {
     assert_eq!(push(|facts| facts.role = Role::REPORTER), forbidden(text::WRITE_WIKI));
     assert_eq!(push(|facts| facts.namespace.deleted = true), Err(Denial::NotFound(text::WIKI_NOT_FOUND)));
     let mut missing = group_wiki(Role::OWNER);
-    missing.facts.repository_exists = false;
+    missing.facts.repository = Presence::Missing;
     assert_eq!(missing.decide(), Err(Denial::NotFound(text::NO_WIKI_REPOSITORY)));
 }
 

@@ -2,12 +2,12 @@
 # One directory and one profile for everything: dependencies are built once. The scripts look there, too.
 export CARGO_TARGET_DIR := $(CURDIR)/target
 
-scripts = .ci/run $(filter-out %/check-licences,$(wildcard deploy/bin/*)) $(wildcard deploy/demo/hooks/*)
+scripts = .ci/run $(filter-out %/check-licences %/sbom,$(wildcard deploy/bin/*)) $(wildcard deploy/demo/hooks/*)
 yaml = $(shell git ls-files --cached --others --exclude-standard '*.yml' '*.yaml')
-yaml_style = {extends: default, rules: {document-start: disable, line-length: {max: 160}}}
+yaml_style = {extends: default, rules: {document-start: disable, line-length: {max: 160}, comments: {min-spaces-from-content: 1}}}
 
 .NOTPARALLEL: # cargo has its own parallelism, and one build directory
-.PHONY: run test check tour bench build lint licences manifests doc help
+.PHONY: run test check tour bench build lint licences manifests images doc help
 
 run: ## Start the services and the balancer on 127.0.0.1:8080 with demo data in .data; Ctrl-C stops all.
 	@deploy/bin/install-packages run
@@ -47,6 +47,11 @@ manifests: ## Check the scripts, the YAML files and the balancer's configuration
 	shellcheck $(scripts)
 	$(if $(yaml),yamllint --strict -d '$(yaml_style)' $(yaml))
 	PATH=$$PATH:/usr/sbin haproxy -c -f deploy/haproxy/haproxy.cfg
+
+images: ## Build the images from target/release, without an engine or a registry, and run each of them (root).
+	@deploy/bin/install-packages images
+	@cargo build --release --locked --workspace --bins
+	@deploy/bin/images
 
 doc: ## Build the documentation of our crates, warnings as errors.
 	@deploy/bin/install-packages run

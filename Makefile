@@ -42,11 +42,12 @@ licences: ## Check that every dependency may be used under permissive terms.
 	@deploy/bin/install-packages check
 	@deploy/bin/check-licences
 
-manifests: ## Check the scripts, the YAML files and the balancer's configuration.
+manifests: ## Check the scripts, the YAML files, the Kubernetes manifests, the Dockerfile and the balancer's configuration.
 	@deploy/bin/install-packages check
 	shellcheck $(scripts)
 	$(if $(yaml),yamllint --strict -d '$(yaml_style)' $(yaml))
 	PATH=$$PATH:/usr/sbin haproxy -c -f deploy/haproxy/haproxy.cfg
+	deploy/bin/check-manifests
 
 images: ## Build the images from target/release, without an engine or a registry, and run each of them (root).
 	@deploy/bin/install-packages images

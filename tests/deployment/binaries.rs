@@ -1,0 +1,207 @@
+//! What the manifests say of a program, against the program: flags, secrets, ports, probes, how it ends.
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use testkit::{Process, binary};
+
+use crate::rendered::{list, overlay, overlays, text};
+use crate::services::{Service, built};
+
+/// A service's files as a pod of `production` has them, below a directory of its own: same configuration, same secrets.
+#[derive(Debug)]
+pub struct Setup {
+    pub directory: TempDir,
+    name: &'static str,
+    environment: Vec<(String, String)>,
+}
+
+impl Setup {
+    pub fn new(name: &'static str) -> Self {
+        let directory = TempDir::new().unwrap();
+        let at = |path: &str| directory.path().join(path.trim_start_matches('/'));
+        let overlay = overlay("production");
+        let pod = &overlay.get("Deployment", name)["spec"]["template"]["spec"];
+        let mount = |volume: &Value| {
+            let mounts = list(&pod["containers"][0]["volumeMounts"]);
+            text(&mounts.iter().find(|mount| mount["name"] == volume["name"]).unwrap()["mountPath"])
+        };
+        let place = |text: &str| {
+            let (tmp, etc) = (at("/tmp").display().to_string(), at("/etc").display().to_string());
+            text.replace("/tmp/", &format!("{tmp}/")).replace("/etc/", &format!("{etc}/"))
+        };
+        for volume in list(&pod["volumes"]) {
+            let path = at(mount(volume));
+            std::fs::create_dir_all(&path).unwrap();
+            let map = text(&volume["configMap"]["name"]);
+            for (key, value) in
+                overlay.find("ConfigMap", map).and_then(|map| map["data"].as_object()).into_iter().flatten()
+            {
+                std::fs::write(path.join(key), place(text(value))).unwrap();
+            }
+            let database = format!("sqlite://{}", at("/tmp/database.sqlite3").display());
+            for (key, value) in match text(&volume["secret"]["secretName"]) {
+                "gitlab-shell-secret" => vec![("secret", "5ec3e7".repeat(6))],
+                "gitlab-kas-secret" => vec![("kas_shared_secret", format!("{}=", "A".repeat(43)))],
+                "gitlab-db-key-base" => vec![("db_key_base", "0123456789abcdef".repeat(8))],
+                "internal-api-database" => vec![("url", database)],
+                "internal-api-redis" => vec![("url", "redis://127.0.0.1:1".to_owned())],
+                "" => vec![],
+                other => panic!("nobody knows {other}"),
+            } {
+                std::fs::write(path.join(key), value).unwrap();
+            }
+        }
+        let settings = text(&pod["containers"][0]["envFrom"][0]["configMapRef"]["name"]);
+        let settings = overlay.get("ConfigMap", settings)["data"].as_object().unwrap().clone();
+        let environment = settings.iter().map(|(key, value)| (key.clone(), place(text(value))));
+        // No collector answers here.
+        let environment = environment.filter(|(key, _)| !key.starts_with("OTEL_")).collect();
+        Self { directory, name, environment }
+    }
+
+    fn arguments(&self) -> [String; 2] {
+        ["--config".to_owned(), self.path("etc/internal-api/config/config.yaml")]
+    }
+
+    fn path(&self, path: &str) -> String {
+        self.directory.path().join(path).to_str().unwrap().to_owned()
+    }
+
+    /// What `check-config` ends with, and prints.
+    fn check(&self) -> (Option<i32>, String) {
+        let mut command = Command::new(binary(self.name));
+        command.arg("check-config").args(self.arguments()).env_clear().envs(self.environment.iter().cloned());
+        let output = command.output().unwrap();
+        let printed = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        (output.status.code(), printed)
+    }
+
+    pub fn start(&self) -> Process {
+        let (arguments, environment) = (self.arguments(), self.environment.iter());
+        let environment: Vec<_> = environment.map(|(key, value)| (key.as_str(), value.as_str())).collect();
+        Process::start(self.name, &arguments.each_ref().map(String::as_str), &environment).until_ready()
+    }
+}
+
+/// What the program says of its flags.
+fn help(program: &str) -> String {
+    String::from_utf8(Command::new(binary(program)).arg("--help").env_clear().output().unwrap().stdout)
+        .unwrap()
+}
+
+/// The default of a flag, in whole seconds.
+fn seconds(help: &str, flag: &str) -> u64 {
+    let (_, after) = help.split_once(&format!("--{flag} <")).unwrap_or_else(|| panic!("no flag --{flag}"));
+    let (_, default) = after.split_once("[default: ").unwrap();
+    default.split_once("s]").unwrap().0.parse().unwrap()
+}
+
+#[test]
+fn the_program_takes_the_configuration_of_the_manifests() {
+    for Service { name, port, monitoring, .. } in built() {
+        let (code, printed) = Setup::new(name).check();
+        assert_eq!(code, Some(0), "{name}: {printed}");
+        for line in [format!("0.0.0.0:{port}"), format!("0.0.0.0:{monitoring}")] {
+            assert!(printed.contains(&line), "{name} does not say {line}: {printed}");
+        }
+    }
+}
+
+#[test]
+fn every_secret_that_is_mounted_is_read() {
+    for Service { name, secrets, .. } in built() {
+        let common =
+            ["gitlab-db-key-base/db_key_base", "internal-api-database/url", "internal-api-redis/url"];
+        for file in secrets.iter().chain(&common) {
+            let setup = Setup::new(name);
+            let path = setup.path("etc/internal-api/secrets/") + file;
+            std::fs::remove_file(Path::new(&path)).unwrap();
+            let (code, printed) = setup.check();
+            assert_eq!(code, Some(78), "{name} does not miss {file}: {printed}");
+        }
+    }
+}
+
+#[test]
+fn every_setting_in_the_environment_is_a_flag() {
+    for overlay in overlays() {
+        for Service { name, .. } in built() {
+            let help = help(name);
+            let pod = &overlay.get("Deployment", name)["spec"]["template"]["spec"];
+            let settings = text(&pod["containers"][0]["envFrom"][0]["configMapRef"]["name"]);
+            for key in overlay.get("ConfigMap", settings)["data"].as_object().unwrap().keys() {
+                assert!(
+                    key.starts_with("OTEL_") || help.contains(&format!("[env: {key}=")),
+                    "{name} has no {key}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn jobs_run_commands_and_flags_that_there_are() {
+    let overlay = overlay("production");
+    for (place, pod) in overlay.pods().into_iter().filter(|(_, pod)| pod["spec"]["restartPolicy"] == "Never")
+    {
+        let args: Vec<&str> = list(&pod["spec"]["containers"][0]["args"]).iter().map(text).collect();
+        let output = Command::new(binary("internal-apictl")).args([args[0], "--help"]).output().unwrap();
+        let help = String::from_utf8(output.stdout).unwrap();
+        for flag in args.iter().filter(|arg| arg.starts_with("--")) {
+            assert!(help.contains(&format!("{flag} <")), "{place}: {flag}");
+        }
+    }
+}
+
+#[test]
+fn the_grace_period_covers_how_long_a_service_may_take_to_end() {
+    const TRACES: u64 = 5;
+    for Service { name, .. } in built() {
+        let help = help(name);
+        let (blackout, timeout) = (seconds(&help, "shutdown-blackout"), seconds(&help, "shutdown-timeout"));
+        for overlay in overlays() {
+            let pod = &overlay.get("Deployment", name)["spec"]["template"]["spec"];
+            let grace = pod["terminationGracePeriodSeconds"].as_u64().unwrap();
+            assert!(grace >= blackout + timeout + TRACES, "{name}: {grace}");
+            // Whoever asks for readiness has heard of the end before nobody is served any more.
+            let probe = &pod["containers"][0]["readinessProbe"];
+            let kubelet =
+                probe["periodSeconds"].as_u64().unwrap() * probe["failureThreshold"].as_u64().unwrap();
+            assert!(kubelet <= blackout, "{name}: {kubelet}");
+            for config in overlay.of_kind("ConfigMap") {
+                assert!(!config["data"].to_string().to_lowercase().contains("shutdown_"), "{}", overlay.name);
+            }
+        }
+        let balancer = crate::services::read("deploy/haproxy/haproxy.cfg");
+        assert_eq!(
+            balancer.matches("inter 1s fall 2 rise 1").count(),
+            5,
+            "2 s, which are less than {blackout}"
+        );
+    }
+}
+
+#[actix_web::test]
+async fn probes_get_the_answers_that_they_wait_for() {
+    for Service { name, .. } in built() {
+        let overlay = overlay("production");
+        let probes = &overlay.get("Deployment", name)["spec"]["template"]["spec"]["containers"][0];
+        let path = |probe: &str| text(&probes[probe]["httpGet"]["path"]).to_owned();
+        let setup = Setup::new(name);
+        let mut process = setup.start();
+        for probe in ["startupProbe", "livenessProbe", "readinessProbe"] {
+            assert_eq!(process.monitor(&path(probe)).await.status, 200, "{name} {probe}");
+        }
+        process.signal("TERM");
+        process.log_line(|line| line["message"] == "draining");
+        // It lives, so that it is not killed; it is not ready, so that nobody sends it anything new.
+        assert_eq!(process.monitor(&path("livenessProbe")).await.status, 200, "{name}");
+        let draining =
+            json!({ "status": "failed", "master_check": [{ "status": "failed", "message": "draining" }] });
+        assert_eq!(process.monitor(&path("readinessProbe")).await.json(), (503, draining), "{name}");
+        process.signal("INT");
+        process.wait();
+    }
+}

@@ -1,0 +1,64 @@
+//! The routes of a Gateway, by the rules of the Gateway API: the longest prefix by segments wins.
+use regex::Regex;
+use serde_json::Value;
+
+use crate::rendered::{Rendered, list, text};
+
+#[derive(Debug)]
+enum Match {
+    Exact(String),
+    Prefix(String),
+    /// Of the whole path, as every implementation has it.
+    Regex(Regex),
+}
+
+/// Who answers on a Gateway.
+#[derive(Debug)]
+pub struct Gateway {
+    routes: Vec<(Match, String)>,
+}
+
+impl Gateway {
+    pub fn new(overlay: &Rendered, name: &str) -> Self {
+        let mut routes = Vec::new();
+        let is_attached = |route: &&Value| route["spec"]["parentRefs"][0]["name"] == name;
+        for route in overlay.of_kind("HTTPRoute").filter(is_attached) {
+            for rule in list(&route["spec"]["rules"]) {
+                assert_eq!(rule["timeouts"]["request"], "60s");
+                let [backend] = list(&rule["backendRefs"]) else { panic!("one backend a rule: {rule}") };
+                assert_eq!(backend["port"], 80);
+                for one in list(&rule["matches"]) {
+                    let value = text(&one["path"]["value"]);
+                    let path = match text(&one["path"]["type"]) {
+                        "Exact" => Match::Exact(value.to_owned()),
+                        "PathPrefix" => Match::Prefix(value.trim_end_matches('/').to_owned()),
+                        "RegularExpression" => Match::Regex(Regex::new(&format!("^(?:{value})$")).unwrap()),
+                        other => panic!("{other}"),
+                    };
+                    routes.push((path, text(&backend["name"]).to_owned()));
+                }
+            }
+        }
+        Self { routes }
+    }
+
+    /// The service that answers; what the implementation is free to decide must not matter.
+    pub fn route(&self, path: &str) -> Option<&str> {
+        let path = path.split('?').next().unwrap();
+        let exact = self.routes.iter().filter(|(one, _)| matches!(one, Match::Exact(exact) if exact == path));
+        let regex =
+            self.routes.iter().filter(|(one, _)| matches!(one, Match::Regex(regex) if regex.is_match(path)));
+        let prefixes = self.routes.iter().filter_map(|(one, service)| {
+            let Match::Prefix(prefix) = one else { return None };
+            let rest = path.strip_prefix(prefix.as_str())?;
+            (rest.is_empty() || rest.starts_with('/')).then_some((prefix.len(), service))
+        });
+        let prefix = prefixes.max();
+        let others: Vec<&String> = exact.chain(regex).map(|(_, service)| service).collect();
+        assert!(
+            others.len() + usize::from(prefix.is_some()) <= 1,
+            "{path} is ambiguous: {others:?} {prefix:?}"
+        );
+        others.first().copied().or(prefix.map(|(_, service)| service)).map(String::as_str)
+    }
+}

@@ -1,0 +1,61 @@
+//! The Dockerfile, and what is built of it.
+use crate::services::{SERVICES, read, version};
+
+#[test]
+fn each_program_has_its_image() {
+    let dockerfile = read("deploy/Dockerfile");
+    for name in SERVICES.iter().map(|service| service.name).chain(["internal-apictl"]) {
+        let (_, stage) = dockerfile.split_once(&format!("FROM runtime AS {name}\n")).unwrap();
+        let stage = stage.split("\n\n").next().unwrap();
+        let entry = format!("ENTRYPOINT [\"/usr/local/bin/{name}\"]");
+        let health = format!("CMD [\"/usr/local/bin/{name}\", \"healthcheck\"]");
+        let wanted = if name == "internal-apictl" {
+            entry
+        } else {
+            format!("{entry}\nHEALTHCHECK --interval=20s --timeout=5s --start-period=60s {health}")
+        };
+        assert_eq!(stage, wanted);
+    }
+    assert!(dockerfile.ends_with("FROM ${SERVICE}\n"));
+}
+
+#[test]
+fn an_image_is_nobodys_to_write_to() {
+    let dockerfile = read("deploy/Dockerfile");
+    for line in [
+        "ARG RUNTIME_BASE=gcr.io/distroless/cc-debian12:nonroot",
+        "COPY --from=binary --chown=0:0 --chmod=0555 /out/${SERVICE} /usr/local/bin/${SERVICE}",
+        "USER 65532:65532",
+        "STOPSIGNAL SIGTERM",
+    ] {
+        assert!(dockerfile.lines().any(|found| found == line), "{line}");
+    }
+    for label in ["source", "revision", "version", "licenses"] {
+        assert!(dockerfile.contains(&format!("org.opencontainers.image.{label}=")), "{label}");
+    }
+    assert!(!dockerfile.contains(":latest"));
+}
+
+/// One release: the crates, the images, the manifests.
+#[test]
+fn everything_bears_one_version() {
+    let version = version();
+    assert!(read("deploy/Dockerfile").contains(&format!("ARG VERSION={version}\n")));
+    let registry = read("k8s/components/registry/kustomization.yaml");
+    assert_eq!(registry.matches(&format!("newTag: {version}\n")).count(), SERVICES.len() + 1);
+    assert_eq!(registry.matches("newTag: ").count(), SERVICES.len() + 1);
+}
+
+#[test]
+fn the_pipeline_tests_and_builds_each_service_by_itself() {
+    let pipeline = crate::rendered::documents(&read(".gitlab-ci.yml")).remove(0);
+    for name in SERVICES.iter().map(|service| service.name) {
+        let (test, image) = (&pipeline[format!("{name} test")], &pipeline[format!("{name} image")]);
+        assert_eq!(test["variables"]["SUITE"], name.replace('-', "_"));
+        assert_eq!(image["variables"]["SERVICE"], name);
+        assert_eq!(image["needs"][0], format!("{name} test"));
+        let own = test["rules"][1]["changes"].to_string();
+        assert!(own.contains(&format!("services/{name}/")) && !own.contains("crates/"), "{own}");
+    }
+    assert_eq!(pipeline["internal-apictl image"]["variables"]["SERVICE"], "internal-apictl");
+}

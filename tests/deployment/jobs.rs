@@ -1,0 +1,61 @@
+//! What runs to its end: migrations and maintenance.
+use serde_json::json;
+
+use crate::rendered::{Rendered, overlays, text};
+use crate::services::version;
+
+/// The command line of the one container, and its image.
+fn command(template: &serde_json::Value) -> (&serde_json::Value, &str) {
+    let container = &template["spec"]["containers"][0];
+    (&container["args"], text(&container["image"]))
+}
+
+fn arguments(command: &str) -> serde_json::Value {
+    let url = "/etc/internal-api/secrets/internal-api-database/url";
+    json!([command, "--data-dir", "/tmp/data", "--database-url-file", url])
+}
+
+fn migration(overlay: &Rendered) -> Option<&serde_json::Value> {
+    overlay.of_kind("Job").next()
+}
+
+#[test]
+fn a_release_migrates_a_database_of_its_own_once() {
+    for overlay in overlays() {
+        // SQLite migrates at start; a real GitLab's tables are never ours to change.
+        if ["dev", "shared-gitlab"].contains(&overlay.name) {
+            assert!(migration(overlay).is_none(), "{}", overlay.name);
+            continue;
+        }
+        let job = migration(overlay).unwrap();
+        assert_eq!(overlay.of_kind("Job").count(), 1);
+        assert_eq!(job["metadata"]["name"], format!("migrate-{}", version()), "a Job cannot be changed");
+        let spec = &job["spec"];
+        assert_eq!(spec["backoffLimit"], 3);
+        assert_eq!(spec["activeDeadlineSeconds"], 600);
+        assert_eq!(spec["ttlSecondsAfterFinished"], 86400);
+        assert_eq!(spec["template"]["spec"]["restartPolicy"], "Never");
+        let (args, image) = command(&spec["template"]);
+        assert_eq!(*args, arguments("migrate"));
+        assert!(image.contains("internal-apictl:"), "{image}");
+    }
+}
+
+#[test]
+fn maintenance_runs_each_hour_and_not_twice_at_once() {
+    for overlay in overlays() {
+        let spec = &overlay.get("CronJob", "maintain")["spec"];
+        let schedule: Vec<_> = text(&spec["schedule"]).split(' ').collect();
+        assert!(
+            matches!(schedule[..], [minute, "*", "*", "*", "*"] if minute.parse::<u8>().is_ok()),
+            "{schedule:?}"
+        );
+        assert_eq!(spec["concurrencyPolicy"], "Forbid");
+        let job = &spec["jobTemplate"]["spec"];
+        assert_eq!(job["backoffLimit"], 1);
+        assert_eq!(job["template"]["spec"]["restartPolicy"], "Never");
+        let (args, image) = command(&job["template"]);
+        assert_eq!(*args, arguments("maintain"));
+        assert!(image.contains("internal-apictl:"), "{image}");
+    }
+}

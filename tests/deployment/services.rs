@@ -1,0 +1,117 @@
+//! The services, and what the contract of their deployment says of each.
+use std::path::{Path, PathBuf};
+
+/// A service as it is deployed.
+#[derive(Debug)]
+pub struct Service {
+    pub name: &'static str,
+    pub port: u16,
+    pub monitoring: u16,
+    /// CPU, memory, and the limit of memory.
+    pub resources: [&'static str; 3],
+    /// Fewest and most replicas.
+    pub replicas: [u64; 2],
+    /// Files of secrets that it has beyond `db_key_base`, database and Redis.
+    pub secrets: &'static [&'static str],
+    /// Ports that it reaches beyond DNS, database and Redis.
+    pub reaches: &'static [u16],
+}
+
+const SMALL: [&str; 3] = ["100m", "64Mi", "256Mi"];
+
+pub const SERVICES: [Service; 5] = [
+    Service {
+        name: "shell-api",
+        port: 8081,
+        monitoring: 9081,
+        resources: ["250m", "128Mi", "512Mi"],
+        replicas: [3, 20],
+        secrets: &["gitlab-shell-secret/secret"],
+        reaches: &[8075],
+    },
+    Service {
+        name: "kas-api",
+        port: 8082,
+        monitoring: 9082,
+        resources: SMALL,
+        replicas: [2, 10],
+        secrets: &["gitlab-kas-secret/kas_shared_secret"],
+        reaches: &[],
+    },
+    Service {
+        name: "scim-api",
+        port: 8083,
+        monitoring: 9083,
+        resources: SMALL,
+        replicas: [2, 6],
+        secrets: &[],
+        reaches: &[],
+    },
+    Service {
+        name: "admin-api",
+        port: 8084,
+        monitoring: 9084,
+        resources: SMALL,
+        replicas: [1, 2],
+        secrets: &[],
+        reaches: &[],
+    },
+    Service {
+        name: "billing-api",
+        port: 8085,
+        monitoring: 9085,
+        resources: SMALL,
+        replicas: [2, 4],
+        secrets: &[],
+        reaches: &[443],
+    },
+];
+
+impl Service {
+    /// Whether there is a program yet.
+    pub fn is_built(&self) -> bool {
+        root().join("services").join(self.name).join("Cargo.toml").exists()
+    }
+}
+
+/// Those that there is a program of.
+pub fn built() -> impl Iterator<Item = &'static Service> {
+    SERVICES.iter().filter(|service| service.is_built())
+}
+
+/// The root of the repository.
+pub fn root() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+}
+
+pub fn read(path: &str) -> String {
+    let path: PathBuf = root().join(path);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The version of everything that is released.
+pub fn version() -> String {
+    let manifest = read("Cargo.toml");
+    let line = manifest.lines().find_map(|line| line.strip_prefix("version = \"")).unwrap();
+    line.trim_end_matches('"').to_owned()
+}
+
+/// Method and path of each endpoint, from the page that a test of the service compares with its `ENDPOINTS`.
+pub fn endpoints(service: &str) -> Vec<(String, String)> {
+    let page = read(&format!("docs/api/{service}.md"));
+    let lines = page.lines().filter_map(|line| line.strip_prefix("- `")?.strip_suffix('`'));
+    lines
+        .map(|line| line.split_once(' ').map(|(method, path)| (method.to_owned(), path.to_owned())).unwrap())
+        .collect()
+}
+
+#[test]
+fn every_service_of_the_tree_is_deployed() {
+    for entry in std::fs::read_dir(root().join("services")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        assert!(SERVICES.iter().any(|service| service.name == name), "{name} is not in services.rs");
+    }
+    for service in built() {
+        assert!(!endpoints(service.name).is_empty(), "docs/api/{}.md lists no endpoint", service.name);
+    }
+}

@@ -10,6 +10,7 @@ mod monitoring;
 mod network;
 mod overlays;
 mod pods;
+mod rolling;
 mod routing;
 
 mod balancer;

@@ -17,7 +17,7 @@ pub mod ssh;
 
 pub use answer::{Answer, Request};
 pub use database::Database;
-pub use process::{Collector, Process, binary};
+pub use process::{Collector, Process, binary, free_address};
 pub use redis_server::Redis;
 pub use service::Service;
 

@@ -37,10 +37,20 @@ pub struct Process {
 impl Process {
     /// Starts a binary with these arguments, and with `listen` and `monitoring_listen` at free ports.
     pub fn start(name: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
-        let [main, monitoring] = [free_address(), free_address()];
+        Self::start_at(&[free_address(), free_address()], name, arguments, environment)
+    }
+
+    /// The same at these two addresses.
+    pub fn start_at(
+        addresses: &[String; 2],
+        name: &str,
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Self {
+        let [main, monitoring] = addresses;
         let mut child = Command::new(binary(name))
             .args(arguments)
-            .args(["--listen", &main, "--monitoring-listen", &monitoring])
+            .args(["--listen", main, "--monitoring-listen", monitoring])
             .env_clear()
             .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
             .envs(environment.iter().copied())
@@ -141,7 +151,8 @@ impl Drop for Process {
     }
 }
 
-fn free_address() -> String {
+/// An address that nobody listens at.
+pub fn free_address() -> String {
     format!("127.0.0.1:{}", port::free())
 }
 

@@ -113,6 +113,16 @@ fn a_cloud_gives_the_balancer_an_internal_address() {
 }
 
 #[test]
+fn callers_are_limited_but_on_a_desk() {
+    for overlay in overlays().filter(|overlay| overlay.name != "ingress") {
+        let settings =
+            overlay.of_kind("ConfigMap").find(|map| map["data"]["IAPI_LOG_FORMAT"].is_string()).unwrap();
+        let limits = (overlay.name != "dev").then_some("/etc/internal-api/rate-limits/rate-limits.yaml");
+        assert_eq!(settings["data"]["IAPI_RATE_LIMITS_FILE"].as_str(), limits, "{}", overlay.name);
+    }
+}
+
+#[test]
 fn nothing_else_is_reached_from_outside() {
     for overlay in overlays() {
         for service in overlay.of_kind("Service") {

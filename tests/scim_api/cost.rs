@@ -1,6 +1,6 @@
 //! What a request costs the database: performance P6.
 use super::support::{GROUP, INSTANCE, RFC, TG, TI, data_dir, filtered, identity, person, plant};
-use testkit::{Database, Process};
+use testkit::Process;
 
 testkit::databases! {
     /// Who asks is one statement; the page, its addresses and how long the list is are the other.

@@ -6,7 +6,7 @@ use testkit::git::git;
 use testkit::gitaly::{Fault, Gitaly as Server};
 
 use super::*;
-use crate::{Blob, ChangedPath, Commit, LfsPointer};
+use crate::{Blob, ChangedPath, Commit, LfsPointer, PathStatus};
 
 const POINTER: &str = "version https://git-lfs.github.com/spec/v1\noid sha256:\
     4e07408562bedb8b60ce05c1decfe3ad16b72230967de01f640b7e4729b49fce\nsize 12345\n";
@@ -104,9 +104,9 @@ async fn what_is_new_is_told() {
         commits,
         [commit(&merge, 2, "merge"), commit(&second, 1, "second\n\nwhy"), commit(&third, 1, "third")]
     );
-    let path = |path: &str, deleted| ChangedPath { path: path.to_owned(), deleted };
+    let path = |path: &str, status| ChangedPath { path: path.to_owned(), status };
     let paths = asked.changed_paths(&[second.clone(), third, merge.clone()]).await.unwrap();
-    assert_eq!(paths, [path("lfs", false), path("old", true), path("both", false)]);
+    assert_eq!(paths, [path("lfs", PathStatus::Added), path("old", PathStatus::Deleted), path("both", PathStatus::Added)]);
     let mut blobs = asked.new_blobs(revisions).await.unwrap();
     blobs.sort_by_key(|blob| blob.size);
     let blob = |content: &str, path: &str| Blob {

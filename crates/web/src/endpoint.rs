@@ -41,11 +41,11 @@ impl Endpoint {
     }
 }
 
-/// A resource at `path`, with or without a slash at its end. Other methods hear which ones there are.
+/// A resource at `path`, to which requests come without the slash at their end. Other methods hear which ones there are.
 pub fn resource(path: &str, routes: Vec<(Method, Route)>) -> impl HttpServiceFactory + use<> {
     let allowed: Vec<String> = routes.iter().map(|(method, _)| method.to_string()).collect();
     let allow = allowed.join(", ");
-    let mut resource: Resource = web::resource([path.to_owned(), format!("{path}/")]);
+    let mut resource: Resource = web::resource(path.to_owned());
     for (method, route) in routes {
         resource = resource.route(route.method(method));
     }

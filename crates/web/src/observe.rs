@@ -29,7 +29,7 @@ const TIMEOUT: Duration = Duration::from_secs(15);
 
 pub(crate) async fn observe<B: MessageBody>(
     core: Data<Shared>,
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<B>, Error> {
     let started = Instant::now();
@@ -50,6 +50,7 @@ pub(crate) async fn observe<B: MessageBody>(
     );
     telemetry::set_parent(&span, |name| request.headers().get(name)?.to_str().ok().map(ToOwned::to_owned));
 
+    route_without_slash(&mut request);
     let tally = Tally::default();
     let answer = AssertUnwindSafe(next.call(request)).catch_unwind();
     let answer = TALLY.scope(tally.clone(), within(answer, &context)).instrument(span.clone()).await;
@@ -113,6 +114,19 @@ fn new_request_id(core: &Core) -> String {
 fn is_request_id(text: &str) -> bool {
     (1..=255).contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.:-".contains(&byte))
+}
+
+/// A slash at the end of a path means nothing. Routes stand for one text each, so that they are compared and not
+/// matched as a set of regular expressions; the log still has what was asked for.
+fn route_without_slash(request: &mut ServiceRequest) {
+    let path = request.uri().path();
+    let Some(shorter) = path.strip_suffix('/').filter(|shorter| !shorter.is_empty()) else { return };
+    if health::is_health_path(path) {
+        return;
+    }
+    if let Ok(uri) = shorter.parse() {
+        request.match_info_mut().get_mut().update(&uri);
+    }
 }
 
 fn find(endpoints: &'static [Endpoint], method: &Method, path: &str) -> Option<&'static Endpoint> {

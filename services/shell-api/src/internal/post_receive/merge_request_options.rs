@@ -129,6 +129,7 @@ async fn find_target(app: &App, path: &str, user_id: i64) -> Result<Option<Found
 
 async fn has_branch(app: &App, target: &FoundProject, branch: &str) -> Result<Option<bool>, RestError> {
     let Some(repository) = seen::repository(app, target) else { return Ok(None) };
-    let answer = repository.has_branch(branch).await;
+    let answer = tokio::time::timeout(seen::LOOK, repository.has_branch(branch)).await;
+    let answer = answer.map_err(|elapsed| RestError::Unavailable(elapsed.into()))?;
     answer.map_err(|error| RestError::Unavailable(error.into()))
 }

@@ -6,11 +6,15 @@ use domain::messages::Banner;
 use domain::user::User;
 use repository::{Place, Quarantine, Repository};
 use std::collections::HashSet;
+use std::time::Duration;
 use storage::broadcast_messages;
 use storage::git_access::{self, Found, FoundProject, ProjectId};
 
 use super::Push;
 use crate::{App, actor};
+
+/// How long a look into a repository may take: the work after the push waits for it.
+pub(super) const LOOK: Duration = Duration::from_secs(4);
 
 /// What is not known is not there.
 #[derive(Debug, Default)]
@@ -99,7 +103,12 @@ pub(super) fn repository(app: &App, found: &FoundProject) -> Option<Repository> 
 
 async fn default_branch(app: &App, found: &FoundProject) -> DefaultBranch {
     let Some(repository) = repository(app, found) else { return DefaultBranch::Unknown };
-    match repository.state(Bearing { empty: true, default_branch: true }).await {
+    let state = repository.state(Bearing { empty: true, default_branch: true });
+    let Ok(state) = tokio::time::timeout(LOOK, state).await else {
+        tracing::warn!("the default branch is not known: its repository does not answer");
+        return DefaultBranch::Unknown;
+    };
+    match state {
         // What is taken for true of a repository that nobody can look into: the usual branch.
         Ok(None) => match app.settings.get(&app.core.pool).await {
             Ok(settings) => DefaultBranch::Named(settings.default_branch_name.clone()),

@@ -11,7 +11,7 @@ use crate::token;
 
 /// The services that exist, and the port on which each tells of itself.
 const SERVICES: &[(&str, u16)] =
-    &[("shell-api", 9081), ("kas-api", 9082), ("scim-api", 9083), ("billing-api", 9085)];
+    &[("shell-api", 9081), ("kas-api", 9082), ("scim-api", 9083), ("admin-api", 9084), ("billing-api", 9085)];
 
 /// As GitLab Shell's check words them.
 const API: &str = "Internal API available";

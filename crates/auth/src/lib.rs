@@ -9,6 +9,7 @@ pub mod otp;
 pub mod portal;
 mod secret;
 pub mod shell;
+mod signed;
 pub mod workhorse;
 
 pub use key_base::KeyBase;

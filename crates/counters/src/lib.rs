@@ -106,6 +106,14 @@ impl Counters {
         }
     }
 
+    /// Whether a text is kept there.
+    pub async fn keeps(&self, key: &str) -> Result<bool, RedisError> {
+        match self {
+            Self::Redis(store) => store.keeps(key).await,
+            Self::Memory(store) => Ok(store.keeps(key)),
+        }
+    }
+
     /// Gives texts that were kept, and forgets them.
     pub async fn take(&self, keys: &[String]) -> Result<Vec<Option<String>>, RedisError> {
         match self {

@@ -75,6 +75,11 @@ impl Store {
         );
     }
 
+    pub fn keeps(&self, key: &str) -> bool {
+        let ends_at = self.lock().map.get(key).map(|entry| entry.ends_at);
+        ends_at.is_some_and(|ends_at| ends_at.is_none_or(|end| end > Instant::now()))
+    }
+
     pub fn take(&self, key: &str) -> Option<String> {
         match self.lock().map.remove(key)? {
             Entry { value: Value::Text(text), ends_at } if ends_at.is_none_or(|end| end > Instant::now()) => {
@@ -109,7 +114,9 @@ mod tests {
         store.keep("t", "text", Duration::ZERO);
         assert_eq!(store.take("t"), None);
         store.keep("t", "text", Duration::from_mins(1));
+        assert!(store.keeps("t"));
         assert_eq!(store.take("t").as_deref(), Some("text"));
+        assert!(!store.keeps("t"));
         assert_eq!(store.take("t"), None);
     }
 

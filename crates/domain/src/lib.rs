@@ -29,6 +29,7 @@ mod repository_id;
 mod role;
 pub mod snippet;
 pub mod ssh_key;
+pub mod storage_limit;
 pub mod token_holder;
 pub mod usage;
 pub mod user;

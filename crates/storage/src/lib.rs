@@ -4,6 +4,7 @@
 //! values. One file is one aggregate. What writes runs inside [`Conn::write`]; nothing outside this crate sees a
 //! column. The names are GitLab's, because the tables may be a running GitLab's.
 pub mod accounts;
+pub mod admin;
 pub mod agents;
 pub mod alerts;
 pub mod billing;

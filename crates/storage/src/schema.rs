@@ -1371,6 +1371,33 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    namespaces_storage_limit_exclusions (id) {
+        id -> BigInt,
+        namespace_id -> BigInt,
+        reason -> Text,
+        created_at -> Timestamp,
+        updated_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    admin_audit_events (id) {
+        id -> BigInt,
+        author_id -> BigInt,
+        entity_id -> BigInt,
+        entity_type -> Text,
+        details -> Text,
+        ip_address -> Nullable<Text>,
+        author_name -> Text,
+        entity_path -> Text,
+        target_details -> Text,
+        created_at -> Timestamp,
+        target_type -> Text,
+        target_id -> BigInt,
+    }
+}
+
 /// Every table, for the check that the database has what we read.
 macro_rules! each_table {
     ($do:ident) => {
@@ -1441,6 +1468,8 @@ macro_rules! each_table {
             outbox_messages,
             namespace_root_storage_statistics,
             namespace_limits,
+            namespaces_storage_limit_exclusions,
+            admin_audit_events,
             gitlab_subscriptions,
             gitlab_subscription_histories,
             ci_minutes_additional_packs,

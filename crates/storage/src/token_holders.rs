@@ -13,6 +13,24 @@ use crate::{Conn, Result};
 /// The time of a token's last use is this exact.
 const USED: TimeDelta = TimeDelta::minutes(10);
 
+/// Tokens with whom they belong to, and what the installation demands.
+macro_rules! holders {
+    () => {
+        tokens::table.inner_join(users::table.on(users::id.eq(tokens::user_id))).select((
+            tokens::id,
+            tokens::revoked,
+            tokens::expires_at,
+            tokens::scopes,
+            tokens::last_used_at,
+            users::id,
+            users::username,
+            users::admin,
+            users::state,
+            sql::<Nullable<Bool>>("(SELECT admin_mode FROM application_settings ORDER BY id DESC LIMIT 1)"),
+        ))
+    };
+}
+
 #[derive(Queryable)]
 struct Row {
     token_id: i64,
@@ -30,6 +48,7 @@ struct Row {
 /// A holder, and the token's id where its last use is to be noted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
+    pub token_id: i64,
     pub holder: TokenHolder,
     pub to_touch: Option<i64>,
 }
@@ -38,25 +57,7 @@ pub struct Found {
 /// of which the first finds it but while the secret is being changed.
 pub fn find(conn: &mut Conn, digests: &[String], now: NaiveDateTime) -> Result<Option<Found>> {
     for digest in digests {
-        let row: Option<Row> = tokens::table
-            .inner_join(users::table.on(users::id.eq(tokens::user_id)))
-            .filter(tokens::token_digest.eq(digest))
-            .select((
-                tokens::id,
-                tokens::revoked,
-                tokens::expires_at,
-                tokens::scopes,
-                tokens::last_used_at,
-                users::id,
-                users::username,
-                users::admin,
-                users::state,
-                sql::<Nullable<Bool>>(
-                    "(SELECT admin_mode FROM application_settings ORDER BY id DESC LIMIT 1)",
-                ),
-            ))
-            .first(conn)
-            .optional()?;
+        let row = holders!().filter(tokens::token_digest.eq(digest)).first::<Row>(conn).optional()?;
         if let Some(row) = row {
             return Ok(Some(row.found(now)));
         }
@@ -64,10 +65,17 @@ pub fn find(conn: &mut Conn, digests: &[String], now: NaiveDateTime) -> Result<O
     Ok(None)
 }
 
+/// Finds the token that was once found: somebody goes on by it.
+pub fn find_again(conn: &mut Conn, token_id: i64, now: NaiveDateTime) -> Result<Option<Found>> {
+    let row = holders!().filter(tokens::id.eq(token_id)).first::<Row>(conn).optional()?;
+    Ok(row.map(|row| row.found(now)))
+}
+
 impl Row {
     fn found(self, now: NaiveDateTime) -> Found {
         let is_old = self.last_used_at.is_none_or(|used| used + USED < now);
         Found {
+            token_id: self.token_id,
             to_touch: is_old.then_some(self.token_id),
             holder: TokenHolder {
                 token: AccessToken {

@@ -22,7 +22,8 @@ fn bearer(request: &HttpRequest) -> Option<String> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned()).filter(|token| !token.is_empty())
 }
 
-fn query(query: &str, name: &str) -> Option<String> {
+/// A parameter of a query string; empty is not there.
+pub fn query(query: &str, name: &str) -> Option<String> {
     let value = query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))?;
     let text = percent_decode(value.as_bytes()).decode_utf8_lossy().into_owned();
     (!text.is_empty()).then_some(text)

@@ -1,8 +1,11 @@
 //! Who sent a request, where proxies stand between.
 use std::net::IpAddr;
 
-use actix_web::http::header::HeaderMap;
+use actix_web::HttpRequest;
+use actix_web::http::header::{HOST, HeaderMap};
 use ipnet::IpNet;
+
+use crate::Core;
 
 /// The sender's address, and whether the peer's word is believed. A unix socket is this machine.
 pub(crate) fn client(peer: Option<IpAddr>, headers: &HeaderMap, trusted: &[IpNet]) -> (Option<IpAddr>, bool) {
@@ -21,6 +24,22 @@ pub(crate) fn client(peer: Option<IpAddr>, headers: &HeaderMap, trusted: &[IpNet
     }
     let client = entries.iter().rev().find(|ip| !is_trusted(ip)).or(entries.first()).copied();
     (client.or(peer).map(canonical), true)
+}
+
+/// Scheme and host as the client has them; a proxy is believed where proxies are trusted.
+pub fn origin(request: &HttpRequest, core: &Core) -> String {
+    let peer = request.peer_addr().map(|address| canonical(address.ip()));
+    let is_trusted = peer.is_none_or(|ip| core.trusted_proxies.iter().any(|network| network.contains(&ip)));
+    let forwarded = |name: &str| {
+        let value = request.headers().get(name).filter(|_| is_trusted)?.to_str().ok()?;
+        value.split(',').next().map(|first| first.trim().to_owned()).filter(|first| !first.is_empty())
+    };
+    let own = if request.app_config().secure() { "https" } else { "http" };
+    let scheme = forwarded("x-forwarded-proto").filter(|scheme| ["http", "https"].contains(&scheme.as_str()));
+    let header = || request.headers().get(HOST).and_then(|value| value.to_str().ok()).map(ToOwned::to_owned);
+    let authority = || request.uri().authority().map(ToString::to_string);
+    let host = forwarded("x-forwarded-host").or_else(header).or_else(authority);
+    format!("{}://{}", scheme.as_deref().unwrap_or(own), host.as_deref().unwrap_or("localhost"))
 }
 
 /// An IPv4 address that came over an IPv6 socket is an IPv4 address.

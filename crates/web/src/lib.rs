@@ -24,6 +24,7 @@ mod settings;
 mod tls;
 mod tree;
 
+pub use address::origin;
 pub use clock::Clock;
 pub use context::{Context, LogFields};
 pub use core::{Core, FurtherMetrics, ServiceInfo, Start, database_location};

@@ -165,7 +165,10 @@ fn add_headers(head: &mut ResponseHead, context: &Context, draining: bool) {
     if let Ok(id) = HeaderValue::from_str(&context.correlation_id) {
         headers.insert(REQUEST_ID, id);
     }
-    headers.insert(CACHE_CONTROL, UNCACHED);
+    // Pages that hold what others must not see, and files that never change, say it themselves.
+    if !headers.contains_key(CACHE_CONTROL) {
+        headers.insert(CACHE_CONTROL, UNCACHED);
+    }
     if draining {
         // A header of this name would be dropped: the connection is the server's own.
         head.set_connection_type(ConnectionType::Close);

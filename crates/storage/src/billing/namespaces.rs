@@ -117,7 +117,7 @@ pub fn change<T>(
 }
 
 /// Runs `f` in a transaction whose locks are waited for no longer than 5 s.
-pub(super) fn transaction<T>(conn: &mut Conn, mut f: impl FnMut(&mut Conn) -> Result<T>) -> Result<T> {
+pub(crate) fn transaction<T>(conn: &mut Conn, mut f: impl FnMut(&mut Conn) -> Result<T>) -> Result<T> {
     let mut retries = RETRIES;
     loop {
         let done = conn.write(|conn| {
@@ -141,7 +141,7 @@ pub(super) fn transaction<T>(conn: &mut Conn, mut f: impl FnMut(&mut Conn) -> Re
 }
 
 /// Locks what the keys name, and gives it in their order.
-pub(super) fn lock(conn: &mut Conn, keys: &[&Key]) -> Result<Vec<Namespace>> {
+pub(crate) fn lock(conn: &mut Conn, keys: &[&Key]) -> Result<Vec<Namespace>> {
     let ids = keys.iter().map(|key| resolve(conn, key)).collect::<Result<Vec<_>>>()?;
     let locked = lock_ids(conn, &ids)?;
     let of = |id: &i64| locked.iter().find(|namespace| namespace.id == *id).cloned();

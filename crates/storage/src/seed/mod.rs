@@ -114,7 +114,8 @@ pub fn plant(conn: &mut Conn, credentials: &Credentials, now: NaiveDateTime) -> 
                 "SELECT setval(pg_get_serial_sequence(t, 'id'), 100000) FROM unnest(ARRAY['organizations', \
                  'application_settings', 'shards', 'plans', 'users', 'namespaces', 'projects', 'keys', \
                  'protected_branches', 'saml_providers', 'cluster_agents', 'cluster_agent_tokens', \
-                 'security_orchestration_policy_configurations', 'security_policies']) AS t",
+                 'security_orchestration_policy_configurations', 'security_policies', \
+                 'namespaces_storage_limit_exclusions']) AS t",
             )?;
         }
         Ok(true)
@@ -200,7 +201,7 @@ pub fn describe(conn: &mut Conn) -> Result<Demo> {
 
 fn rows(conn: &Conn, credentials: &Credentials, now: NaiveDateTime) -> String {
     let now = now.format("'%Y-%m-%d %H:%M:%S%.6f'").to_string();
-    let text = concat!(include_str!("demo.sql"), include_str!("billing.sql"));
+    let text = concat!(include_str!("demo.sql"), include_str!("billing.sql"), include_str!("admin.sql"));
     let text = text.replace(":now", &now).replace(":password", &format!("'{}'", credentials.password));
     let text = text.replace(":agent_token", &credentials.agent_token);
     let text = PROJECTS.iter().fold(text, |text, id| {

@@ -1,0 +1,1 @@
+DROP TABLE namespaces_storage_limit_exclusions;

@@ -1,0 +1,128 @@
+//! Errors in the words of GitLab's REST API.
+use actix_web::http::StatusCode;
+use actix_web::http::header::WWW_AUTHENTICATE;
+use actix_web::{HttpResponse, ResponseError};
+use domain::{Error as Refusal, Violations};
+use serde_json::{Map, Value, json};
+use web::{RestError, TreeError};
+
+const SCOPE: &str = "The request requires higher privileges than provided by the access token.";
+
+#[derive(Debug, thiserror::Error)]
+pub enum AdminError {
+    #[error("Unauthorized")]
+    Unauthorized,
+    /// The token was good once.
+    #[error("{0}")]
+    InvalidToken(&'static str),
+    /// One of these would do.
+    #[error("the scope is too small, it takes {0}")]
+    InsufficientScope(&'static str),
+    #[error("Forbidden")]
+    Forbidden,
+    /// The account does not count any more, and why.
+    #[error("Forbidden - {0}")]
+    Account(String),
+    /// A parameter, and what is wrong with it.
+    #[error("{0} {1}")]
+    Parameter(&'static str, &'static str),
+    #[error("message body does not match declared format")]
+    Unreadable,
+    /// A part of a list that is not to be had this way.
+    #[error("{0}")]
+    Paging(String),
+    #[error(transparent)]
+    Rest(#[from] RestError),
+    #[error(transparent)]
+    Storage(#[from] storage::Error),
+}
+
+impl From<Refusal> for AdminError {
+    fn from(error: Refusal) -> Self {
+        Self::Storage(error.into())
+    }
+}
+
+impl From<TreeError> for AdminError {
+    fn from(error: TreeError) -> Self {
+        match error {
+            TreeError::Unreadable => Self::Unreadable,
+            TreeError::UnsupportedMediaType(kind) => RestError::UnsupportedMediaType(kind).into(),
+        }
+    }
+}
+
+impl ResponseError for AdminError {
+    fn status_code(&self) -> StatusCode {
+        match self {
+            Self::Unauthorized | Self::InvalidToken(_) => StatusCode::UNAUTHORIZED,
+            Self::InsufficientScope(_) | Self::Forbidden | Self::Account(_) => StatusCode::FORBIDDEN,
+            Self::Parameter(..) | Self::Unreadable => StatusCode::BAD_REQUEST,
+            Self::Paging(_) => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Rest(error) => error.status_code(),
+            // Where GitLab's own process was quicker, and its index is unique.
+            Self::Storage(storage::Error::Domain(Refusal::Taken(_))) => StatusCode::BAD_REQUEST,
+            Self::Storage(error) => web::status(error),
+        }
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        if let Self::Rest(error) = self {
+            return error.error_response();
+        }
+        let status = self.status_code();
+        let mut answer = HttpResponse::build(status);
+        if status.is_server_error() {
+            tracing::error!(error = self as &dyn std::error::Error, "request failed");
+        }
+        if matches!(self, Self::InvalidToken(_)) {
+            answer.insert_header((WWW_AUTHENTICATE, r#"Bearer realm="The API", error="invalid_token""#));
+        }
+        answer.json(self.body(status))
+    }
+}
+
+impl AdminError {
+    fn body(&self, status: StatusCode) -> Value {
+        match self {
+            Self::InvalidToken(why) => json!({ "error": "invalid_token", "error_description": why }),
+            Self::InsufficientScope(scope) => {
+                json!({ "error": "insufficient_scope", "error_description": SCOPE, "scope": scope })
+            }
+            Self::Parameter(..) | Self::Unreadable | Self::Paging(_) => json!({ "error": self.to_string() }),
+            Self::Storage(storage::Error::Domain(Refusal::Fields(violations))) => {
+                json!({ "message": by_field(violations) })
+            }
+            _ => json!({ "message": self.sentence(status) }),
+        }
+    }
+
+    /// What the page shows of it, too: `400 Bad request - already excluded`.
+    pub fn sentence(&self, status: StatusCode) -> String {
+        let code = status.as_u16();
+        match self {
+            Self::Account(_) => format!("{code} {self}"),
+            Self::Storage(storage::Error::Domain(Refusal::Invalid(why))) => {
+                format!("{code} Bad request - {why}")
+            }
+            Self::Storage(storage::Error::Domain(Refusal::Taken(_))) => {
+                format!("{code} Bad request - already excluded")
+            }
+            Self::Storage(storage::Error::Domain(Refusal::NotFound(what))) => {
+                format!("{code} {what} Not Found")
+            }
+            _ => format!("{code} {}", status.canonical_reason().unwrap_or_default()),
+        }
+    }
+}
+
+fn by_field(violations: &Violations) -> Map<String, Value> {
+    let mut map = Map::new();
+    for (field, text) in violations.iter() {
+        let texts = map.entry(field).or_insert_with(|| json!([]));
+        if let Value::Array(texts) = texts {
+            texts.push(json!(text));
+        }
+    }
+    map
+}

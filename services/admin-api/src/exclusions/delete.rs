@@ -1,0 +1,25 @@
+//! `DELETE /api/v4/namespaces/{id}/storage/limit_exclusion`
+use actix_web::HttpResponse;
+use actix_web::web::{Data, Path};
+use storage::admin::exclusions;
+use storage::billing::Key;
+
+use super::note;
+use crate::error::AdminError;
+use crate::{Admin, App};
+
+/// Lets the limit of storage count for a namespace again.
+pub async fn handler(
+    app: Data<App>,
+    Admin(actor): Admin,
+    id: Path<String>,
+) -> Result<HttpResponse, AdminError> {
+    let (key, now) = (Key::parse(&id), app.core.clock.now());
+    let change = app.core.pool.run(move |conn| {
+        let written = exclusions::readmit(conn, &key, &actor, now)?;
+        Ok((actor, written))
+    });
+    let (actor, written) = change.await?;
+    note(&actor, "readmit", &written);
+    Ok(HttpResponse::NoContent().finish())
+}

@@ -1,0 +1,34 @@
+//! `GET /api/v4/namespaces/storage/limit_exclusions`
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+use storage::admin::exclusions::{self, Filter};
+
+use super::Entity;
+use crate::error::AdminError;
+use crate::paging::Paging;
+use crate::params::Params;
+use crate::{Admin, App};
+
+/// Lists what is excluded.
+pub async fn handler(
+    app: Data<App>,
+    request: HttpRequest,
+    _: Admin,
+    params: Params,
+) -> Result<HttpResponse, AdminError> {
+    let paging = Paging::read(&params, "Namespaces::Storage::LimitExclusion")?;
+    let filter = Filter { search: params.search()?, namespace_id: params.integer("namespace_id")? };
+    let page = app.core.pool.read(move |conn| exclusions::list(conn, &filter, paging.window())).await?;
+    Ok(paging.answer(
+        &app,
+        &request,
+        page,
+        |row| row.id,
+        |row| Entity {
+            id: row.id,
+            namespace_id: row.namespace_id,
+            namespace_name: row.namespace_name,
+            reason: row.reason,
+        },
+    ))
+}

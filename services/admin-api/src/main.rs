@@ -1,0 +1,6 @@
+//! The binary `admin-api`.
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    web::run::<admin_api::Options>(&admin_api::INFO)
+}

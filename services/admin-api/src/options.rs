@@ -1,0 +1,56 @@
+//! The command line of this service.
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Parser;
+use web::config::{ConfigError, Options as WebOptions, RedisOptions, StorageOptions, Structures};
+use web::{Clock, Command, Core, Prepared, SecretFile, Service, Start};
+
+use crate::{App, INFO, with};
+
+/// Storage limit exclusions, as an API and as a page of the Admin area
+#[derive(Debug, Parser)]
+#[command(name = "admin-api", version, about)]
+pub struct Options {
+    /// What to do
+    #[arg(value_enum, default_value_t)]
+    pub command: Command,
+    #[command(flatten)]
+    pub web: WebOptions,
+    #[command(flatten)]
+    pub storage: StorageOptions,
+    #[command(flatten)]
+    pub redis: RedisOptions,
+    /// GitLab's `db_key_base`, one value a line, the newest last [default: `.gitlab_db_key_base` in the data directory]
+    #[arg(long, env = "IAPI_DB_KEY_BASE_FILE")]
+    pub db_key_base_file: Option<PathBuf>,
+}
+
+impl Service for Options {
+    fn command_to_run(&self) -> Command {
+        self.command
+    }
+
+    fn options(&self) -> &WebOptions {
+        &self.web
+    }
+
+    fn prepare(self, _: &Structures) -> Result<Prepared, ConfigError> {
+        self.prepare_at(Clock::System)
+    }
+}
+
+impl Options {
+    /// Puts the service together, by a clock that a test may choose.
+    pub fn prepare_at(self, clock: Clock) -> Result<Prepared, ConfigError> {
+        let Self { web, storage, redis, db_key_base_file, .. } = self;
+        let migrations = storage.migrations;
+        let key_base_file = db_key_base_file.unwrap_or_else(|| web.data_dir.join(".gitlab_db_key_base"));
+        let core = Arc::new(Core::new(Start { info: &INFO, options: web, storage, redis, clock })?);
+        let key_base = SecretFile::open_key_base("gitlab_db_key_base", &key_base_file, &core.metrics, clock)?;
+        core.metrics.initialise_auth(INFO.consumer, "personal_access_token");
+        let app = App { core: Arc::clone(&core), key_base: Arc::clone(&key_base) };
+        let routes = Arc::new(with(app));
+        Ok(Prepared { core, secrets: vec![key_base], migrations, routes })
+    }
+}

@@ -1,0 +1,63 @@
+//! Errors as a person reads them.
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, ResponseError};
+
+use super::render;
+use crate::error::AdminError;
+
+#[derive(Debug, thiserror::Error)]
+pub enum PageError {
+    /// Nobody is signed in: the page to do that is at this address. `true`: the answer to a form.
+    #[error("nobody is signed in")]
+    SignIn { to: String, after_form: bool },
+    /// The form comes from elsewhere, or from a session that has ended.
+    #[error("the form does not belong to this session")]
+    Forged,
+    #[error("{0}")]
+    NotFound(&'static str),
+    #[error("what counts sign-ins cannot be reached")]
+    Uncounted(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error(transparent)]
+    Admin(#[from] AdminError),
+}
+
+impl From<storage::Error> for PageError {
+    fn from(error: storage::Error) -> Self {
+        Self::Admin(error.into())
+    }
+}
+
+impl ResponseError for PageError {
+    fn status_code(&self) -> StatusCode {
+        match self {
+            Self::SignIn { after_form: false, .. } => StatusCode::FOUND,
+            Self::SignIn { after_form: true, .. } => StatusCode::SEE_OTHER,
+            Self::Forged => StatusCode::FORBIDDEN,
+            Self::NotFound(_) => StatusCode::NOT_FOUND,
+            Self::Uncounted(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Admin(error) => error.status_code(),
+        }
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let status = self.status_code();
+        if status.is_server_error() {
+            tracing::error!(error = self as &dyn std::error::Error, "request failed");
+        }
+        match self {
+            Self::SignIn { to, .. } => render::redirect(status, to),
+            Self::Forged => render::error(
+                status,
+                "This form has expired",
+                "It does not belong to your session. Nothing was changed: go back, load the page again, and repeat it.",
+            ),
+            Self::NotFound(what) => render::error(status, "Nothing is here", what),
+            Self::Admin(error) if status.is_client_error() => {
+                render::error(status, "This cannot be done", &error.sentence(status))
+            }
+            Self::Uncounted(_) | Self::Admin(_) => {
+                render::error(status, "Something went wrong", "Nothing was changed. Try again in a moment.")
+            }
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! What a browser sends, and from where.
+use std::future::Future;
+use std::pin::Pin;
+
+use actix_web::dev::Payload;
+use actix_web::http::header::{HeaderName, ORIGIN};
+use actix_web::{FromRequest, HttpRequest};
+use web::Core;
+
+use super::error::PageError;
+use crate::error::AdminError;
+use crate::params::Params;
+
+/// The fields of a form, or of a query.
+#[derive(Debug)]
+pub struct Form(Params);
+
+impl FromRequest for Form {
+    type Error = PageError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, PageError>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let params = Params::from_request(request, payload);
+        Box::pin(async move { Ok(Self(params.await?)) })
+    }
+}
+
+impl Form {
+    /// A field; what is not there is empty.
+    pub fn text(&self, name: &'static str) -> Result<String, PageError> {
+        Ok(self.0.text(name)?.unwrap_or_default())
+    }
+
+    /// The same, without blanks around it.
+    pub fn word(&self, name: &'static str) -> Result<String, PageError> {
+        Ok(self.text(name)?.trim().to_owned())
+    }
+
+    /// A number; what is none is not there.
+    pub fn number(&self, name: &'static str) -> Result<Option<i64>, PageError> {
+        match self.0.integer(name) {
+            Err(AdminError::Parameter(..)) => Ok(None),
+            read => Ok(read?),
+        }
+    }
+}
+
+/// Whether the request comes from one of our own pages. Browsers say so; other programs have no session to be misused.
+pub fn is_ours(request: &HttpRequest, core: &Core) -> bool {
+    let header = |name: HeaderName| request.headers().get(name).map(|value| value.to_str().unwrap_or("?"));
+    let site = header(HeaderName::from_static("sec-fetch-site"));
+    let own = web::origin(request, core);
+    let host = |origin: &str| origin.split_once("://").map(|(_, host)| host.to_ascii_lowercase());
+    site.is_none_or(|site| ["same-origin", "none"].contains(&site))
+        && header(ORIGIN).is_none_or(|origin| host(origin).is_some() && host(origin) == host(&own))
+}

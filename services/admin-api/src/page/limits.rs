@@ -1,0 +1,226 @@
+//! `GET` and `POST /admin/namespace_limits`: what is excluded, and a form to exclude more
+use actix_web::http::StatusCode;
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse, ResponseError};
+use domain::Error as Refusal;
+use domain::storage_limit::Reason;
+use minijinja::{Value, context};
+use storage::admin::exclusions::{self, Exclusion, Filter};
+use storage::admin::namespaces::{self, Choice};
+use storage::admin::{Total, Window};
+use storage::billing::Key;
+
+use super::error::PageError;
+use super::form::Form;
+use super::list::Place;
+use super::session::{Notice, SignedIn};
+use crate::App;
+use crate::error::AdminError;
+use crate::exclusions::note;
+use crate::namespaces::web_url;
+
+const MISSING: &str = "You must select a namespace and add a reason for excluding it";
+/// So many namespaces are offered at once.
+const CHOICES: usize = 10;
+
+/// What stands in the form.
+#[derive(Debug, Default)]
+struct Draft {
+    namespace_search: String,
+    namespace_id: Option<i64>,
+    reason: String,
+}
+
+/// What is wrong with it: in one sentence, and beside each field.
+#[derive(Debug, Default)]
+struct Problems {
+    summary: Option<String>,
+    namespace: Option<String>,
+    reason: Option<String>,
+}
+
+/// Shows the list and an empty form.
+pub async fn show(
+    app: Data<App>,
+    request: HttpRequest,
+    signed_in: SignedIn,
+    form: Form,
+) -> Result<HttpResponse, PageError> {
+    let (place, draft) = (Place::read(&form)?, Draft::default());
+    shown(&app, &request, &signed_in, &place, &draft, &Problems::default(), StatusCode::OK).await
+}
+
+/// Excludes a namespace; or looks for namespaces, where no script does while somebody types.
+pub async fn add(
+    app: Data<App>,
+    request: HttpRequest,
+    signed_in: SignedIn,
+    form: Form,
+) -> Result<HttpResponse, PageError> {
+    signed_in.must_have_sent(&app, &request, &form)?;
+    let place = Place::read(&form)?;
+    let draft = Draft {
+        namespace_search: form.word("namespace_search")?,
+        namespace_id: form.number("namespace_id")?,
+        // Browsers end the lines of a form their own way.
+        reason: form.text("reason")?.replace("\r\n", "\n"),
+    };
+    if !form.text("find")?.is_empty() {
+        let none = Problems::default();
+        return shown(&app, &request, &signed_in, &place, &draft, &none, StatusCode::OK).await;
+    }
+    let (problems, status) = match exclude(&app, &signed_in, &draft).await {
+        Ok(()) => {
+            let path = format!("/admin/namespace_limits{}", place.query());
+            return Ok(signed_in.redirect(&app, &request, &path, Notice::Excluded));
+        }
+        Err(Refused::Missing) => {
+            let problems = Problems {
+                summary: Some(MISSING.to_owned()),
+                namespace: draft.namespace_id.is_none().then(|| "Select a namespace.".to_owned()),
+                reason: draft.reason.trim().is_empty().then(|| "Add a reason.".to_owned()),
+            };
+            (problems, StatusCode::BAD_REQUEST)
+        }
+        Err(Refused::Admin(error)) if error.status_code().is_client_error() => {
+            (problems(&error), error.status_code())
+        }
+        Err(Refused::Admin(error)) => return Err(error.into()),
+    };
+    shown(&app, &request, &signed_in, &place, &draft, &problems, status).await
+}
+
+enum Refused {
+    Missing,
+    Admin(AdminError),
+}
+
+impl<T: Into<AdminError>> From<T> for Refused {
+    fn from(error: T) -> Self {
+        Self::Admin(error.into())
+    }
+}
+
+async fn exclude(app: &App, signed_in: &SignedIn, draft: &Draft) -> Result<(), Refused> {
+    let namespace_id = draft.namespace_id.ok_or(Refused::Missing)?;
+    if draft.reason.trim().is_empty() {
+        return Err(Refused::Missing);
+    }
+    let reason = Reason::try_from(draft.reason.clone())?;
+    let (actor, now) = (signed_in.actor.clone(), app.core.clock.now());
+    let excluded = app.core.pool.run(move |conn| {
+        let key = Key::Id(namespace_id);
+        exclusions::exclude(conn, &key, &reason, &actor, now)
+    });
+    note(&signed_in.actor, "exclude", &excluded.await?);
+    Ok(())
+}
+
+fn problems(error: &AdminError) -> Problems {
+    if let AdminError::Storage(storage::Error::Domain(Refusal::Fields(fields))) = error {
+        let sentence = format!("{fields}.");
+        let sentence = sentence.replacen("reason", "The reason", 1);
+        return Problems { summary: Some(sentence.clone()), namespace: None, reason: Some(sentence) };
+    }
+    let sentence = error.sentence(error.status_code());
+    Problems { summary: Some(sentence.clone()), namespace: Some(sentence), reason: None }
+}
+
+async fn shown(
+    app: &App,
+    request: &HttpRequest,
+    signed_in: &SignedIn,
+    place: &Place,
+    draft: &Draft,
+    problems: &Problems,
+    status: StatusCode,
+) -> Result<HttpResponse, PageError> {
+    let (filter, window) = (Filter { search: place.search.clone(), namespace_id: None }, place.window());
+    let wanted = draft.namespace_search.clone();
+    let read = app.core.pool.read(move |conn| {
+        let page = exclusions::list(conn, &filter, window)?;
+        let choices = if wanted.is_empty() { None } else { Some(find(conn, &wanted)?) };
+        Ok((page, choices))
+    });
+    let (mut page, choices) = read.await?;
+    let pager = place.pager(&mut page);
+    let base = &app.core.external_url;
+    let values = context! {
+        here => "limits",
+        search => place.search.clone(),
+        place => place.query(),
+        page => place.page,
+        pager,
+        rows => page.rows.iter().map(|exclusion| row(base, exclusion)).collect::<Vec<_>>(),
+        draft => context! { namespace_search => draft.namespace_search.clone(), reason => draft.reason.clone() },
+        problems => context! {
+            summary => problems.summary.clone(),
+            namespace => problems.namespace.clone(),
+            reason => problems.reason.clone(),
+        },
+        ..offered(choices, &draft.namespace_search, draft.namespace_id)
+    };
+    Ok(signed_in.page(app, request, status, "limits.html", values))
+}
+
+/// `GET /admin/namespace_limits/namespaces`: the part of the form with the namespaces to choose from
+pub async fn choices(
+    app: Data<App>,
+    request: HttpRequest,
+    signed_in: SignedIn,
+    form: Form,
+) -> Result<HttpResponse, PageError> {
+    let search = form.word("namespace_search")?;
+    let wanted = search.clone();
+    let choices = app
+        .core
+        .pool
+        .read(move |conn| if wanted.is_empty() { Ok(None) } else { find(conn, &wanted).map(Some) });
+    let values = offered(choices.await?, &search, None);
+    Ok(signed_in.page(&app, &request, StatusCode::OK, "choices.html", values))
+}
+
+fn find(conn: &mut storage::Conn, search: &str) -> storage::Result<(Vec<Choice>, Option<Total>)> {
+    let limit = i64::try_from(CHOICES).unwrap_or(i64::MAX);
+    let found = namespaces::list(conn, search, true, Window::Offset { offset: 0, limit })?;
+    Ok((found.rows, found.total))
+}
+
+/// The only one that was found is chosen already.
+fn offered(choices: Option<(Vec<Choice>, Option<Total>)>, search: &str, chosen: Option<i64>) -> Value {
+    let was_searched = choices.is_some();
+    let (rows, total) = choices.unwrap_or_default();
+    let chosen = chosen.or_else(|| if let [only] = rows.as_slice() { Some(only.id) } else { None });
+    let choice = |choice: &Choice| {
+        context! {
+            id => choice.id, name => choice.name.clone(), full_path => choice.full_path.clone(),
+            kind => kind(&choice.kind), chosen => chosen == Some(choice.id),
+        }
+    };
+    let found = match total {
+        Some(Total::Rows(rows)) => Some(rows),
+        _ => None,
+    };
+    context! {
+        was_searched,
+        searched => search,
+        found,
+        choices => rows.iter().map(choice).collect::<Vec<_>>(),
+    }
+}
+
+pub fn row(base: &str, exclusion: &Exclusion) -> Value {
+    context! {
+        namespace_id => exclusion.namespace_id,
+        name => exclusion.namespace_name.clone(),
+        full_path => exclusion.full_path.clone(),
+        kind => kind(&exclusion.kind),
+        web_url => web_url(base, &exclusion.kind, &exclusion.full_path),
+        reason => exclusion.reason.clone(),
+        added => exclusion.created_at.format("%Y-%m-%d").to_string(),
+    }
+}
+
+fn kind(kind: &str) -> &'static str {
+    if kind == "User" { "Personal" } else { "Group" }
+}

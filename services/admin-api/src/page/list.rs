@@ -1,0 +1,74 @@
+//! Where somebody is in a list: what they search for, and the number of the page. Pages have 20 rows.
+use minijinja::{Value, context};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use storage::admin::{Page, Total, Window};
+
+use super::error::PageError;
+use super::form::Form;
+use crate::paging::pages;
+
+const PER_PAGE: i64 = 20;
+/// No list leads further; a search does.
+const MOST_PAGES: i64 = 500;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    pub search: String,
+    pub page: i64,
+}
+
+impl Place {
+    pub fn read(form: &Form) -> Result<Self, PageError> {
+        let page = form.number("page")?.unwrap_or(1).clamp(1, MOST_PAGES);
+        Ok(Self { search: form.word("search")?, page })
+    }
+
+    pub fn window(&self) -> Window {
+        Window::Offset { offset: self.offset(), limit: PER_PAGE + 1 }
+    }
+
+    pub fn offset(&self) -> i64 {
+        (self.page - 1) * PER_PAGE
+    }
+
+    /// One row more than is shown.
+    pub fn limit() -> i64 {
+        PER_PAGE + 1
+    }
+
+    /// `?search=…&page=…`, or nothing.
+    pub fn query(&self) -> String {
+        let mut pairs = Vec::new();
+        if !self.search.is_empty() {
+            pairs.push(format!("search={}", utf8_percent_encode(&self.search, NON_ALPHANUMERIC)));
+        }
+        if self.page > 1 {
+            pairs.push(format!("page={}", self.page));
+        }
+        if pairs.is_empty() { String::new() } else { format!("?{}", pairs.join("&")) }
+    }
+
+    /// What a template says of the list: how many there are, and where the neighbours are. Cuts the surplus row off.
+    pub fn pager<T>(&self, page: &mut Page<T>) -> Value {
+        let shown = usize::try_from(PER_PAGE).unwrap_or(usize::MAX);
+        let has_more = page.rows.len() > shown;
+        page.rows.truncate(shown);
+        let at = |number: i64| Self { page: number, ..self.clone() }.query();
+        let (total, last) = match page.total {
+            Some(Total::Rows(rows)) => (Some(rows), Some(pages(rows, PER_PAGE))),
+            _ => (None, None),
+        };
+        context! {
+            total,
+            page => self.page,
+            pages => last,
+            previous => (self.page > 1).then(|| at(last.map_or(self.page - 1, |last| (self.page - 1).min(last)))).map(some_query),
+            next => has_more.then(|| at(self.page + 1)),
+        }
+    }
+}
+
+/// A link with an empty query must still be one.
+fn some_query(query: String) -> String {
+    if query.is_empty() { "?".to_owned() } else { query }
+}

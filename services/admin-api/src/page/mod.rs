@@ -1,0 +1,92 @@
+//! The page of the Admin area: what the API does, for people. It works without JavaScript; with it, searches follow the typing.
+//!
+//! Everything that changes something is a form of this origin with a token of its session, and answers with a redirect.
+mod assets;
+mod audit;
+mod error;
+mod form;
+mod identities;
+mod limits;
+mod list;
+mod remove;
+mod render;
+mod session;
+mod sign_in;
+mod users;
+
+use actix_web::Error;
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{CACHE_CONTROL, HeaderName, HeaderValue};
+use actix_web::http::{Method, StatusCode};
+use actix_web::middleware::{Next, from_fn};
+use actix_web::web::{Data, ServiceConfig, scope, to};
+use actix_web::{HttpRequest, HttpResponse};
+
+use web::resource;
+
+use self::error::PageError;
+use self::session::SignedIn;
+use crate::App;
+
+pub fn routes(config: &mut ServiceConfig) {
+    config.service(
+        scope("/admin")
+            .wrap(from_fn(guard))
+            .service(resource("", vec![(Method::GET, to(home))]))
+            .service(resource("/session/new", vec![(Method::GET, to(sign_in::form))]))
+            .service(resource(
+                "/session",
+                vec![(Method::POST, to(sign_in::begin)), (Method::DELETE, to(sign_in::end))],
+            ))
+            .service(resource("/namespace_limits/namespaces", vec![(Method::GET, to(limits::choices))]))
+            .service(resource(
+                "/namespace_limits",
+                vec![(Method::GET, to(limits::show)), (Method::POST, to(limits::add))],
+            ))
+            .service(resource(
+                "/namespace_limits/{id}/remove",
+                vec![(Method::GET, to(remove::confirm)), (Method::POST, to(remove::remove))],
+            ))
+            .service(resource("/users", vec![(Method::GET, to(users::show))]))
+            .service(resource("/users/{username}/identities", vec![(Method::GET, to(identities::show))]))
+            .service(resource("/audit_events", vec![(Method::GET, to(audit::show))]))
+            .service(resource("/assets/{name}", vec![(Method::GET, to(assets::show))]))
+            .default_service(to(nowhere)),
+    );
+}
+
+/// `GET /admin`
+async fn home(app: Data<App>, _: SignedIn) -> HttpResponse {
+    render::redirect(StatusCode::FOUND, &format!("{}/admin/namespace_limits", app.core.relative_url_root))
+}
+
+async fn nowhere(_: HttpRequest) -> Result<HttpResponse, PageError> {
+    Err(PageError::NotFound("This page does not exist."))
+}
+
+/// What every answer below `/admin` tells the browser: whatever gets into a page, it stays text.
+async fn guard<B: MessageBody>(request: ServiceRequest, next: Next<B>) -> Result<ServiceResponse<B>, Error> {
+    const HEADERS: &[(&str, &str)] = &[
+        (
+            "content-security-policy",
+            "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'",
+        ),
+        ("x-frame-options", "DENY"),
+        ("x-content-type-options", "nosniff"),
+        // With less, browsers would not say where a form comes from.
+        ("referrer-policy", "same-origin"),
+        ("cross-origin-opener-policy", "same-origin"),
+        ("cross-origin-resource-policy", "same-origin"),
+        ("permissions-policy", "camera=(), geolocation=(), microphone=()"),
+    ];
+    let mut answer = next.call(request).await?;
+    let headers = answer.headers_mut();
+    for (name, value) in HEADERS {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    if !headers.contains_key(CACHE_CONTROL) {
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    Ok(answer)
+}

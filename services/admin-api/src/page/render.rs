@@ -1,0 +1,69 @@
+//! Templates, and the answers that are made of them. Everything that is put in is escaped.
+use std::sync::LazyLock;
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use actix_web::http::header::LOCATION;
+use minijinja::{Environment, Value, context};
+
+macro_rules! templates {
+    ($($name:literal),* $(,)?) => {
+        &[$(($name, include_str!(concat!("../../templates/", $name)))),*]
+    };
+}
+
+const TEMPLATES: &[(&str, &str)] = templates![
+    "layout.html",
+    "macros.html",
+    "error.html",
+    "sign_in.html",
+    "limits.html",
+    "choices.html",
+    "remove.html",
+    "users.html",
+    "identities.html",
+    "audit.html",
+];
+
+static ENVIRONMENT: LazyLock<Result<Environment<'static>, minijinja::Error>> = LazyLock::new(|| {
+    let mut environment = Environment::new();
+    for (name, text) in TEMPLATES {
+        environment.add_template(name, text)?;
+    }
+    Ok(environment)
+});
+
+/// A template with its values, as an answer.
+pub fn page(status: StatusCode, name: &str, values: Value) -> HttpResponse {
+    let rendered = ENVIRONMENT
+        .as_ref()
+        .map_err(ToString::to_string)
+        .and_then(|environment| environment.get_template(name).map_err(|error| error.to_string()))
+        .and_then(|template| template.render(values).map_err(|error| format!("{error:#}")));
+    match rendered {
+        Ok(html) => HttpResponse::build(status).content_type("text/html; charset=utf-8").body(html),
+        Err(error) => {
+            tracing::error!(error, template = name, "a page could not be written");
+            HttpResponse::InternalServerError().content_type("text/plain").body("500 Internal Server Error")
+        }
+    }
+}
+
+/// A page that says what went wrong. It knows no session.
+pub fn error(status: StatusCode, title: &str, text: &str) -> HttpResponse {
+    page(status, "error.html", context! { title, text })
+}
+
+/// Elsewhere, on this host. A script hears it too: it would follow a redirect and never see it.
+pub fn redirect(status: StatusCode, to: &str) -> HttpResponse {
+    let mut answer = HttpResponse::build(status);
+    answer.insert_header((LOCATION, to)).insert_header(("hx-redirect", to)).finish()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn every_template_is_one() {
+        assert!(super::ENVIRONMENT.as_ref().is_ok(), "{:?}", super::ENVIRONMENT.as_ref().err());
+    }
+}

@@ -1,0 +1,50 @@
+//! `GET /admin/users`
+use actix_web::http::StatusCode;
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+use minijinja::{Value, context};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use storage::admin::people::{self, Person, Sought};
+
+use super::error::PageError;
+use super::form::Form;
+use super::list::Place;
+use super::session::SignedIn;
+use crate::App;
+
+/// Lists people, by part of a name, a username or an address.
+pub async fn show(
+    app: Data<App>,
+    request: HttpRequest,
+    signed_in: SignedIn,
+    form: Form,
+) -> Result<HttpResponse, PageError> {
+    let place = Place::read(&form)?;
+    let (sought, window) = (Sought::WithAddress(place.search.clone()), place.window());
+    let mut page = app.core.pool.read(move |conn| people::list(conn, &sought, window)).await?;
+    let pager = place.pager(&mut page);
+    let values = context! {
+        here => "users",
+        search => place.search,
+        pager,
+        rows => page.rows.iter().map(row).collect::<Vec<_>>(),
+    };
+    Ok(signed_in.page(&app, &request, StatusCode::OK, "users.html", values))
+}
+
+fn row(person: &Person) -> Value {
+    let username = person.username.as_deref().unwrap_or_default();
+    context! {
+        name => person.name.as_deref().filter(|name| !name.is_empty()).unwrap_or(username),
+        username,
+        state => state(person.state.as_deref()),
+        identities => (!username.is_empty()).then(|| utf8_percent_encode(username, NON_ALPHANUMERIC).to_string()),
+    }
+}
+
+/// `blocked_pending_approval` in words.
+pub fn state(state: Option<&str>) -> String {
+    let words = state.unwrap_or("unknown").replace('_', " ");
+    let mut characters = words.chars();
+    characters.next().map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
+}

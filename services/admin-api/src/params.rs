@@ -1,0 +1,75 @@
+//! Parameters, read as Grape reads them: query string and body as one.
+use std::future::Future;
+use std::pin::Pin;
+
+use actix_web::dev::Payload;
+use actix_web::http::header::CONTENT_TYPE;
+use actix_web::{FromRequest, HttpRequest};
+use domain::storage_limit::Reason;
+use serde_json::{Map, Value};
+use web::{Tree, body};
+
+use crate::error::AdminError;
+
+const INVALID: &str = "is invalid";
+
+#[derive(Debug)]
+pub struct Params(Map<String, Value>);
+
+impl FromRequest for Params {
+    type Error = AdminError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, AdminError>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (request, body) = (request.clone(), body::read(request, payload));
+        Box::pin(async move {
+            let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+            let tree = Tree::decode(request.query_string(), content_type.unwrap_or_default(), body.await?);
+            Ok(Self(tree.await?.0))
+        })
+    }
+}
+
+impl Params {
+    /// A text; a number or a truth value is taken for its text. No database text holds a NUL.
+    pub fn text(&self, name: &'static str) -> Result<Option<String>, AdminError> {
+        let text = match self.0.get(name) {
+            None | Some(Value::Null) => return Ok(None),
+            Some(Value::String(text)) => text.clone(),
+            Some(Value::Number(number)) => number.to_string(),
+            Some(Value::Bool(yes)) => yes.to_string(),
+            Some(_) => return Err(AdminError::Parameter(name, INVALID)),
+        };
+        if text.contains('\0') { Err(AdminError::Parameter(name, INVALID)) } else { Ok(Some(text)) }
+    }
+
+    /// A whole number, or its decimal text. An empty one is not there.
+    pub fn integer(&self, name: &'static str) -> Result<Option<i64>, AdminError> {
+        match self.text(name)?.as_deref().map(str::trim) {
+            None | Some("") => Ok(None),
+            Some(text) => text.parse().map(Some).map_err(|_| AdminError::Parameter(name, INVALID)),
+        }
+    }
+
+    /// A truth value or its text.
+    pub fn flag(&self, name: &'static str) -> Result<bool, AdminError> {
+        match self.text(name)?.as_deref().map(str::trim) {
+            None | Some("" | "false" | "0" | "f") => Ok(false),
+            Some("true" | "1" | "t") => Ok(true),
+            Some(_) => Err(AdminError::Parameter(name, INVALID)),
+        }
+    }
+
+    /// What to look for; blank is not there.
+    pub fn search(&self) -> Result<String, AdminError> {
+        Ok(self.text("search")?.unwrap_or_default().trim().to_owned())
+    }
+
+    /// A reason that is given, and is one.
+    pub fn reason(&self) -> Result<Reason, AdminError> {
+        if !self.0.contains_key("reason") {
+            return Err(AdminError::Parameter("reason", "is missing"));
+        }
+        Ok(Reason::try_from(self.text("reason")?.unwrap_or_default())?)
+    }
+}

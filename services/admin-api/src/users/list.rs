@@ -1,0 +1,44 @@
+//! `GET /api/v4/users`
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+use serde::Serialize;
+use storage::admin::people::{self, Person, Sought};
+
+use crate::error::AdminError;
+use crate::paging::Paging;
+use crate::params::Params;
+use crate::{Admin, App};
+
+#[derive(Serialize)]
+struct Entity {
+    id: i64,
+    username: Option<String>,
+    name: Option<String>,
+    state: Option<String>,
+    web_url: String,
+}
+
+/// Lists people.
+pub async fn handler(
+    app: Data<App>,
+    request: HttpRequest,
+    _: Admin,
+    params: Params,
+) -> Result<HttpResponse, AdminError> {
+    let paging = Paging::read(&params, "User")?;
+    let username = params.text("username")?.filter(|username| !username.is_empty());
+    let sought = match username {
+        Some(username) => Sought::Username(username),
+        None => Sought::Alike(params.search()?),
+    };
+    let page = app.core.pool.read(move |conn| people::list(conn, &sought, paging.window())).await?;
+    let base = &app.core.external_url;
+    let entity = |person: Person| Entity {
+        web_url: format!("{base}/{}", person.username.as_deref().unwrap_or_default()),
+        id: person.id,
+        username: person.username,
+        name: person.name,
+        state: person.state,
+    };
+    Ok(paging.answer(&app, &request, page, |person| person.id, entity))
+}

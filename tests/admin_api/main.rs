@@ -1,0 +1,12 @@
+//! admin-api from outside, on both databases. The numbers in the tests' comments are rows of the contract's §7.
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
+mod audit;
+mod authentication;
+mod changes;
+mod documentation;
+mod examples;
+mod lists;
+mod people;
+mod support;
+
+use support::{Admin, admin_api};

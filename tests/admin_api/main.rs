@@ -2,11 +2,14 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
 mod audit;
 mod authentication;
+mod browser;
 mod changes;
 mod documentation;
 mod examples;
 mod lists;
+mod page;
 mod people;
 mod support;
+mod visitor;
 
 use support::{Admin, admin_api};

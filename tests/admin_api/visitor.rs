@@ -1,0 +1,84 @@
+//! Somebody with a cookie, who follows no redirect by themselves.
+use reqwest::redirect::Policy;
+use testkit::Answer;
+
+use super::Admin;
+use super::support::A;
+
+pub struct Visitor {
+    client: reqwest::Client,
+    url: String,
+    pub cookie: Option<String>,
+}
+
+impl Visitor {
+    pub fn new(admin: &Admin) -> Self {
+        let client = reqwest::Client::builder().no_proxy().redirect(Policy::none()).build().unwrap();
+        Self { client, url: admin.service.url().to_owned(), cookie: None }
+    }
+
+    /// Sends a request; `body` is a form. The cookie of the answer is kept.
+    pub async fn send(
+        &mut self,
+        method: &str,
+        path: &str,
+        header: Option<(&str, &str)>,
+        body: &str,
+    ) -> Answer {
+        let answer = self.ask(method, path, header, body).await;
+        if let Some(cookie) = answer.header("Set-Cookie") {
+            let value = cookie.split(';').next().unwrap_or_default();
+            self.cookie = Some(value.to_owned()).filter(|value| !value.ends_with('='));
+        }
+        answer
+    }
+
+    async fn ask(&self, method: &str, path: &str, header: Option<(&str, &str)>, body: &str) -> Answer {
+        let mut request = self.client.request(method.parse().unwrap(), format!("{}{path}", self.url));
+        if let Some(cookie) = &self.cookie {
+            request = request.header("Cookie", cookie);
+        }
+        if let Some((name, value)) = header {
+            request = request.header(name, value);
+        }
+        if !body.is_empty() {
+            request =
+                request.header("Content-Type", "application/x-www-form-urlencoded").body(body.to_owned());
+        }
+        let response = request.send().await.unwrap();
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        // The templates write slashes so; a browser reads them.
+        let text = response.text().await.unwrap().replace("&#x2f;", "/");
+        Answer { status, headers, text }
+    }
+
+    pub async fn get(&mut self, path: &str) -> Answer {
+        self.send("GET", path, None, "").await
+    }
+
+    /// The same, with the cookie as it was.
+    pub async fn get_keeping(&self, path: &str) -> Answer {
+        self.ask("GET", path, None, "").await
+    }
+
+    pub async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
+        let encoded = |text: &str| text.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
+        let body: Vec<String> =
+            fields.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
+        self.send("POST", path, None, &body.join("&")).await
+    }
+
+    /// Signs in as the administrator; gives the cookie as it was set.
+    pub async fn sign_in(&mut self) -> String {
+        let answer = self.post("/admin/session", &[("token", A)]).await;
+        assert_eq!(answer.status, 303, "{}", answer.text);
+        answer.header("Set-Cookie").unwrap().to_owned()
+    }
+
+    /// What a page's forms bear.
+    pub async fn csrf(&mut self, path: &str) -> String {
+        let page = self.get(path).await.text;
+        let (_, rest) = page.split_once("name=\"authenticity_token\" value=\"").unwrap();
+        rest.split('"').next().unwrap().to_owned()
+    }
+}

@@ -108,7 +108,8 @@ testkit::databases! {
                 let (url, rel) = link.split_once('>').unwrap();
                 assert_eq!(rel, "; rel=\"next\"");
                 assert!(!link.contains("token"), "{link}");
-                path = url.strip_prefix(&format!("<{}", admin.service.url())).unwrap().to_owned();
+                let next = url.strip_prefix(&format!("<{}", admin.service.url())).unwrap();
+                path = next.to_string();
             }
             assert_eq!((pages, seen), (3, expected), "{order}");
         }

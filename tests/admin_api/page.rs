@@ -1,7 +1,7 @@
 //! The page, as programs see it: rows 50 to 54, and what somebody might try.
 use super::support::{A, AN, AR, AX, B, K, KEY_BASE, REASON, digest, today};
 use super::visitor::Visitor;
-use super::{Admin, admin_api};
+use super::{Admin, admin_api, admin_api_with};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
@@ -238,6 +238,25 @@ testkit::databases! {
         let fields = [("authenticity_token", &*csrf), ("namespace_search", SCRIPT), ("reason", SCRIPT), ("find", "1"), ("search", SCRIPT)];
         let answer = visitor.post(LIMITS, &fields).await;
         assert!(answer.status == 200 && !answer.text.contains("<script>") && !answer.text.contains("<img"), "{}", answer.text);
+    }
+
+    async fn everything_may_lie_below_a_path(database: Database) {
+        let admin = admin_api_with(database, &["--relative-url-root", "/gitlab"]).await;
+        admin.two();
+        let mut visitor = Visitor::new(&admin);
+        assert_eq!(visitor.get("/gitlab/admin").await.header("Location"), Some("/gitlab/admin/session/new"));
+        let signed_in = visitor.post("/gitlab/admin/session", &[("token", A)]).await;
+        assert_eq!(signed_in.header("Location"), Some("/gitlab/admin/namespace_limits"));
+        assert!(signed_in.header("Set-Cookie").unwrap().contains("; Path=/gitlab/admin;"));
+        for path in ["/namespace_limits", "/namespace_limits/123/remove", "/users", "/users/alice/identities", "/audit_events", "/nowhere", "/session/new"] {
+            let page = visitor.get(&format!("/gitlab/admin{path}")).await.text;
+            assert!(page.contains("\"/gitlab/admin/assets/admin.css\"") && !page.contains("\"/admin"), "{path}: {page}");
+        }
+        let csrf = visitor.csrf("/gitlab/admin/namespace_limits").await;
+        let removed = visitor.post("/gitlab/admin/namespace_limits/123/remove", &[("authenticity_token", &csrf)]).await;
+        assert_eq!((removed.status, removed.header("Location")), (303, Some("/gitlab/admin/namespace_limits")));
+        let list = admin.get("/gitlab/v4/namespaces/storage/limit_exclusions").await;
+        assert!(list.status == 200 && list.header("Link").unwrap().contains("/gitlab/v4/namespaces/storage/"), "{list:?}");
     }
 
     async fn people_and_their_identities_are_shown(database: Database) {

@@ -9,7 +9,7 @@ use testkit::{Answer, Database, Request, Service};
 use web::Clock;
 
 pub const KEY_BASE: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
-/// Of user 1: api and admin_mode; read_api; expired; revoked; api alone; read_user.
+/// Of user 1: `api` and `admin_mode`; `read_api`; expired; revoked; `api` alone; `read_user`.
 pub const A: &str = "glpat-administrator";
 pub const AR: &str = "glpat-reader";
 pub const AX: &str = "glpat-expired";
@@ -56,7 +56,7 @@ pub async fn admin_api_with(database: Database, arguments: &[&str]) -> Admin {
 }
 
 /// Fixture F.
-fn plant(database: &Database) {
+pub fn plant(database: &Database) {
     let conn = &mut database.open();
     for (id, path, parent) in [(123, "acme", None), (124, "acme/sub", Some(123)), (130, "other", None)] {
         fixture::group(conn, id, path, parent);
@@ -174,17 +174,18 @@ impl Admin {
 
     /// So many groups from 5001 on, each excluded.
     pub fn many(&self, count: i64) {
-        let mut statements = String::new();
-        for n in 1..=count {
+        let conn = self.service.database.open();
+        let excluded = |n: i64| {
             let id = 5000 + n;
-            let ids = fixture::array(&self.service.database.open(), &[id]);
-            statements.push_str(&format!(
+            let ids = fixture::array(&conn, &[id]);
+            format!(
                 "INSERT INTO namespaces (id, name, path, type, organization_id, traversal_ids, created_at, updated_at)
                  VALUES ({id}, 'Group {n}', 'group-{n}', 'Group', 1, '{ids}', '{THEN}', '{THEN}');
                  INSERT INTO namespaces_storage_limit_exclusions (id, namespace_id, reason, created_at, updated_at)
                  VALUES ({n}, {id}, 'reason {n}', '{THEN}', '{THEN}');"
-            ));
-        }
+            )
+        };
+        let statements: String = (1..=count).map(excluded).collect();
         self.sql(&statements);
     }
 }

@@ -15,8 +15,8 @@ impl KeyBase {
     /// Whether any value of the key base has signed this text for this purpose; in constant time.
     pub fn has_signed(&self, purpose: &str, text: &str, signature: &str) -> bool {
         let Ok(tag) = URL_SAFE_NO_PAD.decode(signature) else { return false };
-        let keys = self.all().filter_map(|base| key(base, purpose));
-        keys.fold(false, |found, key| hmac::verify(&key, text.as_bytes(), &tag).is_ok() || found)
+        let mut keys = self.all().filter_map(|base| key(base, purpose));
+        keys.any(|key| hmac::verify(&key, text.as_bytes(), &tag).is_ok())
     }
 }
 

@@ -1,6 +1,6 @@
-//! A real browser: headless Chromium behind its WebDriver, spoken to in the protocol of W3C.
+//! A real browser: headless Chromium behind its `WebDriver`, spoken to in the protocol of W3C.
 //!
-//! The crates for it either come under the MPL or turn on features of serde_json that change what our services answer.
+//! The crates for it either come under the MPL or turn on features of `serde_json` that change what our services answer.
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};

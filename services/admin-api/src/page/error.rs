@@ -40,23 +40,30 @@ impl ResponseError for PageError {
     }
 
     fn error_response(&self) -> HttpResponse {
-        let status = self.status_code();
-        if status.is_server_error() {
+        if self.status_code().is_server_error() {
             tracing::error!(error = self as &dyn std::error::Error, "request failed");
         }
+        self.page("")
+    }
+}
+
+impl PageError {
+    /// The page that tells of it, where everything lies below `root`.
+    pub fn page(&self, root: &str) -> HttpResponse {
+        let status = self.status_code();
+        let error = |title: &str, text: &str| render::error(status, root, title, text);
         match self {
             Self::SignIn { to, .. } => render::redirect(status, to),
-            Self::Forged => render::error(
-                status,
+            Self::Forged => error(
                 "This form has expired",
                 "It does not belong to your session. Nothing was changed: go back, load the page again, and repeat it.",
             ),
-            Self::NotFound(what) => render::error(status, "Nothing is here", what),
+            Self::NotFound(what) => error("Nothing is here", what),
             Self::Admin(error) if status.is_client_error() => {
-                render::error(status, "This cannot be done", &error.sentence(status))
+                render::error(status, root, "This cannot be done", &error.sentence(status))
             }
             Self::Uncounted(_) | Self::Admin(_) => {
-                render::error(status, "Something went wrong", "Nothing was changed. Try again in a moment.")
+                error("Something went wrong", "Nothing was changed. Try again in a moment.")
             }
         }
     }

@@ -190,7 +190,8 @@ fn find(conn: &mut storage::Conn, search: &str) -> storage::Result<(Vec<Choice>,
 fn offered(choices: Option<(Vec<Choice>, Option<Total>)>, search: &str, chosen: Option<i64>) -> Value {
     let was_searched = choices.is_some();
     let (rows, total) = choices.unwrap_or_default();
-    let chosen = chosen.or_else(|| if let [only] = rows.as_slice() { Some(only.id) } else { None });
+    let only = if let [only] = rows.as_slice() { Some(only.id) } else { None };
+    let chosen = chosen.or(only);
     let choice = |choice: &Choice| {
         context! {
             id => choice.id, name => choice.name.clone(), full_path => choice.full_path.clone(),

@@ -15,7 +15,7 @@ mod sign_in;
 mod users;
 
 use actix_web::Error;
-use actix_web::body::MessageBody;
+use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{CACHE_CONTROL, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
@@ -66,7 +66,11 @@ async fn nowhere(_: HttpRequest) -> Result<HttpResponse, PageError> {
 }
 
 /// What every answer below `/admin` tells the browser: whatever gets into a page, it stays text.
-async fn guard<B: MessageBody>(request: ServiceRequest, next: Next<B>) -> Result<ServiceResponse<B>, Error> {
+async fn guard<B: MessageBody + 'static>(
+    app: Data<App>,
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
     const HEADERS: &[(&str, &str)] = &[
         (
             "content-security-policy",
@@ -80,7 +84,13 @@ async fn guard<B: MessageBody>(request: ServiceRequest, next: Next<B>) -> Result
         ("cross-origin-resource-policy", "same-origin"),
         ("permissions-policy", "camera=(), geolocation=(), microphone=()"),
     ];
-    let mut answer = next.call(request).await?;
+    let mut answer = next.call(request).await?.map_into_boxed_body();
+    let root = &app.core.relative_url_root;
+    let error = answer.response().error().and_then(|error| error.as_error::<PageError>());
+    if let Some(page) = error.filter(|_| !root.is_empty()).map(|error| error.page(root)) {
+        // What became of the error by itself does not know where the page lies.
+        answer = answer.into_response(page);
+    }
     let headers = answer.headers_mut();
     for (name, value) in HEADERS {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));

@@ -50,8 +50,8 @@ pub fn page(status: StatusCode, name: &str, values: Value) -> HttpResponse {
 }
 
 /// A page that says what went wrong. It knows no session.
-pub fn error(status: StatusCode, title: &str, text: &str) -> HttpResponse {
-    page(status, "error.html", context! { title, text })
+pub fn error(status: StatusCode, root: &str, title: &str, text: &str) -> HttpResponse {
+    page(status, "error.html", context! { root, title, text })
 }
 
 /// Elsewhere, on this host. A script hears it too: it would follow a redirect and never see it.

@@ -43,6 +43,9 @@ testkit::databases! {
         browser.write("#search", "by hand").await;
         browser.until_text("#excluded .count", "1 namespace for").await;
         browser.until_gone("a[href*='/130/remove']").await;
+        // The form below goes along.
+        let goes_along = "return document.querySelector('#exclude-form').elements.namedItem('search').value";
+        assert_eq!(browser.script(goes_along).await, "by hand");
         browser.click("a[href*='/123/remove']").await;
         browser.until_text("h1", "Remove this exclusion?").await;
         browser.click("button.danger").await;

@@ -45,6 +45,10 @@ testkit::databases! {
                 assert_eq!(answer, unauthorized(), "{name} {header}: {value}");
             }
         }
+        for body in ["{", r#"{"reason":1"#] {
+            let request = admin.anonymous("POST", P).header("PRIVATE-TOKEN", "nope");
+            assert_eq!(request.body("application/json", body).answer().await, unauthorized(), "nothing is said of a body first");
+        }
         assert_eq!(admin.exclusions(), 0);
         let counted = r#"internal_api_auth_failures_total{consumer="admin",reason="unknown_token",scheme="personal_access_token"}"#;
         assert!(admin.service.metric(counted).await.unwrap() >= 36.0);

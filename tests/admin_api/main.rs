@@ -10,6 +10,7 @@ mod examples;
 mod lists;
 mod page;
 mod people;
+mod rate_limits;
 mod support;
 mod visitor;
 

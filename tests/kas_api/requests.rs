@@ -66,6 +66,14 @@ testkit::databases! {
         assert_eq!(kas.request("POST", "/usage_metrics/").answer().await, NOTHING);
     }
 
+    async fn nothing_is_said_of_a_body_before_it_is_known_who_asks(database: Database) {
+        let kas = kas_api(database).await;
+        let stranger = kas.agent_with("POST", "/modules/cilium_alert", "unknown").body("application/json", "{");
+        assert_eq!(stranger.answer().await.0, 401);
+        let agent = kas.agent("POST", "/modules/cilium_alert").body("application/json", "{");
+        assert_eq!(agent.answer().await, (400, error("message body does not match declared format")));
+    }
+
     /// 105
     async fn a_body_that_cannot_be_read_is_refused(database: Database) {
         let kas = kas_api(database).await;

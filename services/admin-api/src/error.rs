@@ -67,11 +67,16 @@ impl ResponseError for AdminError {
     }
 
     fn error_response(&self) -> HttpResponse {
-        if let Self::Rest(error) = self {
-            return error.error_response();
-        }
         let status = self.status_code();
         let mut answer = HttpResponse::build(status);
+        match self {
+            Self::Rest(RestError::Throttled(throttled)) => {
+                throttled.add_headers(&mut answer);
+                return answer.json(json!({ "message": { "error": throttled.to_string() } }));
+            }
+            Self::Rest(error) => return error.error_response(),
+            _ => {}
+        }
         if status.is_server_error() {
             tracing::error!(error = self as &dyn std::error::Error, "request failed");
         }

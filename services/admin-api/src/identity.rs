@@ -48,6 +48,7 @@ async fn identify(app: &App, request: &HttpRequest) -> Result<Actor, AdminError>
     let Some(found) = find(app, &token).await? else {
         return Err(unauthorized(app, Rejection::UnknownToken));
     };
+    app.core.limit_rate(request, Some(&token))?;
     let only_reads = matches!(*request.method(), Method::GET | Method::HEAD);
     judge(app, &found.holder, only_reads)?;
     touch(app, &found).await?;

@@ -6,7 +6,7 @@ use storage::admin::namespaces;
 
 use crate::error::AdminError;
 use crate::paging::Paging;
-use crate::params::Params;
+use crate::params::Sent;
 use crate::{Admin, App};
 
 #[derive(Serialize)]
@@ -27,8 +27,9 @@ pub async fn handler(
     app: Data<App>,
     request: HttpRequest,
     _: Admin,
-    params: Params,
+    sent: Sent,
 ) -> Result<HttpResponse, AdminError> {
+    let params = sent.params()?;
     let paging = Paging::read(&params, "Namespace")?;
     let (search, top_level_only) = (params.search()?, params.flag("top_level_only")?);
     let page =

@@ -13,20 +13,36 @@ use crate::error::AdminError;
 
 const INVALID: &str = "is invalid";
 
+/// The parameters of a request.
 #[derive(Debug)]
 pub struct Params(Map<String, Value>);
 
-impl FromRequest for Params {
+/// What was sent as parameters, good or bad: extractors run side by side, and whoever may not ask must hear that before
+/// anything is said of the body.
+#[derive(Debug)]
+pub struct Sent(Result<Params, AdminError>);
+
+impl FromRequest for Sent {
     type Error = AdminError;
     type Future = Pin<Box<dyn Future<Output = Result<Self, AdminError>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let (request, body) = (request.clone(), body::read(request, payload));
         Box::pin(async move {
-            let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-            let tree = Tree::decode(request.query_string(), content_type.unwrap_or_default(), body.await?);
-            Ok(Self(tree.await?.0))
+            let read = async {
+                let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+                let tree =
+                    Tree::decode(request.query_string(), content_type.unwrap_or_default(), body.await?);
+                Ok(Params(tree.await?.0))
+            };
+            Ok(Self(read.await))
         })
+    }
+}
+
+impl Sent {
+    pub fn params(self) -> Result<Params, AdminError> {
+        self.0
     }
 }
 

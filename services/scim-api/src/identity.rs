@@ -118,7 +118,7 @@ impl Base {
     fn url(&self, request: &HttpRequest, app: &App) -> String {
         let host = match &app.options.scim_external_url {
             Some(url) => url.trim_end_matches('/').to_owned(),
-            None => request::origin(request, &app.core),
+            None => format!("{}{}", web::origin(request, &app.core), app.core.relative_url_root),
         };
         let scope = match &self.scope {
             Scope::Instance => "application".to_owned(),

@@ -1,11 +1,11 @@
 //! What a request says beside its token: its path, its query, its headers, its body.
 use actix_web::HttpRequest;
-use actix_web::http::header::{ACCEPT, CONTENT_TYPE, HOST};
+use actix_web::http::header::{ACCEPT, CONTENT_TYPE};
 use actix_web::web::Payload;
 use percent_encoding::percent_decode;
 use scim::Object;
 use storage::scim::Scope;
-use web::{Core, RestError, body};
+use web::{RestError, body};
 
 use crate::{ROOT, ScimError};
 
@@ -104,25 +104,4 @@ pub(crate) async fn object(request: &HttpRequest, payload: Payload) -> Result<Ob
     }
     let body = body::read(request, &mut payload.into_inner()).await?;
     Ok(Object::parse(&body)?)
-}
-
-/// Scheme and host as the client has them; a proxy is believed where proxies are trusted.
-pub(crate) fn origin(request: &HttpRequest, core: &Core) -> String {
-    let peer = request.peer_addr().map(|address| address.ip().to_canonical());
-    let is_trusted = peer.is_none_or(|ip| core.trusted_proxies.iter().any(|network| network.contains(&ip)));
-    let forwarded = |name: &str| {
-        let value = request.headers().get(name).filter(|_| is_trusted)?.to_str().ok()?;
-        value.split(',').next().map(|first| first.trim().to_owned()).filter(|first| !first.is_empty())
-    };
-    let own = if request.app_config().secure() { "https" } else { "http" };
-    let scheme = forwarded("x-forwarded-proto").filter(|scheme| ["http", "https"].contains(&scheme.as_str()));
-    let host = || {
-        let header = request.headers().get(HOST).and_then(|value| value.to_str().ok());
-        header
-            .or_else(|| request.uri().authority().map(actix_web::http::uri::Authority::as_str))
-            .unwrap_or("localhost")
-            .to_owned()
-    };
-    let host = forwarded("x-forwarded-host").unwrap_or_else(host);
-    format!("{}://{host}{}", scheme.as_deref().unwrap_or(own), core.relative_url_root)
 }

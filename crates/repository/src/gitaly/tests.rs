@@ -106,7 +106,10 @@ async fn what_is_new_is_told() {
     );
     let path = |path: &str, status| ChangedPath { path: path.to_owned(), status };
     let paths = asked.changed_paths(&[second.clone(), third, merge.clone()]).await.unwrap();
-    assert_eq!(paths, [path("lfs", PathStatus::Added), path("old", PathStatus::Deleted), path("both", PathStatus::Added)]);
+    assert_eq!(
+        paths,
+        [path("lfs", PathStatus::Added), path("old", PathStatus::Deleted), path("both", PathStatus::Added)]
+    );
     let mut blobs = asked.new_blobs(revisions).await.unwrap();
     blobs.sort_by_key(|blob| blob.size);
     let blob = |content: &str, path: &str| Blob {

@@ -6,7 +6,7 @@ use storage::billing::Key;
 
 use super::{Entity, note};
 use crate::error::AdminError;
-use crate::params::Params;
+use crate::params::Sent;
 use crate::{Admin, App};
 
 /// Excludes a namespace from its limit of storage.
@@ -14,8 +14,9 @@ pub async fn handler(
     app: Data<App>,
     Admin(actor): Admin,
     id: Path<String>,
-    params: Params,
+    sent: Sent,
 ) -> Result<HttpResponse, AdminError> {
+    let params = sent.params()?;
     let reason = params.reason()?;
     let (key, now) = (Key::parse(&id), app.core.clock.now());
     let change = app.core.pool.run(move |conn| {

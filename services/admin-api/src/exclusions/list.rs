@@ -6,7 +6,7 @@ use storage::admin::exclusions::{self, Filter};
 use super::Entity;
 use crate::error::AdminError;
 use crate::paging::Paging;
-use crate::params::Params;
+use crate::params::Sent;
 use crate::{Admin, App};
 
 /// Lists what is excluded.
@@ -14,8 +14,9 @@ pub async fn handler(
     app: Data<App>,
     request: HttpRequest,
     _: Admin,
-    params: Params,
+    sent: Sent,
 ) -> Result<HttpResponse, AdminError> {
+    let params = sent.params()?;
     let paging = Paging::read(&params, "Namespaces::Storage::LimitExclusion")?;
     let filter = Filter { search: params.search()?, namespace_id: params.integer("namespace_id")? };
     let page = app.core.pool.read(move |conn| exclusions::list(conn, &filter, paging.window())).await?;

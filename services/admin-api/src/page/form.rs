@@ -9,7 +9,7 @@ use web::Core;
 
 use super::error::PageError;
 use crate::error::AdminError;
-use crate::params::Params;
+use crate::params::{Params, Sent};
 
 /// The fields of a form, or of a query.
 #[derive(Debug)]
@@ -20,8 +20,8 @@ impl FromRequest for Form {
     type Future = Pin<Box<dyn Future<Output = Result<Self, PageError>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let params = Params::from_request(request, payload);
-        Box::pin(async move { Ok(Self(params.await?)) })
+        let sent = Sent::from_request(request, payload);
+        Box::pin(async move { Ok(Self(sent.await?.params()?)) })
     }
 }
 

@@ -6,7 +6,7 @@ use storage::admin::people::{self, Person, Sought};
 
 use crate::error::AdminError;
 use crate::paging::Paging;
-use crate::params::Params;
+use crate::params::Sent;
 use crate::{Admin, App};
 
 #[derive(Serialize)]
@@ -23,8 +23,9 @@ pub async fn handler(
     app: Data<App>,
     request: HttpRequest,
     _: Admin,
-    params: Params,
+    sent: Sent,
 ) -> Result<HttpResponse, AdminError> {
+    let params = sent.params()?;
     let paging = Paging::read(&params, "User")?;
     let username = params.text("username")?.filter(|username| !username.is_empty());
     let sought = match username {

@@ -89,7 +89,7 @@ impl App {
         }
         let (digests, now) = (self.key_base.get().digests(token), self.core.clock.now());
         let find = move |conn: &mut storage::Conn| token_holders::find(conn, &digests, now);
-        let Found { holder, to_touch } = self.core.pool.read(find).await?.ok_or_else(unknown)?;
+        let Found { holder, to_touch, .. } = self.core.pool.read(find).await?.ok_or_else(unknown)?;
         if holder.token.revoked {
             return Err(KasError::InvalidToken("Token was revoked. You have to re-authorize from the user."));
         }

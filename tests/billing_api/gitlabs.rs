@@ -1,4 +1,4 @@
-//! Databases of GitLabs of different ages: the columns by which they know a plan.
+//! Databases of different ages of GitLab: the columns by which they know a plan.
 use super::billing_api;
 use super::support::shown;
 use serde_json::json;

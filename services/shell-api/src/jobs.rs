@@ -49,7 +49,7 @@ impl App {
             (JobSink::Outbox, _) => rows.push(("post_receive", job.to_string())),
             (JobSink::Redis, Counters::Redis(redis)) => {
                 let queued = redis.enqueue(&self.options.sidekiq_key_prefix, queue, &job).await;
-                undone.job = failed(queued);
+                undone.job = failed(&queued);
             }
             // Redis without Redis does not pass the check of the configuration.
             (JobSink::Redis, _) => undone.job = true,
@@ -57,7 +57,7 @@ impl App {
         let in_database = !rows.is_empty();
         let asks = merge_requests.is_some();
         rows.extend(merge_requests.map(|payload| ("merge_request_push_options", payload.to_string())));
-        if !rows.is_empty() && failed(self.keep(rows, correlation_id).await) {
+        if !rows.is_empty() && failed(&self.keep(rows, correlation_id).await) {
             undone.job |= in_database;
             undone.merge_requests = asks;
         }
@@ -100,8 +100,8 @@ impl App {
 }
 
 /// Whether it did; if so, it is logged.
-fn failed(outcome: Result<(), impl std::error::Error + 'static>) -> bool {
-    if let Err(error) = &outcome {
+fn failed(outcome: &Result<(), impl std::error::Error + 'static>) -> bool {
+    if let Err(error) = outcome {
         let error = error as &dyn std::error::Error;
         tracing::error!(error, "the work after a push could not be handed over");
     }

@@ -103,7 +103,7 @@ async fn judge(
     if !asked.create {
         reasons.extend(new.iter().map(|branch| refusals::create_is_missing(branch)));
     }
-    if known.is_empty() && !(asked.create && !new.is_empty()) {
+    if known.is_empty() && (new.is_empty() || !asked.create) {
         return Ok(Answer::no(reasons));
     }
     if !app.hands_over() {

@@ -49,12 +49,13 @@ impl Balancer {
 
     /// Who answers this path, byte for byte, on the internal listener; `None` is 404.
     pub fn route(&self, path: &str) -> Option<String> {
-        ask(|| TcpStream::connect(self.address).unwrap(), path)
+        ask(|| TcpStream::connect(self.address).unwrap(), path, r#"{"error":"404 Not Found"}"#)
     }
 
-    /// The same on the edge's listener.
+    /// The same on the edge's listener, whose callers read the errors of SCIM.
     pub fn edge(&self, path: &str) -> Option<String> {
-        ask(|| UnixStream::connect(self.directory.path().join("edge")).unwrap(), path)
+        let not_found = r#"{"schemas":["urn:ietf:params:scim:api:messages:2.0:Error"],"detail":"Not Found","status":"404"}"#;
+        ask(|| UnixStream::connect(self.directory.path().join("edge")).unwrap(), path, not_found)
     }
 }
 
@@ -65,7 +66,7 @@ impl Drop for Balancer {
     }
 }
 
-fn ask<S: Read + Write>(connect: impl Fn() -> S, path: &str) -> Option<String> {
+fn ask<S: Read + Write>(connect: impl Fn() -> S, path: &str, not_found: &str) -> Option<String> {
     let end = Instant::now() + Duration::from_mins(1);
     loop {
         let mut stream = connect();
@@ -77,7 +78,7 @@ fn ask<S: Read + Write>(connect: impl Fn() -> S, path: &str) -> Option<String> {
         match head.split(' ').nth(1) {
             Some("200") => return Some(body.to_owned()),
             Some("404") => {
-                assert_eq!(body, r#"{"error":"404 Not Found"}"#);
+                assert_eq!(body, not_found);
                 return None;
             }
             // A stub was slow to say that it is ready: the machine stands still.

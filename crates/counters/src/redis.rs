@@ -11,8 +11,6 @@ use crate::{Observer, Usage};
 
 const CONNECT: Duration = Duration::from_secs(2);
 const ANSWER: Duration = Duration::from_secs(1);
-/// A report may bring a hundred thousand ids at once. One that counts but is answered too late would count again.
-const LONG_ANSWER: Duration = Duration::from_secs(10);
 
 /// Takes one off, and the key away where nothing is left to take off.
 const DECREASE: &str =
@@ -38,8 +36,6 @@ impl RedisError {
 #[derive(Clone)]
 pub struct Store {
     connection: ConnectionManager,
-    /// For what takes long, and would hold up what is short.
-    long: ConnectionManager,
     observer: Observer,
 }
 
@@ -51,25 +47,21 @@ impl fmt::Debug for Store {
 
 impl Store {
     pub(crate) fn new(url: &SecretString, observer: Observer) -> Result<Self, RedisError> {
+        let config = ConnectionManagerConfig::new()
+            .set_connection_timeout(Some(CONNECT))
+            .set_response_timeout(Some(ANSWER))
+            .set_number_of_retries(1);
         let client = Client::open(url.expose_secret())?;
-        let connect = |answer| {
-            let config = ConnectionManagerConfig::new()
-                .set_connection_timeout(Some(CONNECT))
-                .set_response_timeout(Some(answer))
-                .set_number_of_retries(1);
-            ConnectionManager::new_lazy_with_config(client.clone(), config)
-        };
-        Ok(Self { connection: connect(ANSWER)?, long: connect(LONG_ANSWER)?, observer })
+        Ok(Self { connection: ConnectionManager::new_lazy_with_config(client, config)?, observer })
     }
 
     async fn observe<T>(
         &self,
-        limit: Duration,
         answer: impl Future<Output = Result<T, redis::RedisError>>,
     ) -> Result<T, RedisError> {
         let started = Instant::now();
         // Without an answer there is no connection either: a server that hangs must not hold a request.
-        let answer = tokio::time::timeout(CONNECT + limit, answer).await.unwrap_or_else(|_| {
+        let answer = tokio::time::timeout(CONNECT + ANSWER, answer).await.unwrap_or_else(|_| {
             let elapsed = std::io::Error::from(std::io::ErrorKind::TimedOut);
             Err(elapsed.into())
         });
@@ -80,13 +72,7 @@ impl Store {
 
     pub(crate) async fn ask<T: FromRedisValue>(&self, pipeline: &Pipeline) -> Result<T, RedisError> {
         let mut connection = self.connection.clone();
-        self.observe(ANSWER, async { pipeline.query_async(&mut connection).await }).await
-    }
-
-    /// The same of what may take long.
-    pub(crate) async fn ask_long<T: FromRedisValue>(&self, pipeline: &Pipeline) -> Result<T, RedisError> {
-        let mut connection = self.long.clone();
-        self.observe(LONG_ANSWER, async { pipeline.query_async(&mut connection).await }).await
+        self.observe(async { pipeline.query_async(&mut connection).await }).await
     }
 
     pub async fn ping(&self) -> Result<(), RedisError> {
@@ -102,7 +88,7 @@ impl Store {
         let script = Script::new(DECREASE);
         let call = script.key(key);
         let call = call.invoke_async::<i64>(&mut connection);
-        self.observe(ANSWER, call).await.map(|_| ())
+        self.observe(call).await.map(|_| ())
     }
 
     pub async fn count(&self, keys: &[String], lifetime: Duration) -> Result<Vec<i64>, RedisError> {
@@ -115,11 +101,6 @@ impl Store {
 
     pub async fn keep(&self, key: &str, text: &str, lifetime: Duration) -> Result<(), RedisError> {
         self.ask(pipe().set_ex(key, text, lifetime.as_secs()).ignore()).await
-    }
-
-    pub async fn keeps(&self, key: &str) -> Result<bool, RedisError> {
-        let (there,) = self.ask::<(bool,)>(pipe().exists(key)).await?;
-        Ok(there)
     }
 
     pub async fn take(&self, keys: &[String]) -> Result<Vec<Option<String>>, RedisError> {

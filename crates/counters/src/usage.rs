@@ -23,7 +23,7 @@ impl Store {
         if report.is_empty() {
             return Ok(());
         }
-        let replies: Vec<RedisResult<Value>> = self.ask_long(&transaction(report, now)).await?;
+        let replies: Vec<RedisResult<Value>> = self.ask(&transaction(report, now)).await?;
         let mut full = pipe();
         full.atomic();
         for (index, reply) in replies.into_iter().enumerate() {
@@ -37,7 +37,7 @@ impl Store {
                 (Err(error), _) => return Err(error.into()),
             }
         }
-        if full.cmd_iter().next().is_none() { Ok(()) } else { self.ask_long(&full).await }
+        if full.cmd_iter().next().is_none() { Ok(()) } else { self.ask(&full).await }
     }
 
     /// The totals, and about how many ids each set has in the week of `now`.

@@ -177,13 +177,13 @@ testkit::databases! {
         execute("mkfifo", &[copy.join("HEAD").as_ref()]);
         let shell = shell_api_at(database, storage.path(), &["--allowed-timeout", "3s"]).await;
         let started = Instant::now();
-        let (status, body) = shell.push(14, &format!("{} {} refs/heads/f/g", shell.git.a, shell.git.b)).await;
+        let (status, body) = shell.push(14, &format!("{} {} refs/heads/main", shell.git.a, shell.git.b)).await;
         assert!((Duration::from_secs(3)..Duration::from_secs(40)).contains(&started.elapsed()));
         let message = body["message"].as_str().unwrap();
         let milliseconds = message.rsplit_once("(cancelled after ").unwrap().1.strip_suffix("ms)").unwrap();
         assert!((1..=20_000).contains(&milliseconds.parse::<u32>().unwrap()), "{message}");
         let expected = format!(
-            "Push operation timed out\n\nTiming information for debugging purposes:\nRunning checks for ref: f/g (cancelled after {milliseconds}ms)"
+            "Push operation timed out\n\nTiming information for debugging purposes:\nRunning checks for ref: main (cancelled after {milliseconds}ms)"
         );
         assert_eq!((status, &body), (503, &json!({ "status": false, "message": expected })));
         assert_eq!(verdict(&shell.push_any(14, "grp/p").await), ALLOWED);

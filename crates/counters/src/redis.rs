@@ -103,6 +103,11 @@ impl Store {
         self.ask(pipe().set_ex(key, text, lifetime.as_secs()).ignore()).await
     }
 
+    pub async fn keeps(&self, key: &str) -> Result<bool, RedisError> {
+        let (there,) = self.ask::<(bool,)>(pipe().exists(key)).await?;
+        Ok(there)
+    }
+
     pub async fn take(&self, keys: &[String]) -> Result<Vec<Option<String>>, RedisError> {
         let mut pipeline = pipe();
         pipeline.atomic();

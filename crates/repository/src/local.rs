@@ -68,7 +68,7 @@ impl Repository {
 
     pub(crate) async fn has_branch(&self, name: &str) -> Result<bool> {
         let name = format!("refs/heads/{name}");
-        Ok(self.git(&["show-ref", "--verify", "--quiet", "--", &name]).await?.status.success())
+        said(self.git(&["show-ref", "--verify", "--quiet", "--", &name]).await?).map(|yes| yes.is_some())
     }
 
     /// Of what has been accepted, and only what matters: the objects of the push do not.
@@ -87,7 +87,9 @@ impl Repository {
     }
 
     async fn default_branch(&self) -> Result<Option<String>> {
-        let head = self.git(&["symbolic-ref", "--quiet", "HEAD"]).await?;
+        let Some(head) = said(self.git(&["symbolic-ref", "--quiet", "HEAD"]).await?)? else {
+            return Ok(None);
+        };
         let name = String::from_utf8_lossy(&head.stdout);
         Ok(name.trim_end().strip_prefix("refs/heads/").map(ToOwned::to_owned))
     }
@@ -144,6 +146,11 @@ impl Repository {
         }
         Ok(command)
     }
+}
+
+/// What git says where there is something, `None` where it says no: quietly, with 1. Whatever else is no answer.
+fn said(output: Output) -> Result<Option<Output>> {
+    if output.status.code() == Some(1) { Ok(None) } else { succeeded(output).map(Some) }
 }
 
 fn succeeded(output: Output) -> Result<Output> {

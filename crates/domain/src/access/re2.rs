@@ -1,7 +1,7 @@
 //! RE2's syntax, as GitLab reads patterns with it, put into that of the crate `regex`.
 //!
 //! Most is the same. What both read, but not alike, is written out here: RE2's `\d`, `\s`, `\w` and `\b` know ASCII only;
-//! a `[`, `&` or `~` within brackets is itself; `\<` and `\>` are signs. What `regex` does not read stays as it is, and
+//! a `[`, `&` or `~` within brackets is itself, a `{` that begins no count, too; `\<` and `\>` are signs. What `regex` does not read stays as it is, and
 //! is refused there.
 
 /// The same pattern, for `regex`.
@@ -12,7 +12,7 @@ pub(super) fn to_regex(pattern: &str) -> String {
     let mut class: Option<bool> = None;
     while let Some(sign) = rest.next() {
         let begins = class == Some(true);
-        if begins && sign != '^' {
+        if begins {
             class = Some(false);
         }
         match (sign, class.is_some()) {
@@ -23,9 +23,10 @@ pub(super) fn to_regex(pattern: &str) -> String {
             ('[', false) => {
                 class = Some(true);
                 translated.push('[');
+                translated.extend(rest.next_if_eq(&'^'));
             }
             // `[:alpha:]`
-            ('[', true) if rest.peek() == Some(&':') => {
+            ('[', true) if names_class(rest.clone()) => {
                 translated.push('[');
                 for sign in rest.by_ref() {
                     translated.push(sign);
@@ -39,10 +40,27 @@ pub(super) fn to_regex(pattern: &str) -> String {
                 translated.push(']');
             }
             ('[' | ']' | '&' | '~', true) => translated.extend(['\\', sign]),
+            ('{', false) if !counts(rest.clone()) => translated.push_str(r"\{"),
             _ => translated.push(sign),
         }
     }
     translated
+}
+
+/// Whether what follows a `[` within brackets is the rest of `[:alpha:]`.
+fn names_class(rest: impl Iterator<Item = char>) -> bool {
+    let rest: String = rest.take(12).collect();
+    rest.strip_prefix(':').is_some_and(|name| name.contains(":]"))
+}
+
+/// Whether what follows a `{` is the rest of `{1}`, `{1,}` or `{1,2}`.
+fn counts(rest: impl Iterator<Item = char>) -> bool {
+    let inner: String =
+        rest.take_while(|sign| *sign == ',' || sign.is_ascii_digit() || *sign == '}').collect();
+    let Some((inner, _)) = inner.split_once('}') else { return false };
+    let (least, most) = inner.split_once(',').unwrap_or((inner, ""));
+    let is_number = |text: &str| text.bytes().all(|digit| digit.is_ascii_digit());
+    !least.is_empty() && is_number(least) && is_number(most)
 }
 
 fn push_escape(translated: &mut String, escaped: char, in_class: bool) {
@@ -104,6 +122,12 @@ mod tests {
             ("^[a~~b]+$", "a~b", "c"),
             ("^[[:digit:]x]+$", "1x", ":"),
             ("^[a[b]c]$", "[c]", "a"),
+            ("^[^^]+$", "a", "^"),
+            ("^[^]^]+$", "a", "]"),
+            ("^[[:/]$", ":", "a"),
+            ("^{x}$", "{x}", "x"),
+            ("^f{,3}$", "f{,3}", "fff"),
+            ("^f{2}g{1,}h{1,2}$", "ffgghh", "fgh"),
             (r"^[\]\[]+$", "[]", "a"),
             (r"^\<x\>$", "<x>", "x"),
         ] {
@@ -127,7 +151,7 @@ mod tests {
 
         /// Where nothing of the above stands, nothing changes.
         #[test]
-        fn plain_patterns_stay(pattern in "[a-z^$.*+?|(){}/@-]*") {
+        fn plain_patterns_stay(pattern in "[a-z^$.*+?|()/@-]*") {
             proptest::prop_assert_eq!(to_regex(&pattern), pattern);
         }
     }

@@ -145,11 +145,11 @@ fn status_of(letters: &str) -> PathStatus {
     }
 }
 
-/// Nothing else is written to git's standard input: it would take options from there, too.
+/// Nothing else is written to git's standard input: it would take options from there, too. No object has another name.
 fn are_object_ids<'a>(revisions: impl IntoIterator<Item = &'a str>) -> Result<()> {
     let is_id =
         |text: &str| matches!(text.len(), 40 | 64) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if revisions.into_iter().all(is_id) { Ok(()) } else { Err(Error::Git("not an object id".to_owned())) }
+    if revisions.into_iter().all(is_id) { Ok(()) } else { Err(Error::NoSuchObject) }
 }
 
 /// One object of `cat-file --batch`: a line with id, type and size, the content, a line's end.

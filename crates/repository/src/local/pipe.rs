@@ -12,8 +12,8 @@ pub(super) type Output = BufReader<ChildStdout>;
 /// Of what a program complains, as much is kept.
 const COMPLAINT: u64 = 4096;
 
-/// Git's words for an object that is not there.
-const NOT_THERE: [&str; 2] = ["fatal: bad object", "fatal: not a tree object"];
+/// Git's words for an object that is not there; a name of 64 digits in a repository of SHA-1 is a "bad revision".
+const NOT_THERE: [&str; 3] = ["fatal: bad object", "fatal: bad revision", "fatal: not a tree object"];
 
 /// Runs `programs`, each reading what the one before it writes, the first reading `input`; `read` reads the last one.
 /// Where `read` gives up, they all end.

@@ -1,6 +1,6 @@
 //! What the database and the storages know of a request.
 use chrono::{NaiveDate, NaiveDateTime};
-use domain::access::{Facts, ProjectFacts, Target};
+use domain::access::{self, Facts, Presence, ProjectFacts, Target};
 use domain::instance::Instance;
 use storage::git_access::{Found, FoundProject};
 use storage::settings::Settings;
@@ -57,9 +57,12 @@ pub(super) async fn gather(
         Some(namespace) => Target::NewProject { namespace, name: input.new_project().unwrap_or_default().1 },
         None => target(input, kind, project, snippet, collaborates),
     };
-    let repository = app.presence(location.as_ref(), input).await?;
-    let facts =
-        Facts { instance: app.instance(settings), actor, target, repository, now: app.core.clock.now() };
+    let (instance, now) = (app.instance(settings), app.core.clock.now());
+    let mut facts = Facts { instance, actor, target, repository: Presence::There, now };
+    // Only where everything else is well: whoever is refused learns nothing of the storage, nor waits for it.
+    if access::decide(&input.request, &facts).is_ok() {
+        facts.repository = app.presence(location.as_ref(), input).await?;
+    }
     Ok(Gathered { facts, location, redirected, key_last_used_at, last_activity_on })
 }
 

@@ -15,7 +15,6 @@ use web::{Context, Params, RestError};
 
 use self::messages::Message;
 use self::seen::Seen;
-use crate::jobs::Work;
 use crate::{App, Shell};
 
 /// How long a message waits for the push that it belongs to.
@@ -57,18 +56,20 @@ pub async fn handler(
         tracing::error!(error = error as &dyn std::error::Error, "a push could not be counted");
     }
     let push = Push { gl_repository, identifier, changes, given, options: push_options, correlation_id };
+    // First of all, so that nothing that takes long loses it.
+    let handed_over = app.hand_over(&push.args(), &push.correlation_id).await;
     // The push has landed: what cannot be found out or said fails nothing else.
     let seen = Seen::look(&app, &push).await;
     let asked = merge_request_options::ask(&app, &push, &seen).await;
-    let work = Work { args: push.args(), merge_requests: asked.work };
-    let undone = app.hand_over(work, &push.correlation_id).await;
     let mut reasons = asked.reasons;
-    if undone.merge_requests {
+    if let Some(work) = asked.work
+        && !app.hand_over_options(&work, &push.correlation_id).await
+    {
         reasons.push(refusals::NOT_NOW.to_owned());
     }
     let mut warnings = push.warning(&reasons);
     // Where the push could not be counted, Gitaly tells the pusher that something went wrong.
-    if undone.job && decreased.is_ok() {
+    if !handed_over && decreased.is_ok() {
         warnings.insert(0, domain::messages::WORK_NOT_HANDED_OVER.to_owned());
     }
     Ok(HttpResponse::Ok().json(Entity {

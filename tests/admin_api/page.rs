@@ -1,5 +1,5 @@
 //! The page, as programs see it: rows 50 to 54, and what somebody might try.
-use super::support::{A, AN, AR, AX, B, K, KEY_BASE, REASON, digest, today};
+use super::support::{A, AN, AR, AX, B, K, KEY_BASE, P, REASON, digest, today};
 use super::visitor::Visitor;
 use super::{Admin, admin_api, admin_api_with};
 use base64::Engine;
@@ -43,6 +43,27 @@ testkit::databases! {
         }
         assert_eq!(visitor.get("/admin/nowhere").await.status, 404);
         assert_eq!(visitor.get("/admin/assets/../x").await.status, 404);
+    }
+
+    /// It would follow a redirect without a word, and show the sign-in within the page.
+    async fn a_script_without_a_session_is_told_where_to_sign_in(database: Database) {
+        let admin = admin_api(database).await;
+        let answer = Visitor::new(&admin).send("GET", LIMITS, Some(("HX-Request", "true")), "").await;
+        assert_eq!((answer.status, answer.header("HX-Redirect"), answer.header("Location")), (200, Some(SIGN_IN), None));
+        assert_eq!(answer.text, "");
+    }
+
+    async fn a_page_behind_the_last_leads_back(database: Database) {
+        let admin = admin_api(database).await;
+        let excluded = admin.anonymous("POST", P).header("PRIVATE-TOKEN", A).json(&json!({ "reason": "x" }));
+        assert_eq!(excluded.answer().await.0, 201);
+        let mut visitor = Visitor::new(&admin);
+        visitor.sign_in().await;
+        for (path, nothing) in [(LIMITS, "No namespaces are currently excluded"), ("/admin/audit_events", "Nothing has been changed yet")] {
+            let page = visitor.get(&format!("{path}?page=7")).await.text;
+            assert!(page.contains("Nothing is on this page") && !page.contains(nothing), "{page}");
+            assert!(page.contains(&format!("rel=\"prev\" href=\"{path}?")), "{page}");
+        }
     }
 
     /// 51

@@ -176,7 +176,7 @@ fn the_grace_period_covers_how_long_a_service_may_take_to_end() {
         }
         let balancer = crate::services::read("deploy/haproxy/haproxy.cfg");
         assert_eq!(
-            balancer.matches("inter 1s fall 2 rise 1").count(),
+            balancer.matches(r#"inter 1s fall "${CHECK_FALL-2}" rise 1"#).count(),
             5,
             "2 s, which are less than {blackout}"
         );

@@ -124,6 +124,11 @@ fn the_balancer_reaches_the_services_alone() {
         assert_eq!(reached.keys().copied().collect::<BTreeSet<_>>(), services.chain([53]).collect());
         let hears = allowed(overlay, pod, "ingress");
         assert_eq!(hears.keys().copied().collect::<Vec<_>>(), [8080, 8090]);
+        let private = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"];
+        let mut near: BTreeSet<String> =
+            private.iter().map(|cidr| json!({ "ipBlock": { "cidr": cidr } }).to_string()).collect();
+        near.extend([json!({ "namespaceSelector": {} }).to_string()]);
+        assert!(hears[&8080].is_superset(&near), "{:?}", hears[&8080]);
         assert_eq!(
             hears[&8090],
             BTreeSet::from([namespace("gateway-system")]),

@@ -87,6 +87,7 @@ impl Demo {
                 "",
                 Who::Admin,
             ),
+            ("GET", "/api/v4/namespaces/storage/limit_exclusions".to_owned(), "", Who::Admin),
         ];
         while asks.len() < 60 {
             asks.push(("GET", "/api/v4/internal/check".to_owned(), "", Who::Shell));

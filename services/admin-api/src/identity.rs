@@ -51,7 +51,7 @@ async fn identify(app: &App, request: &HttpRequest) -> Result<Actor, AdminError>
     app.core.limit_rate(request, Some(&token))?;
     let only_reads = matches!(*request.method(), Method::GET | Method::HEAD);
     judge(app, &found.holder, only_reads)?;
-    touch(app, &found).await?;
+    touch(app, &found).await;
     let actor = Actor {
         user_id: found.holder.user_id,
         username: found.holder.username.clone(),
@@ -75,13 +75,13 @@ pub(crate) async fn find(app: &App, token: &str) -> Result<Option<Found>, AdminE
     Ok(app.core.pool.read(move |conn| token_holders::find(conn, &digests, now)).await?)
 }
 
-/// Notes that a token was used, where that is not known exactly enough.
-pub(crate) async fn touch(app: &App, found: &Found) -> Result<(), AdminError> {
-    if let Some(token_id) = found.to_touch {
-        let now = app.core.clock.now();
-        app.core.pool.run(move |conn| token_holders::touch(conn, token_id, now)).await?;
+/// Notes that a token was used, where that is not known exactly enough. It fails no request.
+pub(crate) async fn touch(app: &App, found: &Found) {
+    let Some(token_id) = found.to_touch else { return };
+    let now = app.core.clock.now();
+    if let Err(error) = app.core.pool.run(move |conn| token_holders::touch(conn, token_id, now)).await {
+        tracing::warn!(error = &error as &dyn std::error::Error, "the use of a token could not be noted");
     }
-    Ok(())
 }
 
 /// Whether this token lets this person administer, and if not, the first reason why.
@@ -119,6 +119,10 @@ async fn stand_in(
 ) -> Result<Actor, AdminError> {
     if !holder.token.has_scope("sudo") {
         return Err(AdminError::InsufficientScope("sudo"));
+    }
+    // No database text holds a NUL.
+    if target.contains('\0') {
+        return Err(AdminError::Forbidden);
     }
     let target = app.core.pool.read(move |conn| {
         let Some(person) = people::find(conn, &target)? else { return Ok(None) };

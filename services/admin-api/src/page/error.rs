@@ -7,9 +7,9 @@ use crate::error::AdminError;
 
 #[derive(Debug, thiserror::Error)]
 pub enum PageError {
-    /// Nobody is signed in: the page to do that is at this address. `true`: the answer to a form.
+    /// Nobody is signed in: the page to do that is at this address.
     #[error("nobody is signed in")]
-    SignIn { to: String, after_form: bool },
+    SignIn { to: String, asked_by: AskedBy },
     /// The form comes from elsewhere, or from a session that has ended.
     #[error("the form does not belong to this session")]
     Forged,
@@ -21,6 +21,14 @@ pub enum PageError {
     Admin(#[from] AdminError),
 }
 
+/// What of a page has sent a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AskedBy {
+    Link,
+    Form,
+    Script,
+}
+
 impl From<storage::Error> for PageError {
     fn from(error: storage::Error) -> Self {
         Self::Admin(error.into())
@@ -30,8 +38,9 @@ impl From<storage::Error> for PageError {
 impl ResponseError for PageError {
     fn status_code(&self) -> StatusCode {
         match self {
-            Self::SignIn { after_form: false, .. } => StatusCode::FOUND,
-            Self::SignIn { after_form: true, .. } => StatusCode::SEE_OTHER,
+            Self::SignIn { asked_by: AskedBy::Link, .. } => StatusCode::FOUND,
+            Self::SignIn { asked_by: AskedBy::Form, .. } => StatusCode::SEE_OTHER,
+            Self::SignIn { asked_by: AskedBy::Script, .. } => StatusCode::OK,
             Self::Forged => StatusCode::FORBIDDEN,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::Uncounted(_) => StatusCode::SERVICE_UNAVAILABLE,
@@ -53,6 +62,7 @@ impl PageError {
         let status = self.status_code();
         let error = |title: &str, text: &str| render::error(status, root, title, text);
         match self {
+            Self::SignIn { to, asked_by: AskedBy::Script } => render::redirect_script(to),
             Self::SignIn { to, .. } => render::redirect(status, to),
             Self::Forged => error(
                 "This form has expired",

@@ -54,10 +54,14 @@ pub fn error(status: StatusCode, root: &str, title: &str, text: &str) -> HttpRes
     page(status, "error.html", context! { root, title, text })
 }
 
-/// Elsewhere, on this host. A script hears it too: it would follow a redirect and never see it.
+/// Elsewhere, on this host.
 pub fn redirect(status: StatusCode, to: &str) -> HttpResponse {
-    let mut answer = HttpResponse::build(status);
-    answer.insert_header((LOCATION, to)).insert_header(("hx-redirect", to)).finish()
+    HttpResponse::build(status).insert_header((LOCATION, to)).finish()
+}
+
+/// The same for a script, which would follow a redirect without a word and show that page within this one.
+pub fn redirect_script(to: &str) -> HttpResponse {
+    HttpResponse::Ok().insert_header(("hx-redirect", to)).finish()
 }
 
 #[cfg(test)]

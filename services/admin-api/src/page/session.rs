@@ -17,7 +17,7 @@ use storage::admin::audit::Actor;
 use storage::token_holders;
 use web::Context;
 
-use super::error::PageError;
+use super::error::{AskedBy, PageError};
 use super::form::{Form, is_ours};
 use super::render;
 use crate::App;
@@ -134,7 +134,11 @@ impl SignedIn {
         let app = request.app_data::<Data<App>>().ok_or(PageError::Forged)?;
         let nobody = || PageError::SignIn {
             to: format!("{}/admin/session/new", app.core.relative_url_root),
-            after_form: !matches!(*request.method(), Method::GET | Method::HEAD),
+            asked_by: match *request.method() {
+                _ if request.headers().contains_key("hx-request") => AskedBy::Script,
+                Method::GET | Method::HEAD => AskedBy::Link,
+                _ => AskedBy::Form,
+            },
         };
         let session = Session::read(app, request).ok_or_else(nobody)?;
         let ended = app.core.counters.keeps(&session.ended_key()).await;
@@ -145,7 +149,7 @@ impl SignedIn {
         let found = app.core.pool.read(move |conn| token_holders::find_again(conn, token_id, now)).await?;
         let found = found.ok_or_else(nobody)?;
         judge(app, &found.holder, false).map_err(|_| nobody())?;
-        touch(app, &found).await?;
+        touch(app, &found).await;
         let holder = found.holder;
         if let Some(context) = Context::of(request) {
             context.note_user(holder.user_id, &holder.username);

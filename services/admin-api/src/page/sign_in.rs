@@ -52,7 +52,7 @@ pub async fn begin(app: Data<App>, request: HttpRequest, form: Form) -> Result<H
         unauthorized(&app, if token.is_empty() { Rejection::Missing } else { Rejection::UnknownToken });
         return Ok(shown(&app, StatusCode::UNAUTHORIZED, INSUFFICIENT));
     };
-    touch(&app, &found).await?;
+    touch(&app, &found).await;
     let holder = &found.holder;
     tracing::info!(actor_id = holder.user_id, actor = holder.username, action = "sign_in", "audit");
     let session = Session::begin(&app, found.token_id);

@@ -122,7 +122,7 @@ testkit::databases! {
         assert_eq!(handed_over(&shell), Vec::<Value>::new());
     }
 
-    /// One transaction takes both; where it fails the pusher hears it, and all else there is to say.
+    /// Where the outbox takes neither, the pusher hears both, and all else there is to say.
     async fn what_cannot_be_handed_over_is_told(database: Database) {
         let shell = shell_api(database).await;
         shell.sql("DROP TABLE outbox_messages");

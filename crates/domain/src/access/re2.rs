@@ -17,7 +17,13 @@ pub(super) fn to_regex(pattern: &str) -> String {
         }
         match (sign, class.is_some()) {
             ('\\', in_class) => match rest.next() {
-                Some(escaped) => push_escape(&mut translated, escaped, in_class),
+                Some(escaped) => {
+                    push_escape(&mut translated, escaped, in_class);
+                    // `\p{Greek}`, `\x{1F600}`
+                    if matches!(escaped, 'p' | 'P' | 'x') && rest.peek() == Some(&'{') {
+                        push_until(&mut translated, &mut rest, '}');
+                    }
+                }
                 None => translated.push('\\'),
             },
             ('[', false) => {
@@ -28,12 +34,7 @@ pub(super) fn to_regex(pattern: &str) -> String {
             // `[:alpha:]`
             ('[', true) if names_class(rest.clone()) => {
                 translated.push('[');
-                for sign in rest.by_ref() {
-                    translated.push(sign);
-                    if sign == ']' {
-                        break;
-                    }
-                }
+                push_until(&mut translated, &mut rest, ']');
             }
             (']', true) if !begins => {
                 class = None;
@@ -45,6 +46,15 @@ pub(super) fn to_regex(pattern: &str) -> String {
         }
     }
     translated
+}
+
+fn push_until(translated: &mut String, rest: &mut impl Iterator<Item = char>, end: char) {
+    for sign in rest {
+        translated.push(sign);
+        if sign == end {
+            break;
+        }
+    }
 }
 
 /// Whether what follows a `[` within brackets is the rest of `[:alpha:]`.
@@ -104,6 +114,7 @@ mod tests {
             ("^.$", "\u{fc}", "\u{fc}\u{fc}"),
             ("^[\u{fc}]$", "\u{fc}", "u"),
             (r"^\p{Greek}$", "\u{3b1}", "a"),
+            (r"^[\p{Greek}x]\x{62}$", "xb", "ab"),
             (r"(?i)^jira-\d+", "JIRA-1", "JIRA-x"),
             (r"^\\d$", r"\d", "7"),
         ] {

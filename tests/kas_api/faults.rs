@@ -49,3 +49,26 @@ testkit::databases! {
         assert_eq!(kas.total("gitops_sync").await, 1, "this Redis keeps nothing");
     }
 }
+
+#[actix_web::test]
+async fn a_redis_that_was_away_while_nobody_asked_is_asked_again_at_once() {
+    let mut redis = Redis::start();
+    let kas = kas_api_with(Database::sqlite(), &["--redis-url", &redis.url()]).await;
+    let report = || json!({ "counters": { "gitops_sync": 1 } });
+    let reports = || futures_util::future::join_all((0..32).map(|_| kas.post("/usage_metrics", report())));
+    // At once, so that each worker has a connection.
+    assert!(reports().await.iter().all(|answer| *answer == NOTHING));
+    redis.stop();
+    redis.restart();
+    assert!(reports().await.iter().all(|answer| *answer == NOTHING));
+    assert_eq!(kas.total("gitops_sync").await, 32);
+}
+
+#[actix_web::test]
+async fn a_report_of_very_many_waits_as_long_as_redis_needs() {
+    let redis = Redis::start();
+    let kas = kas_api_with(Database::sqlite(), &["--redis-url", &redis.url()]).await;
+    let users: Vec<u32> = (1..=100_000).collect();
+    let name = "k8s_api_proxy_requests_unique_users_via_ci_access";
+    assert_eq!(kas.post("/usage_metrics", json!({ "unique_counters": { name: users } })).await, NOTHING);
+}

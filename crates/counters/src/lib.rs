@@ -1,6 +1,7 @@
 //! Short-lived shared state under GitLab's own Redis keys; without Redis the same in this process's memory.
 //!
 //! Each function is one round trip. A failure of Redis is an error: what it means is the caller's decision.
+mod connection;
 mod memory;
 mod redis;
 mod sessions;

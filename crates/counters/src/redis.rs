@@ -1,16 +1,13 @@
-//! The same in Redis, over one multiplexed connection.
+//! The same in Redis.
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use redis::aio::{ConnectionManager, ConnectionManagerConfig};
-use redis::{Client, FromRedisValue, Pipeline, Script, pipe};
+use redis::{FromRedisValue, Pipeline, pipe};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
+use crate::connection::Connections;
 use crate::{Observer, Usage};
-
-const CONNECT: Duration = Duration::from_secs(2);
-const ANSWER: Duration = Duration::from_secs(1);
 
 /// Takes one off, and the key away where nothing is left to take off.
 const DECREASE: &str =
@@ -35,7 +32,7 @@ impl RedisError {
 
 #[derive(Clone)]
 pub struct Store {
-    connection: ConnectionManager,
+    connections: Connections,
     observer: Observer,
 }
 
@@ -47,32 +44,14 @@ impl fmt::Debug for Store {
 
 impl Store {
     pub(crate) fn new(url: &SecretString, observer: Observer) -> Result<Self, RedisError> {
-        let config = ConnectionManagerConfig::new()
-            .set_connection_timeout(Some(CONNECT))
-            .set_response_timeout(Some(ANSWER))
-            .set_number_of_retries(1);
-        let client = Client::open(url.expose_secret())?;
-        Ok(Self { connection: ConnectionManager::new_lazy_with_config(client, config)?, observer })
-    }
-
-    async fn observe<T>(
-        &self,
-        answer: impl Future<Output = Result<T, redis::RedisError>>,
-    ) -> Result<T, RedisError> {
-        let started = Instant::now();
-        // Without an answer there is no connection either: a server that hangs must not hold a request.
-        let answer = tokio::time::timeout(CONNECT + ANSWER, answer).await.unwrap_or_else(|_| {
-            let elapsed = std::io::Error::from(std::io::ErrorKind::TimedOut);
-            Err(elapsed.into())
-        });
-        let answer = answer.map_err(RedisError);
-        (self.observer)(Usage { duration: started.elapsed(), error: answer.as_ref().err() });
-        answer
+        Ok(Self { connections: Connections::new(url.expose_secret())?, observer })
     }
 
     pub(crate) async fn ask<T: FromRedisValue>(&self, pipeline: &Pipeline) -> Result<T, RedisError> {
-        let mut connection = self.connection.clone();
-        self.observe(async { pipeline.query_async(&mut connection).await }).await
+        let started = Instant::now();
+        let answer = self.connections.ask(pipeline).await.map_err(RedisError);
+        (self.observer)(Usage { duration: started.elapsed(), error: answer.as_ref().err() });
+        answer
     }
 
     pub async fn ping(&self) -> Result<(), RedisError> {
@@ -84,11 +63,7 @@ impl Store {
     }
 
     pub async fn decrease(&self, key: &str) -> Result<(), RedisError> {
-        let mut connection = self.connection.clone();
-        let script = Script::new(DECREASE);
-        let call = script.key(key);
-        let call = call.invoke_async::<i64>(&mut connection);
-        self.observe(call).await.map(|_| ())
+        self.ask(pipe().cmd("EVAL").arg(DECREASE).arg(1).arg(key).ignore()).await
     }
 
     pub async fn count(&self, keys: &[String], lifetime: Duration) -> Result<Vec<i64>, RedisError> {

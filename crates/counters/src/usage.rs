@@ -65,7 +65,7 @@ impl Store {
 fn transaction(report: &Report, now: NaiveDateTime) -> Pipeline {
     let week = iso_week(now.date());
     let mut pipeline = pipe();
-    pipeline.atomic().ignore_errors();
+    pipeline.ignore_errors();
     for (name, n) in &report.totals {
         pipeline.incr(total_key(name), *n);
     }
@@ -85,6 +85,10 @@ fn transaction(report: &Report, now: NaiveDateTime) -> Pipeline {
         if !event.properties.is_empty() {
             add.arg("properties").arg(serde_json::Value::Object(event.properties.clone()).to_string());
         }
+    }
+    // One command is a transaction by itself.
+    if pipeline.len() > 1 {
+        pipeline.atomic();
     }
     pipeline
 }

@@ -85,6 +85,11 @@ impl<'a> Field<'a> {
         Self::new(format!("{}[{key}]", self.name), self.value.and_then(|value| value.get(key)))
     }
 
+    /// Whether an object has a field: asked before `get`, it spares the names of fields that nobody sent.
+    pub fn has(&self, key: &str) -> bool {
+        self.value.and_then(|value| value.get(key)).is_some()
+    }
+
     /// The same, and a problem where it is not there.
     #[must_use]
     pub fn required(self, problems: &mut Problems) -> Self {

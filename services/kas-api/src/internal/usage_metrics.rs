@@ -27,12 +27,12 @@ fn report(params: &Params) -> Result<Report, KasError> {
     }
     let (counters, sets) = (params.field("counters"), params.field("unique_counters"));
     counters.object(&mut problems);
-    for name in TOTALS {
+    for name in TOTALS.iter().filter(|name| counters.has(name)) {
         totals.extend(counters.get(name).integer(&mut problems).map(|n| (*name, n)));
     }
     sets.object(&mut problems);
     let mut seen: Vec<(&'static str, BTreeSet<i64>)> = Vec::new();
-    for name in SETS {
+    for name in SETS.iter().filter(|name| sets.has(name)) {
         let field = sets.get(name);
         let mut in_items = Problems::default();
         let ids = field.items(&mut in_items).iter().filter_map(|item| item.integer(&mut in_items)).collect();

@@ -170,14 +170,14 @@ fn replace(conn: &mut Conn, table: Table, agent_id: i64, wanted: &BTreeMap<i64, 
     let rows: Vec<(i64, String)> = Change { table, agent_id, what: What::List }.load(conn)?;
     let current: HashMap<i64, Option<Value>> =
         rows.into_iter().map(|(id, config)| (id, serde_json::from_str(&config).ok())).collect();
-    for id in current.keys().filter(|id| !wanted.contains_key(id)) {
-        Change { table, agent_id, what: What::Remove(*id) }.execute(conn)?;
+    let gone: Vec<i64> = current.keys().copied().filter(|id| !wanted.contains_key(id)).collect();
+    if !gone.is_empty() {
+        Change { table, agent_id, what: What::Remove(gone) }.execute(conn)?;
     }
-    for (id, config) in wanted {
-        if current.get(id).and_then(Option::as_ref) != Some(*config) {
-            let what = What::Put(*id, values::json(config));
-            Change { table, agent_id, what }.execute(conn)?;
-        }
+    let is_new = |(id, config): &(&i64, &&Value)| current.get(*id).and_then(Option::as_ref) != Some(**config);
+    let new: Vec<_> = wanted.iter().filter(is_new).map(|(id, config)| (*id, values::json(config))).collect();
+    if !new.is_empty() {
+        Change { table, agent_id, what: What::Put(new) }.execute(conn)?;
     }
     Ok(())
 }
@@ -191,13 +191,17 @@ struct Change {
 
 enum What {
     List,
-    Remove(i64),
-    Put(i64, values::Typed<crate::types::Jsonb>),
+    Remove(Vec<i64>),
+    Put(Vec<(i64, values::Typed<crate::types::Jsonb>)>),
 }
 
 impl QueryFragment<MultiBackend> for Change {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
         let Self { table: Table { name, entity, .. }, agent_id, what } = self;
+        if !matches!(what, What::List) {
+            // As many texts as there are numbers of rows.
+            out.unsafe_to_cache_prepared();
+        }
         match what {
             What::List => {
                 for part in ["SELECT ", entity, ", CAST(config AS text) FROM ", name, " WHERE agent_id = "] {
@@ -205,25 +209,33 @@ impl QueryFragment<MultiBackend> for Change {
                 }
                 out.push_bind_param::<BigInt, _>(agent_id)?;
             }
-            What::Remove(id) => {
-                for part in ["DELETE FROM ", name, " WHERE ", entity, " = "] {
+            What::Remove(ids) => {
+                for part in ["DELETE FROM ", name, " WHERE agent_id = "] {
                     out.push_sql(part);
                 }
-                out.push_bind_param::<BigInt, _>(id)?;
-                out.push_sql(" AND agent_id = ");
                 out.push_bind_param::<BigInt, _>(agent_id)?;
+                for (index, id) in ids.iter().enumerate() {
+                    for part in if index == 0 { [" AND ", entity, " IN ("] } else { [", ", "", ""] } {
+                        out.push_sql(part);
+                    }
+                    out.push_bind_param::<BigInt, _>(id)?;
+                }
+                out.push_sql(")");
             }
-            What::Put(id, config) => {
-                for part in ["INSERT INTO ", name, " (agent_id, ", entity, ", config) VALUES ("] {
+            What::Put(rows) => {
+                for part in ["INSERT INTO ", name, " (agent_id, ", entity, ", config) VALUES "] {
                     out.push_sql(part);
                 }
-                out.push_bind_param::<BigInt, _>(agent_id)?;
-                out.push_sql(", ");
-                out.push_bind_param::<BigInt, _>(id)?;
-                out.push_sql(", ");
-                config.walk_ast(out.reborrow())?;
-                for part in [") ON CONFLICT (agent_id, ", entity, ") DO UPDATE SET config = excluded.config"]
-                {
+                for (index, (id, config)) in rows.iter().enumerate() {
+                    out.push_sql(if index == 0 { "(" } else { ", (" });
+                    out.push_bind_param::<BigInt, _>(agent_id)?;
+                    out.push_sql(", ");
+                    out.push_bind_param::<BigInt, _>(id)?;
+                    out.push_sql(", ");
+                    config.walk_ast(out.reborrow())?;
+                    out.push_sql(")");
+                }
+                for part in [" ON CONFLICT (agent_id, ", entity, ") DO UPDATE SET config = excluded.config"] {
                     out.push_sql(part);
                 }
             }

@@ -8,7 +8,7 @@ use diesel::sql_types::{BigInt, Text, Timestamp};
 use domain::storage_limit::{NOT_EXCLUDED, Reason, refuse_again, refuse_lower};
 
 use super::audit::{self, Actor, Event};
-use super::{Page, Total, Window, fold, pattern};
+use super::{Page, Total, Window, alike, pattern};
 use crate::billing::Key;
 use crate::billing::namespaces::{Namespace, lock, transaction};
 use crate::schema::namespaces_storage_limit_exclusions as exclusions;
@@ -49,12 +49,11 @@ struct Count {
 
 /// Lists in the order of ids. Two statements where it counts, else one.
 pub fn list(conn: &mut Conn, filter: &Filter, window: Window) -> Result<Page<Exclusion>> {
-    let fold = fold(conn);
+    let text = alike(conn, &["n.name", "n.path", "r.path", "e.reason"]);
     let narrowed = format!(
         "FROM namespaces_storage_limit_exclusions e JOIN namespaces n ON n.id = e.namespace_id \
          LEFT JOIN routes r ON r.source_type = 'Namespace' AND r.source_id = n.id \
-         WHERE %1 AND (%2 = '' OR {fold}(n.name) LIKE %2 ESCAPE '\\' OR {fold}(n.path) LIKE %2 ESCAPE '\\' \
-         OR {fold}(r.path) LIKE %2 ESCAPE '\\' OR {fold}(e.reason) LIKE %2 ESCAPE '\\') AND (%3 = 0 OR e.namespace_id = %3)"
+         WHERE %1 AND (%2 = '' OR {text}) AND (%3 = 0 OR e.namespace_id = %3)"
     );
     let search = if filter.search.is_empty() { String::new() } else { pattern(&filter.search) };
     // No namespace has the id 0.

@@ -1,5 +1,5 @@
 //! By what a person is known to providers of identities: single sign-on and SCIM.
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use diesel::prelude::*;
 
@@ -34,7 +34,7 @@ pub struct Identities {
     pub groups: BTreeMap<i64, String>,
 }
 
-/// All identities of a person; `None` where there is no such person. Four statements, and one for each group.
+/// All identities of a person; `None` where there is no such person. Five statements.
 pub fn of(conn: &mut Conn, user_id: i64) -> Result<Option<Identities>> {
     if users::table.find(user_id).select(users::id).first::<i64>(conn).optional()?.is_none() {
         return Ok(None);
@@ -52,15 +52,12 @@ pub fn of(conn: &mut Conn, user_id: i64) -> Result<Option<Identities>> {
         .load(conn)?;
     let scim = scim_of(conn, user_id)?;
     let spoken_of = single_sign_on.iter().filter_map(|identity| identity.group_id);
-    let mut ids: Vec<i64> = spoken_of.chain(scim.iter().filter_map(|identity| identity.group_id)).collect();
-    ids.sort_unstable();
-    ids.dedup();
-    let mut groups = BTreeMap::new();
-    // A person belongs to few groups with a provider.
-    for id in ids {
-        let name = namespaces::table.find(id).select(namespaces::name).first(conn).optional()?;
-        groups.extend(name.map(|name: String| (id, name)));
-    }
+    let ids: BTreeSet<i64> = spoken_of.chain(scim.iter().filter_map(|identity| identity.group_id)).collect();
+    let groups = namespaces::table
+        .filter(namespaces::id.eq_any(ids))
+        .select((namespaces::id, namespaces::name))
+        .load_iter(conn)?
+        .collect::<QueryResult<_>>()?;
     Ok(Some(Identities { single_sign_on, scim, groups }))
 }
 

@@ -10,15 +10,17 @@ pub use window::{Page, Total, Window};
 
 use crate::Conn;
 
-/// The function that makes texts alike whatever their case is: SQLite's own knows ASCII alone.
-fn fold(conn: &Conn) -> &'static str {
-    match conn {
-        Conn::Postgresql(_) => "lower",
-        Conn::Sqlite(_) => "scim_fold",
-    }
+/// Whether one of the columns is like the pattern at the place `%2`, in whatever case. PostgreSQL's indexes of trigrams
+/// serve ILIKE alone; SQLite's own LIKE knows no case but that of ASCII.
+fn alike(conn: &Conn, columns: &[&str]) -> String {
+    let each = columns.iter().map(|column| match conn {
+        Conn::Postgresql(_) => format!("{column} ILIKE %2 ESCAPE '\\'"),
+        Conn::Sqlite(_) => format!("scim_fold({column}) LIKE %2 ESCAPE '\\'"),
+    });
+    each.collect::<Vec<_>>().join(" OR ")
 }
 
-/// A pattern of LIKE, with `ESCAPE '\'`, for texts that have `text` in them. Both sides are in lower case.
+/// The pattern of texts that have `text` in them, with `ESCAPE '\'`, in lower case.
 fn pattern(text: &str) -> String {
     let mut pattern = String::from("%");
     for character in text.to_lowercase().chars() {

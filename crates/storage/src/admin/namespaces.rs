@@ -3,7 +3,7 @@ use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::{BigInt, Bool, Nullable, Text};
 
-use super::{Page, Total, Window, fold, pattern};
+use super::{Page, Total, Window, alike, pattern};
 use crate::{Conn, Result};
 
 #[derive(Debug, Clone, PartialEq, Eq, QueryableByName)]
@@ -31,12 +31,7 @@ struct Count {
 
 /// Groups and personal namespaces whose name or path has `search` in it; with a slash, whose full path has.
 pub fn list(conn: &mut Conn, search: &str, top_level_only: bool, window: Window) -> Result<Page<Choice>> {
-    let fold = fold(conn);
-    let text = if search.contains('/') {
-        format!("{fold}(r.path) LIKE %2 ESCAPE '\\'")
-    } else {
-        format!("{fold}(n.name) LIKE %2 ESCAPE '\\' OR {fold}(n.path) LIKE %2 ESCAPE '\\'")
-    };
+    let text = alike(conn, if search.contains('/') { &["r.path"] } else { &["n.name", "n.path"] });
     let narrowed = format!(
         "FROM namespaces n LEFT JOIN routes r ON r.source_type = 'Namespace' AND r.source_id = n.id \
          WHERE %1 AND n.type <> 'Project' AND (%2 = '' OR {text}) AND (%3 = %4 OR n.parent_id IS NULL)"

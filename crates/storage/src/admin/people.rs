@@ -4,7 +4,7 @@ use diesel::sql_query;
 use diesel::sql_types::{BigInt, Bool, Nullable, Text};
 use domain::user::State;
 
-use super::{Page, Total, Window, fold, pattern};
+use super::{Page, Total, Window, alike, pattern};
 use crate::schema::users;
 use crate::{Conn, Result};
 
@@ -38,13 +38,13 @@ struct Count {
 
 /// Lists in the order of ids.
 pub fn list(conn: &mut Conn, sought: &Sought, window: Window) -> Result<Page<Person>> {
-    let fold = fold(conn);
-    let alike = format!("{fold}(u.name) LIKE %2 ESCAPE '\\' OR {fold}(u.username) LIKE %2 ESCAPE '\\'");
     let (text, condition) = match sought {
         Sought::Alike(text) if text.is_empty() => (text, "%2 = ''".to_owned()),
-        Sought::Alike(text) => (text, format!("{alike} OR lower(u.email) = lower(%3)")),
+        Sought::Alike(text) => {
+            (text, format!("{} OR lower(u.email) = lower(%3)", alike(conn, &["u.name", "u.username"])))
+        }
         Sought::WithAddress(text) if text.is_empty() => (text, "%2 = ''".to_owned()),
-        Sought::WithAddress(text) => (text, format!("{alike} OR {fold}(u.email) LIKE %2 ESCAPE '\\'")),
+        Sought::WithAddress(text) => (text, alike(conn, &["u.name", "u.username", "u.email"])),
         Sought::Username(text) => (text, "lower(u.username) = lower(%3)".to_owned()),
     };
     let search = if text.is_empty() { String::new() } else { pattern(text) };

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::json::{self, Object};
 use crate::user::User;
-use crate::{Draft, Error, Mode, Result};
+use crate::{Draft, Error, Mode, Result, USER};
 
 pub use path::{Path, Target};
 
@@ -67,7 +67,7 @@ fn read_operation(operation: &Object, all: &mut Vec<Operation>) -> Result<()> {
     };
     let path = match operation.get("path") {
         None => None,
-        Some(Value::String(path)) if path.trim().is_empty() => None,
+        Some(Value::String(path)) if path.trim().is_empty() || path.eq_ignore_ascii_case(USER) => None,
         Some(Value::String(path)) => Some(path.as_str()),
         Some(_) => return Err(Error::invalid_path("path is not a string")),
     };
@@ -84,15 +84,21 @@ fn read_operation(operation: &Object, all: &mut Vec<Operation>) -> Result<()> {
         (None, Action::Remove, _) => return Err(Error::no_target("remove needs a path")),
         (_, _, None) => return Err(Error::invalid_syntax("the operation needs a value")),
         (None, _, Some(value)) => {
-            let value = json::unquoted(value);
-            let members = value.as_object();
-            let invalid = || Error::invalid_value("without a path the value is an object");
-            for (path, value) in members.ok_or_else(invalid)? {
-                // What clients merely send back.
-                if !["id", "schemas", "meta"].contains(&path.to_ascii_lowercase().as_str()) {
-                    all.push(Operation { action, target: Target::parse(path)?, value: value.clone() });
-                }
-            }
+            read_members(action, &json::unquoted(value), all)?;
+        }
+    }
+    Ok(())
+}
+
+/// A value whose members are paths. A schema's name may stand around them.
+fn read_members(action: Action, value: &Value, all: &mut Vec<Operation>) -> Result<()> {
+    let invalid = || Error::invalid_value("without a path the value is an object");
+    for (path, value) in value.as_object().ok_or_else(invalid)? {
+        if path.eq_ignore_ascii_case(USER) {
+            read_members(action, value, all)?;
+        } else if !["id", "schemas", "meta"].contains(&path.to_ascii_lowercase().as_str()) {
+            // Those three are what clients merely send back.
+            all.push(Operation { action, target: Target::parse(path)?, value: value.clone() });
         }
     }
     Ok(())

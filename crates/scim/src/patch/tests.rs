@@ -22,6 +22,9 @@ fn the_dialects_mean_the_same() {
         json!({ "op": "Add", "path": "active", "value": [{ "value": "False" }] }),
         json!({ "OP": "replace", "Value": { "active": false, "id": "x", "schemas": [] } }),
         json!({ "op": "replace", "path": "urn:ietf:params:scim:schemas:core:2.0:User:active", "value": ["false"] }),
+        json!({ "op": "replace", "value": { "urn:ietf:params:scim:schemas:core:2.0:User": { "active": false } } }),
+        json!({ "op": "replace", "path": "urn:ietf:params:scim:schemas:core:2.0:User", "value": { "active": false } }),
+        json!({ "op": "replace", "value": { "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User": { "department": "x" }, "active": false } }),
     ] {
         let after = patched(Mode::GitLab, json!([operation.clone()])).unwrap();
         assert_eq!((after.active, after.id.as_str()), (false, "test_uid"), "{operation}");

@@ -164,7 +164,12 @@ pub(crate) fn emails_of(value: &Value) -> Result<Vec<Email>> {
     if elements.len() > MAX_EMAILS {
         return Err(Error::invalid_value(format!("there are more than {MAX_EMAILS} emails")));
     }
-    elements.iter().map(email_of).filter_map(Result::transpose).collect()
+    let emails: Vec<Email> =
+        elements.iter().map(email_of).filter_map(Result::transpose).collect::<Result<_>>()?;
+    if emails.iter().filter(|email| email.primary == Some(true)).count() > 1 {
+        return Err(Error::invalid_value("more than one of the emails is primary"));
+    }
+    Ok(emails)
 }
 
 /// One address; an element without a value is none.

@@ -67,6 +67,17 @@ fn the_address_that_counts_is_at_work() {
 }
 
 #[test]
+fn one_address_is_primary() {
+    let emails = |second: bool| {
+        json!({ "externalId": "x", "userName": "u", "name": { "formatted": "N" }, "emails": [
+            { "value": "a@x", "primary": true }, { "value": "b@x", "primary": second },
+        ] })
+    };
+    assert!(draft(emails(false)).is_ok());
+    assert_eq!(draft(emails(true)).unwrap_err().scim_type, Some("invalidValue"));
+}
+
+#[test]
 fn a_name_comes_from_where_there_is_one() {
     let body = |name: serde_json::Value| {
         let mut body = json!({ "externalId": "x", "userName": "u", "emails": "a@b" });

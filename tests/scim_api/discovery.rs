@@ -59,10 +59,12 @@ testkit::databases! {
         for path in DOCUMENTS {
             for method in ["POST", "PUT", "PATCH", "DELETE"] {
                 let answer = scim.instance(method, path).body("text/plain", "x").send().await;
-                assert_eq!((refusal(&answer), answer.header("allow")), ((405, String::new()), Some("GET")), "{method} {path}");
+                assert_eq!((refusal(&answer), answer.header("allow")), ((405, String::new()), Some("GET, HEAD")), "{method} {path}");
             }
+            let head = scim.group("HEAD", path).send().await;
+            assert_eq!((head.status, &*head.text), (200, ""), "{path}");
         }
-        for (method, path, allow) in [("DELETE", "/Users", "GET, POST"), ("POST", "/Users/x", "GET, PUT, PATCH, DELETE"), ("GET", "/.search", "POST"), ("GET", "/Users/.search", "POST")] {
+        for (method, path, allow) in [("DELETE", "/Users", "GET, HEAD, POST"), ("POST", "/Users/x", "GET, HEAD, PUT, PATCH, DELETE"), ("GET", "/.search", "POST"), ("GET", "/Users/.search", "POST")] {
             let answer = scim.group(method, path).send().await;
             assert_eq!((refusal(&answer), answer.header("allow")), ((405, String::new()), Some(allow)), "{method} {path}");
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 use actix_web::dev::HttpServiceFactory;
 use actix_web::http::Method;
 use actix_web::http::header::ALLOW;
-use actix_web::{HttpResponse, Resource, Route, web};
+use actix_web::{HttpResponse, Resource, Route, guard, web};
 use serde_json::json;
 
 pub const MIB: usize = 1024 * 1024;
@@ -43,18 +43,29 @@ impl Endpoint {
 
 /// A resource at `path`, to which requests come without the slash at their end. Other methods hear which ones there are.
 pub fn resource(path: &str, routes: Vec<(Method, Route)>) -> impl HttpServiceFactory + use<> {
-    let allowed: Vec<String> = routes.iter().map(|(method, _)| method.to_string()).collect();
-    let allow = allowed.join(", ");
-    let mut resource: Resource = web::resource(path.to_owned());
-    for (method, route) in routes {
-        resource = resource.route(route.method(method));
-    }
+    let (resource, allow) = with_methods(web::resource(path.to_owned()), routes);
     resource.default_service(web::to(move || {
         let answer = HttpResponse::MethodNotAllowed()
             .insert_header((ALLOW, allow.clone()))
             .json(json!({ "error": "405 Not Allowed" }));
         async { answer }
     }))
+}
+
+/// The resource with its routes, and what its header `Allow` says. Whoever may ask for an answer may ask for its head.
+pub fn with_methods(mut resource: Resource, routes: Vec<(Method, Route)>) -> (Resource, String) {
+    let mut allowed = Vec::new();
+    for (method, route) in routes {
+        allowed.push(method.to_string());
+        let route = if method == Method::GET {
+            allowed.push(Method::HEAD.to_string());
+            route.guard(guard::Any(guard::Get()).or(guard::Head()))
+        } else {
+            route.method(method)
+        };
+        resource = resource.route(route);
+    }
+    (resource, allowed.join(", "))
 }
 
 /// What is at no path.

@@ -92,10 +92,9 @@ pub fn routes(config: &mut ServiceConfig) {
     let internal = |path: &str| format!("/api/v4/internal/{path}");
     let kubernetes = |path: &str| internal(&format!("kubernetes/{path}"));
     let starboard = |path: &str| kubernetes(&format!("modules/starboard_vulnerability{path}"));
-    // Whoever may ask for an answer may ask for its head.
     macro_rules! get {
         ($path:expr, $handler:expr) => {
-            resource(&$path, vec![(Method::GET, to($handler)), (Method::HEAD, to($handler))])
+            resource(&$path, vec![(Method::GET, to($handler))])
         };
     }
     config

@@ -121,12 +121,8 @@ pub fn routes(config: &mut ServiceConfig) {
 
 /// A resource, with or without a slash at its end. Other methods hear which ones there are, once they say who asks.
 fn resource(path: &str, routes: Vec<(Method, Route)>) -> Resource {
-    let allowed: Vec<String> = routes.iter().map(|(method, _)| method.to_string()).collect();
-    let allow = allowed.join(", ");
-    let mut resource: Resource = actix_web::web::resource([path.to_owned(), format!("{path}/")]);
-    for (method, route) in routes {
-        resource = resource.route(route.method(method));
-    }
+    let resource: Resource = actix_web::web::resource([path.to_owned(), format!("{path}/")]);
+    let (resource, allow) = web::with_methods(resource, routes);
     resource.default_service(to(move |_: ScimProvider| {
         let refusal = ScimError::MethodNotAllowed(allow.clone());
         async move { Err::<&str, _>(refusal) }

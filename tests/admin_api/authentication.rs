@@ -101,6 +101,10 @@ testkit::databases! {
             assert_eq!(answer.header("WWW-Authenticate"), Some(r#"Bearer realm="The API", error="invalid_token""#));
             assert_eq!(answer.json(), invalid_token(why));
         }
+        for reason in ["expired", "unknown_token"] {
+            let counted = format!("internal_api_auth_failures_total{{consumer=\"admin\",reason=\"{reason}\",scheme=\"personal_access_token\"}}");
+            assert_eq!(admin.service.metric(&counted).await, Some(1.0), "{reason}");
+        }
         assert_eq!(ask(AR, "GET", LIST).await.json(), (200, json!([])));
         assert_eq!(ask(AR, "POST", P).await.json(), insufficient("api"));
         assert_eq!(ask(AR, "DELETE", P).await.json(), insufficient("api"));
@@ -148,6 +152,9 @@ testkit::databases! {
         assert_eq!(both.answer().await, forbidden());
         let empty = admin.anonymous("GET", &format!("{LIST}?private_token=&access_token={A}")).header("PRIVATE-TOKEN", "");
         assert_eq!(empty.answer().await, (200, json!([])));
+        // Of several the last counts, whatever way its name is written.
+        let several = admin.anonymous("GET", &format!("{LIST}?private_token=&private%5Ftoken={A}"));
+        assert_eq!(several.answer().await, (200, json!([])));
         let in_body = admin.anonymous("POST", P).json(&json!({ "private_token": A, "reason": "x" }));
         assert_eq!(in_body.answer().await, unauthorized());
     }
@@ -180,6 +187,8 @@ testkit::databases! {
             assert_eq!(answer.json(), error(405, "405 Not Allowed"));
             assert_eq!(answer.header("Allow"), Some("POST, DELETE"));
         }
+        let head = admin.by(A, "HEAD", LIST).send().await;
+        assert_eq!((head.status, &*head.text, head.header("X-Total")), (200, "", Some("0")));
         for path in ["/api/v4/namespaces/123", "/api/v4/namespaces/storage/limit_exclusion_", "/v5/namespaces", "/api/v4/users/1"] {
             assert_eq!(admin.by(A, "GET", path).answer().await, error(404, "404 Not Found"), "{path}");
         }

@@ -1,7 +1,8 @@
 //! Where a request bears a personal access token.
 use actix_web::HttpRequest;
 use actix_web::http::header::AUTHORIZATION;
-use percent_encoding::percent_decode;
+
+use crate::params::bytes_of_pairs;
 
 /// The first token that is there, in GitLab's order: query parameter, header, bearer. Blank ones are not there.
 pub fn personal_access_token(request: &HttpRequest) -> Option<String> {
@@ -22,9 +23,27 @@ fn bearer(request: &HttpRequest) -> Option<String> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned()).filter(|token| !token.is_empty())
 }
 
-/// A parameter of a query string; empty is not there.
+/// A parameter of a query string: the last one of this name; empty is not there. What is no text is a token that nobody has.
 pub fn query(query: &str, name: &str) -> Option<String> {
-    let value = query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))?;
-    let text = percent_decode(value.as_bytes()).decode_utf8_lossy().into_owned();
-    (!text.is_empty()).then_some(text)
+    let (_, value) = bytes_of_pairs(query.as_bytes()).filter(|(key, _)| key == name.as_bytes()).last()?;
+    (!value.is_empty()).then(|| String::from_utf8_lossy(&value).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::query;
+
+    #[test]
+    fn a_parameter_is_the_last_of_its_name() {
+        for (text, expected) in [
+            ("private_token=&private_token=x", Some("x")),
+            ("private_token=x&private_token=", None),
+            ("private%5Ftoken=a%20b", Some("a b")),
+            ("private_tokens=x&private_token", None),
+            ("private_token=%FF", Some("\u{fffd}")),
+            ("", None),
+        ] {
+            assert_eq!(query(text, "private_token").as_deref(), expected, "{text}");
+        }
+    }
 }

@@ -35,7 +35,7 @@ impl FromRequest for Params {
 impl Params {
     /// Reads query string and body.
     pub async fn decode(query: &str, content_type: &str, body: Bytes) -> Result<Self, RestError> {
-        let mut params = form(query.as_bytes());
+        let mut params = form(query.as_bytes())?;
         params.extend(decode_body(content_type, body).await?);
         params.retain(|_, value| !value.is_null());
         Ok(Self(params))
@@ -119,7 +119,7 @@ async fn decode_body(content_type: &str, body: Bytes) -> Result<Map<String, Valu
     }
     match essence.as_str() {
         "application/json" => json(&body),
-        "application/x-www-form-urlencoded" => Ok(form(&body)),
+        "application/x-www-form-urlencoded" => form(&body),
         "multipart/form-data" => multipart(content_type, body).await,
         "" if body.trim_ascii_start().starts_with(b"{") => json(&body),
         _ => Err(RestError::UnsupportedMediaType(essence)),
@@ -161,24 +161,35 @@ pub(crate) fn depth(json: &[u8]) -> usize {
     deepest
 }
 
-fn form(text: &[u8]) -> Map<String, Value> {
+fn form(text: &[u8]) -> Result<Map<String, Value>, RestError> {
     let mut map = Map::new();
-    pairs(text).for_each(|(name, value)| insert(&mut map, name, value));
-    map
+    for (name, value) in pairs(text).ok_or_else(not_text)? {
+        insert(&mut map, name, value);
+    }
+    Ok(map)
 }
 
-/// `a=1&b[]=x&b[]=y`. Blanks, slashes and brackets need not be encoded: curl does not encode them.
-pub(crate) fn pairs(text: &[u8]) -> impl Iterator<Item = (String, String)> {
+fn not_text() -> RestError {
+    RestError::BadRequest("the parameters are not in UTF-8".to_owned())
+}
+
+/// `a=1&b[]=x&b[]=y`; `None` where one is no text. Blanks, slashes and brackets need not be encoded: curl does not encode them.
+pub(crate) fn pairs(text: &[u8]) -> Option<Vec<(String, String)>> {
+    let texts = |(name, value)| Some((String::from_utf8(name).ok()?, String::from_utf8(value).ok()?));
+    bytes_of_pairs(text).map(texts).collect()
+}
+
+pub(crate) fn bytes_of_pairs(text: &[u8]) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> {
     text.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()).map(|pair| {
         let mut parts = pair.splitn(2, |byte| *byte == b'=');
-        let mut part = || form_text(parts.next().unwrap_or_default());
+        let mut part = || decoded(parts.next().unwrap_or_default());
         (part(), part())
     })
 }
 
-fn form_text(bytes: &[u8]) -> String {
+fn decoded(bytes: &[u8]) -> Vec<u8> {
     let spaced: Vec<u8> = bytes.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
-    percent_decode(&spaced).decode_utf8_lossy().into_owned()
+    percent_decode(&spaced).collect()
 }
 
 /// A name that ends in `[]` names a list; of other names the last value counts.
@@ -197,16 +208,17 @@ async fn multipart(content_type: &str, body: Bytes) -> Result<Map<String, Value>
     let pairs =
         pairs.map_err(|error| RestError::BadRequest(format!("the body is not multipart: {error}")))?;
     let mut map = Map::new();
-    for (name, value) in pairs {
+    for (name, value) in pairs.ok_or_else(not_text)? {
         insert(&mut map, name, value);
     }
     Ok(map)
 }
 
+/// The same of a form in parts.
 pub(crate) async fn multipart_pairs(
     content_type: &str,
     body: Bytes,
-) -> Result<Vec<(String, String)>, multer::Error> {
+) -> Result<Option<Vec<(String, String)>>, multer::Error> {
     let boundary = multer::parse_boundary(content_type)?;
     let whole = stream::once(async { Ok::<Bytes, std::convert::Infallible>(body) });
     let mut parts = multer::Multipart::new(whole, boundary);
@@ -214,10 +226,11 @@ pub(crate) async fn multipart_pairs(
     while let Some(part) = parts.next_field().await? {
         if let Some(name) = part.name().map(ToOwned::to_owned) {
             let value = part.bytes().await?;
-            pairs.push((name, String::from_utf8_lossy(&value).into_owned()));
+            let Ok(value) = String::from_utf8(value.into()) else { return Ok(None) };
+            pairs.push((name, value));
         }
     }
-    Ok(pairs)
+    Ok(Some(pairs))
 }
 
 #[cfg(test)]
@@ -257,6 +270,11 @@ mod tests {
         );
         let broken = decode("", "application/json", b"{").await;
         assert!(broken.as_str().unwrap().starts_with("Bad request - the body is not JSON: "), "{broken}");
+        for text in ["a=%FF", "%FF=a"] {
+            let mangled = json!("Bad request - the parameters are not in UTF-8");
+            assert_eq!(decode(text, "", b"").await, mangled);
+            assert_eq!(decode("", "application/x-www-form-urlencoded", text.as_bytes()).await, mangled);
+        }
         let unsupported = "The provided content-type 'text/plain' is not supported.";
         assert_eq!(decode("", "text/plain", b"{}").await, json!(unsupported));
         assert!(decode("", "multipart/form-data; boundary=X", b"nonsense").await.is_string());

@@ -1,8 +1,16 @@
 //! Parameters as a tree: objects and lists in one another, as Grape reads them, whatever form the body has.
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+
+use actix_web::dev::Payload;
+use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web::Bytes;
+use actix_web::{FromRequest, HttpRequest};
 use serde_json::{Map, Value};
 
 use crate::params::{JSON_DEPTH, depth, essence, multipart_pairs, pairs};
+use crate::{RestError, body};
 
 /// The parameters of a request: query string and body as one, the body before the query.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -17,6 +25,35 @@ pub enum TreeError {
     UnsupportedMediaType(String),
 }
 
+/// What was sent as parameters, good or bad: extractors run side by side, and whoever may not ask must hear that before
+/// anything is said of the body.
+#[derive(Debug)]
+pub struct Sent<E>(Result<Tree, E>);
+
+impl<E: From<RestError> + From<TreeError> + 'static> FromRequest for Sent<E> {
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Infallible>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (request, body) = (request.clone(), body::read(request, payload));
+        Box::pin(async move {
+            let read = async {
+                let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+                let content_type = content_type.unwrap_or_default();
+                Ok(Tree::decode(request.query_string(), content_type, body.await?).await?)
+            };
+            Ok(Self(read.await))
+        })
+    }
+}
+
+impl<E> Sent<E> {
+    /// The parameters, once it is known who sends them.
+    pub fn tree(self) -> Result<Tree, E> {
+        self.0
+    }
+}
+
 impl Tree {
     /// Reads query string and body. A body without a type is JSON if it begins as JSON does, else a form.
     pub async fn decode(query: &str, content_type: &str, body: Bytes) -> Result<Self, TreeError> {
@@ -29,8 +66,7 @@ impl Tree {
             "application/json" => json(trimmed)?,
             "application/x-www-form-urlencoded" => form(pairs(&body))?,
             "multipart/form-data" => {
-                let pairs = multipart_pairs(content_type, body).await.map_err(|_| TreeError::Unreadable)?;
-                form(pairs)?
+                form(multipart_pairs(content_type, body).await.map_err(|_| TreeError::Unreadable)?)?
             }
             "" if matches!(trimmed[0], b'{' | b'[' | b'"') => json(trimmed)?,
             "" => form(pairs(&body))?,
@@ -61,9 +97,9 @@ fn parse(json: &[u8]) -> Result<Value, TreeError> {
     serde_json::from_slice(json).map_err(|_| TreeError::Unreadable)
 }
 
-fn form(pairs: impl IntoIterator<Item = (String, String)>) -> Result<Map<String, Value>, TreeError> {
+fn form(pairs: Option<Vec<(String, String)>>) -> Result<Map<String, Value>, TreeError> {
     let mut map = Map::new();
-    for (name, value) in pairs {
+    for (name, value) in pairs.ok_or(TreeError::Unreadable)? {
         let segments = segments(&name);
         if segments.len() > JSON_DEPTH {
             return Err(TreeError::Unreadable);
@@ -157,7 +193,7 @@ mod tests {
         for body in ["{", "[1]", "7", "true", "\"x\"", "{\"a\":1}}"] {
             assert_eq!(decode("", "application/json", body).await, Err(TreeError::Unreadable), "{body}");
         }
-        for body in ["a=1&a[b]=2", "a[]=1&a[b]=2", "a[b]=1&a[]=2"] {
+        for body in ["a=1&a[b]=2", "a[]=1&a[b]=2", "a[b]=1&a[]=2", "a=%FF"] {
             assert_eq!(decode("", FORM, body).await, Err(TreeError::Unreadable), "{body}");
         }
         let deep = format!("a{}=1", "[b]".repeat(64));

@@ -90,8 +90,8 @@ pub(crate) fn judge(app: &App, holder: &TokenHolder, only_reads: bool) -> Result
     let (scopes, names): (&[&str], _) =
         if only_reads { (&["api", "read_api"], "api read_api") } else { (&["api"], "api") };
     holder.has_scope(scopes, today).map_err(|insufficient| match insufficient {
-        Insufficient::Expired => AdminError::InvalidToken(EXPIRED),
-        Insufficient::Revoked => AdminError::InvalidToken(REVOKED),
+        Insufficient::Expired => rejected(app, Rejection::Expired, AdminError::InvalidToken(EXPIRED)),
+        Insufficient::Revoked => rejected(app, Rejection::UnknownToken, AdminError::InvalidToken(REVOKED)),
         Insufficient::Scope => AdminError::InsufficientScope(names),
         Insufficient::Person => AdminError::Forbidden,
     })?;
@@ -138,6 +138,11 @@ pub(crate) fn address(request: &HttpRequest) -> Option<std::net::IpAddr> {
 }
 
 pub(crate) fn unauthorized(app: &App, rejection: Rejection) -> AdminError {
+    rejected(app, rejection, AdminError::Unauthorized)
+}
+
+/// The error, and a count of it.
+fn rejected(app: &App, rejection: Rejection, error: AdminError) -> AdminError {
     app.core.metrics.auth_failure(INFO.consumer, "personal_access_token", rejection.reason());
-    AdminError::Unauthorized
+    error
 }

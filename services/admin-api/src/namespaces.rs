@@ -3,10 +3,11 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 use storage::admin::namespaces;
+use web::Sent;
 
 use crate::error::AdminError;
 use crate::paging::Paging;
-use crate::params::Sent;
+use crate::params::Params;
 use crate::{Admin, App};
 
 #[derive(Serialize)]
@@ -27,9 +28,9 @@ pub async fn handler(
     app: Data<App>,
     request: HttpRequest,
     _: Admin,
-    sent: Sent,
+    sent: Sent<AdminError>,
 ) -> Result<HttpResponse, AdminError> {
-    let params = sent.params()?;
+    let params = Params::of(sent)?;
     let paging = Paging::read(&params, "Namespace")?;
     let (search, top_level_only) = (params.search()?, params.flag("top_level_only")?);
     let page =

@@ -1,13 +1,7 @@
 //! Parameters, read as Grape reads them: query string and body as one.
-use std::future::Future;
-use std::pin::Pin;
-
-use actix_web::dev::Payload;
-use actix_web::http::header::CONTENT_TYPE;
-use actix_web::{FromRequest, HttpRequest};
 use domain::storage_limit::Reason;
 use serde_json::{Map, Value};
-use web::{Tree, body};
+use web::Sent;
 
 use crate::error::AdminError;
 
@@ -17,36 +11,11 @@ const INVALID: &str = "is invalid";
 #[derive(Debug)]
 pub struct Params(Map<String, Value>);
 
-/// What was sent as parameters, good or bad: extractors run side by side, and whoever may not ask must hear that before
-/// anything is said of the body.
-#[derive(Debug)]
-pub struct Sent(Result<Params, AdminError>);
-
-impl FromRequest for Sent {
-    type Error = AdminError;
-    type Future = Pin<Box<dyn Future<Output = Result<Self, AdminError>>>>;
-
-    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let (request, body) = (request.clone(), body::read(request, payload));
-        Box::pin(async move {
-            let read = async {
-                let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-                let tree =
-                    Tree::decode(request.query_string(), content_type.unwrap_or_default(), body.await?);
-                Ok(Params(tree.await?.0))
-            };
-            Ok(Self(read.await))
-        })
-    }
-}
-
-impl Sent {
-    pub fn params(self) -> Result<Params, AdminError> {
-        self.0
-    }
-}
-
 impl Params {
+    pub fn of(sent: Sent<AdminError>) -> Result<Self, AdminError> {
+        Ok(Self(sent.tree()?.0))
+    }
+
     /// A text; a number or a truth value is taken for its text. No database text holds a NUL.
     pub fn text(&self, name: &'static str) -> Result<Option<String>, AdminError> {
         let text = match self.0.get(name) {

@@ -16,6 +16,8 @@ use crate::portal::Refused;
 use crate::{App, INFO};
 
 const PORTAL_TOKEN: &str = "x-customers-dot-internal-token";
+/// The scheme of people, in metrics.
+const PAT: &str = "personal_access_token";
 const EXPIRED: &str = "Token is expired. You can either do re-authorization or token refresh.";
 const REVOKED: &str = "Token was revoked. You have to re-authorize from the user.";
 
@@ -55,7 +57,9 @@ impl FromRequest for Caller {
             match identify(app, &request).await? {
                 Identity::CustomersDot => Ok(Self::CustomersDot),
                 Identity::Holder(holder) => {
-                    holder.administers(app.core.clock.now().date()).map_err(refusal)?;
+                    holder
+                        .administers(app.core.clock.now().date())
+                        .map_err(|insufficient| refusal(app, insufficient))?;
                     Ok(Self::Admin(holder.user_id))
                 }
             }
@@ -74,7 +78,9 @@ impl FromRequest for Reader {
             let today = app.core.clock.now().date();
             match identify(app, &request).await? {
                 Identity::Holder(holder) if holder.administers(today).is_err() => {
-                    holder.has_scope(&["api", "read_api"], today).map_err(refusal)?;
+                    holder
+                        .has_scope(&["api", "read_api"], today)
+                        .map_err(|insufficient| refusal(app, insufficient))?;
                     Ok(Self::User(holder.user_id))
                 }
                 Identity::Holder(_) | Identity::CustomersDot => Ok(Self::Caller),
@@ -105,20 +111,22 @@ async fn identify(app: &App, request: &HttpRequest) -> Result<Identity, BillingE
             Err(Refused::Rejected(rejection)) => Err(unauthorized(app, "jwt", rejection)),
         };
     }
-    let scheme = "personal_access_token";
     let Some(token) = personal_access_token(request).or_else(|| header(request, "token")) else {
-        return Err(unauthorized(app, scheme, Rejection::Missing));
+        return Err(unauthorized(app, PAT, Rejection::Missing));
     };
     let (digests, now) = (app.key_base.get().digests(&token), app.core.clock.now());
     let found = app.core.pool.read(move |conn| token_holders::find(conn, &digests, now)).await?;
     let Some(found) = found else {
-        return Err(unauthorized(app, scheme, Rejection::UnknownToken));
+        return Err(unauthorized(app, PAT, Rejection::UnknownToken));
     };
     app.core.limit_rate(request, Some(&token))?;
     // A token that has ended is not used any more.
     let is_alive = found.holder.has_scope(&["api", "read_api"], now.date()).is_ok();
     if let Some(token_id) = found.to_touch.filter(|_| is_alive) {
-        app.core.pool.run(move |conn| token_holders::touch(conn, token_id, now)).await?;
+        // That fails no request.
+        if let Err(error) = app.core.pool.run(move |conn| token_holders::touch(conn, token_id, now)).await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "the use of a token could not be noted");
+        }
     }
     if let Some(context) = Context::of(request) {
         let mut fields = context.fields.borrow_mut();
@@ -133,10 +141,14 @@ fn unauthorized(app: &App, scheme: &str, rejection: Rejection) -> BillingError {
     BillingError::Unauthorized
 }
 
-fn refusal(insufficient: Insufficient) -> BillingError {
+fn refusal(app: &App, insufficient: Insufficient) -> BillingError {
+    let rejected = |rejection, why| {
+        unauthorized(app, PAT, rejection);
+        BillingError::InvalidToken(why)
+    };
     match insufficient {
-        Insufficient::Expired => BillingError::InvalidToken(EXPIRED),
-        Insufficient::Revoked => BillingError::InvalidToken(REVOKED),
+        Insufficient::Expired => rejected(Rejection::Expired, EXPIRED),
+        Insufficient::Revoked => rejected(Rejection::UnknownToken, REVOKED),
         Insufficient::Scope => BillingError::InsufficientScope,
         Insufficient::Person => BillingError::Forbidden,
     }

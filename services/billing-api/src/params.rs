@@ -1,52 +1,22 @@
 //! Parameters, read as Grape reads them: all that is wrong is said at once.
 use std::cell::RefCell;
-use std::future::Future;
-use std::pin::Pin;
 
-use actix_web::dev::Payload;
-use actix_web::http::header::CONTENT_TYPE;
-use actix_web::{FromRequest, HttpRequest};
 use chrono::{NaiveDate, NaiveDateTime};
 use domain::billing::{Given, date};
 use serde_json::{Map, Value};
-use web::{Tree, body};
+use web::{Sent, Tree};
 
 use crate::error::BillingError;
 
 /// So many mistakes are told.
 const MOST_ERRORS: usize = 10;
 
-/// The parameters of a request: query string and body as one. What could not be read of them is told when they are asked
-/// for: extractors run side by side, and whoever may not ask must hear that first.
-#[derive(Debug)]
-pub struct Params(Result<Map<String, Value>, BillingError>);
-
-impl FromRequest for Params {
-    type Error = BillingError;
-    type Future = Pin<Box<dyn Future<Output = Result<Self, BillingError>>>>;
-
-    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let (request, body) = (request.clone(), body::read(request, payload));
-        Box::pin(async move {
-            let read = async {
-                let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-                let tree =
-                    Tree::decode(request.query_string(), content_type.unwrap_or_default(), body.await?);
-                Ok(tree.await?.0)
-            };
-            Ok(Self(read.await))
-        })
-    }
-}
-
-impl Params {
-    /// Reads what `f` wants, or says what is wrong with it.
-    pub fn read<T>(self, f: impl FnOnce(&Fields<'_>) -> T) -> Result<T, BillingError> {
-        let (map, errors) = (self.0?, RefCell::default());
-        let value = f(&Fields { map: &map, prefix: String::new(), errors: &errors });
-        let errors = errors.into_inner();
-        if errors.is_empty() { Ok(value) } else { Err(BillingError::Parameters(errors.join(", "))) }
-    }
+/// Reads of parameters what `f` wants, or says what is wrong with them.
+pub fn read<T>(sent: Sent<BillingError>, f: impl FnOnce(&Fields<'_>) -> T) -> Result<T, BillingError> {
+    let (Tree(map), errors) = (sent.tree()?, RefCell::default());
+    let value = f(&Fields { map: &map, prefix: String::new(), errors: &errors });
+    let errors = errors.into_inner();
+    if errors.is_empty() { Ok(value) } else { Err(BillingError::Parameters(errors.join(", "))) }
 }
 
 /// The fields of an object. What is missing or wrong is noted; the value that is given then is never used.

@@ -1,12 +1,6 @@
 //! Parameters, each of which knows its name: `counters[k8s_api_proxy_request]`.
-use std::future::Future;
-use std::pin::Pin;
-
-use actix_web::dev::Payload;
-use actix_web::http::header::CONTENT_TYPE;
-use actix_web::{FromRequest, HttpRequest};
 use serde_json::{Map, Value};
-use web::{Tree, body};
+use web::Sent;
 
 use crate::error::KasError;
 
@@ -14,36 +8,11 @@ use crate::error::KasError;
 #[derive(Debug, Default)]
 pub struct Params(pub Map<String, Value>);
 
-/// What was sent as parameters, good or bad: extractors run side by side, and whoever may not ask must hear that before
-/// anything is said of the body.
-#[derive(Debug)]
-pub struct Sent(Result<Params, KasError>);
-
-impl FromRequest for Sent {
-    type Error = KasError;
-    type Future = Pin<Box<dyn Future<Output = Result<Self, KasError>>>>;
-
-    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let (request, body) = (request.clone(), body::read(request, payload));
-        Box::pin(async move {
-            let read = async {
-                let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-                let tree =
-                    Tree::decode(request.query_string(), content_type.unwrap_or_default(), body.await?);
-                Ok(Params(tree.await?.0))
-            };
-            Ok(Self(read.await))
-        })
-    }
-}
-
-impl Sent {
-    pub fn params(self) -> Result<Params, KasError> {
-        self.0
-    }
-}
-
 impl Params {
+    pub fn of(sent: Sent<KasError>) -> Result<Self, KasError> {
+        Ok(Self(sent.tree()?.0))
+    }
+
     pub fn field(&self, name: &str) -> Field<'_> {
         Field::new(name.to_owned(), self.0.get(name))
     }

@@ -3,10 +3,11 @@ use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
 use storage::admin::exclusions;
 use storage::billing::Key;
+use web::Sent;
 
 use super::{Entity, note};
 use crate::error::AdminError;
-use crate::params::Sent;
+use crate::params::Params;
 use crate::{Admin, App};
 
 /// Excludes a namespace from its limit of storage.
@@ -14,9 +15,9 @@ pub async fn handler(
     app: Data<App>,
     Admin(actor): Admin,
     id: Path<String>,
-    sent: Sent,
+    sent: Sent<AdminError>,
 ) -> Result<HttpResponse, AdminError> {
-    let params = sent.params()?;
+    let params = Params::of(sent)?;
     let reason = params.reason()?;
     let (key, now) = (Key::parse(&id), app.core.clock.now());
     let change = app.core.pool.run(move |conn| {

@@ -2,11 +2,12 @@
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use storage::admin::exclusions::{self, Filter};
+use web::Sent;
 
 use super::Entity;
 use crate::error::AdminError;
 use crate::paging::Paging;
-use crate::params::Sent;
+use crate::params::Params;
 use crate::{Admin, App};
 
 /// Lists what is excluded.
@@ -14,9 +15,9 @@ pub async fn handler(
     app: Data<App>,
     request: HttpRequest,
     _: Admin,
-    sent: Sent,
+    sent: Sent<AdminError>,
 ) -> Result<HttpResponse, AdminError> {
-    let params = sent.params()?;
+    let params = Params::of(sent)?;
     let paging = Paging::read(&params, "Namespaces::Storage::LimitExclusion")?;
     let filter = Filter { search: params.search()?, namespace_id: params.integer("namespace_id")? };
     let page = app.core.pool.read(move |conn| exclusions::list(conn, &filter, paging.window())).await?;

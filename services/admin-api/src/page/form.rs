@@ -5,11 +5,11 @@ use std::pin::Pin;
 use actix_web::dev::Payload;
 use actix_web::http::header::{HeaderName, ORIGIN};
 use actix_web::{FromRequest, HttpRequest};
-use web::Core;
+use web::{Core, Sent};
 
 use super::error::PageError;
 use crate::error::AdminError;
-use crate::params::{Params, Sent};
+use crate::params::Params;
 
 /// The fields of a form, or of a query.
 #[derive(Debug)]
@@ -20,8 +20,11 @@ impl FromRequest for Form {
     type Future = Pin<Box<dyn Future<Output = Result<Self, PageError>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let sent = Sent::from_request(request, payload);
-        Box::pin(async move { Ok(Self(sent.await?.params()?)) })
+        let sent = Sent::<AdminError>::from_request(request, payload);
+        Box::pin(async move {
+            let Ok(sent) = sent.await;
+            Ok(Self(Params::of(sent)?))
+        })
     }
 }
 

@@ -19,7 +19,10 @@ use crate::error::AdminError;
 use crate::exclusions::note;
 use crate::namespaces::web_url;
 
+/// What a form says that lacks something: before it is sent where scripts run, else after.
 const MISSING: &str = "You must select a namespace and add a reason for excluding it";
+const NO_NAMESPACE: &str = "Select a namespace.";
+const NO_REASON: &str = "Add a reason.";
 /// So many namespaces are offered at once.
 const CHOICES: usize = 10;
 
@@ -77,8 +80,8 @@ pub async fn add(
         Err(Refused::Missing) => {
             let problems = Problems {
                 summary: Some(MISSING.to_owned()),
-                namespace: draft.namespace_id.is_none().then(|| "Select a namespace.".to_owned()),
-                reason: draft.reason.trim().is_empty().then(|| "Add a reason.".to_owned()),
+                namespace: draft.namespace_id.is_none().then(|| NO_NAMESPACE.to_owned()),
+                reason: draft.reason.trim().is_empty().then(|| NO_REASON.to_owned()),
             };
             (problems, StatusCode::BAD_REQUEST)
         }
@@ -158,6 +161,7 @@ async fn shown(
             namespace => problems.namespace.clone(),
             reason => problems.reason.clone(),
         },
+        missing => context! { summary => MISSING, namespace => NO_NAMESPACE, reason => NO_REASON },
         ..offered(choices, &draft.namespace_search, draft.namespace_id)
     };
     Ok(signed_in.page(app, request, status, "limits.html", values))

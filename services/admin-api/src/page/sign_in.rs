@@ -47,9 +47,10 @@ pub async fn begin(app: Data<App>, request: HttpRequest, form: Form) -> Result<H
         return Ok(answer);
     }
     let token = form.word("token")?;
-    let found = if token.is_empty() { None } else { find(&app, &token).await? };
-    let Some(found) = found.filter(|found| judge(&app, &found.holder, false).is_ok()) else {
-        unauthorized(&app, if token.is_empty() { Rejection::Missing } else { Rejection::UnknownToken });
+    let found = if token.is_empty() { Err(Rejection::Missing) } else { Ok(find(&app, &token).await?) };
+    let found = found.and_then(|found| found.ok_or(Rejection::UnknownToken));
+    let found = found.map_err(|rejection| unauthorized(&app, rejection));
+    let Ok(found) = found.and_then(|found| judge(&app, &found.holder, false).map(|()| found)) else {
         return Ok(shown(&app, StatusCode::UNAUTHORIZED, INSUFFICIENT));
     };
     touch(&app, &found).await;

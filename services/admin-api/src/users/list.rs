@@ -3,10 +3,11 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 use storage::admin::people::{self, Person, Sought};
+use web::Sent;
 
 use crate::error::AdminError;
 use crate::paging::Paging;
-use crate::params::Sent;
+use crate::params::Params;
 use crate::{Admin, App};
 
 #[derive(Serialize)]
@@ -23,9 +24,9 @@ pub async fn handler(
     app: Data<App>,
     request: HttpRequest,
     _: Admin,
-    sent: Sent,
+    sent: Sent<AdminError>,
 ) -> Result<HttpResponse, AdminError> {
-    let params = sent.params()?;
+    let params = Params::of(sent)?;
     let paging = Paging::read(&params, "User")?;
     let username = params.text("username")?.filter(|username| !username.is_empty());
     let sought = match username {

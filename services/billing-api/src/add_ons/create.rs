@@ -2,10 +2,11 @@
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
 use storage::billing::{Key, add_ons, namespaces};
+use web::Sent;
 
 use super::{entity, items, unprocessable};
 use crate::error::BillingError;
-use crate::params::Params;
+use crate::params::read;
 use crate::{App, Caller, audit};
 
 /// Makes, changes and ends purchases, all or nothing.
@@ -13,9 +14,9 @@ pub async fn handler(
     app: Data<App>,
     caller: Caller,
     id: Path<String>,
-    params: Params,
+    sent: Sent<BillingError>,
 ) -> Result<HttpResponse, BillingError> {
-    let items = params.read(|fields| items(fields, true))?;
+    let items = read(sent, |fields| items(fields, true))?;
     let (key, now) = (Key::parse(&id), app.core.clock.now());
     let ordered = app.core.pool.run(move |conn| {
         namespaces::change(conn, &[&key], |conn, found| {

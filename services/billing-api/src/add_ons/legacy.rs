@@ -5,11 +5,12 @@ use domain::billing::AddOn;
 use domain::billing::add_on::Order;
 use storage::billing::add_ons::{self, Changed};
 use storage::billing::{Key, Namespace, namespaces};
+use web::Sent;
 
 use super::show::NONE;
 use super::{entity, named, order, unprocessable};
 use crate::error::BillingError;
-use crate::params::{Fields, Params};
+use crate::params::{Fields, read};
 use crate::{App, Caller, audit};
 
 /// Makes the first purchase of an add-on.
@@ -17,9 +18,9 @@ pub async fn create(
     app: Data<App>,
     caller: Caller,
     path: Path<(String, String)>,
-    params: Params,
+    sent: Sent<BillingError>,
 ) -> Result<HttpResponse, BillingError> {
-    let wanted = params.read(first)?;
+    let wanted = read(sent, first)?;
     let (namespace, changed) = run(&app, &path, wanted, true).await?;
     let changed = changed.ok_or(NONE)?;
     audit::changed(caller, "create_add_on_purchase", namespace.id, &changed.old, &changed.new);
@@ -31,9 +32,9 @@ pub async fn update(
     app: Data<App>,
     caller: Caller,
     path: Path<(String, String)>,
-    params: Params,
+    sent: Sent<BillingError>,
 ) -> Result<HttpResponse, BillingError> {
-    let wanted = params.read(order)?;
+    let wanted = read(sent, order)?;
     let (namespace, changed) = run(&app, &path, wanted, false).await?;
     let changed = changed.ok_or(NONE)?;
     audit::changed(caller, "update_add_on_purchase", namespace.id, &changed.old, &changed.new);

@@ -5,9 +5,10 @@ use chrono::NaiveDate;
 use domain::billing::Pack;
 use serde::Serialize;
 use storage::billing::{Key, packs};
+use web::Sent;
 
 use crate::error::BillingError;
-use crate::params::{Fields, Params};
+use crate::params::{Fields, read};
 use crate::{App, Caller, audit};
 
 #[derive(Serialize)]
@@ -23,9 +24,9 @@ pub async fn handler(
     app: Data<App>,
     caller: Caller,
     id: Path<String>,
-    params: Params,
+    sent: Sent<BillingError>,
 ) -> Result<HttpResponse, BillingError> {
-    let wanted = params.read(wanted)?.into_iter().collect::<domain::Result<Vec<_>>>();
+    let wanted = read(sent, wanted)?.into_iter().collect::<domain::Result<Vec<_>>>();
     let wanted = wanted.map_err(storage::Error::from)?;
     let (key, now) = (Key::parse(&id), app.core.clock.now());
     let read = app.core.pool.run(move |conn| Ok((packs::buy(conn, &key, &wanted, now)?, wanted)));

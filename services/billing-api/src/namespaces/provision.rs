@@ -4,9 +4,10 @@ use actix_web::web::{Data, Path};
 use domain::billing::Change;
 use storage::billing::Key;
 use storage::billing::provision::{self, Done, Provision};
+use web::Sent;
 
 use crate::error::BillingError;
-use crate::params::{Fields, Params};
+use crate::params::{Fields, read};
 use crate::{App, Caller, add_ons, audit, subscriptions};
 
 /// Provisions a namespace, part by part.
@@ -14,9 +15,9 @@ pub async fn handler(
     app: Data<App>,
     caller: Caller,
     id: Path<String>,
-    params: Params,
+    sent: Sent<BillingError>,
 ) -> Result<HttpResponse, BillingError> {
-    let wanted = params.read(wanted)?;
+    let wanted = read(sent, wanted)?;
     let (key, now) = (Key::parse(&id), app.core.clock.now());
     let done = app.core.pool.run(move |conn| provision::run(conn, &key, &wanted, now)).await?;
     tell(caller, &done);

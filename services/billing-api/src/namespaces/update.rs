@@ -3,9 +3,10 @@ use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
 use domain::billing::{Change, Given, Limits};
 use storage::billing::{Key, limits, namespaces, overview, subscriptions};
+use web::Sent;
 
 use crate::error::BillingError;
-use crate::params::{Fields, Params};
+use crate::params::{Fields, read};
 use crate::{App, Caller, audit};
 
 const ATTRIBUTES: &str = "gitlab_subscription_attributes";
@@ -15,10 +16,10 @@ pub async fn handler(
     app: Data<App>,
     caller: Caller,
     id: Path<String>,
-    params: Params,
+    sent: Sent<BillingError>,
 ) -> Result<HttpResponse, BillingError> {
     let (limits, subscription) =
-        params.read(|fields| (limits(fields), fields.object(ATTRIBUTES).map(|its| attributes(&its))))?;
+        read(sent, |fields| (limits(fields), fields.object(ATTRIBUTES).map(|its| attributes(&its))))?;
     let (key, now) = (Key::parse(&id), app.core.clock.now());
     let changed = app.core.pool.run(move |conn| {
         namespaces::change(conn, &[&key], |conn, found| {

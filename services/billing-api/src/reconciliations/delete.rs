@@ -2,9 +2,10 @@
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
 use storage::billing::{Key, reconciliations};
+use web::Sent;
 
 use crate::error::BillingError;
-use crate::params::Params;
+use crate::params::read;
 use crate::{App, Caller, audit};
 
 /// Takes the dates of a namespace away, which the path names.
@@ -16,9 +17,9 @@ pub async fn handler(app: Data<App>, caller: Caller, id: Path<String>) -> Result
 pub async fn by_parameter(
     app: Data<App>,
     caller: Caller,
-    params: Params,
+    sent: Sent<BillingError>,
 ) -> Result<HttpResponse, BillingError> {
-    let id = params.read(|fields| fields.required_id("namespace_id"))?;
+    let id = read(sent, |fields| fields.required_id("namespace_id"))?;
     delete(&app, caller, Key::Id(id)).await
 }
 

@@ -4,16 +4,21 @@ use std::collections::BTreeMap;
 use actix_web::HttpResponse;
 use actix_web::web::Data;
 use storage::billing::reconciliations::{self, LeftOut};
+use web::Sent;
 
 use super::dates;
 use crate::error::BillingError;
-use crate::params::Params;
+use crate::params::read;
 use crate::{App, Caller, audit};
 
 /// Sets the dates of many namespaces. One that has gone does not hold the others up.
-pub async fn handler(app: Data<App>, caller: Caller, params: Params) -> Result<HttpResponse, BillingError> {
+pub async fn handler(
+    app: Data<App>,
+    caller: Caller,
+    sent: Sent<BillingError>,
+) -> Result<HttpResponse, BillingError> {
     const LIST: &str = "upcoming_reconciliations";
-    let wanted: BTreeMap<i64, _> = params.read(|fields| {
+    let wanted: BTreeMap<i64, _> = read(sent, |fields| {
         // The last of several for one namespace counts.
         fields.objects(LIST).iter().map(|one| (one.required_id("namespace_id"), dates(one))).collect()
     })?;

@@ -3,10 +3,11 @@ use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
 use storage::billing::reconciliations::{self, Dates};
 use storage::billing::{Key, namespaces};
+use web::Sent;
 
 use super::dates;
 use crate::error::BillingError;
-use crate::params::{Fields, Params};
+use crate::params::{Fields, read};
 use crate::{App, Caller, audit};
 
 const LIST: &str = "upcoming_reconciliations";
@@ -16,10 +17,10 @@ pub async fn handler(
     app: Data<App>,
     caller: Caller,
     id: Path<String>,
-    params: Params,
+    sent: Sent<BillingError>,
 ) -> Result<HttpResponse, BillingError> {
     let (dates, named) =
-        params.read(|fields| if fields.has(LIST) { only(fields) } else { (dates(fields), None) })?;
+        read(sent, |fields| if fields.has(LIST) { only(fields) } else { (dates(fields), None) })?;
     let (key, now) = (Key::parse(&id), app.core.clock.now());
     if let Some(named) = named {
         let key = key.clone();

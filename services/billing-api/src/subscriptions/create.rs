@@ -3,9 +3,10 @@ use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
 use domain::billing::{Change, Given};
 use storage::billing::{Key, subscriptions};
+use web::Sent;
 
 use crate::error::BillingError;
-use crate::params::Params;
+use crate::params::read;
 use crate::{App, Caller, audit};
 
 /// Begins a subscription.
@@ -13,9 +14,9 @@ pub async fn handler(
     app: Data<App>,
     caller: Caller,
     id: Path<String>,
-    params: Params,
+    sent: Sent<BillingError>,
 ) -> Result<HttpResponse, BillingError> {
-    let change = params.read(|fields| {
+    let change = read(sent, |fields| {
         let start_date = Given::Value(fields.required_date("start_date"));
         Change { start_date, ..super::further(fields) }
     })?;

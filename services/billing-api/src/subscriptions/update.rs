@@ -2,9 +2,10 @@
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
 use storage::billing::{Key, subscriptions};
+use web::Sent;
 
 use crate::error::BillingError;
-use crate::params::Params;
+use crate::params::read;
 use crate::{App, Caller, audit};
 
 /// Changes a subscription; what is not given stays.
@@ -12,9 +13,9 @@ pub async fn handler(
     app: Data<App>,
     caller: Caller,
     id: Path<String>,
-    params: Params,
+    sent: Sent<BillingError>,
 ) -> Result<HttpResponse, BillingError> {
-    let change = params.read(super::change)?;
+    let change = read(sent, super::change)?;
     let (key, now) = (Key::parse(&id), app.core.clock.now());
     let changed = app.core.pool.run(move |conn| subscriptions::update(conn, &key, &change, now)).await?;
     if changed.old.as_ref() != Some(&changed.new.subscription) {

@@ -4,9 +4,10 @@ use actix_web::web::{Data, Path};
 use domain::billing::card::{self, Card, Validation};
 use serde_json::json;
 use storage::billing::cards;
+use web::Sent;
 
 use crate::error::BillingError;
-use crate::params::{Fields, Params};
+use crate::params::{Fields, read};
 use crate::{App, Caller};
 
 const LONGEST_ZUORA_XID: usize = 50;
@@ -17,9 +18,9 @@ pub async fn handler(
     app: Data<App>,
     caller: Caller,
     user_id: Path<String>,
-    params: Params,
+    sent: Sent<BillingError>,
 ) -> Result<HttpResponse, BillingError> {
-    let validation = params.read(validation)?;
+    let validation = read(sent, validation)?;
     let user_id = super::id(&user_id);
     app.core.pool.run(move |conn| cards::put(conn, user_id, &validation)).await?;
     tracing::info!(actor = %caller, action = "validate_credit_card", gl_user_id = user_id, "audit");

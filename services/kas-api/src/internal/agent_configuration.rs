@@ -4,14 +4,15 @@ use actix_web::web::Data;
 use domain::agent_configuration::AgentConfiguration;
 use serde_json::Value;
 use storage::agents::authorizations;
+use web::Sent;
 
 use crate::error::KasError;
-use crate::params::{Field, Problems, Sent, has_nul};
+use crate::params::{Field, Params, Problems, has_nul};
 use crate::{App, Kas};
 
 /// Makes the grants of an agent those of its configuration.
-pub async fn handler(app: Data<App>, _: Kas, sent: Sent) -> Result<HttpResponse, KasError> {
-    let params = sent.params()?;
+pub async fn handler(app: Data<App>, _: Kas, sent: Sent<KasError>) -> Result<HttpResponse, KasError> {
+    let params = Params::of(sent)?;
     let mut problems = Problems::default();
     let agent_id = params.field("agent_id").required(&mut problems).integer(&mut problems);
     let config = configuration(&params.field("agent_config").required(&mut problems), &mut problems);

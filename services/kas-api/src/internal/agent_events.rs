@@ -3,9 +3,10 @@ use actix_web::HttpResponse;
 use actix_web::web::Data;
 use domain::usage::{Event, REGISTER_AGENT, Report, USER_EVENTS};
 use serde_json::{Map, Value};
+use web::Sent;
 
 use crate::error::KasError;
-use crate::params::{Field, Params, Problems, Sent};
+use crate::params::{Field, Params, Problems};
 use crate::{App, Kas};
 
 /// What an agent tells of itself when it comes: the parameter, and its name in the event.
@@ -14,8 +15,8 @@ const TOLD: &[(&str, &str)] =
 const TELEMETRY: &[&str] = &["installation_method", "helm_chart_version"];
 
 /// Notes events. All of them are noted, or none.
-pub async fn handler(app: Data<App>, _: Kas, sent: Sent) -> Result<HttpResponse, KasError> {
-    let mut report = report(&sent.params()?)?;
+pub async fn handler(app: Data<App>, _: Kas, sent: Sent<KasError>) -> Result<HttpResponse, KasError> {
+    let mut report = report(&Params::of(sent)?)?;
     if report.events.iter().any(|event| event.user_id.is_some() || event.project_id.is_some()) {
         let mut events = std::mem::take(&mut report.events);
         let known = move |conn: &mut storage::Conn| {

@@ -7,10 +7,10 @@ use domain::user::State;
 use serde_json::{Map, Value, json};
 use storage::agents::proxy_access::{self, Access};
 use storage::token_holders::{self, Found};
-use web::Context;
+use web::{Context, Sent};
 
 use crate::error::KasError;
-use crate::params::{Params, Problems, Sent};
+use crate::params::{Params, Problems};
 use crate::{App, Kas};
 
 const SCOPE: &str = "k8s_proxy";
@@ -26,9 +26,9 @@ pub async fn handler(
     app: Data<App>,
     request: HttpRequest,
     _: Kas,
-    sent: Sent,
+    sent: Sent<KasError>,
 ) -> Result<HttpResponse, KasError> {
-    let (agent_id, key) = read(&sent.params()?)?;
+    let (agent_id, key) = read(&Params::of(sent)?)?;
     let user = match key {
         Key::Token(token) => app.holder_of(&token).await?,
         // The sessions of GitLab are Ruby's own: there is none to be found here.

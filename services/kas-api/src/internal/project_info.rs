@@ -1,17 +1,18 @@
 //! `GET /api/v4/internal/kubernetes/project_info`
 use actix_web::HttpResponse;
 use actix_web::web::Data;
+use web::Sent;
 
 use crate::error::KasError;
-use crate::params::Sent;
+use crate::params::Params;
 use crate::{App, KasAgent};
 
 /// Where a project's code is, for an agent that may download it.
 pub async fn handler(
     app: Data<App>,
     KasAgent(agent): KasAgent,
-    sent: Sent,
+    sent: Sent<KasError>,
 ) -> Result<HttpResponse, KasError> {
-    let found = app.project_for(&agent, &sent.params()?).await?;
+    let found = app.project_for(&agent, &Params::of(sent)?).await?;
     Ok(HttpResponse::Ok().json(app.entity(found).await?))
 }

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use actix_web::HttpResponse;
 use actix_web::web::Data;
 use domain::usage::{Report, SETS, TOTALS};
+use web::Sent;
 
 use crate::error::KasError;
-use crate::params::{Params, Problems, Sent};
+use crate::params::{Params, Problems};
 use crate::{App, Kas};
 
 /// Names that counters had before they stood together; each adds to the counter.
@@ -14,8 +15,8 @@ const DEPRECATED: &[(&str, &str)] =
     &[("gitops_sync_count", "gitops_sync"), ("k8s_api_proxy_request_count", "k8s_api_proxy_request")];
 
 /// Adds to what kas counts. All of a report counts, or nothing: kas sends one that failed again with the next.
-pub async fn handler(app: Data<App>, _: Kas, sent: Sent) -> Result<HttpResponse, KasError> {
-    app.record(report(&sent.params()?)?).await?;
+pub async fn handler(app: Data<App>, _: Kas, sent: Sent<KasError>) -> Result<HttpResponse, KasError> {
+    app.record(report(&Params::of(sent)?)?).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 

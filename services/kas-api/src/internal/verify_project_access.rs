@@ -1,17 +1,18 @@
 //! `GET /api/v4/internal/kubernetes/verify_project_access`
 use actix_web::HttpResponse;
 use actix_web::web::Data;
+use web::Sent;
 
 use crate::error::KasError;
-use crate::params::Sent;
+use crate::params::Params;
 use crate::{App, KasAgent};
 
 /// Whether an agent may download a project's code.
 pub async fn handler(
     app: Data<App>,
     KasAgent(agent): KasAgent,
-    sent: Sent,
+    sent: Sent<KasError>,
 ) -> Result<HttpResponse, KasError> {
-    app.project_for(&agent, &sent.params()?).await?;
+    app.project_for(&agent, &Params::of(sent)?).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -4,19 +4,19 @@ use actix_web::web::Data;
 use domain::alert::Alert;
 use serde_json::Value;
 use storage::alerts;
-use web::{MIB, RestError};
+use web::{MIB, RestError, Sent};
 
 use crate::error::KasError;
-use crate::params::{Problems, Sent};
+use crate::params::{Params, Problems};
 use crate::{App, KasAgent};
 
 /// Counts an alert of the agent's project, or opens it.
 pub async fn handler(
     app: Data<App>,
     KasAgent(agent): KasAgent,
-    sent: Sent,
+    sent: Sent<KasError>,
 ) -> Result<HttpResponse, KasError> {
-    let params = sent.params()?;
+    let params = Params::of(sent)?;
     let mut problems = Problems::default();
     let alert = params.field("alert").required(&mut problems).document(&mut problems);
     problems.none()?;

@@ -8,6 +8,7 @@ mod decision;
 mod denial;
 #[cfg(test)]
 pub(crate) mod examples;
+mod facts;
 pub mod push;
 mod push_rule;
 mod re2;
@@ -15,7 +16,8 @@ mod request;
 mod secret_files;
 pub mod snippet_push;
 
-pub use decision::{Facts, Presence, ProjectFacts, Target, Verdict, decide};
+pub use decision::{Verdict, decide};
 pub use denial::Denial;
+pub use facts::{Facts, Presence, ProjectFacts, Target};
 pub use push_rule::{Identity, PushRule};
 pub use request::{Action, Protocol, Request};

@@ -3,6 +3,7 @@ use super::super::*;
 use crate::access::examples;
 use crate::actor::Key;
 use crate::project::DeployKeyGrant;
+use crate::snippet::Snippet;
 use crate::user::User;
 
 #[derive(Debug, Clone, PartialEq, Eq)]

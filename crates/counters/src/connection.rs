@@ -1,15 +1,16 @@
 //! Connections to Redis: one for each thread that asks, so that neither questions nor answers cross threads.
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, Shared};
 use redis::aio::MultiplexedConnection;
 use redis::{
     AsyncConnectionConfig, Client, FromRedisValue, IntoConnectionInfo, Pipeline, ProtocolVersion, PushInfo,
     PushKind, RedisError,
 };
 use thread_local::ThreadLocal;
-use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 const CONNECT: Duration = Duration::from_secs(2);
@@ -17,16 +18,20 @@ const ANSWER: Duration = Duration::from_secs(1);
 /// For each command after the first: Redis does some 100,000 in a second.
 const FURTHER_ANSWER: Duration = Duration::from_micros(50);
 
+type Failure = Arc<RedisError>;
+/// A connection that is being made, or that was; however many wait for it, it is made once.
+type Connecting = Shared<BoxFuture<'static, Result<Connection, Failure>>>;
+
 #[derive(Clone)]
 pub(crate) struct Connections {
     client: Client,
-    threads: Arc<ThreadLocal<Mutex<Option<Connection>>>>,
+    threads: Arc<ThreadLocal<Mutex<Option<Connecting>>>>,
 }
 
 #[derive(Clone)]
 struct Connection {
     commands: MultiplexedConnection,
-    /// Closed, or without an answer in time: it is not asked again.
+    /// Closed, or good for nothing: it is not asked again.
     ended: Arc<AtomicBool>,
 }
 
@@ -40,38 +45,71 @@ impl Connections {
     }
 
     /// One round trip. Whether a command was done is unknown after an error.
-    pub(crate) async fn ask<T: FromRedisValue>(&self, pipeline: &Pipeline) -> Result<T, RedisError> {
-        let mut connection = timeout(CONNECT, self.connection()).await.unwrap_or_else(|_| late())?;
+    pub(crate) async fn ask<T: FromRedisValue>(&self, pipeline: &Pipeline) -> Result<T, Failure> {
+        let connecting = timeout(CONNECT, self.connection()).await;
+        let mut connection = connecting.unwrap_or_else(|_| Err(late().into()))?;
         let further = u32::try_from(pipeline.len().saturating_sub(1)).unwrap_or(u32::MAX);
         let limit = ANSWER + FURTHER_ANSWER.saturating_mul(further);
-        let answer = timeout(limit, pipeline.query_async(&mut connection.commands)).await;
-        let answer = answer.unwrap_or_else(|_| late());
-        if answer.as_ref().is_err_and(|error| error.is_timeout() || error.is_unrecoverable_error()) {
+        let mut answer = std::pin::pin!(pipeline.query_async(&mut connection.commands));
+        let mut answered = timeout(limit, &mut answer).await;
+        if answered.is_err() {
+            // This thread may have stood still: what came meanwhile is read first.
+            tokio::task::yield_now().await;
+            answered = timeout(Duration::ZERO, answer).await;
+        }
+        let answered = answered.unwrap_or_else(|_| Err(late()));
+        if answered.is_err() {
+            self.end();
+        }
+        answered.map_err(Failure::new)
+    }
+
+    /// This thread's connection is closed, hangs, or leads to what is no primary any more: another is made for whoever asks next.
+    pub(crate) fn end(&self) {
+        if let Some(Ok(connection)) = self.kept().as_ref().and_then(Shared::peek) {
             connection.ended.store(true, Ordering::Relaxed);
         }
-        answer
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Option<Connecting>> {
+        self.threads.get_or_default().lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The connection of this thread: a new one where there is none, or it has ended.
-    async fn connection(&self) -> Result<Connection, RedisError> {
-        let mut kept = self.threads.get_or_default().lock().await;
-        if let Some(live) = kept.as_ref().filter(|kept| !kept.ended.load(Ordering::Relaxed)) {
-            return Ok(live.clone());
+    fn connection(&self) -> Connecting {
+        let mut kept = self.kept();
+        match kept.as_ref() {
+            Some(connecting) if connecting.peek().is_none_or(is_live) => connecting.clone(),
+            // By a task of its own: it goes on when whoever asked first is gone.
+            _ => {
+                let made = tokio::spawn(timeout(CONNECT, connect(self.client.clone())));
+                let made = made.map(|made| match made {
+                    Ok(Ok(made)) => made.map_err(Failure::new),
+                    Ok(Err(_)) | Err(_) => Err(late().into()),
+                });
+                kept.insert(made.boxed().shared()).clone()
+            }
         }
-        let ended = Arc::new(AtomicBool::new(false));
-        let closed = Arc::clone(&ended);
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(None)
-            .set_response_timeout(None)
-            .set_push_sender(move |push: PushInfo| {
-                closed.fetch_or(push.kind == PushKind::Disconnection, Ordering::Relaxed);
-                Ok::<(), ()>(())
-            });
-        let commands = self.client.get_multiplexed_async_connection_with_config(&config).await?;
-        Ok(kept.insert(Connection { commands, ended }).clone())
     }
 }
 
-fn late<T>() -> Result<T, RedisError> {
-    Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into())
+fn is_live(made: &Result<Connection, Failure>) -> bool {
+    made.as_ref().is_ok_and(|connection| !connection.ended.load(Ordering::Relaxed))
+}
+
+async fn connect(client: Client) -> Result<Connection, RedisError> {
+    let ended = Arc::new(AtomicBool::new(false));
+    let closed = Arc::clone(&ended);
+    let config = AsyncConnectionConfig::new()
+        .set_connection_timeout(None)
+        .set_response_timeout(None)
+        .set_push_sender(move |push: PushInfo| {
+            closed.fetch_or(push.kind == PushKind::Disconnection, Ordering::Relaxed);
+            Ok::<(), ()>(())
+        });
+    Ok(Connection { commands: client.get_multiplexed_async_connection_with_config(&config).await?, ended })
+}
+
+fn late() -> RedisError {
+    std::io::Error::from(std::io::ErrorKind::TimedOut).into()
 }

@@ -1,5 +1,6 @@
 //! The same in Redis.
 use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use redis::{FromRedisValue, Pipeline, pipe};
@@ -15,7 +16,13 @@ const DECREASE: &str =
 
 #[derive(Debug, thiserror::Error)]
 #[error("Redis failed: {0}")]
-pub struct RedisError(#[from] redis::RedisError);
+pub struct RedisError(Arc<redis::RedisError>);
+
+impl From<redis::RedisError> for RedisError {
+    fn from(error: redis::RedisError) -> Self {
+        Self(error.into())
+    }
+}
 
 impl RedisError {
     /// The value of the metrics' label `exception`.
@@ -32,7 +39,7 @@ impl RedisError {
 
 #[derive(Clone)]
 pub struct Store {
-    connections: Connections,
+    pub(crate) connections: Connections,
     observer: Observer,
 }
 

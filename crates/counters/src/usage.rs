@@ -24,6 +24,7 @@ impl Store {
             return Ok(());
         }
         let replies: Vec<RedisResult<Value>> = self.ask(&transaction(report, now)).await?;
+        let is_in_part = replies.iter().any(Result::is_ok);
         let mut full = pipe();
         full.atomic();
         for (index, reply) in replies.into_iter().enumerate() {
@@ -34,7 +35,15 @@ impl Store {
                 {
                     full.set(total_key(name), i64::MAX).ignore();
                 }
-                (Err(error), _) => return Err(error.into()),
+                // The rest is counted, and would be once more with the next report.
+                (Err(error), _) if is_in_part => tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "a part of a report could not be noted: is a key of another type?"
+                ),
+                (Err(error), _) => {
+                    self.connections.end();
+                    return Err(error.into());
+                }
             }
         }
         if full.cmd_iter().next().is_none() { Ok(()) } else { self.ask(&full).await }

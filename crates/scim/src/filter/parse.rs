@@ -171,8 +171,9 @@ impl<'a> Parser<'a> {
         };
         let well_formed = urn
             .is_none_or(|urn| urn.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("urn:")))
-            && is_name(name)
-            && sub.is_none_or(is_name);
+            // A schema that ends in its version is named as a whole: `urn:example:1.0`.
+            && (is_name(name) || (urn.is_some() && is_version(name)))
+            && sub.is_none_or(|sub| is_name(sub) || (urn.is_some() && is_version(sub)));
         if !well_formed {
             return Err(invalid(format!("expected the name of an attribute: {word}")));
         }
@@ -228,6 +229,10 @@ impl<'a> Parser<'a> {
             format!("expected {wanted}, found `{found}`")
         })
     }
+}
+
+fn is_version(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 fn is_name(text: &str) -> bool {

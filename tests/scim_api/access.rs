@@ -94,6 +94,11 @@ testkit::databases! {
             scim.sql(&format!("DELETE FROM group_scim_auth_access_tokens; UPDATE scim_oauth_access_tokens SET token_encrypted = '{stored}' WHERE group_id = 10"));
             assert_eq!(scim.group("GET", "/Users").send().await.status, 200, "{stored}");
         }
+        // The newer table alone counts where the group is in it.
+        scim.sql("INSERT INTO group_scim_auth_access_tokens (group_id, token_encrypted, created_at, updated_at) SELECT 10, 'x', created_at, updated_at FROM scim_oauth_access_tokens WHERE group_id = 10");
+        unauthorized(&scim.group("GET", "/Users").send().await, "another token took its place");
+        scim.sql("DELETE FROM group_scim_auth_access_tokens");
+        assert_eq!(scim.group("GET", "/Users").send().await.status, 200);
         scim.sql("DELETE FROM scim_oauth_access_tokens");
         unauthorized(&scim.group("GET", "/Users").send().await, "revoked, and at once");
         unauthorized(&scim.instance("GET", "/Users").send().await, "revoked");

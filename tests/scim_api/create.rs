@@ -57,6 +57,27 @@ testkit::databases! {
         assert_eq!(scim.number(&format!("SELECT count(*) FROM users WHERE id = {id} AND confirmed_at IS NOT NULL")), 1);
     }
 
+    async fn letters_beyond_ascii_are_alike_in_any_case(database: Database) {
+        let scim = scim_api(database).await;
+        let of = |id: &str, email: &str| b1_with(json!({ "externalId": id, "userName": "ecole", "emails": email }));
+        assert_eq!(post(&scim, INSTANCE, &of("\u{c9}cole", "\u{e9}a@example.com")).await.status, 201);
+        assert_eq!(detail(&post(&scim, INSTANCE, &of("\u{e9}COLE", "b@example.com")).await), (409, TAKEN.to_owned()));
+        assert_eq!(detail(&post(&scim, INSTANCE, &of("c", "\u{c9}a@example.com")).await), (409, TAKEN.to_owned()));
+        assert_eq!(scim.total(INSTANCE, "externalId eq \"\u{c9}COLE\"").await, 1);
+        assert_eq!(scim.instance("GET", "/Users/%C3%89COLE").send().await.status, 200);
+    }
+
+    /// An id that is stable stays with whoever was only inactive.
+    async fn whoever_comes_back_keeps_the_id(database: Database) {
+        let scim = scim_api(database).await;
+        let path = format!("/Users/{UID}");
+        scim.instance("PATCH", &path).json(&op("replace", "externalId", json!("later"))).send().await;
+        scim.instance("PATCH", &path).json(&op("replace", "active", json!(false))).send().await;
+        let answer = post(&scim, INSTANCE, &b1_with(json!({ "externalId": "later" }))).await;
+        assert_eq!((answer.status, &answer.json().1["id"]), (201, &json!(UID)));
+        assert_eq!(scim.instance("GET", &path).send().await.status, 200);
+    }
+
     /// 11, 12, 21
     async fn one_person_has_one_identity(database: Database) {
         let scim = scim_api(database).await;

@@ -254,4 +254,59 @@ testkit::databases! {
             assert_eq!((jobs.len(), &job["class"], &job["args"]), (1, &json!("AuthorizedProjectsWorker"), &json!([50])));
         }
     }
+
+    /// The change is made, and what follows from it is not: whoever asks once more has it follow.
+    async fn what_could_not_be_handed_over_is_with_the_next_try(database: Database) {
+        if database.is_postgresql() {
+            let mut redis = Redis::start();
+            let scim = scim_api_with(database, &["--redis-url", &redis.url()]).await;
+            scim.sql("CREATE TABLE ar_internal_metadata (key text PRIMARY KEY, value text)");
+            redis.stop();
+            let inactive = op("replace", "active", json!(false));
+            assert_eq!(refusal(&group(&scim, &inactive).await), (503, String::new()));
+            assert_eq!(scim.role(10, U1), 0);
+            redis.restart();
+            is_empty(&group(&scim, &inactive).await);
+            assert_eq!(redis.ask::<i64>(&["LLEN", "queue:default"]), 1);
+            redis.stop();
+            is_empty(&instance(&scim, &inactive).await);
+            assert_eq!(scim.state(U1), "blocked");
+            redis.restart();
+            redis.ask::<i64>(&["SADD", "session:lookup:user:gitlab:50", "2::abc"]);
+            is_empty(&instance(&scim, &inactive).await);
+            assert_eq!(redis.ask::<i64>(&["EXISTS", "session:lookup:user:gitlab:50"]), 0);
+        }
+    }
+
+    /// The external id is what single sign-on knows a person by.
+    async fn at_the_instance_single_sign_on_follows_the_external_id(database: Database) {
+        let scim = scim_api(database).await;
+        let known = "SELECT extern_uid FROM identities WHERE user_id = 50 AND provider = 'saml'";
+        is_empty(&instance(&scim, &op("replace", "active", json!(false))).await);
+        is_empty(&instance(&scim, &op("replace", "externalId", json!("n2"))).await);
+        assert_eq!(scim.text(known).as_deref(), Some("n2"));
+        is_empty(&instance(&scim, &op("replace", "active", json!(true))).await);
+        assert_eq!(scim.text(known).as_deref(), Some("n2"));
+    }
+
+    /// What GitLab beside us has changed is what counts.
+    async fn in_gitlabs_way_the_id_is_the_external_one(database: Database) {
+        let scim = scim_api(database).await;
+        is_empty(&group(&scim, &op("replace", "externalId", json!("gb"))).await);
+        scim.sql("UPDATE scim_identities SET extern_uid = 'gx' WHERE user_id = 50 AND group_id = 10");
+        scim.sql("UPDATE group_scim_identities SET extern_uid = 'gx' WHERE user_id = 50 AND group_id = 10");
+        assert_eq!(scim.group("GET", "/Users/gx").answer().await.1["id"], "gx");
+        assert_eq!(scim.group("GET", "/Users/gb").answer().await.0, 404);
+        assert_eq!(scim.total(GROUP, "id eq \"gx\"").await, 1);
+        assert_eq!(scim.total(GROUP, "id eq \"gb\"").await, 0);
+    }
+
+    async fn what_extends_a_user_is_ignored_whatever_its_schema_is_called(database: Database) {
+        let scim = scim_api(database).await;
+        for urn in ["urn:ietf:params:scim:schemas:extension:corp:2.0", "urn:okta:corp:1.0", "urn:mycorp:scim:schemas:2.0"] {
+            is_empty(&instance(&scim, &json!({ "schemas": [URN], "Operations": [{ "op": "replace", "value": { "displayName": "Q", urn: { "a": 1 } } }] })).await);
+            is_empty(&instance(&scim, &op("replace", urn, json!({ "a": 1 }))).await);
+            assert_eq!(scim.total(INSTANCE, &format!("{urn} pr")).await, 0);
+        }
+    }
 }

@@ -3,12 +3,33 @@ use counters::Counters;
 use serde_json::json;
 use storage::Conn;
 use storage::scim::{Effects, Error, Stored};
+use web::RestError;
 
 use crate::{App, ScimError, ScimProvider};
 
 /// Sidekiq's job that works out what a person may do in which project.
 const REAUTHORIZE: &str = "AuthorizedProjectsWorker";
 const QUEUE: &str = "default";
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// A user who was changed.
+#[must_use]
+pub(crate) struct Changed {
+    pub stored: Stored,
+    /// Why what follows from the change could not be handed over.
+    failure: Option<Failure>,
+}
+
+impl Changed {
+    /// For requests that may be repeated: unless everything was handed over, the client shall ask once more.
+    pub(crate) fn whole(self) -> Result<Stored, ScimError> {
+        match self.failure {
+            None => Ok(self.stored),
+            Some(failure) => Err(RestError::Unavailable(failure).into()),
+        }
+    }
+}
 
 impl App {
     /// Changes a user, and does what follows from it. The log tells which rows, never what they say of a person.
@@ -17,7 +38,7 @@ impl App {
         provider: &ScimProvider,
         operation: &str,
         f: F,
-    ) -> Result<Stored, ScimError>
+    ) -> Result<Changed, ScimError>
     where
         F: FnOnce(&mut Conn) -> Result<(Stored, Effects), Error> + Send + 'static,
     {
@@ -47,20 +68,28 @@ impl App {
                 );
             }
         }
+        let mut failure = None;
         for user_id in effects.reauthorize {
-            self.reauthorize(user_id).await;
+            if let Err(error) = self.reauthorize(user_id).await {
+                tracing::error!(
+                    user.id = user_id,
+                    error = &*error as &dyn std::error::Error,
+                    "a job could not be handed over"
+                );
+                failure = Some(error);
+            }
         }
-        Ok(stored)
+        Ok(Changed { stored, failure })
     }
 
     /// Asks the GitLab that owns the tables to work out somebody's roles.
-    async fn reauthorize(&self, user_id: i64) {
+    async fn reauthorize(&self, user_id: i64) -> Result<(), Failure> {
         let now = self.core.clock.unix_float();
         let job = json!({
             "class": REAUTHORIZE, "args": [user_id], "retry": 3, "queue": QUEUE, "version": 0,
             "jid": domain::hex(&rand::random::<[u8; 12]>()), "created_at": now, "enqueued_at": now,
         });
-        let result: Result<(), Box<dyn std::error::Error>> = match &self.core.counters {
+        let result: Result<(), Failure> = match &self.core.counters {
             Counters::Redis(redis) => redis.enqueue("", QUEUE, &job).await.map_err(Into::into),
             Counters::Memory(_) => {
                 let (payload, now) = (job.to_string(), self.core.clock.now());
@@ -71,8 +100,6 @@ impl App {
             }
         };
         self.core.metrics.job_enqueued(QUEUE, result.is_ok());
-        if let Err(error) = result {
-            tracing::error!(user.id = user_id, error = &*error, "a job could not be handed over");
-        }
+        result
     }
 }

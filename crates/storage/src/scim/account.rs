@@ -16,10 +16,16 @@ use crate::schema::{
 const ORGANIZATION: i64 = 1;
 const MEMBER_OF_ORGANIZATION: i16 = 10;
 
+/// The function that makes a text alike in any case. SQLite's own knows ASCII alone, and so do its indexes.
+fn folding(conn: &Conn, text: &str) -> &'static str {
+    if matches!(conn, Conn::Sqlite(_)) && !text.is_ascii() { "scim_fold" } else { "lower" }
+}
+
 /// Whose address this is: the primary one, or another that was confirmed.
 pub(super) fn owner_of(conn: &mut Conn, address: &str) -> Result<Option<(i64, i16)>> {
+    let fold = folding(conn, address);
     let same = |column: &str| {
-        sql::<Bool>(&format!("lower({column}) = lower(")).bind::<Text, _>(address.to_owned()).sql(")")
+        sql::<Bool>(&format!("{fold}({column}) = {fold}(")).bind::<Text, _>(address.to_owned()).sql(")")
     };
     let primary =
         users::table.filter(same("users.email")).order(users::id).select((users::id, users::user_type));
@@ -151,8 +157,9 @@ fn free_username(conn: &mut Conn, wanted: &str, now: NaiveDateTime) -> Result<St
 }
 
 fn is_used(conn: &mut Conn, name: &str) -> Result<bool> {
+    let fold = folding(conn, name);
     let same = |column: &str| {
-        sql::<Bool>(&format!("lower({column}) = lower(")).bind::<Text, _>(name.to_owned()).sql(")")
+        sql::<Bool>(&format!("{fold}({column}) = {fold}(")).bind::<Text, _>(name.to_owned()).sql(")")
     };
     let route = routes::table.filter(same("routes.path")).select(routes::id).first::<i64>(conn).optional()?;
     let moved = redirect_routes::table

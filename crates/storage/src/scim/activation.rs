@@ -5,9 +5,9 @@ use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 
 use super::{Effects, Group, Result, Stored, Tenant, account, reauthorize};
-use crate::Conn;
 use crate::memberships::{self, Source};
 use crate::schema::{members, users};
+use crate::{Conn, is_owned_by_rails};
 use domain::Role;
 
 /// Accounts of people and of the services that people run; others are GitLab's own.
@@ -25,8 +25,8 @@ pub(super) fn activate(
     now: NaiveDateTime,
     effects: &mut Effects,
 ) -> Result<()> {
+    account::put_saml_identity(conn, tenant, stored.user_id, &stored.user.external_id, now)?;
     if let Some(group) = &tenant.group {
-        account::put_saml_identity(conn, tenant, stored.user_id, &stored.user.external_id, now)?;
         return admit(conn, group, stored.user_id, now, effects);
     }
     let state: Option<String> = users::table.find(stored.user_id).select(users::state).first(conn)?;
@@ -95,6 +95,22 @@ pub(super) fn deactivate(
         account::remove_saml_identity(conn, group.provider_id, user_id)?;
     }
     reauthorize(conn, user_id, now, effects)
+}
+
+/// What is left to do outside of the database for somebody whose access is as it was asked for.
+pub(super) fn follow_again(
+    conn: &mut Conn,
+    tenant: &Tenant,
+    stored: &Stored,
+    effects: &mut Effects,
+) -> Result<()> {
+    if tenant.group.is_some() && is_owned_by_rails(conn)? {
+        effects.reauthorize.push(stored.user_id);
+    }
+    if tenant.group.is_none() && !stored.user.active {
+        effects.sign_out.push(stored.user_id);
+    }
+    Ok(())
 }
 
 const OWNERS: i32 = 50;

@@ -27,6 +27,8 @@ pub fn change(
             after.account = before.user.account.clone();
         }
         if after == before.user {
+            // What follows from a change follows once more: the first time it may have failed.
+            activation::follow_again(conn, tenant, &before, &mut effects)?;
             return Ok((before, effects));
         }
         effects.fields = changes(&before.user, &after);
@@ -81,13 +83,15 @@ fn apply(
         account::readdress(conn, before.user_id, &new.account.email, now)?;
     }
     match (old.active, new.active) {
-        (false, true) => activation::activate(conn, tenant, after, now, effects),
-        (true, false) => activation::deactivate(conn, tenant, before.user_id, now, effects),
-        (true, true) if old.external_id != new.external_id => {
-            account::put_saml_identity(conn, tenant, before.user_id, &new.external_id, now)
-        }
-        _ => Ok(()),
+        (false, true) => activation::activate(conn, tenant, after, now, effects)?,
+        (true, false) => activation::deactivate(conn, tenant, before.user_id, now, effects)?,
+        _ => {}
     }
+    // Who has no access to a group has no way to sign in through it either.
+    if old.external_id != new.external_id && (new.active || tenant.group.is_none()) {
+        account::put_saml_identity(conn, tenant, before.user_id, &new.external_id, now)?;
+    }
+    Ok(())
 }
 
 /// Takes access away, and the resource with it. The rows stay, as GitLab keeps them.

@@ -1,6 +1,6 @@
 //! `POST /Users`: the rows of the contract's table §7.3, in order, each with its number.
 use ::scim::user::NewUser;
-use ::scim::{Error as Refusal, User};
+use ::scim::{Error as Refusal, Mode, User};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
@@ -164,8 +164,10 @@ fn take_back(
 ) -> Result<(Stored, Effects)> {
     let (new, mut effects) = (&request.new, Effects::default());
     let external_id = request.external_id().to_owned();
+    // Whoever was to be seen all the while keeps their id.
+    let keeps_id = tenant.mode == Mode::Rfc && !stored.is_deleted;
     stored.user = User {
-        id: external_id.clone(),
+        id: if keeps_id { stored.user.id } else { external_id.clone() },
         external_id,
         active: new.active,
         sent: new.sent.clone(),
@@ -176,6 +178,9 @@ fn take_back(
         activation::activate(conn, tenant, &stored, now, &mut effects)?;
     } else {
         activation::deactivate(conn, tenant, stored.user_id, now, &mut effects)?;
+        if tenant.group.is_none() {
+            account::put_saml_identity(conn, tenant, stored.user_id, &stored.user.external_id, now)?;
+        }
     }
     record::update(conn, tenant, &stored, false, now)?;
     stored.is_deleted = false;

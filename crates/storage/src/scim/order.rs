@@ -4,7 +4,7 @@ use ::scim::attribute::{Attribute, EmailPart, TextAttribute};
 use ::scim::search::Sort;
 
 use super::Tenant;
-use super::sql::{ACCOUNT, STORED, Sql, column};
+use super::sql::{ACCOUNT, STORED, Sql, column, id_column};
 
 impl Sql {
     /// `ORDER BY`; what is missing comes last, or first where the order is turned round.
@@ -43,8 +43,8 @@ impl Sql {
                 Mode::GitLab => folded("u.username"),
                 Mode::Rfc => folded("COALESCE(NULLIF(r.user_name, ''), u.username)"),
             },
-            Attribute::Text(attribute) => folded(&column(attribute)),
-            Attribute::Location => "COALESCE(r.scim_id, i.extern_uid)".to_owned(),
+            Attribute::Text(attribute) => folded(&column(attribute, tenant)),
+            Attribute::Location => id_column(tenant).to_owned(),
             Attribute::Active => "COALESCE(i.active, false)".to_owned(),
             Attribute::Created => "i.created_at".to_owned(),
             Attribute::LastModified => "i.updated_at".to_owned(),

@@ -1,13 +1,13 @@
 //! Reading the users of a tenant.
 use ::scim::condition::Condition;
 use ::scim::user::{Account, Email, Sent};
-use ::scim::{Search, User};
+use ::scim::{Mode, Search, User};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sql_types::{BigInt, Bool, Nullable, Text, Timestamp};
 
-use super::sql::{self, Sql};
+use super::sql::{self, Candidates, Sql};
 use super::{Stored, Tenant};
 use crate::{Conn, MultiBackend};
 
@@ -68,16 +68,29 @@ pub struct Page {
     pub total: i64,
 }
 
-/// `FROM` the identities of a tenant, and `WHERE` they can be seen.
-fn from(sql: &mut Sql, tenant: &Tenant, with_deleted: bool) {
-    const ROW: &str = "user_id, extern_uid, active, created_at, updated_at";
+/// `FROM` the identities of a tenant, or the few that may be looked for, and `WHERE` they can be seen.
+fn from(sql: &mut Sql, tenant: &Tenant, with_deleted: bool, candidates: Option<Candidates<'_>>) {
+    // Of one type in both tables: else no index of theirs is seen through the two.
+    const ROW: &str = "user_id, CAST(extern_uid AS text) AS extern_uid, active, created_at, updated_at";
+    sql.is_narrowed = candidates.is_some();
+    let narrow = |sql: &mut Sql| {
+        if let Some(candidates) = candidates {
+            sql.push(" AND ").candidates(candidates, tenant);
+        }
+    };
     sql.push(format!(" FROM (SELECT id, {ROW} FROM scim_identities WHERE group_id "));
     match tenant.group_id() {
-        None => _ = sql.push("IS NULL"),
+        None => {
+            sql.push("IS NULL");
+            narrow(sql);
+        }
         Some(group_id) => {
             sql.push("= ").number(group_id);
+            narrow(sql);
             sql.push(format!(" UNION ALL SELECT -id, {ROW} FROM group_scim_identities t WHERE group_id = "));
-            sql.number(group_id).push(
+            sql.number(group_id);
+            narrow(sql);
+            sql.push(
                 " AND NOT EXISTS (SELECT 1 FROM scim_identities s WHERE s.user_id = t.user_id AND s.group_id = t.group_id)",
             );
         }
@@ -102,7 +115,10 @@ pub fn list(conn: &mut Conn, tenant: &Tenant, search: &Search, with_emails: bool
         let rows: Vec<UserRow> = Users(page(is_postgresql(conn), tenant, search, with_emails)).load(conn)?;
         let total = rows.first().map(|(.., (_, total))| total.unwrap_or_default());
         if let Some(total) = total.or((search.start_index == 1).then_some(0)) {
-            return Ok(Page { users: rows.into_iter().map(stored).collect::<crate::Result<_>>()?, total });
+            return Ok(Page {
+                users: rows.into_iter().map(|row| stored(row, tenant)).collect::<crate::Result<_>>()?,
+                total,
+            });
         }
     }
     let mut sql = Sql::new(is_postgresql(conn));
@@ -112,7 +128,7 @@ pub fn list(conn: &mut Conn, tenant: &Tenant, search: &Search, with_emails: bool
 }
 
 fn restrict(sql: &mut Sql, tenant: &Tenant, condition: Option<&Condition>) {
-    from(sql, tenant, tenant.deleted_visible);
+    from(sql, tenant, tenant.deleted_visible, condition.and_then(Candidates::of));
     if let Some(condition) = condition {
         sql.is_common = sql::is_common(condition);
         sql.push(" AND ").condition(condition, tenant);
@@ -170,55 +186,53 @@ fn columns(conn: &Conn, tenant: &Tenant, with_emails: bool) -> Sql {
 /// The user whose id this is, or else whose external id.
 pub fn find(conn: &mut Conn, tenant: &Tenant, id: &str, with_emails: bool) -> crate::Result<Option<Stored>> {
     let mut sql = columns(conn, tenant, with_emails);
-    from(&mut sql, tenant, tenant.deleted_visible);
-    sql.push(" AND ").id_candidates(id, tenant);
-    sql.push("(lower(COALESCE(r.scim_id, i.extern_uid)) = lower(").text(id);
-    sql.push(") OR lower(i.extern_uid) = lower(").text(id);
-    sql.push("))) ORDER BY CASE WHEN lower(COALESCE(r.scim_id, i.extern_uid)) = lower(").text(id);
-    sql.push(") THEN 0 ELSE 1 END, i.id LIMIT 1");
-    Ok(load(conn, sql)?.pop())
+    from(&mut sql, tenant, tenant.deleted_visible, Some(Candidates::Id(id)));
+    sql.push(" AND (").same(sql::id_column(tenant), id);
+    sql.push(" OR ").same("i.extern_uid", id).push(") ORDER BY CASE WHEN ");
+    sql.same(sql::id_column(tenant), id).push(" THEN 0 ELSE 1 END, i.id LIMIT 1");
+    Ok(load(conn, sql, tenant)?.pop())
 }
 
-/// All of a tenant's identities, deleted ones too, for which `condition` says something.
-fn some(conn: &mut Conn, tenant: &Tenant, condition: impl FnOnce(&mut Sql)) -> crate::Result<Vec<Stored>> {
+/// All of a tenant's identities, deleted ones too, among the candidates, for which `condition` says something.
+fn some(
+    conn: &mut Conn,
+    tenant: &Tenant,
+    candidates: Candidates<'_>,
+    condition: impl FnOnce(&mut Sql),
+) -> crate::Result<Vec<Stored>> {
     let mut sql = columns(conn, tenant, true);
-    from(&mut sql, tenant, true);
-    sql.push(" AND ");
+    from(&mut sql, tenant, true, Some(candidates));
     condition(&mut sql);
     sql.push(" ORDER BY i.id LIMIT 10");
-    load(conn, sql)
+    load(conn, sql, tenant)
 }
 
 /// Whose external id or id this is, in any case.
 pub(super) fn by_ids(conn: &mut Conn, tenant: &Tenant, id: &str) -> crate::Result<Vec<Stored>> {
-    some(conn, tenant, |sql| {
-        sql.id_candidates(id, tenant);
-        sql.push("(lower(COALESCE(r.scim_id, i.extern_uid)) = lower(").text(id);
-        sql.push(") OR lower(i.extern_uid) = lower(").text(id).push(")))");
+    some(conn, tenant, Candidates::Id(id), |sql| {
+        sql.push(" AND (").same(sql::id_column(tenant), id);
+        sql.push(" OR ").same("i.extern_uid", id).push(")");
     })
 }
 
 /// The identity of a person.
 pub(super) fn by_user(conn: &mut Conn, tenant: &Tenant, user_id: i64) -> crate::Result<Option<Stored>> {
-    Ok(some(conn, tenant, |sql| _ = sql.push("i.user_id = ").number(user_id))?.pop())
+    Ok(some(conn, tenant, Candidates::Person(user_id), |_| ())?.pop())
 }
 
 /// Those who were sent with this name.
 pub(super) fn by_user_name(conn: &mut Conn, tenant: &Tenant, name: &str) -> crate::Result<Vec<Stored>> {
-    some(conn, tenant, |sql| {
-        sql.push("i.user_id IN (SELECT x.user_id FROM scim_api_records x WHERE lower(x.user_name) = lower(")
-            .text(name);
-        sql.push(") AND x.scope = ").number(tenant.scope().into());
-        sql.push(") AND lower(r.user_name) = lower(").text(name).push(")");
+    some(conn, tenant, Candidates::SentName(name), |sql| {
+        sql.push(" AND ").same("r.user_name", name);
     })
 }
 
-fn load(conn: &mut Conn, statement: Sql) -> crate::Result<Vec<Stored>> {
+fn load(conn: &mut Conn, statement: Sql, tenant: &Tenant) -> crate::Result<Vec<Stored>> {
     let rows: Vec<UserRow> = Users(statement).load(conn)?;
-    rows.into_iter().map(stored).collect()
+    rows.into_iter().map(|row| stored(row, tenant)).collect()
 }
 
-fn stored(row: UserRow) -> crate::Result<Stored> {
+fn stored(row: UserRow, tenant: &Tenant) -> crate::Result<Stored> {
     let (identity, account, sent, (version, deleted_at), (emails, _)) = row;
     let (identity_id, user_id, external_id, active, created, updated) = identity;
     let (username, name, email) = account;
@@ -234,7 +248,7 @@ fn stored(row: UserRow) -> crate::Result<Stored> {
         user_id,
         is_deleted: deleted_at.is_some() && !active,
         user: User {
-            id: id.unwrap_or_else(|| external_id.clone()),
+            id: id.filter(|_| tenant.mode == Mode::Rfc).unwrap_or_else(|| external_id.clone()),
             external_id,
             active,
             account: Account {

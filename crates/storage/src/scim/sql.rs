@@ -1,6 +1,7 @@
 //! Conditions as SQL. Every leaf is true or false, never unknown, and no text of a client is part of a statement.
 use std::borrow::Cow;
 
+use ::scim::Mode;
 use ::scim::attribute::{EmailPart, TextAttribute};
 use ::scim::condition::{Condition, EmailCondition, Order, TextTest};
 use chrono::{DateTime, NaiveDateTime, Utc};
@@ -37,6 +38,8 @@ pub(super) struct Sql {
     pub(super) is_postgresql: bool,
     /// Whether there are few statements of its form, so that they stay prepared.
     pub(super) is_common: bool,
+    /// Whether the identities are narrowed before anything is joined to them.
+    pub(super) is_narrowed: bool,
 }
 
 impl QueryFragment<MultiBackend> for Sql {
@@ -86,10 +89,18 @@ const NAME: &str = "trim(COALESCE(u.name, ''))";
 const BEFORE_LAST_WORD: &str =
     "rtrim(trim(COALESCE(u.name, '')), replace(trim(COALESCE(u.name, '')), ' ', ''))";
 
+/// The id of a resource: in GitLab's way always the external id.
+pub(super) fn id_column(tenant: &Tenant) -> &'static str {
+    match tenant.mode {
+        Mode::GitLab => "i.extern_uid",
+        Mode::Rfc => "COALESCE(r.scim_id, i.extern_uid)",
+    }
+}
+
 /// The value of a text, or NULL.
-pub(super) fn column(attribute: TextAttribute) -> Cow<'static, str> {
+pub(super) fn column(attribute: TextAttribute, tenant: &Tenant) -> Cow<'static, str> {
     match attribute {
-        TextAttribute::Id => "COALESCE(r.scim_id, i.extern_uid)".into(),
+        TextAttribute::Id => id_column(tenant).into(),
         TextAttribute::ExternalId => "i.extern_uid".into(),
         TextAttribute::UserName => "r.user_name".into(),
         TextAttribute::Formatted => "NULLIF(COALESCE(r.formatted, u.name), '')".into(),
@@ -110,7 +121,7 @@ const USERNAME: &str = "COALESCE(u.username, '')";
 
 impl Sql {
     pub(super) fn new(is_postgresql: bool) -> Self {
-        Self { pieces: Vec::new(), is_postgresql, is_common: true }
+        Self { pieces: Vec::new(), is_postgresql, is_common: true, is_narrowed: false }
     }
 
     pub(super) fn push(&mut self, text: impl Into<Cow<'static, str>>) -> &mut Self {
@@ -160,11 +171,9 @@ impl Sql {
             Condition::Active(false) => _ = self.push("NOT COALESCE(i.active, false)"),
             Condition::Created(order, moment) => self.compare("i.created_at", *order, *moment),
             Condition::LastModified(order, moment) => self.compare("i.updated_at", *order, *moment),
-            Condition::ExactId(id) => {
-                self.id_candidates(id, tenant);
-                self.push("COALESCE(r.scim_id, i.extern_uid) = ").text(id);
-                self.push(")");
-            }
+            Condition::ExactId(id) => self.leaf(Candidates::Id(id), tenant, |sql| {
+                sql.push(id_column(tenant)).push(" = ").text(id);
+            }),
             Condition::Version(version) => self.version(version),
             Condition::Email(condition) => self.email(condition, tenant),
         }
@@ -196,30 +205,23 @@ impl Sql {
         match (attribute, key) {
             // Indexes know these.
             (TextAttribute::ExternalId, _) => self.test("i.extern_uid".into(), test),
-            (TextAttribute::Id, Some(key)) => {
-                self.id_candidates(key, tenant);
-                self.test(column(attribute), test);
-                self.push(")");
+            (TextAttribute::Id, Some(key)) => self.leaf(Candidates::Id(key), tenant, |sql| {
+                sql.test(column(attribute, tenant), test);
+            }),
+            (TextAttribute::UserName, Some(key)) => {
+                self.leaf(Candidates::UserName(key), tenant, |sql| sql.user_name(test, tenant));
             }
-            (TextAttribute::UserName, key) => {
-                self.push("(");
-                if let Some(key) = key {
-                    self.push("i.user_id IN (SELECT x.id FROM users x WHERE lower(x.username) = ").text(key);
-                    self.push(
-                        " UNION ALL SELECT x.user_id FROM scim_api_records x WHERE lower(x.user_name) = ",
-                    )
-                    .text(key);
-                    self.of_tenant(tenant);
-                    self.push(") AND ");
-                }
-                self.push("(");
-                self.test(column(attribute), test);
-                self.push(" OR ");
-                self.test(USERNAME.into(), test);
-                self.push("))");
-            }
-            _ => self.test(column(attribute), test),
+            (TextAttribute::UserName, None) => self.user_name(test, tenant),
+            _ => self.test(column(attribute, tenant), test),
         }
+    }
+
+    fn user_name(&mut self, test: &TextTest, tenant: &Tenant) {
+        self.push("(");
+        self.test(column(TextAttribute::UserName, tenant), test);
+        self.push(" OR ");
+        self.test(USERNAME.into(), test);
+        self.push(")");
     }
 
     /// `AND …`: rows `x` of our records that are the tenant's.
@@ -230,24 +232,66 @@ impl Sql {
         }
     }
 
-    /// `(… AND`: people of whom some identity has this id or external id.
-    pub(super) fn id_candidates(&mut self, id: &str, tenant: &Tenant) {
-        self.push("(i.user_id IN (SELECT x.user_id FROM scim_api_records x WHERE lower(x.scim_id) = lower(")
-            .text(id)
-            .push(")");
-        self.of_tenant(tenant);
-        self.push(" UNION ALL SELECT x.user_id FROM scim_identities x WHERE lower(x.extern_uid) = lower(")
-            .text(id)
-            .push(")");
-        match tenant.group_id() {
-            None => _ = self.push(" AND x.group_id IS NULL"),
-            Some(group_id) => {
-                self.push(" AND x.group_id = ").number(group_id);
-                self.push(" UNION ALL SELECT x.user_id FROM group_scim_identities x WHERE lower(x.extern_uid) = lower(");
-                self.text(id).push(") AND x.group_id = ").number(group_id);
+    /// A condition with what narrows it, unless the whole statement is narrowed.
+    fn leaf(&mut self, candidates: Candidates<'_>, tenant: &Tenant, leaf: impl FnOnce(&mut Self)) {
+        if self.is_narrowed {
+            return leaf(self);
+        }
+        self.push("(i.").candidates(candidates, tenant);
+        self.push(" AND ");
+        leaf(self);
+        self.push(")");
+    }
+
+    /// What an identity meets that may be looked for, by columns of its own table.
+    pub(super) fn candidates(&mut self, candidates: Candidates<'_>, tenant: &Tenant) {
+        match candidates {
+            Candidates::Person(user_id) => _ = self.push("user_id = ").number(user_id),
+            Candidates::ExternalId(key) => _ = self.same("extern_uid", key),
+            Candidates::Id(id) => {
+                self.push("user_id IN (SELECT x.user_id FROM scim_api_records x WHERE ")
+                    .same("x.scim_id", id);
+                self.of_tenant(tenant);
+                self.push(" UNION ALL SELECT x.user_id FROM scim_identities x WHERE ")
+                    .same("x.extern_uid", id);
+                match tenant.group_id() {
+                    None => _ = self.push(" AND x.group_id IS NULL)"),
+                    Some(group_id) => {
+                        self.push(" AND x.group_id = ").number(group_id);
+                        self.push(" UNION ALL SELECT x.user_id FROM group_scim_identities x WHERE ");
+                        self.same("x.extern_uid", id).push(" AND x.group_id = ").number(group_id).push(")");
+                    }
+                }
+            }
+            Candidates::UserName(key) => {
+                self.push("user_id IN (SELECT x.id FROM users x WHERE ").same("x.username", key);
+                self.push(" UNION ALL SELECT x.user_id FROM scim_api_records x WHERE ")
+                    .same("x.user_name", key);
+                self.of_tenant(tenant);
+                self.push(")");
+            }
+            Candidates::SentName(name) => {
+                self.push("user_id IN (SELECT x.user_id FROM scim_api_records x WHERE ")
+                    .same("x.user_name", name);
+                self.of_tenant(tenant);
+                self.push(")");
+            }
+            Candidates::Address(value) => {
+                self.push("user_id IN (SELECT x.user_id FROM scim_api_emails x WHERE ")
+                    .same("x.value", value);
+                self.push(format!(
+                    " AND x.scope = {} UNION ALL SELECT x.id FROM users x WHERE ",
+                    tenant.scope()
+                ));
+                self.same("x.email", value).push(")");
             }
         }
-        self.push(") AND ");
+    }
+
+    /// Whether a column has this text, in any case: by its index, unless it is SQLite's, which knows ASCII alone.
+    pub(super) fn same(&mut self, column: &'static str, text: &str) -> &mut Self {
+        let function = if self.is_postgresql || text.is_ascii() { "lower(" } else { "scim_fold(" };
+        self.push(function).push(column).push(") = ").push(function).text(text).push(")")
     }
 
     /// A text without regard to case, as the operand needs it: what is ASCII equals nothing that is not.
@@ -296,20 +340,20 @@ impl Sql {
 
     /// Of some address that was sent, or of the account's where none was.
     fn email(&mut self, condition: &EmailCondition, tenant: &Tenant) {
+        match required_value(condition) {
+            Some(value) => {
+                self.leaf(Candidates::Address(value), tenant, |sql| sql.some_email(condition, tenant))
+            }
+            None => self.some_email(condition, tenant),
+        }
+    }
+
+    fn some_email(&mut self, condition: &EmailCondition, tenant: &Tenant) {
         let scope = tenant.scope();
         let rows = format!(
             "EXISTS (SELECT 1 FROM scim_api_emails e WHERE e.scope = {scope} AND e.identity_id = i.id"
         );
-        self.push("(");
-        if let Some(value) = required_value(condition) {
-            self.push("i.user_id IN (SELECT x.user_id FROM scim_api_emails x WHERE lower(x.value) = ")
-                .text(value);
-            self.push(format!(
-                " AND x.scope = {scope} UNION ALL SELECT x.id FROM users x WHERE lower(x.email) = "
-            ));
-            self.text(value).push(") AND ");
-        }
-        self.push("(").push(rows.clone()).push(" AND ");
+        self.push("((").push(rows.clone()).push(" AND ");
         self.element(condition, &STORED);
         self.push(") OR (NOT ").push(rows).push(") AND ");
         self.element(condition, &ACCOUNT);
@@ -331,6 +375,38 @@ impl Sql {
                 self.push("COALESCE(").push(columns.primary).push(word);
             }
             EmailCondition::PrimaryPresent => _ = self.push("(").push(columns.primary).push(" IS NOT NULL)"),
+        }
+    }
+}
+
+/// By what an index finds the few identities that may be looked for.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Candidates<'a> {
+    Person(i64),
+    /// Either of a resource's ids.
+    Id(&'a str),
+    ExternalId(&'a str),
+    /// What was sent, or the account's own.
+    UserName(&'a str),
+    SentName(&'a str),
+    Address(&'a str),
+}
+
+impl<'a> Candidates<'a> {
+    /// Of what a condition requires, if an index knows it.
+    pub(super) fn of(condition: &'a Condition) -> Option<Self> {
+        use TextAttribute as T;
+        match condition {
+            Condition::All(parts) => parts.iter().find_map(Self::of),
+            Condition::ExactId(id) => Some(Self::Id(id)),
+            Condition::Email(condition) => required_value(condition).map(|value| Self::Address(value)),
+            Condition::Text(attribute, TextTest::Equals(key)) if key.is_ascii() => match attribute {
+                T::Id => Some(Self::Id(key)),
+                T::ExternalId => Some(Self::ExternalId(key)),
+                T::UserName => Some(Self::UserName(key)),
+                _ => None,
+            },
+            _ => None,
         }
     }
 }

@@ -53,8 +53,11 @@ pub fn authenticate(
         return Ok(if known.is_empty() { Access::Denied } else { Access::NotFound });
     };
     let is_mine = |row: &Candidate| {
-        let newer = row.newer.as_deref().and_then(|stored| std::str::from_utf8(stored).ok());
-        newer.is_some_and(&is_same) || row.older.as_deref().is_some_and(&is_same)
+        // A group that has moved to the newer table has left the older one.
+        match &row.newer {
+            Some(newer) => std::str::from_utf8(newer).is_ok_and(&is_same),
+            None => row.older.as_deref().is_some_and(&is_same),
+        }
     };
     if !rows.iter().any(is_mine) {
         return Ok(Access::Denied);

@@ -20,7 +20,7 @@ pub(crate) async fn handler(
     let work = move |conn: &mut storage::Conn| {
         change(conn, &tenant, &id, precondition, |user| patch.apply(user, mode), now)
     };
-    let changed = app.change(&provider, "patch", work).await?;
+    let changed = app.change(&provider, "patch", work).await?.whole()?;
     let selection = search::selection(&request::query(&request));
     if selection.is_given() || (mode == Mode::Rfc && provider.names_scim) {
         return Ok(answer::user(&mut HttpResponse::Ok(), &provider, &changed.user, &selection));

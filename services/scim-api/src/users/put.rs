@@ -19,7 +19,7 @@ pub(crate) async fn handler(
     let work = move |conn: &mut storage::Conn| {
         change(conn, &tenant, &id, precondition, |user| draft.replace(user, mode), now)
     };
-    let changed = app.change(&provider, "replace", work).await?;
+    let changed = app.change(&provider, "replace", work).await?.whole()?;
     let selection = search::selection(&request::query(&request));
     Ok(answer::user(&mut HttpResponse::Ok(), &provider, &changed.user, &selection))
 }

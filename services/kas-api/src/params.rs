@@ -1,4 +1,6 @@
 //! Parameters, each of which knows its name: `counters[k8s_api_proxy_request]`.
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value};
 use web::Sent;
 
@@ -76,12 +78,8 @@ impl<'a> Field<'a> {
         value
     }
 
-    /// A whole number, as a number or as its decimal text: protobuf's JSON has texts.
     pub fn integer(&self, problems: &mut Problems) -> Option<i64> {
-        self.read(problems, |value| match value {
-            Value::String(text) => text.parse().ok(),
-            value => value.as_i64(),
-        })
+        self.read(problems, integer)
     }
 
     /// A text. No database text holds a NUL.
@@ -108,11 +106,29 @@ impl<'a> Field<'a> {
         self.read(problems, |value| value.as_object().filter(|_| !has_nul(value)))
     }
 
-    /// The items of a list; of nothing, none.
-    pub fn items(&self, problems: &mut Problems) -> Vec<Field<'a>> {
+    /// The items of a list, each named when it is taken; of nothing, none.
+    pub fn items(&self, problems: &mut Problems) -> impl Iterator<Item = Field<'a>> + use<'a> {
         let items = self.read(problems, Value::as_array);
-        let named = |(index, item)| Self { name: format!("{}[{index}]", self.name), value: Some(item) };
-        items.into_iter().flatten().enumerate().map(named).collect()
+        let list = self.name.clone();
+        let named = move |(index, item)| Field { name: format!("{list}[{index}]"), value: Some(item) };
+        items.into_iter().flatten().enumerate().map(named)
+    }
+
+    /// What the items of a list say. One that cannot be read makes the whole list invalid, and no item is named.
+    pub fn set<T: Ord>(
+        &self,
+        problems: &mut Problems,
+        read: impl Fn(&Value) -> Option<T>,
+    ) -> Option<BTreeSet<T>> {
+        self.read(problems, |value| value.as_array()?.iter().map(read).collect())
+    }
+}
+
+/// A whole number, as a number or as its decimal text: protobuf's JSON has texts.
+pub fn integer(value: &Value) -> Option<i64> {
+    match value {
+        Value::String(text) => text.parse().ok(),
+        value => value.as_i64(),
     }
 }
 
@@ -151,13 +167,22 @@ mod tests {
     }
 
     #[test]
+    fn one_bad_item_makes_a_set_invalid() {
+        let params = params(json!({ "a": [2, "1", 2], "b": [1, null, "x"], "c": 1, "d": null, "e": [] }));
+        let mut problems = Problems::default();
+        let read = ["a", "b", "c", "d", "e"].map(|name| params.field(name).set(&mut problems, integer));
+        assert_eq!(read, [Some(BTreeSet::from([1, 2])), None, None, None, Some(BTreeSet::new())]);
+        assert_eq!(problems.none().unwrap_err().to_string(), "b is invalid, c is invalid");
+    }
+
+    #[test]
     fn a_problem_names_the_whole_way() {
         let params = params(json!({ "v": { "l": { "n": " ", "z": "a\0" }, "i": [{ "t": 1 }] } }));
         let (mut problems, v) = (Problems::default(), params.field("v"));
         v.get("l").get("n").filled(&mut problems);
         v.get("l").get("k").filled(&mut problems);
         v.get("l").get("z").text(&mut problems);
-        v.get("i").items(&mut problems)[0].get("t").text(&mut problems);
+        v.get("i").items(&mut problems).next().unwrap().get("t").text(&mut problems);
         v.get("i").object(&mut problems);
         let expected = "v[l][n] is empty, v[l][k] is missing, v[l][z] is invalid, v[i][0][t] is invalid, v[i] is invalid";
         assert_eq!(problems.none().unwrap_err().to_string(), expected);

@@ -7,7 +7,7 @@ use domain::usage::{Report, SETS, TOTALS};
 use web::Sent;
 
 use crate::error::KasError;
-use crate::params::{Params, Problems};
+use crate::params::{Params, Problems, integer};
 use crate::{App, Kas};
 
 /// Names that counters had before they stood together; each adds to the counter.
@@ -34,13 +34,7 @@ fn report(params: &Params) -> Result<Report, KasError> {
     sets.object(&mut problems);
     let mut seen: Vec<(&'static str, BTreeSet<i64>)> = Vec::new();
     for name in SETS.iter().filter(|name| sets.has(name)) {
-        let field = sets.get(name);
-        let mut in_items = Problems::default();
-        let ids = field.items(&mut in_items).iter().filter_map(|item| item.integer(&mut in_items)).collect();
-        if in_items.none().is_err() {
-            problems.add(&field, "is invalid");
-        }
-        seen.push((name, ids));
+        seen.extend(sets.get(name).set(&mut problems, integer).map(|ids| (*name, ids)));
     }
     problems.none()?;
     let mut report = Report::default();

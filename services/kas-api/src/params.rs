@@ -127,6 +127,7 @@ impl<'a> Field<'a> {
 /// A whole number, as a number or as its decimal text: protobuf's JSON has texts.
 pub fn integer(value: &Value) -> Option<i64> {
     match value {
+        Value::String(text) if text.starts_with('+') => None,
         Value::String(text) => text.parse().ok(),
         value => value.as_i64(),
     }
@@ -155,13 +156,13 @@ mod tests {
     #[test]
     fn integers_are_numbers_or_their_texts() {
         let params = params(
-            json!({ "a": 5, "b": "-7", "c": null, "d": 1.5, "e": true, "f": "5x", "g": "", "h": u64::MAX, "i": [1], "j": " 5 " }),
+            json!({ "a": 5, "b": "-7", "c": null, "d": 1.5, "e": true, "f": "5x", "g": "", "h": u64::MAX, "i": [1], "j": " 5 ", "k": "+5", "l": "-" }),
         );
         let mut problems = Problems::default();
         let read = ["a", "b", "c", "absent"].map(|name| params.field(name).integer(&mut problems));
         assert_eq!(read, [Some(5), Some(-7), None, None]);
-        let bad = ["d", "e", "f", "g", "h", "i", "j"];
-        assert_eq!(bad.map(|name| params.field(name).integer(&mut problems)), [None; 7]);
+        let bad = ["d", "e", "f", "g", "h", "i", "j", "k", "l"];
+        assert_eq!(bad.map(|name| params.field(name).integer(&mut problems)), [None; 9]);
         let expected = bad.map(|name| format!("{name} is invalid")).join(", ");
         assert_eq!(problems.none().unwrap_err().to_string(), expected);
     }

@@ -1,8 +1,8 @@
 //! What the tokens of all clients have in common: a JWT of HS256 and no other algorithm.
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, Header, Validation, decode, encode};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use crate::{Rejection, Secrets};
@@ -25,12 +25,14 @@ fn decode_with<C: DeserializeOwned>(secret: &crate::Secret, token: &str) -> Resu
     }
 }
 
+/// A claim that is there, be it `null`: an `Option` by itself takes that for no claim.
+pub(crate) fn there<'de, D: Deserializer<'de>>(claim: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(claim).map(Some)
+}
+
 /// A moment in seconds of Unix time, which may have a fraction.
 pub(crate) fn seconds(claim: Option<Value>) -> Result<Option<f64>, Rejection> {
-    match claim {
-        None | Some(Value::Null) => Ok(None),
-        Some(value) => value.as_f64().map(Some).ok_or(Rejection::Malformed),
-    }
+    claim.map(|value| value.as_f64().ok_or(Rejection::Malformed)).transpose()
 }
 
 /// Seconds of Unix time, as comparable with claims.

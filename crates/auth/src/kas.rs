@@ -16,7 +16,9 @@ const SKEW: i64 = 5;
 struct Claims {
     iss: Option<Value>,
     aud: Option<Value>,
+    #[serde(default, deserialize_with = "jwt::there")]
     exp: Option<Value>,
+    #[serde(default, deserialize_with = "jwt::there")]
     nbf: Option<Value>,
 }
 
@@ -99,6 +101,16 @@ mod tests {
         ] {
             assert_eq!(check(&claims(exp, nbf), RULES), strict, "{exp} {nbf}");
             assert_eq!(check(&claims(exp, nbf), Rules { leeway: 10, ..RULES }), lenient, "{exp} {nbf}");
+        }
+    }
+
+    #[test]
+    fn a_moment_that_is_null_is_malformed() {
+        for claim in ["exp", "nbf"] {
+            let mut claims = json!({ "iss": "gitlab-kas", "aud": "gitlab" });
+            assert_eq!(check(&claims, RULES), Ok(()));
+            claims[claim] = Value::Null;
+            assert_eq!(check(&claims, RULES), Err(Rejection::Malformed), "{claim}");
         }
     }
 

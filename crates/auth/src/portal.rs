@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::Rejection;
-use crate::jwt::{moment, seconds};
+use crate::jwt::{moment, seconds, there};
 
 /// More keys than any portal has.
 const MOST_KEYS: usize = 100;
@@ -57,7 +57,9 @@ struct KeySet {
 struct Claims {
     iss: Option<Value>,
     aud: Option<Value>,
+    #[serde(default, deserialize_with = "there")]
     exp: Option<Value>,
+    #[serde(default, deserialize_with = "there")]
     nbf: Option<Value>,
 }
 

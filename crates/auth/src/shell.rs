@@ -16,7 +16,9 @@ const LIFETIME: i64 = 60;
 #[derive(Deserialize)]
 struct Claims {
     iss: Option<Value>,
+    #[serde(default, deserialize_with = "jwt::there")]
     exp: Option<Value>,
+    #[serde(default, deserialize_with = "jwt::there")]
     nbf: Option<Value>,
 }
 
@@ -90,7 +92,10 @@ mod tests {
     fn refuses_what_has_gone_or_has_not_come() {
         assert_eq!(check(&json!({ "iss": "gitlab-shell", "exp": NOW - 61 })), Err(Rejection::Expired));
         assert_eq!(check(&json!({ "iss": "gitlab-shell", "nbf": NOW + 61 })), Err(Rejection::Expired));
-        assert_eq!(check(&json!({ "iss": "gitlab-shell", "exp": "soon" })), Err(Rejection::Malformed));
+        for moment in [json!("soon"), Value::Null] {
+            assert_eq!(check(&json!({ "iss": "gitlab-shell", "exp": moment })), Err(Rejection::Malformed));
+            assert_eq!(check(&json!({ "iss": "gitlab-shell", "nbf": moment })), Err(Rejection::Malformed));
+        }
         let eternal = token(Algorithm::HS256, "current", &json!({ "iss": "gitlab-shell" }));
         assert_eq!(verify(&secrets(), &eternal, NOW, true), Err(Rejection::Malformed));
     }

@@ -137,16 +137,21 @@ fn insert(map: &mut Map<String, Value>, segments: &[&str], value: Value) -> Resu
 
 /// A name that the last object of a list has already begins the next object.
 fn append(list: &mut Vec<Value>, rest: &[&str], value: Value) -> Result<(), TreeError> {
-    let [name, ..] = rest else {
+    if rest.is_empty() {
         list.push(value);
         return Ok(());
-    };
-    let is_free = |last: &Value| last.get(*name).is_none_or(|known| rest.len() > 1 && !known.is_string());
-    if !list.last().is_some_and(is_free) {
+    }
+    if !list.last().is_some_and(|last| last.is_object() && !has(last, rest)) {
         list.push(Value::Object(Map::new()));
     }
     let newest = list.last_mut().and_then(Value::as_object_mut).ok_or(TreeError::Unreadable)?;
     insert(newest, rest, value)
+}
+
+/// Whether an object has a value under the whole name. A name with a list in it can have one more.
+fn has(object: &Value, name: &[&str]) -> bool {
+    let is_of_list = name.iter().skip(1).any(|segment| segment.is_empty());
+    !is_of_list && name.iter().try_fold(object, |inner, segment| inner.get(*segment)).is_some()
 }
 
 #[cfg(test)]
@@ -175,6 +180,19 @@ mod tests {
             decode("plain=q", "application/json; charset=utf-8", &expected.to_string()).await,
             Ok(expected)
         );
+    }
+
+    #[actix_web::test]
+    async fn a_whole_name_that_is_there_begins_the_next_object() {
+        for (body, expected) in [
+            ("e[][d][v]=1&e[][d][v]=2", json!({ "e": [{ "d": { "v": "1" } }, { "d": { "v": "2" } }] })),
+            ("e[][d][v]=1&e[][d][w]=2", json!({ "e": [{ "d": { "v": "1", "w": "2" } }] })),
+            ("e[][d][]=1&e[][d][]=2", json!({ "e": [{ "d": ["1", "2"] }] })),
+            ("e[]=1&e[][d]=2", json!({ "e": ["1", { "d": "2" }] })),
+        ] {
+            assert_eq!(decode("", FORM, body).await, Ok(expected), "{body}");
+        }
+        assert_eq!(decode("", FORM, "e[][d]=1&e[][d][v]=2").await, Err(TreeError::Unreadable));
     }
 
     #[actix_web::test]

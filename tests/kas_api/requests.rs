@@ -91,6 +91,19 @@ testkit::databases! {
         assert_eq!(answer, (400, error("agent_id is missing, agent_config is missing")));
     }
 
+    async fn a_body_of_very_many_values_is_too_large(database: Database) {
+        let kas = kas_api(database).await;
+        let uuids = format!("{{\"uuids\":[{}1]}}", "1,".repeat(250_000));
+        for request in [
+            kas.agent("POST", "/modules/starboard_vulnerability/scan_result"),
+            kas.request("POST", "/agent_configuration"),
+            kas.request("POST", "/usage_metrics"),
+        ] {
+            let answer = request.body("application/json", uuids.clone()).answer().await;
+            assert_eq!(answer, (413, message("413 Request Entity Too Large")));
+        }
+    }
+
     /// 106
     async fn what_kas_hands_on_has_an_empty_body_in_chunks(database: Database) {
         let kas = kas_api(database).await;

@@ -37,4 +37,4 @@ pub use rate_limit::Throttled;
 pub use secrets::SecretFile;
 pub use server::serve;
 pub use settings::SettingsCache;
-pub use tree::{Sent, Tree, TreeError};
+pub use tree::{Sent, Tree, TreeError, parse_json};

@@ -15,6 +15,9 @@ use crate::{RestError, body};
 /// Arrays and objects that stand in one another, at most.
 pub(crate) const JSON_DEPTH: usize = 64;
 
+/// Values of JSON, or pairs of a form, that are read at most: one takes up to some hundred bytes once it is read.
+pub(crate) const MOST_VALUES: usize = 250_000;
+
 /// The parameters of a request. What the body says wins over the query string; `null` is not there.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Params(Map<String, Value>);
@@ -132,8 +135,12 @@ pub(crate) fn essence(content_type: &str) -> String {
 }
 
 fn json(body: &[u8]) -> Result<Map<String, Value>, RestError> {
-    if depth(body) > JSON_DEPTH {
+    let (depth, values) = extent(body);
+    if depth > JSON_DEPTH {
         return Err(RestError::BadRequest("the JSON is nested too deeply".to_owned()));
+    }
+    if values > MOST_VALUES {
+        return Err(RestError::TooLarge);
     }
     match serde_json::from_slice(body) {
         Ok(Value::Object(map)) => Ok(map),
@@ -142,9 +149,11 @@ fn json(body: &[u8]) -> Result<Map<String, Value>, RestError> {
     }
 }
 
-/// How many brackets are open at once, at most; those in texts do not count.
-pub(crate) fn depth(json: &[u8]) -> usize {
-    let (mut depth, mut deepest, mut in_text, mut escaped) = (0_usize, 0, false, false);
+/// How many brackets are open at once, at most, and how many values there are: what opens and what stands after a
+/// comma. What is in texts does not count.
+pub(crate) fn extent(json: &[u8]) -> (usize, usize) {
+    let (mut depth, mut deepest, mut values) = (0_usize, 0, 0);
+    let (mut in_text, mut escaped) = (false, false);
     for byte in json {
         match byte {
             _ if escaped => escaped = false,
@@ -153,24 +162,32 @@ pub(crate) fn depth(json: &[u8]) -> usize {
             b'{' | b'[' if !in_text => {
                 depth += 1;
                 deepest = deepest.max(depth);
+                values += 1;
             }
+            b',' if !in_text => values += 1,
             b'}' | b']' if !in_text => depth = depth.saturating_sub(1),
             _ => {}
         }
     }
-    deepest
+    (deepest, values)
 }
 
 fn form(text: &[u8]) -> Result<Map<String, Value>, RestError> {
+    if has_too_many(text) { Err(RestError::TooLarge) } else { flat(pairs(text)) }
+}
+
+fn flat(pairs: Option<Vec<(String, String)>>) -> Result<Map<String, Value>, RestError> {
+    let not_text = || RestError::BadRequest("the parameters are not in UTF-8".to_owned());
     let mut map = Map::new();
-    for (name, value) in pairs(text).ok_or_else(not_text)? {
+    for (name, value) in pairs.ok_or_else(not_text)? {
         insert(&mut map, name, value);
     }
     Ok(map)
 }
 
-fn not_text() -> RestError {
-    RestError::BadRequest("the parameters are not in UTF-8".to_owned())
+/// Whether a form has more pairs than are read, without reading them.
+pub(crate) fn has_too_many(text: &[u8]) -> bool {
+    text.split(|byte| *byte == b'&').nth(MOST_VALUES).is_some()
 }
 
 /// `a=1&b[]=x&b[]=y`; `None` where one is no text. Blanks, slashes and brackets need not be encoded: curl does not encode them.
@@ -205,13 +222,7 @@ fn insert(map: &mut Map<String, Value>, name: String, value: String) {
 
 async fn multipart(content_type: &str, body: Bytes) -> Result<Map<String, Value>, RestError> {
     let pairs = multipart_pairs(content_type, body).await;
-    let pairs =
-        pairs.map_err(|error| RestError::BadRequest(format!("the body is not multipart: {error}")))?;
-    let mut map = Map::new();
-    for (name, value) in pairs.ok_or_else(not_text)? {
-        insert(&mut map, name, value);
-    }
-    Ok(map)
+    flat(pairs.map_err(|error| RestError::BadRequest(format!("the body is not multipart: {error}")))?)
 }
 
 /// The same of a form in parts.
@@ -287,6 +298,29 @@ mod tests {
         assert!(read(nested(64)).await.is_ok());
         assert!(read(nested(65)).await.is_err());
         assert!(read(format!("{{\"a\":\"{}\"}}", "[".repeat(100))).await.is_ok());
+    }
+
+    #[actix_web::test]
+    async fn there_are_not_more_than_250_000_values() {
+        let form = "application/x-www-form-urlencoded";
+        let json = |values: usize| format!("{{\"a\":[{}1]}}", "1,".repeat(values - 2));
+        let text = format!("{{\"a\":\"{}\"}}", ",".repeat(MOST_VALUES + 1));
+        let pairs = |pairs: usize| format!("a=1{}", "&a=1".repeat(pairs - 1));
+        for (content_type, most) in
+            [("application/json", json(MOST_VALUES)), ("", text), (form, pairs(MOST_VALUES))]
+        {
+            assert!(Params::decode("", content_type, Bytes::from(most)).await.is_ok(), "{content_type}");
+        }
+        for (content_type, more) in [
+            ("application/json", json(MOST_VALUES + 1)),
+            ("", json(MOST_VALUES + 1)),
+            (form, pairs(MOST_VALUES + 1)),
+        ] {
+            let refused = Params::decode("", content_type, Bytes::from(more)).await;
+            assert!(matches!(refused, Err(RestError::TooLarge)), "{content_type}");
+        }
+        let query = pairs(MOST_VALUES + 1);
+        assert!(matches!(Params::decode(&query, "", Bytes::new()).await, Err(RestError::TooLarge)));
     }
 
     #[actix_web::test]

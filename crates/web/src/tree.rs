@@ -9,7 +9,7 @@ use actix_web::web::Bytes;
 use actix_web::{FromRequest, HttpRequest};
 use serde_json::{Map, Value};
 
-use crate::params::{JSON_DEPTH, depth, essence, multipart_pairs, pairs};
+use crate::params::{JSON_DEPTH, MOST_VALUES, essence, extent, has_too_many, multipart_pairs, pairs};
 use crate::{RestError, body};
 
 /// The parameters of a request: query string and body as one, the body before the query.
@@ -23,6 +23,8 @@ pub enum TreeError {
     Unreadable,
     #[error("The provided content-type '{0}' is not supported.")]
     UnsupportedMediaType(String),
+    #[error("there are too many values")]
+    TooMany,
 }
 
 /// What was sent as parameters, good or bad: extractors run side by side, and whoever may not ask must hear that before
@@ -57,19 +59,19 @@ impl<E> Sent<E> {
 impl Tree {
     /// Reads query string and body. A body without a type is JSON if it begins as JSON does, else a form.
     pub async fn decode(query: &str, content_type: &str, body: Bytes) -> Result<Self, TreeError> {
-        let mut tree = form(pairs(query.as_bytes()))?;
+        let mut tree = form(query.as_bytes())?;
         let trimmed = body.trim_ascii();
         if trimmed.is_empty() {
             return Ok(Self(tree));
         }
         let further = match essence(content_type).as_str() {
             "application/json" => json(trimmed)?,
-            "application/x-www-form-urlencoded" => form(pairs(&body))?,
+            "application/x-www-form-urlencoded" => form(&body)?,
             "multipart/form-data" => {
-                form(multipart_pairs(content_type, body).await.map_err(|_| TreeError::Unreadable)?)?
+                nested(multipart_pairs(content_type, body).await.map_err(|_| TreeError::Unreadable)?)?
             }
             "" if matches!(trimmed[0], b'{' | b'[' | b'"') => json(trimmed)?,
-            "" => form(pairs(&body))?,
+            "" => form(&body)?,
             other => return Err(TreeError::UnsupportedMediaType(other.to_owned())),
         };
         tree.extend(further);
@@ -79,8 +81,8 @@ impl Tree {
 
 /// An object; or a text that holds one, as the page's own example sends it.
 fn json(body: &[u8]) -> Result<Map<String, Value>, TreeError> {
-    match parse(body)? {
-        Value::String(text) => match parse(text.as_bytes())? {
+    match parse_json(body)? {
+        Value::String(text) => match parse_json(text.as_bytes())? {
             Value::Object(map) => Ok(map),
             _ => Err(TreeError::Unreadable),
         },
@@ -90,19 +92,33 @@ fn json(body: &[u8]) -> Result<Map<String, Value>, TreeError> {
     }
 }
 
-fn parse(json: &[u8]) -> Result<Value, TreeError> {
-    if depth(json) > JSON_DEPTH {
+/// Reads JSON that is neither too deep nor of too many values.
+pub fn parse_json(json: &[u8]) -> Result<Value, TreeError> {
+    let (depth, values) = extent(json);
+    if depth > JSON_DEPTH {
         return Err(TreeError::Unreadable);
+    }
+    if values > MOST_VALUES {
+        return Err(TreeError::TooMany);
     }
     serde_json::from_slice(json).map_err(|_| TreeError::Unreadable)
 }
 
-fn form(pairs: Option<Vec<(String, String)>>) -> Result<Map<String, Value>, TreeError> {
-    let mut map = Map::new();
+fn form(text: &[u8]) -> Result<Map<String, Value>, TreeError> {
+    if has_too_many(text) { Err(TreeError::TooMany) } else { nested(pairs(text)) }
+}
+
+/// Each part of a name counts as a value: there may be an object or a list for it.
+fn nested(pairs: Option<Vec<(String, String)>>) -> Result<Map<String, Value>, TreeError> {
+    let (mut map, mut values) = (Map::new(), 0);
     for (name, value) in pairs.ok_or(TreeError::Unreadable)? {
         let segments = segments(&name);
         if segments.len() > JSON_DEPTH {
             return Err(TreeError::Unreadable);
+        }
+        values += segments.len();
+        if values > MOST_VALUES {
+            return Err(TreeError::TooMany);
         }
         insert(&mut map, &segments, Value::String(value))?;
     }
@@ -222,6 +238,28 @@ mod tests {
         assert_eq!(decode("", "text/plain", "x").await, Err(unsupported));
         assert_eq!(decode("", "text/plain", " ").await, Ok(json!({})));
         assert_eq!(decode("", "application/json", "null").await, Ok(json!({})));
+    }
+
+    #[actix_web::test]
+    async fn there_are_not_more_than_250_000_values() {
+        fn list(values: usize) -> String {
+            format!("{{\"a\":[{}1]}}", "1,".repeat(values - 2))
+        }
+        fn pairs(pairs: usize) -> String {
+            format!("a=1{}", "&a=1".repeat(pairs - 1))
+        }
+        let bodies: [(&str, fn(usize) -> String); 4] = [
+            ("application/json", list),
+            ("application/json", |values| Value::String(list(values)).to_string()),
+            (FORM, pairs),
+            // Each pair is two values: an object, and a text in it.
+            (FORM, |values| "a[b]=1&".repeat(values.div_ceil(2))),
+        ];
+        for (content_type, body) in bodies {
+            assert!(decode("", content_type, &body(MOST_VALUES)).await.is_ok());
+            assert_eq!(decode("", content_type, &body(MOST_VALUES + 1)).await, Err(TreeError::TooMany));
+        }
+        assert_eq!(decode(&pairs(MOST_VALUES + 1), "", "").await, Err(TreeError::TooMany));
     }
 
     proptest::proptest! {

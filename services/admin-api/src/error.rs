@@ -48,6 +48,7 @@ impl From<TreeError> for AdminError {
         match error {
             TreeError::Unreadable => Self::Unreadable,
             TreeError::UnsupportedMediaType(kind) => RestError::UnsupportedMediaType(kind).into(),
+            TreeError::TooMany => RestError::TooLarge.into(),
         }
     }
 }

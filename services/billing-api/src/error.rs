@@ -43,6 +43,7 @@ impl From<TreeError> for BillingError {
         match error {
             TreeError::Unreadable => Self::Parameters(error.to_string()),
             TreeError::UnsupportedMediaType(kind) => RestError::UnsupportedMediaType(kind).into(),
+            TreeError::TooMany => RestError::TooLarge.into(),
         }
     }
 }

@@ -67,6 +67,7 @@ impl From<TreeError> for KasError {
         match error {
             TreeError::Unreadable => Self::Parameters(error.to_string()),
             TreeError::UnsupportedMediaType(_) => Self::UnsupportedMediaType(error),
+            TreeError::TooMany => RestError::TooLarge.into(),
         }
     }
 }

@@ -31,7 +31,7 @@ pub async fn handler(app: Data<App>, _: Kas, sent: Sent<KasError>) -> Result<Htt
 fn configuration(field: &Field<'_>, problems: &mut Problems) -> Option<AgentConfiguration> {
     let value = field.value?;
     let read = match value {
-        Value::String(text) => serde_json::from_str(text).ok(),
+        Value::String(text) => web::parse_json(text.as_bytes()).ok(),
         value => Some(value.clone()),
     };
     let read = read.as_ref().filter(|value| !has_nul(value)).and_then(Value::as_object);

@@ -5,6 +5,7 @@ use super::{Admin, admin_api, admin_api_with};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
+use testkit::Redis;
 
 const LIMITS: &str = "/admin/namespace_limits";
 const MISSING: &str = "You must select a namespace and add a reason for excluding it";
@@ -121,16 +122,35 @@ testkit::databases! {
         assert_eq!(page.text.matches("<script").count(), page.text.matches("<script src=\"/admin/assets/").count());
     }
 
-    async fn a_session_ends(database: Database) {
-        let admin = admin_api(database).await;
+    async fn a_session_grows_old(database: Database) {
+        let redis = Redis::start();
+        let admin = admin_api_with(database, &["--redis-url", &redis.url()]).await;
         let mut visitor = Visitor::new(&admin);
         let hours = 60 * 60;
         for (age_s, unused_s, expected) in [(0, 0, 200), (1799, 1799, 200), (1800, 1800, 302), (12 * hours - 1, 0, 200), (12 * hours, 0, 302)] {
             visitor.cookie = Some(cookie(&admin, age_s, unused_s));
             assert_eq!(visitor.get_keeping(LIMITS).await.status, expected, "{age_s} {unused_s}");
         }
-        // Who signs out takes copies of the cookie with them.
+    }
+
+    /// Which sessions were ended is known to the process alone.
+    async fn without_redis_a_restart_ends_every_session(database: Database) {
+        let admin = admin_api(database).await;
+        let mut visitor = Visitor::new(&admin);
+        visitor.sign_in().await;
+        assert_eq!(visitor.get_keeping(LIMITS).await.status, 200);
+        visitor.go_to(admin.begun_anew());
+        let answer = visitor.get_keeping(LIMITS).await;
+        assert_eq!((answer.status, answer.header("Location")), (302, Some(SIGN_IN)));
         visitor.cookie = None;
+        visitor.sign_in().await;
+        assert_eq!(visitor.get(LIMITS).await.status, 200);
+    }
+
+    async fn a_session_ends(database: Database) {
+        let admin = admin_api(database).await;
+        let mut visitor = Visitor::new(&admin);
+        // Who signs out takes copies of the cookie with them.
         visitor.sign_in().await;
         let kept = visitor.cookie.clone();
         let csrf = visitor.csrf(LIMITS).await;

@@ -1,12 +1,15 @@
 //! admin-api, its personas, and the contract's fixture F.
-use chrono::NaiveDateTime;
+use std::net::TcpListener;
+
+use actix_web::web::ServiceConfig;
+use chrono::{NaiveDateTime, TimeDelta};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable, Text};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use testkit::fixture::{self, THEN};
 use testkit::{Answer, Database, Request, Service};
-use web::Clock;
+use web::{Clock, Prepared};
 
 pub const KEY_BASE: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 /// Of user 1: `api` and `admin_mode`; `read_api`; expired; revoked; `api` alone; `read_user`.
@@ -33,7 +36,7 @@ pub fn today() -> NaiveDateTime {
 /// A running admin-api, whose clock stands still.
 pub struct Admin {
     pub service: Service,
-    _data: TempDir,
+    data: TempDir,
 }
 
 pub async fn admin_api(database: Database) -> Admin {
@@ -45,14 +48,18 @@ pub async fn admin_api_with(database: Database, arguments: &[&str]) -> Admin {
     plant(&database);
     let data = TempDir::new().unwrap();
     std::fs::write(data.path().join(".gitlab_db_key_base"), KEY_BASE).unwrap();
+    let prepared = prepare(&database, &data, today(), arguments);
+    Admin { service: Service::start(database, prepared).await, data }
+}
+
+fn prepare(database: &Database, data: &TempDir, now: NaiveDateTime, arguments: &[&str]) -> Prepared {
     let directory = data.path().to_str().unwrap();
     let mut all = vec!["admin-api", "--database-url", database.url(), "--data-dir", directory];
     all.extend(["--external-url", "https://gitlab.example.com"]);
     all.extend(arguments);
     let loaded =
         web::config::load::<admin_api::Options>("admin-api", &[], all.iter().map(Into::into)).unwrap();
-    let prepared = loaded.options.prepare_at(Clock::Fixed(today())).unwrap();
-    Admin { service: Service::start(database, prepared).await, _data: data }
+    loaded.options.prepare_at(Clock::Fixed(now)).unwrap()
 }
 
 /// Fixture F.
@@ -113,6 +120,18 @@ pub fn digest(token: &str) -> String {
 }
 
 impl Admin {
+    /// Where another process answers, which began a second later with the same database and secrets.
+    pub fn begun_anew(&self) -> String {
+        let later = today() + TimeDelta::seconds(1);
+        let Prepared { core, routes, .. } = prepare(&self.service.database, &self.data, later, &[]);
+        core.lifecycle.start();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let server = web::serve(listener, &core, move |config: &mut ServiceConfig| routes(config)).unwrap();
+        actix_web::rt::spawn(server);
+        url
+    }
+
     /// A request without any credential.
     pub fn anonymous(&self, method: &str, path: &str) -> Request {
         self.service.request(method, path)

@@ -17,6 +17,11 @@ impl Visitor {
         Self { client, url: admin.service.url().to_owned(), cookie: None }
     }
 
+    /// The same visitor, with the same cookie, elsewhere.
+    pub fn go_to(&mut self, url: String) {
+        self.url = url;
+    }
+
     /// Sends a request; `body` is a form. The cookie of the answer is kept.
     pub async fn send(
         &mut self,

@@ -73,6 +73,8 @@ pub const INFO: ServiceInfo = ServiceInfo {
 pub struct App {
     pub core: Arc<Core>,
     pub key_base: Arc<SecretFile<KeyBase>>,
+    /// When this process began, in seconds of Unix time.
+    pub started: i64,
 }
 
 /// Every route of this service.

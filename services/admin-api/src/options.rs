@@ -49,7 +49,8 @@ impl Options {
         let core = Arc::new(Core::new(Start { info: &INFO, options: web, storage, redis, clock })?);
         let key_base = SecretFile::open_key_base("gitlab_db_key_base", &key_base_file, &core.metrics, clock)?;
         core.metrics.initialise_auth(INFO.consumer, "personal_access_token");
-        let app = App { core: Arc::clone(&core), key_base: Arc::clone(&key_base) };
+        let app =
+            App { core: Arc::clone(&core), key_base: Arc::clone(&key_base), started: core.clock.unix() };
         let routes = Arc::new(with(app));
         Ok(Prepared { core, secrets: vec![key_base], migrations, routes })
     }

@@ -85,7 +85,9 @@ impl Session {
             serde_json::from_slice(&URL_SAFE_NO_PAD.decode(text).ok()?).ok()
         })?;
         let now = app.core.clock.unix();
-        (now - session.seen < IDLE_S && now - session.began < LONGEST_S).then_some(session)
+        // Without Redis, which sessions were ended is forgotten with the process: an older one counts no more.
+        let is_known = app.core.counters.is_redis() || session.began >= app.started;
+        (is_known && now - session.seen < IDLE_S && now - session.began < LONGEST_S).then_some(session)
     }
 
     fn ended_key(&self) -> String {

@@ -129,6 +129,14 @@ testkit::databases! {
         }
         assert_eq!(ids(&listed(&admin, "namespace_id=130").await), [2]);
         assert_eq!(ids(&listed(&admin, "namespace_id=130&search=acme").await), [0_i64; 0]);
+        assert_eq!(ids(&listed(&admin, "namespace_id=").await), [1, 2]);
+        // No namespace has such an id.
+        for id in [0, -1, i64::MAX] {
+            let none = listed(&admin, &format!("namespace_id={id}")).await;
+            assert_eq!((none.json(), counts(&none)[4]), ((200, json!([])), Some("0")), "{id}");
+            let keyset = listed(&admin, &format!("namespace_id={id}&pagination=keyset")).await;
+            assert_eq!(keyset.json(), (200, json!([])), "{id}");
+        }
     }
 
     async fn namespaces_are_found_to_choose_from(database: Database) {

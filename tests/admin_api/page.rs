@@ -208,6 +208,7 @@ testkit::databases! {
             let answer = visitor.post(LIMITS, &[("authenticity_token", &csrf), ("namespace_id", id), ("reason", reason)]).await;
             assert!(answer.text.contains(words), "{}", answer.text);
         }
+        assert_eq!(visitor.get("/admin/namespace_limits/0/remove").await.status, 404);
         let question = visitor.get("/admin/namespace_limits/123/remove?search=acme").await;
         assert!(question.text.contains("Remove this exclusion?") && question.text.contains("href=\"/admin/namespace_limits?search=acme\""), "{}", question.text);
         let remove = [("authenticity_token", &*csrf), ("search", "acme")];

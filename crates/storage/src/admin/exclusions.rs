@@ -4,7 +4,7 @@
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use diesel::sql_query;
-use diesel::sql_types::{BigInt, Text, Timestamp};
+use diesel::sql_types::{BigInt, Nullable, Text, Timestamp};
 use domain::storage_limit::{NOT_EXCLUDED, Reason, refuse_again, refuse_lower};
 
 use super::audit::{self, Actor, Event};
@@ -53,11 +53,9 @@ pub fn list(conn: &mut Conn, filter: &Filter, window: Window) -> Result<Page<Exc
     let narrowed = format!(
         "FROM namespaces_storage_limit_exclusions e JOIN namespaces n ON n.id = e.namespace_id \
          LEFT JOIN routes r ON r.source_type = 'Namespace' AND r.source_id = n.id \
-         WHERE %1 AND (%2 = '' OR {text}) AND (%3 = 0 OR e.namespace_id = %3)"
+         WHERE %1 AND (%2 = '' OR {text}) AND (CAST(%3 AS bigint) IS NULL OR e.namespace_id = %3)"
     );
     let search = if filter.search.is_empty() { String::new() } else { pattern(&filter.search) };
-    // No namespace has the id 0.
-    let namespace_id = filter.namespace_id.unwrap_or(0);
     let (condition, order) = window.clauses("e.id");
     let (bound, limit, offset) = window.binds();
     let rows = sql_query(format!(
@@ -67,7 +65,7 @@ pub fn list(conn: &mut Conn, filter: &Filter, window: Window) -> Result<Page<Exc
     let rows = rows
         .bind::<BigInt, _>(bound)
         .bind::<Text, _>(&search)
-        .bind::<BigInt, _>(namespace_id)
+        .bind::<Nullable<BigInt>, _>(filter.namespace_id)
         .bind::<BigInt, _>(limit)
         .bind::<BigInt, _>(offset);
     let rows = rows.load(conn)?;
@@ -78,7 +76,7 @@ pub fn list(conn: &mut Conn, filter: &Filter, window: Window) -> Result<Page<Exc
                 narrowed.replace("%1", "1 = 1").replace("%2", "$1").replace("%3", "$2"),
                 Total::LIMIT
             ));
-            let counted = counted.bind::<Text, _>(&search).bind::<BigInt, _>(namespace_id);
+            let counted = counted.bind::<Text, _>(&search).bind::<Nullable<BigInt>, _>(filter.namespace_id);
             Some(Total::of(counted.get_result::<Count>(conn)?.count))
         }
         Window::After { .. } | Window::Before { .. } => None,

@@ -22,6 +22,9 @@ testkit::databases! {
         assert_eq!(browser.script("return document.activeElement.className").await, "problem");
         browser.until_text("#namespace-problem", "Select a namespace.").await;
         browser.until_text("#reason-problem", "Add a reason.").await;
+        let described =
+            "return ['namespace_search', 'reason'].map(id => document.getElementById(id).getAttribute('aria-describedby')).join(', ')";
+        assert_eq!(browser.script(described).await, "namespace-problem, reason-hint reason-problem");
         // The picker follows the typing; the only one that is found is chosen.
         browser.write("#namespace_search", "acm").await;
         browser.until_there("input[name=namespace_id][value='123']:checked").await;
@@ -40,12 +43,23 @@ testkit::databases! {
         // The search follows the typing, and stays through a removal.
         browser.open(&at(&admin, LIMITS)).await;
         browser.until_text("#excluded", "a standing reason").await;
+        let visited = browser.script("return history.length").await;
         browser.write("#search", "by hand").await;
         browser.until_text("#excluded .count", "1 namespace for").await;
         browser.until_gone("a[href*='/130/remove']").await;
         // The form below goes along.
         let goes_along = "return document.querySelector('#exclude-form').elements.namedItem('search').value";
         assert_eq!(browser.script(goes_along).await, "by hand");
+        // What was typed is no page to go back to.
+        assert_eq!(browser.script("return history.length").await, visited);
+        // The way back within the page leaves the form as it is.
+        browser.click("a[href='#exclude']").await;
+        browser.until_there("#exclude:target").await;
+        browser.write("#reason", "half written").await;
+        let back = "const done = arguments[arguments.length - 1]; let isLoaded = false; \
+                    document.addEventListener('htmx:historyCacheMiss', () => isLoaded = true); \
+                    window.addEventListener('hashchange', () => done([isLoaded, document.getElementById('reason').value])); history.back()";
+        assert_eq!(browser.script_later(back).await, serde_json::json!([false, "half written"]));
         browser.click("a[href*='/123/remove']").await;
         browser.until_text("h1", "Remove this exclusion?").await;
         browser.click("button.danger").await;

@@ -91,6 +91,16 @@ testkit::databases! {
         assert_eq!(listed(&admin, "page=501&per_page=100").await.json(), (200, json!([])));
     }
 
+    async fn a_search_has_1024_characters_at_most(database: Database) {
+        let admin = admin_api(database).await;
+        let longest = "%C3%A9".repeat(1024);
+        for path in [LIST, "/api/v4/namespaces", "/api/v4/users"] {
+            assert_eq!(admin.ask("GET", &format!("{path}?search={longest}")).await, (200, json!([])), "{path}");
+            let answer = admin.ask("GET", &format!("{path}?search={longest}x")).await;
+            assert_eq!(answer, (400, error("search is too long")), "{path}");
+        }
+    }
+
     /// 41
     async fn keys_lead_through_the_whole_list(database: Database) {
         let admin = admin_api(database).await;

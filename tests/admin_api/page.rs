@@ -67,6 +67,22 @@ testkit::databases! {
         }
     }
 
+    async fn a_search_that_is_too_long_is_refused(database: Database) {
+        let admin = admin_api(database).await;
+        let mut visitor = Visitor::new(&admin);
+        visitor.sign_in().await;
+        let longest = "x".repeat(1024);
+        for (path, name) in [(LIMITS, "search"), ("/admin/users", "search"), ("/admin/namespace_limits/namespaces", "namespace_search")] {
+            assert_eq!(visitor.get(&format!("{path}?{name}={longest}")).await.status, 200, "{path}");
+            let refused = visitor.get(&format!("{path}?{name}={longest}x")).await;
+            assert_eq!(refused.status, 400, "{path}");
+            assert!(refused.text.contains(&format!("400 Bad request - {name} is too long")), "{}", refused.text);
+        }
+        let csrf = visitor.csrf(LIMITS).await;
+        let found = visitor.post(LIMITS, &[("authenticity_token", &csrf), ("find", "1"), ("namespace_search", &format!("{longest}x"))]).await;
+        assert_eq!(found.status, 400);
+    }
+
     /// 51
     async fn only_an_administrators_token_signs_in(database: Database) {
         let admin = admin_api(database).await;

@@ -108,6 +108,7 @@ impl AdminError {
         let code = status.as_u16();
         match self {
             Self::Account(_) => format!("{code} {self}"),
+            Self::Parameter(..) => format!("{code} Bad request - {self}"),
             Self::Storage(storage::Error::Domain(Refusal::Invalid(why))) => {
                 format!("{code} Bad request - {why}")
             }

@@ -32,7 +32,7 @@ pub async fn handler(
 ) -> Result<HttpResponse, AdminError> {
     let params = Params::of(sent)?;
     let paging = Paging::read(&params, "Namespace")?;
-    let (search, top_level_only) = (params.search()?, params.flag("top_level_only")?);
+    let (search, top_level_only) = (params.search("search")?, params.flag("top_level_only")?);
     let page =
         app.core.pool.read(move |conn| namespaces::list(conn, &search, top_level_only, paging.window()));
     let page = page.await?;

@@ -6,6 +6,8 @@ use web::Sent;
 use crate::error::AdminError;
 
 const INVALID: &str = "is invalid";
+/// In characters. SQLite compares with no pattern of more than 50,000 bytes.
+const LONGEST_SEARCH: usize = 1024;
 
 /// The parameters of a request.
 #[derive(Debug)]
@@ -45,9 +47,13 @@ impl Params {
         }
     }
 
-    /// What to look for; blank is not there.
-    pub fn search(&self) -> Result<String, AdminError> {
-        Ok(self.text("search")?.unwrap_or_default().trim().to_owned())
+    /// What to look for, without blanks around it; what is not there is empty.
+    pub fn search(&self, name: &'static str) -> Result<String, AdminError> {
+        let search = self.text(name)?.unwrap_or_default().trim().to_owned();
+        if search.chars().count() > LONGEST_SEARCH {
+            return Err(AdminError::Parameter(name, "is too long"));
+        }
+        Ok(search)
     }
 
     /// A reason that is given, and is one.

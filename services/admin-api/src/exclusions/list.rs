@@ -19,7 +19,7 @@ pub async fn handler(
 ) -> Result<HttpResponse, AdminError> {
     let params = Params::of(sent)?;
     let paging = Paging::read(&params, "Namespaces::Storage::LimitExclusion")?;
-    let filter = Filter { search: params.search()?, namespace_id: params.integer("namespace_id")? };
+    let filter = Filter { search: params.search("search")?, namespace_id: params.integer("namespace_id")? };
     let page = app.core.pool.read(move |conn| exclusions::list(conn, &filter, paging.window())).await?;
     Ok(paging.answer(
         &app,

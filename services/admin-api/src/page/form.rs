@@ -39,6 +39,11 @@ impl Form {
         Ok(self.text(name)?.trim().to_owned())
     }
 
+    /// What somebody looks for.
+    pub fn search(&self, name: &'static str) -> Result<String, PageError> {
+        Ok(self.0.search(name)?)
+    }
+
     /// A number; what is none is not there.
     pub fn number(&self, name: &'static str) -> Result<Option<i64>, PageError> {
         match self.0.integer(name) {

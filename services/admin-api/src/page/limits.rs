@@ -63,7 +63,7 @@ pub async fn add(
     signed_in.must_have_sent(&app, &request, &form)?;
     let place = Place::read(&form)?;
     let draft = Draft {
-        namespace_search: form.word("namespace_search")?,
+        namespace_search: form.search("namespace_search")?,
         namespace_id: form.number("namespace_id")?,
         // Browsers end the lines of a form their own way.
         reason: form.text("reason")?.replace("\r\n", "\n"),
@@ -174,7 +174,7 @@ pub async fn choices(
     signed_in: SignedIn,
     form: Form,
 ) -> Result<HttpResponse, PageError> {
-    let search = form.word("namespace_search")?;
+    let search = form.search("namespace_search")?;
     let wanted = search.clone();
     let choices = app
         .core

@@ -20,7 +20,7 @@ pub struct Place {
 impl Place {
     pub fn read(form: &Form) -> Result<Self, PageError> {
         let page = form.number("page")?.unwrap_or(1).clamp(1, MOST_PAGES);
-        Ok(Self { search: form.word("search")?, page })
+        Ok(Self { search: form.search("search")?, page })
     }
 
     pub fn window(&self) -> Window {

@@ -31,7 +31,7 @@ pub async fn handler(
     let username = params.text("username")?.filter(|username| !username.is_empty());
     let sought = match username {
         Some(username) => Sought::Username(username),
-        None => Sought::Alike(params.search()?),
+        None => Sought::Alike(params.search("search")?),
     };
     let page = app.core.pool.read(move |conn| people::list(conn, &sought, paging.window())).await?;
     let base = &app.core.external_url;

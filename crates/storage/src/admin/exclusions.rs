@@ -55,7 +55,7 @@ pub fn list(conn: &mut Conn, filter: &Filter, window: Window) -> Result<Page<Exc
          LEFT JOIN routes r ON r.source_type = 'Namespace' AND r.source_id = n.id \
          WHERE %1 AND (%2 = '' OR {text}) AND (CAST(%3 AS bigint) IS NULL OR e.namespace_id = %3)"
     );
-    let search = if filter.search.is_empty() { String::new() } else { pattern(&filter.search) };
+    let search = if filter.search.is_empty() { String::new() } else { pattern(conn, &filter.search) };
     let (condition, order) = window.clauses("e.id");
     let (bound, limit, offset) = window.binds();
     let rows = sql_query(format!(

@@ -20,10 +20,15 @@ fn alike(conn: &Conn, columns: &[&str]) -> String {
     each.collect::<Vec<_>>().join(" OR ")
 }
 
-/// The pattern of texts that have `text` in them, with `ESCAPE '\'`, in lower case.
-fn pattern(text: &str) -> String {
+/// The pattern of texts that have `text` in them, with `ESCAPE '\'`, for [`alike`]: ILIKE folds it by itself, else it is
+/// folded as the columns are.
+fn pattern(conn: &Conn, text: &str) -> String {
+    let text = match conn {
+        Conn::Postgresql(_) => text.to_owned(),
+        Conn::Sqlite(_) => ::scim::fold(text),
+    };
     let mut pattern = String::from("%");
-    for character in text.to_lowercase().chars() {
+    for character in text.chars() {
         if matches!(character, '%' | '_' | '\\') {
             pattern.push('\\');
         }

@@ -36,7 +36,7 @@ pub fn list(conn: &mut Conn, search: &str, top_level_only: bool, window: Window)
         "FROM namespaces n LEFT JOIN routes r ON r.source_type = 'Namespace' AND r.source_id = n.id \
          WHERE %1 AND n.type <> 'Project' AND (%2 = '' OR {text}) AND (%3 = %4 OR n.parent_id IS NULL)"
     );
-    let search = if search.is_empty() { String::new() } else { pattern(search) };
+    let search = if search.is_empty() { String::new() } else { pattern(conn, search) };
     let (condition, order) = window.clauses("n.id");
     let (bound, limit, offset) = window.binds();
     let filled = |condition: &str, first: u8| {

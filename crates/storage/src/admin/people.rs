@@ -47,7 +47,7 @@ pub fn list(conn: &mut Conn, sought: &Sought, window: Window) -> Result<Page<Per
         Sought::WithAddress(text) => (text, alike(conn, &["u.name", "u.username", "u.email"])),
         Sought::Username(text) => (text, "lower(u.username) = lower(%3)".to_owned()),
     };
-    let search = if text.is_empty() { String::new() } else { pattern(text) };
+    let search = if text.is_empty() { String::new() } else { pattern(conn, text) };
     let narrowed = format!("FROM users u WHERE %1 AND (%2 = %2 OR %3 = %3) AND ({condition})");
     // Every place is there in each statement, in the order that SQLite numbers them.
     let filled = |condition: &str, first: u8| {

@@ -22,6 +22,18 @@ testkit::databases! {
         }
     }
 
+    /// As in GitLab's table: the namespace 125 is that of the user 2.
+    async fn a_personal_namespace_is_taken_down_as_its_person(database: Database) {
+        let admin = admin_api(database).await;
+        assert_eq!(admin.exclude("125", &json!({ "reason": "because" })).await.0, 201);
+        assert_eq!(admin.ask("DELETE", "/api/v4/namespaces/125/storage/limit_exclusion").await.0, 204);
+        for id in [1, 2] {
+            let column = |name: &str| admin.text(&format!("SELECT CAST({name} AS text) FROM admin_audit_events WHERE id = {id}")).unwrap();
+            let row = ["entity_id", "entity_type", "entity_path", "target_details"].map(column);
+            assert_eq!(row, ["2", "User", "alice-too", "alice too"]);
+        }
+    }
+
     async fn what_cannot_be_taken_down_is_not_done(database: Database) {
         let admin = admin_api(database).await;
         admin.excluded(7, 130, "x");

@@ -235,7 +235,7 @@ testkit::databases! {
         assert!(visitor.get(LIMITS).await.text.contains("The exclusion was already gone."));
         assert_eq!(visitor.get("/admin/namespace_limits/123/remove").await.status, 404);
         let trail = visitor.get("/admin/audit_events").await;
-        assert!(trail.text.contains("Excluded") && trail.text.contains("Exclusion removed") && trail.text.contains("@root") && trail.text.contains("127.0.0.1"), "{}", trail.text);
+        assert!(trail.text.contains("Excluded") && trail.text.contains("Exclusion removed") && trail.text.contains("(acme)") && trail.text.contains("@root") && trail.text.contains("127.0.0.1"), "{}", trail.text);
         assert_eq!(admin.number("SELECT count(*) FROM admin_audit_events"), 2);
     }
 

@@ -38,7 +38,6 @@ pub struct Taken {
     pub id: i64,
     pub author_id: i64,
     pub author_name: String,
-    pub entity_id: i64,
     pub entity_path: String,
     pub target_details: String,
     /// JSON: `event_name`, `reason`, `impersonated_by`.
@@ -49,18 +48,24 @@ pub struct Taken {
 
 pub(super) fn write(conn: &mut Conn, event: &Event<'_>, actor: &Actor, now: NaiveDateTime) -> Result<()> {
     let Event { name, written } = event;
+    let namespace = &written.namespace;
+    // As in GitLab's table, where a personal namespace is its person.
+    let (entity_type, entity_id) = match namespace.owner_id {
+        Some(owner_id) if namespace.is_personal() => ("User", owner_id),
+        _ => ("Group", namespace.id),
+    };
     let details =
         json!({ "event_name": name, "reason": written.reason, "impersonated_by": actor.impersonator });
     diesel::insert_into(events::table)
         .values((
             events::author_id.eq(actor.user_id),
             events::author_name.eq(&actor.username),
-            events::entity_id.eq(written.namespace.id),
-            events::entity_type.eq(if written.namespace.is_personal() { "User" } else { "Group" }),
-            events::entity_path.eq(&written.namespace.path),
+            events::entity_id.eq(entity_id),
+            events::entity_type.eq(entity_type),
+            events::entity_path.eq(&namespace.path),
             events::target_type.eq("Namespaces::Storage::LimitExclusion"),
             events::target_id.eq(written.id),
-            events::target_details.eq(&written.namespace.name),
+            events::target_details.eq(&namespace.name),
             events::details.eq(details.to_string()),
             events::ip_address.eq(actor.ip_address.map(|ip| ip.to_string())),
             events::created_at.eq(now),
@@ -76,7 +81,6 @@ pub fn list(conn: &mut Conn, offset: i64, limit: i64) -> Result<Page<Taken>> {
             events::id,
             events::author_id,
             events::author_name,
-            events::entity_id,
             events::entity_path,
             events::target_details,
             events::details,

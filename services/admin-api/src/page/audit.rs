@@ -40,7 +40,7 @@ fn row(taken: &Taken) -> Value {
         impersonated_by => details["impersonated_by"].as_str(),
         action,
         namespace => taken.target_details.clone(),
-        namespace_id => taken.entity_id,
+        path => taken.entity_path.clone(),
         reason => details["reason"].as_str(),
         ip_address => taken.ip_address.clone(),
     }

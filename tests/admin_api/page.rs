@@ -6,6 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
 use testkit::Redis;
+use testkit::fixture::THEN;
 
 const LIMITS: &str = "/admin/namespace_limits";
 const MISSING: &str = "You must select a namespace and add a reason for excluding it";
@@ -64,6 +65,23 @@ testkit::databases! {
             let page = visitor.get(&format!("{path}?page=7")).await.text;
             assert!(page.contains("Nothing is on this page") && !page.contains(nothing), "{page}");
             assert!(page.contains(&format!("rel=\"prev\" href=\"{path}?")), "{page}");
+        }
+    }
+
+    async fn the_last_page_that_is_shown_leads_no_further(database: Database) {
+        let admin = admin_api(database).await;
+        admin.sql(&format!(
+            "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 50050)
+             INSERT INTO namespaces_storage_limit_exclusions (namespace_id, reason, created_at, updated_at) SELECT 123, 'x', '{THEN}', '{THEN}' FROM numbers"
+        ));
+        let mut visitor = Visitor::new(&admin);
+        visitor.sign_in().await;
+        let before = visitor.get(&format!("{LIMITS}?page=2500")).await.text;
+        assert!(before.contains(&format!("rel=\"next\" href=\"{LIMITS}?page=2501\"")), "{before}");
+        for page in [2501, 9999] {
+            let last = visitor.get(&format!("{LIMITS}?page={page}")).await.text;
+            assert!(last.contains("Page 2501<") && !last.contains("rel=\"next\""), "{last}");
+            assert!(last.contains(&format!("rel=\"prev\" href=\"{LIMITS}?page=2500\"")), "{last}");
         }
     }
 

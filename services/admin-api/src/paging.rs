@@ -11,7 +11,7 @@ use crate::params::Params;
 
 const PER_PAGE: i64 = 20;
 const MOST_PER_PAGE: i64 = 100;
-const MOST_OFFSET: i64 = 50_000;
+pub const MOST_OFFSET: i64 = 50_000;
 const NOT_ALLOWED: &str = "has a value not allowed";
 
 /// Which part of a list was asked for.

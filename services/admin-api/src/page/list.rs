@@ -5,11 +5,11 @@ use storage::admin::{Page, Total, Window};
 
 use super::error::PageError;
 use super::form::Form;
-use crate::paging::pages;
+use crate::paging::{MOST_OFFSET, pages};
 
 const PER_PAGE: i64 = 20;
-/// No list leads further; a search does.
-const MOST_PAGES: i64 = 500;
+/// No list leads further, nor does the API; a search does.
+const MOST_PAGES: i64 = MOST_OFFSET / PER_PAGE + 1;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
@@ -63,7 +63,7 @@ impl Place {
             page => self.page,
             pages => last,
             previous => (self.page > 1).then(|| at(last.map_or(self.page - 1, |last| (self.page - 1).min(last)))).map(some_query),
-            next => has_more.then(|| at(self.page + 1)),
+            next => (has_more && self.page < MOST_PAGES).then(|| at(self.page + 1)),
         }
     }
 }

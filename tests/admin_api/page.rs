@@ -111,6 +111,9 @@ testkit::databases! {
             assert!(answer.text.contains("Invalid or insufficient token"), "{}", answer.text);
             assert!(token.trim().is_empty() || !answer.text.contains(token));
         }
+        // Where the refusal stands, the sign-in is asked for anew.
+        let again = visitor.get("/admin/session").await;
+        assert_eq!((again.status, again.header("Location")), (302, Some(SIGN_IN)));
         admin.sql("UPDATE application_settings SET admin_mode = true");
         assert_eq!(visitor.post("/admin/session", &[("token", AN)]).await.status, 401);
         let answer = visitor.post("/admin/session", &[("token", A), ("return_to", "https://evil.example.com"), ("redirect", "//evil.example.com")]).await;
@@ -320,7 +323,9 @@ testkit::databases! {
         let admin = admin_api_with(database, &["--relative-url-root", "/gitlab"]).await;
         admin.two();
         let mut visitor = Visitor::new(&admin);
-        assert_eq!(visitor.get("/gitlab/admin").await.header("Location"), Some("/gitlab/admin/session/new"));
+        for path in ["/gitlab/admin", "/gitlab/admin/session"] {
+            assert_eq!(visitor.get(path).await.header("Location"), Some("/gitlab/admin/session/new"), "{path}");
+        }
         let signed_in = visitor.post("/gitlab/admin/session", &[("token", A)]).await;
         assert_eq!(signed_in.header("Location"), Some("/gitlab/admin/namespace_limits"));
         assert!(signed_in.header("Set-Cookie").unwrap().contains("; Path=/gitlab/admin;"));

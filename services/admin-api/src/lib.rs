@@ -45,6 +45,7 @@ pub const ENDPOINTS: &[Endpoint] = &[
     Endpoint::new("GET", "/v4/users/{id}/identities", PEOPLE),
     Endpoint::new("GET", "/admin", LIMITS),
     Endpoint::new("GET", "/admin/session/new", "system_access"),
+    Endpoint::new("GET", "/admin/session", "system_access"),
     Endpoint::new("POST", "/admin/session", "system_access"),
     Endpoint::new("DELETE", "/admin/session", "system_access"),
     Endpoint::new("GET", "/admin/namespace_limits", LIMITS),

@@ -37,7 +37,11 @@ pub fn routes(config: &mut ServiceConfig) {
             .service(resource("/session/new", vec![(Method::GET, to(sign_in::form))]))
             .service(resource(
                 "/session",
-                vec![(Method::POST, to(sign_in::begin)), (Method::DELETE, to(sign_in::end))],
+                vec![
+                    (Method::GET, to(sign_in::again)),
+                    (Method::POST, to(sign_in::begin)),
+                    (Method::DELETE, to(sign_in::end)),
+                ],
             ))
             .service(resource("/namespace_limits/namespaces", vec![(Method::GET, to(limits::choices))]))
             .service(resource(

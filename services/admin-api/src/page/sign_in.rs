@@ -1,4 +1,4 @@
-//! `GET /admin/session/new`, `POST /admin/session`, `DELETE /admin/session`
+//! `GET /admin/session/new`, `GET` and `POST /admin/session`, `DELETE /admin/session`
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
@@ -28,6 +28,11 @@ pub async fn form(app: Data<App>) -> HttpResponse {
 fn shown(app: &App, status: StatusCode, problem: &str) -> HttpResponse {
     let root = &app.core.relative_url_root;
     render::page(status, "sign_in.html", context! { root, problem })
+}
+
+/// A sign-in that failed stands at this address: whoever loads it anew begins anew.
+pub async fn again(app: Data<App>) -> HttpResponse {
+    render::redirect(StatusCode::FOUND, &format!("{}/admin/session/new", app.core.relative_url_root))
 }
 
 /// Begins a session; or ends one, for browsers whose forms know no DELETE.

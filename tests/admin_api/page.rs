@@ -61,7 +61,7 @@ testkit::databases! {
         assert_eq!(excluded.answer().await.0, 201);
         let mut visitor = Visitor::new(&admin);
         visitor.sign_in().await;
-        for (path, nothing) in [(LIMITS, "No namespaces are currently excluded"), ("/admin/audit_events", "Nothing has been changed yet")] {
+        for (path, nothing) in [(LIMITS, "No namespaces are currently excluded"), ("/admin/users", "Nobody matches your search"), ("/admin/audit_events", "Nothing has been changed yet")] {
             let page = visitor.get(&format!("{path}?page=7")).await.text;
             assert!(page.contains("Nothing is on this page") && !page.contains(nothing), "{page}");
             assert!(page.contains(&format!("rel=\"prev\" href=\"{path}?")), "{page}");

@@ -260,6 +260,21 @@ testkit::databases! {
         assert_eq!(admin.number("SELECT count(*) FROM admin_audit_events"), 2);
     }
 
+    /// Without scripts, what was chosen before is sent along with what is looked for now.
+    async fn a_choice_that_is_not_offered_any_more_does_not_count(database: Database) {
+        let admin = admin_api(database).await;
+        let mut visitor = Visitor::new(&admin);
+        visitor.sign_in().await;
+        let csrf = visitor.csrf(LIMITS).await;
+        for (search, checked) in [("acme", Some("123")), ("o", Some("130")), ("", None), ("nothing like it", None)] {
+            let fields = [("authenticity_token", &*csrf), ("find", "1"), ("namespace_search", search), ("namespace_id", "130")];
+            let page = visitor.post(LIMITS, &fields).await;
+            assert_eq!((page.status, page.text.matches(" checked>").count()), (200, usize::from(checked.is_some())), "{search}");
+            let is_checked = |id: &str| page.text.contains(&format!("name=\"namespace_id\" value=\"{id}\" checked>"));
+            assert!(checked.is_none_or(is_checked), "{search}: {}", page.text);
+        }
+    }
+
     /// 54
     async fn a_form_that_is_not_ours_changes_nothing(database: Database) {
         let admin = admin_api(database).await;

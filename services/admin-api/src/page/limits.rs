@@ -190,12 +190,12 @@ fn find(conn: &mut storage::Conn, search: &str) -> storage::Result<(Vec<Choice>,
     Ok((found.rows, found.total))
 }
 
-/// The only one that was found is chosen already.
+/// The only one that was found is chosen already, unless another of them was.
 fn offered(choices: Option<(Vec<Choice>, Option<Total>)>, search: &str, chosen: Option<i64>) -> Value {
     let was_searched = choices.is_some();
     let (rows, total) = choices.unwrap_or_default();
     let only = if let [only] = rows.as_slice() { Some(only.id) } else { None };
-    let chosen = chosen.or(only);
+    let chosen = chosen.filter(|id| rows.iter().any(|row| row.id == *id)).or(only);
     let choice = |choice: &Choice| {
         context! {
             id => choice.id, name => choice.name.clone(), full_path => choice.full_path.clone(),

@@ -190,7 +190,7 @@ fn find(conn: &mut storage::Conn, search: &str) -> storage::Result<(Vec<Choice>,
     Ok((found.rows, found.total))
 }
 
-/// The only one that was found is chosen already, unless another of them was.
+/// Of what was found, what was chosen before stays so; the only one is chosen already.
 fn offered(choices: Option<(Vec<Choice>, Option<Total>)>, search: &str, chosen: Option<i64>) -> Value {
     let was_searched = choices.is_some();
     let (rows, total) = choices.unwrap_or_default();

@@ -11,6 +11,7 @@ mod lists;
 mod page;
 mod people;
 mod rate_limits;
+mod sessions;
 mod support;
 mod visitor;
 

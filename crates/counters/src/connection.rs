@@ -24,7 +24,7 @@ type Connecting = Shared<BoxFuture<'static, Result<Connection, Failure>>>;
 
 #[derive(Clone)]
 pub(crate) struct Connections {
-    client: Client,
+    client: Arc<Client>,
     threads: Arc<ThreadLocal<Mutex<Option<Connecting>>>>,
 }
 
@@ -41,7 +41,7 @@ impl Connections {
         let info = url.into_connection_info()?;
         // Only with this protocol does the client tell that a connection was closed.
         let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
-        Ok(Self { client: Client::open(info.set_redis_settings(settings))?, threads: Arc::default() })
+        Ok(Self { client: Client::open(info.set_redis_settings(settings))?.into(), threads: Arc::default() })
     }
 
     /// One round trip. Whether a command was done is unknown after an error.
@@ -82,7 +82,7 @@ impl Connections {
             Some(connecting) if connecting.peek().is_none_or(is_live) => connecting.clone(),
             // By a task of its own: it goes on when whoever asked first is gone.
             _ => {
-                let made = tokio::spawn(timeout(CONNECT, connect(self.client.clone())));
+                let made = tokio::spawn(timeout(CONNECT, connect(Arc::clone(&self.client))));
                 let made = made.map(|made| match made {
                     Ok(Ok(made)) => made.map_err(Failure::new),
                     Ok(Err(_)) | Err(_) => Err(late().into()),
@@ -97,7 +97,7 @@ fn is_live(made: &Result<Connection, Failure>) -> bool {
     made.as_ref().is_ok_and(|connection| !connection.ended.load(Ordering::Relaxed))
 }
 
-async fn connect(client: Client) -> Result<Connection, RedisError> {
+async fn connect(client: Arc<Client>) -> Result<Connection, RedisError> {
     let ended = Arc::new(AtomicBool::new(false));
     let closed = Arc::clone(&ended);
     let config = AsyncConnectionConfig::new()

@@ -342,7 +342,7 @@ impl Sql {
     fn email(&mut self, condition: &EmailCondition, tenant: &Tenant) {
         match required_value(condition) {
             Some(value) => {
-                self.leaf(Candidates::Address(value), tenant, |sql| sql.some_email(condition, tenant))
+                self.leaf(Candidates::Address(value), tenant, |sql| sql.some_email(condition, tenant));
             }
             None => self.some_email(condition, tenant),
         }

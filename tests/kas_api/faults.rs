@@ -72,3 +72,46 @@ async fn a_report_of_very_many_waits_as_long_as_redis_needs() {
     let name = "k8s_api_proxy_requests_unique_users_via_ci_access";
     assert_eq!(kas.post("/usage_metrics", json!({ "unique_counters": { name: users } })).await, NOTHING);
 }
+
+#[actix_web::test]
+async fn a_redis_that_hangs_holds_nobody_for_long() {
+    let redis = Redis::start();
+    let kas = kas_api_with(Database::sqlite(), &["--redis-url", &redis.url()]).await;
+    let report = || json!({ "counters": { "gitops_sync": 1 } });
+    assert_eq!(kas.post("/usage_metrics", report()).await, NOTHING);
+    redis.ask::<String>(&["CLIENT", "PAUSE", "1500", "WRITE"]);
+    let started = std::time::Instant::now();
+    let answers = futures_util::future::join_all((0..32).map(|_| kas.post("/usage_metrics", report()))).await;
+    let unavailable = (503, message("503 Service Unavailable"));
+    assert!(answers.iter().all(|answer| *answer == unavailable || *answer == NOTHING), "{answers:?}");
+    assert!(answers.contains(&unavailable) && started.elapsed().as_secs() < 10);
+    // Answered when the pause is over.
+    redis.ask::<i64>(&["INCR", "awake"]);
+    assert_eq!(kas.post("/usage_metrics", report()).await, NOTHING);
+}
+
+/// As after a failover: whoever was asked so far takes no writes, and another one stands at the same address.
+#[actix_web::test]
+async fn a_redis_that_became_a_replica_is_left() {
+    let redis = Redis::start();
+    let kas = kas_api_with(Database::sqlite(), &["--redis-url", &redis.url()]).await;
+    let report = || json!({ "counters": { "gitops_sync": 1 }, "unique_counters": { "flux_git_push_notified_unique_projects": [1] } });
+    let clients = || {
+        let list: String = redis.ask(&["CLIENT", "LIST"]);
+        let ids =
+            list.split(' ').flat_map(|word| word.split('\n')).filter_map(|word| word.strip_prefix("id="));
+        ids.map(|id| id.parse::<i64>().unwrap()).collect::<Vec<_>>()
+    };
+    assert_eq!(kas.post("/usage_metrics", report()).await, NOTHING);
+    redis.ask::<String>(&["REPLICAOF", "127.0.0.1", "1"]);
+    for report in [report(), json!({ "counters": { "gitops_sync": 1 } })] {
+        let before = clients();
+        assert_eq!(kas.post("/usage_metrics", report).await, (503, message("503 Service Unavailable")));
+        redis.ask::<String>(&["REPLICAOF", "NO", "ONE"]);
+        assert_eq!(kas.post("/usage_metrics", json!({ "counters": { "gitops_sync": 1 } })).await, NOTHING);
+        // The one who lists is new each time, and so is the service.
+        let newest = *before.iter().max().unwrap();
+        assert!(clients().iter().filter(|id| **id > newest).count() >= 2);
+        redis.ask::<String>(&["REPLICAOF", "127.0.0.1", "1"]);
+    }
+}

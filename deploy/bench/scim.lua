@@ -1,4 +1,4 @@
--- wrk's script for `GET /api/scim/v2/application/Users?filter=userName eq "…"`: a random one of so many users. Each answer is
+-- wrk's script for `GET BASE/Users?filter=userName eq "…"`: a random one of so many users. Each answer is
 -- looked at: one that finds anybody else than one user makes the run void.
 local counter = 0
 local threads = {}
@@ -12,12 +12,13 @@ end
 function init(args)
   bad = 0
   users = tonumber(args[1])
+  base = args[3]
   headers = { ["Authorization"] = "Bearer " .. args[2], ["Accept"] = "application/scim+json" }
   math.randomseed(os.time() + id * 7919)
 end
 
 function request()
-  local path = "/api/scim/v2/application/Users?filter=userName%20eq%20%22person" .. math.random(1, users) .. "%40example.com%22"
+  local path = base .. "/Users?filter=userName%20eq%20%22person" .. math.random(1, users) .. "%40example.com%22"
   return wrk.format("GET", path, headers)
 end
 

@@ -1,9 +1,8 @@
 //! Whose token it is.
 use chrono::NaiveDateTime;
-use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
-use diesel::sql_types::{Binary, Bool, Integer, Text};
+use diesel::sql_types::{Binary, Integer, Text};
 
 use super::Group;
 use crate::schema::{
@@ -11,6 +10,11 @@ use crate::schema::{
     scim_oauth_access_tokens as tokens,
 };
 use crate::{Conn, MultiBackend, Result};
+
+diesel::define_sql_function! {
+    /// As a function, and not as a text of SQL, it leaves a statement prepared.
+    fn lower(text: Text) -> Text;
+}
 
 /// What a request is about, by its path.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,7 +97,7 @@ fn of_group(conn: &mut Conn, path: &str) -> Result<Vec<Candidate>> {
         .left_join(tokens::table.on(tokens::group_id.eq(namespaces::id.nullable())))
         .filter(routes::source_type.eq("Namespace"))
         .filter(namespaces::type_.eq("Group"))
-        .filter(sql::<Bool>("lower(routes.path) = lower(").bind::<Text, _>(path).sql(")"))
+        .filter(lower(routes::path).eq(lower(path)))
         .order(saml_providers::id)
         .select((
             (namespaces::id, namespaces::parent_id),

@@ -46,7 +46,7 @@ impl Connections {
 
     /// One round trip. Whether a command was done is unknown after an error.
     pub(crate) async fn ask<T: FromRedisValue>(&self, pipeline: &Pipeline) -> Result<T, Failure> {
-        let connecting = timeout(CONNECT, self.connection()).await;
+        let connecting = timeout(CONNECT, self.live()).await;
         let mut connection = connecting.unwrap_or_else(|_| Err(late().into()))?;
         let further = u32::try_from(pipeline.len().saturating_sub(1)).unwrap_or(u32::MAX);
         let limit = ANSWER + FURTHER_ANSWER.saturating_mul(further);
@@ -58,13 +58,13 @@ impl Connections {
             answered = timeout(Duration::ZERO, answer).await;
         }
         let answered = answered.unwrap_or_else(|_| Err(late()));
-        if answered.is_err() {
-            self.end();
+        if answered.as_ref().is_err_and(is_the_connections) {
+            connection.ended.store(true, Ordering::Relaxed);
         }
         answered.map_err(Failure::new)
     }
 
-    /// This thread's connection is closed, hangs, or leads to what is no primary any more: another is made for whoever asks next.
+    /// This thread's connection leads to what is no primary any more: another is made for whoever asks next.
     pub(crate) fn end(&self) {
         if let Some(Ok(connection)) = self.kept().as_ref().and_then(Shared::peek) {
             connection.ended.store(true, Ordering::Relaxed);
@@ -75,6 +75,16 @@ impl Connections {
         self.threads.get_or_default().lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    async fn live(&self) -> Result<Connection, Failure> {
+        loop {
+            let made = self.connection().await;
+            // What was closed while it was waited for is made once more.
+            if made.is_err() || is_live(&made) {
+                return made;
+            }
+        }
+    }
+
     /// The connection of this thread: a new one where there is none, or it has ended.
     fn connection(&self) -> Connecting {
         let mut kept = self.kept();
@@ -82,12 +92,13 @@ impl Connections {
             Some(connecting) if connecting.peek().is_none_or(is_live) => connecting.clone(),
             // By a task of its own: it goes on when whoever asked first is gone.
             _ => {
-                let made = tokio::spawn(timeout(CONNECT, connect(Arc::clone(&self.client))));
-                let made = made.map(|made| match made {
-                    Ok(Ok(made)) => made.map_err(Failure::new),
-                    Ok(Err(_)) | Err(_) => Err(late().into()),
+                let made = timeout(CONNECT, connect(Arc::clone(&self.client))).map(|made| match made {
+                    Ok(made) => made.map_err(Failure::new),
+                    Err(_) => Err(late().into()),
                 });
-                kept.insert(made.boxed().shared()).clone()
+                let connecting = made.boxed().shared();
+                tokio::spawn(connecting.clone().map(drop));
+                kept.insert(connecting).clone()
             }
         }
     }
@@ -95,6 +106,13 @@ impl Connections {
 
 fn is_live(made: &Result<Connection, Failure>) -> bool {
     made.as_ref().is_ok_and(|connection| !connection.ended.load(Ordering::Relaxed))
+}
+
+/// Closed, hanging, or to a server that is no primary any more; other errors are those of a command.
+fn is_the_connections(error: &RedisError) -> bool {
+    error.is_io_error()
+        || error.is_unrecoverable_error()
+        || matches!(error.code(), Some("READONLY" | "EXECABORT" | "MASTERDOWN"))
 }
 
 async fn connect(client: Arc<Client>) -> Result<Connection, RedisError> {

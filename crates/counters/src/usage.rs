@@ -18,7 +18,8 @@ const KEPT_EVENTS: usize = 1_000_000;
 pub type Counts = BTreeMap<String, i64>;
 
 impl Store {
-    /// Notes a whole report, or nothing of it. A total that does not fit stays at the greatest number.
+    /// Notes a whole report, or nothing of it, but for what a key of another type keeps out. A total that does not fit stays
+    /// at the greatest number.
     pub async fn record(&self, report: &Report, now: NaiveDateTime) -> Result<(), RedisError> {
         if report.is_empty() {
             return Ok(());
@@ -41,7 +42,9 @@ impl Store {
                     "a part of a report could not be noted: is a key of another type?"
                 ),
                 (Err(error), _) => {
-                    self.connections.end();
+                    if error.code() == Some("READONLY") {
+                        self.connections.end();
+                    }
                     return Err(error.into());
                 }
             }
@@ -81,7 +84,7 @@ fn transaction(report: &Report, now: NaiveDateTime) -> Pipeline {
     for (name, ids) in &report.sets {
         let key = set_key(name, &week);
         let ids: Vec<i64> = ids.iter().copied().collect();
-        pipeline.pfadd(&key, ids).expire(&key, SET_LIFETIME_S);
+        pipeline.pfadd(&key, ids).expire(&key, SET_LIFETIME_S).ignore();
     }
     for event in &report.events {
         let add = pipeline.cmd("XADD").arg(EVENTS).arg("MAXLEN").arg("~").arg(KEPT_EVENTS).arg("*");

@@ -265,6 +265,7 @@ testkit::databases! {
             let inactive = op("replace", "active", json!(false));
             assert_eq!(refusal(&group(&scim, &inactive).await), (503, String::new()));
             assert_eq!(scim.role(10, U1), 0);
+            assert_eq!(scim.number("SELECT count(*) FROM internal_api.outbox_messages WHERE topic = 'authorized_projects'"), 1);
             redis.restart();
             is_empty(&group(&scim, &inactive).await);
             assert_eq!(redis.ask::<i64>(&["LLEN", "queue:default"]), 1);
@@ -303,7 +304,7 @@ testkit::databases! {
 
     async fn what_extends_a_user_is_ignored_whatever_its_schema_is_called(database: Database) {
         let scim = scim_api(database).await;
-        for urn in ["urn:ietf:params:scim:schemas:extension:corp:2.0", "urn:okta:corp:1.0", "urn:mycorp:scim:schemas:2.0"] {
+        for urn in ["urn:ietf:params:scim:schemas:extension:corp:2.0", "urn:okta:corp:1.0", "urn:corp:hr:1.0.2", "urn:corp:2.0-rc", "urn:mycorp:scim:schemas:2.0"] {
             is_empty(&instance(&scim, &json!({ "schemas": [URN], "Operations": [{ "op": "replace", "value": { "displayName": "Q", urn: { "a": 1 } } }] })).await);
             is_empty(&instance(&scim, &op("replace", urn, json!({ "a": 1 }))).await);
             assert_eq!(scim.total(INSTANCE, &format!("{urn} pr")).await, 0);

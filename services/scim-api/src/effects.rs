@@ -1,6 +1,6 @@
 //! Changes: made in one transaction, told to the log, and followed by what the database cannot do.
 use counters::Counters;
-use serde_json::json;
+use serde_json::{Value, json};
 use storage::Conn;
 use storage::scim::{Effects, Error, Stored};
 use web::RestError;
@@ -90,16 +90,21 @@ impl App {
             "jid": domain::hex(&rand::random::<[u8; 12]>()), "created_at": now, "enqueued_at": now,
         });
         let result: Result<(), Failure> = match &self.core.counters {
-            Counters::Redis(redis) => redis.enqueue("", QUEUE, &job).await.map_err(Into::into),
-            Counters::Memory(_) => {
-                let (payload, now) = (job.to_string(), self.core.clock.now());
-                let put = move |conn: &mut Conn| {
-                    storage::outbox::put(conn, "authorized_projects", &payload, None, now)
-                };
-                self.core.pool.run(put).await.map_err(Into::into)
-            }
+            Counters::Redis(redis) => match redis.enqueue("", QUEUE, &job).await {
+                // Kept at least, where an operator finds it.
+                Err(error) => self.keep(&job).await.and(Err(error.into())),
+                done => Ok(done?),
+            },
+            Counters::Memory(_) => self.keep(&job).await,
         };
         self.core.metrics.job_enqueued(QUEUE, result.is_ok());
         result
+    }
+
+    async fn keep(&self, job: &Value) -> Result<(), Failure> {
+        let (payload, now) = (job.to_string(), self.core.clock.now());
+        let put =
+            move |conn: &mut Conn| storage::outbox::put(conn, "authorized_projects", &payload, None, now);
+        Ok(self.core.pool.run(put).await?)
     }
 }

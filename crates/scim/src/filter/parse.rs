@@ -1,6 +1,6 @@
 //! Recursive descent, within limits: no text makes the stack overflow.
 use super::{AttributePath, Filter, Operand, Operator, Test};
-use crate::{Error, Result};
+use crate::{Error, Result, USER};
 
 const MAX_CHARACTERS: usize = 4096;
 const MAX_COMPARISONS: usize = 64;
@@ -169,11 +169,13 @@ impl<'a> Parser<'a> {
             Some((name, sub)) => (name, Some(sub)),
             None => (names, None),
         };
-        let well_formed = urn
-            .is_none_or(|urn| urn.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("urn:")))
-            // A schema that ends in its version is named as a whole: `urn:example:1.0`.
-            && (is_name(name) || (urn.is_some() && is_version(name)))
-            && sub.is_none_or(|sub| is_name(sub) || (urn.is_some() && is_version(sub)));
+        let well_formed = match urn {
+            // What another schema calls its attributes, and how it ends, is its own: `urn:example:1.0.2`.
+            Some(urn) if !urn.eq_ignore_ascii_case(USER) => {
+                urn.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("urn:")) && !names.is_empty()
+            }
+            _ => is_name(name) && sub.is_none_or(is_name),
+        };
         if !well_formed {
             return Err(invalid(format!("expected the name of an attribute: {word}")));
         }
@@ -229,10 +231,6 @@ impl<'a> Parser<'a> {
             format!("expected {wanted}, found `{found}`")
         })
     }
-}
-
-fn is_version(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 fn is_name(text: &str) -> bool {

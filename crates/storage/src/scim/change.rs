@@ -87,8 +87,8 @@ fn apply(
         (true, false) => activation::deactivate(conn, tenant, before.user_id, now, effects)?,
         _ => {}
     }
-    // Who has no access to a group has no way to sign in through it either.
-    if old.external_id != new.external_id && (new.active || tenant.group.is_none()) {
+    // Who has no access to a group has no way to sign in through it either, unless it was to be kept.
+    if old.external_id != new.external_id && (new.active || tenant.keeps_saml_identity()) {
         account::put_saml_identity(conn, tenant, before.user_id, &new.external_id, now)?;
     }
     Ok(())

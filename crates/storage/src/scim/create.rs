@@ -178,7 +178,7 @@ fn take_back(
         activation::activate(conn, tenant, &stored, now, &mut effects)?;
     } else {
         activation::deactivate(conn, tenant, stored.user_id, now, &mut effects)?;
-        if tenant.group.is_none() {
+        if tenant.keeps_saml_identity() {
             account::put_saml_identity(conn, tenant, stored.user_id, &stored.user.external_id, now)?;
         }
     }

@@ -50,6 +50,11 @@ impl Tenant {
         self.group.map(|group| group.id)
     }
 
+    /// Whether somebody without access stays known to single sign-on.
+    fn keeps_saml_identity(&self) -> bool {
+        self.group.is_none() || self.keep_saml_identity
+    }
+
     /// As `scim_api_records` counts them.
     fn scope(&self) -> i16 {
         i16::from(self.group.is_some())

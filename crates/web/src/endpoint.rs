@@ -44,6 +44,11 @@ impl Endpoint {
 /// A resource at `path`, to which requests come without the slash at their end. Other methods hear which ones there are.
 pub fn resource(path: &str, routes: Vec<(Method, Route)>) -> impl HttpServiceFactory + use<> {
     let (resource, allow) = with_methods(web::resource(path.to_owned()), routes);
+    or_not_allowed(resource, allow)
+}
+
+/// The resource, of which other methods hear which ones there are.
+pub fn or_not_allowed(resource: Resource, allow: String) -> impl HttpServiceFactory + use<> {
     resource.default_service(web::to(move || {
         let answer = HttpResponse::MethodNotAllowed()
             .insert_header((ALLOW, allow.clone()))

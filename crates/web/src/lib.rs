@@ -28,7 +28,7 @@ pub use address::origin;
 pub use clock::Clock;
 pub use context::{Context, LogFields};
 pub use core::{Core, FurtherMetrics, ServiceInfo, Start, database_location};
-pub use endpoint::{Endpoint, MIB, not_found, resource, with_methods};
+pub use endpoint::{Endpoint, MIB, not_found, or_not_allowed, resource, with_methods};
 pub use error::{RestError, status};
 pub use lifecycle::Lifecycle;
 pub use params::Params;

@@ -178,8 +178,12 @@ fn form(text: &[u8]) -> Result<Map<String, Value>, RestError> {
 
 fn flat(pairs: Option<Vec<(String, String)>>) -> Result<Map<String, Value>, RestError> {
     let not_text = || RestError::BadRequest("the parameters are not in UTF-8".to_owned());
+    let pairs = pairs.ok_or_else(not_text)?;
+    if pairs.len() > MOST_VALUES {
+        return Err(RestError::TooLarge);
+    }
     let mut map = Map::new();
-    for (name, value) in pairs.ok_or_else(not_text)? {
+    for (name, value) in pairs {
         insert(&mut map, name, value);
     }
     Ok(map)
@@ -239,6 +243,9 @@ pub(crate) async fn multipart_pairs(
             let value = part.bytes().await?;
             let Ok(value) = String::from_utf8(value.into()) else { return Ok(None) };
             pairs.push((name, value));
+            if pairs.len() > MOST_VALUES {
+                break; // whoever reads them refuses them
+            }
         }
     }
     Ok(Some(pairs))

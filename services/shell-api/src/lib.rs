@@ -22,7 +22,7 @@ use actix_web::dev::Server;
 use actix_web::http::Method;
 use actix_web::web::{Data, ServiceConfig, to};
 use repository::Storages;
-use web::{Core, Endpoint, MIB, SecretFile, ServiceInfo, SettingsCache, resource};
+use web::{Core, Endpoint, MIB, SecretFile, ServiceInfo, SettingsCache, or_not_allowed, resource};
 
 pub use geo::Geo;
 pub use hashing::Hashing;
@@ -101,12 +101,12 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(post("lfs_authenticate", to(lfs_authenticate::handler)))
         .service(get("lfs", to(lfs::handler)))
         .service(get("authorized_certs", to(authorized_certs::handler)))
-        .service(resource(
-            &path("two_factor_recovery_codes"),
-            vec![
-                (Method::POST, to(two_factor_recovery_codes::handler)),
-                (Method::GET, to(two_factor_recovery_codes::handler)),
-            ],
+        // It makes new codes by either method: a HEAD of it would throw them away.
+        .service(or_not_allowed(
+            actix_web::web::resource(path("two_factor_recovery_codes"))
+                .route(to(two_factor_recovery_codes::handler).method(Method::POST))
+                .route(to(two_factor_recovery_codes::handler).method(Method::GET)),
+            "POST, GET".to_owned(),
         ))
         .service(post("two_factor_config", to(two_factor_config::handler)))
         .service(post("two_factor_manual_otp_check", to(two_factor_otp_check::manual)))

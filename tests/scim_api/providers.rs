@@ -59,6 +59,13 @@ testkit::databases! {
         let (status, patched) = okta(&scim, "PATCH", &path).json(&off).answer().await;
         assert_eq!((status, &patched["active"]), (200, &json!(false)));
         assert_eq!(scim.state(scim.user_id("isaac.brock")), "blocked");
+        // A custom app gives access back, and takes it away, by PUT; who does not speak of it leaves it.
+        for (active, state) in [(json!(true), "active"), (json!(false), "blocked"), (Value::Null, "blocked")] {
+            changed["active"] = active;
+            let (status, put) = okta(&scim, "PUT", &path).json(&changed).answer().await;
+            assert_eq!((status, &put["active"]), (200, &json!(state == "active")));
+            assert_eq!(scim.state(scim.user_id("isaac.brock")), state);
+        }
         let (_, import) = okta(&scim, "GET", "/Users?startIndex=1&count=100").answer().await;
         assert_eq!(import["totalResults"], 2);
         assert_eq!(refusal(&okta(&scim, "GET", "/Users/010101001010101011001010101011").send().await), (404, String::new()));
@@ -104,6 +111,40 @@ testkit::databases! {
         assert_eq!(entra(&scim, "DELETE", &path).send().await.status, 204);
         assert_eq!(found(&entra(&scim, "GET", &filtered(&format!("externalId eq \"{object}\""))).send().await), (200, 0));
         assert_eq!(scim.state(id), "active");
+        // Found again by the same object, deleted softly, thirty days later for good; then the person comes back.
+        for step in ["comes back", "comes back once more"] {
+            assert_eq!(entra(&scim, "POST", "/Users").json(&user).send().await.status, 201, "{step}");
+            assert_eq!((scim.user_id("adele.vance"), scim.role(10, id)), (id, 10), "{step}");
+            let off = operations(json!([{ "op": "Replace", "path": "active", "value": "False" }]));
+            assert_eq!(entra(&scim, "PATCH", &path).json(&off).send().await.status, 204);
+            assert_eq!(entra(&scim, "DELETE", &path).send().await.status, 204);
+            assert_eq!(entra(&scim, "DELETE", &path).send().await.status, 404);
+        }
+    }
+
+    /// The same, where the tenant is the whole instance.
+    async fn entra_id_provisions_the_instance(database: Database) {
+        let scim = scim_api(database).await;
+        let ask = |method: &str, path: &str| scim.with_token(TI, method, &format!("{INSTANCE}{path}")).header("User-Agent", "Microsoft-Entra");
+        let user = json!({
+            "schemas": [URN], "externalId": "o-1", "userName": "adele", "active": true, "roles": [],
+            "emails": [{ "primary": true, "type": "work", "value": "adele@contoso.com" }], "name": { "formatted": "Adele Vance" },
+        });
+        assert_eq!(found(&ask("GET", &filtered("externalId eq \"o-1\"")).send().await), (200, 0));
+        assert_eq!(ask("POST", "/Users").json(&user).send().await.status, 201);
+        let operations = |list: Value| json!({ "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": list });
+        let renamed = operations(json!([{ "op": "Replace", "path": "name.formatted", "value": "Adele V" }, { "op": "Replace", "path": "emails[type eq \"work\"].value", "value": "av@contoso.com" }]));
+        assert_eq!(ask("PATCH", "/Users/o-1").json(&renamed).send().await.status, 204);
+        let id = scim.user_id("adele");
+        assert_eq!(scim.text(&format!("SELECT name FROM users WHERE id = {id}")).as_deref(), Some("Adele V"));
+        assert_eq!(found(&ask("GET", &filtered("emails[type eq \"work\"].value eq \"av@contoso.com\"")).send().await), (200, 1));
+        for (value, state) in [("False", "blocked"), ("True", "active"), ("False", "blocked")] {
+            let body = operations(json!([{ "op": "Replace", "path": "active", "value": value }]));
+            assert_eq!(ask("PATCH", "/Users/o-1").json(&body).send().await.status, 204);
+            assert_eq!(scim.state(id), state);
+        }
+        assert_eq!(ask("DELETE", "/Users/o-1").send().await.status, 204);
+        assert_eq!(found(&ask("GET", &filtered("externalId eq \"o-1\"")).send().await), (200, 0));
     }
 
     async fn onelogin_finds_creates_and_puts(database: Database) {
@@ -135,5 +176,13 @@ testkit::databases! {
         assert_eq!(ask("PUT", "/Users/ak-1").body(RFC, user.to_string()).send().await.status, 404);
         assert_eq!(ask("POST", "/Users").body(RFC, user.to_string()).send().await.status, 201);
         assert_eq!(ask("PUT", "/Users/ak-1").body(RFC, user.to_string()).send().await.status, 200);
+        // Where it takes us for GitLab, of a group, it changes nothing but access.
+        assert_eq!(scim.group("POST", "/Users").body(RFC, user.to_string()).send().await.status, 201);
+        for active in [false, true] {
+            let body = json!({ "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": [{ "op": "replace", "path": "active", "value": active }] });
+            let request = scim.group("PATCH", "/Users/ak-1").header("Accept", RFC);
+            assert_eq!(request.body(RFC, body.to_string()).send().await.status, 204);
+            assert_eq!(scim.group("GET", "/Users/ak-1").answer().await.1["active"], json!(active));
+        }
     }
 }

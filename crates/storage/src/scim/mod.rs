@@ -5,6 +5,7 @@
 //! GitLab itself. Every change is one transaction.
 mod account;
 mod activation;
+mod candidates;
 mod change;
 mod create;
 mod order;

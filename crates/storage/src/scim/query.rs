@@ -7,7 +7,8 @@ use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sql_types::{BigInt, Bool, Nullable, Text, Timestamp};
 
-use super::sql::{self, Candidates, Sql};
+use super::candidates::Candidates;
+use super::sql::{self, Sql};
 use super::{Stored, Tenant};
 use crate::{Conn, MultiBackend};
 

@@ -2,8 +2,7 @@
 use super::super::*;
 use super::case::Case;
 use crate::access::examples;
-use crate::namespace::Kind;
-use crate::namespace::NamespaceFacts;
+use crate::namespace::{Kind, NamespaceFacts};
 use crate::project::DeployTokenGrant;
 use crate::{FeatureLevel, Visibility};
 

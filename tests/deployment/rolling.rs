@@ -105,7 +105,7 @@ impl Demo {
         let url = format!("http://{}{path}", balancer.address);
         let request = client.request(method.parse().unwrap(), url).header("Connection", "close");
         let token = |name: &str| self.tokens[name].as_str().unwrap();
-        let now = web::Clock::System.unix();
+        let now = endpoint::Clock::System.unix();
         let request = match who {
             Who::Shell => {
                 request.header("Gitlab-Shell-Api-Request", auth::shell::issue(&self.shell, now).unwrap())

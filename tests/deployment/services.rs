@@ -81,7 +81,7 @@ pub fn built() -> impl Iterator<Item = &'static Service> {
 
 /// The root of the repository.
 pub fn root() -> &'static Path {
-    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
 }
 
 pub fn read(path: &str) -> String {

@@ -1,7 +1,7 @@
 //! Every parser that reads what strangers send, fed with bytes that nobody would write. A target asserts what holds
 //! for any input, and says whether the input was taken. As tests they get the same inputs each time; many more,
 //! others each time, with
-//! `FUZZ_INPUTS=10000000 cargo test --release -p integration-tests --test fuzz -- --ignored --nocapture`.
+//! `FUZZ_INPUTS=10000000 cargo test --release -p fuzz-tests -- --ignored --nocapture`.
 //!
 //! To add one: a file in `targets`, and a line in [`TARGETS`]. An input that fails becomes a seed.
 #![expect(clippy::unwrap_used, reason = "a target that cannot go on has found something")]

@@ -1,6 +1,6 @@
 //! `internal-apictl`: what an operator does beside the services. One file is one subcommand.
 mod check;
-mod database;
+mod connection;
 mod files;
 mod maintain;
 mod manual;
@@ -12,7 +12,7 @@ mod token;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
-use web::config::ConfigError;
+use server::config::ConfigError;
 
 const INVALID_CONFIGURATION: u8 = 78;
 

@@ -1,23 +1,23 @@
 //! `internal-apictl maintain`: what is due once in a while. The services run no schedules.
 use anyhow::Result;
 use clap::Args;
-use storage::maintenance::{self, Done};
-use web::Clock;
+use database::maintenance::{self, Done};
+use endpoint::Clock;
 
-use crate::database;
+use crate::connection;
 
 #[derive(Debug, Args)]
 pub struct Options {
     #[command(flatten)]
-    database: database::Options,
+    database: connection::Options,
 }
 
 pub fn run(options: &Options) -> Result<()> {
     let (mut conn, _) = options.database.open()?;
     let now = Clock::System.now();
-    let pruned = storage::usage::prune(&mut conn, now)?;
+    let pruned = database::usage::prune(&mut conn, now)?;
     println!("maintained: {pruned} old rows of what kas has reported are gone");
-    if storage::is_owned_by_rails(&mut conn)? {
+    if database::is_owned_by_rails(&mut conn)? {
         println!("maintained: nothing, a real GitLab keeps its own tables");
         return Ok(());
     }

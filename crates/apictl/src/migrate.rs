@@ -2,18 +2,18 @@
 use anyhow::Result;
 use clap::Args;
 
-use crate::database;
+use crate::connection;
 
 #[derive(Debug, Args)]
 pub struct Options {
     #[command(flatten)]
-    database: database::Options,
+    database: connection::Options,
 }
 
 pub fn run(options: &Options) -> Result<()> {
     let (mut conn, name) = options.database.open()?;
-    let rails = storage::is_owned_by_rails(&mut conn)?;
-    storage::migrate(&mut conn)?;
+    let rails = database::is_owned_by_rails(&mut conn)?;
+    database::migrate(&mut conn)?;
     let what = if rails { "our own tables beside a real GitLab's are" } else { "all tables are" };
     println!("migrated: {what} up to date on {name}");
     Ok(())

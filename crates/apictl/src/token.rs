@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use auth::{Secret, SecretError, Secrets};
 use clap::{Args, Subcommand};
-use web::Clock;
-use web::config::ConfigError;
+use endpoint::Clock;
+use server::config::ConfigError;
 
 #[derive(Debug, Subcommand)]
 pub enum Command {

@@ -36,7 +36,7 @@ impl Account {
 
 /// What an [`AccountId`] leads to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Sought {
+pub enum AccountLookup {
     NoKey,
     DeployKey,
     /// A key whose person is gone.
@@ -45,7 +45,7 @@ pub enum Sought {
     Found(Account),
 }
 
-impl Sought {
+impl AccountLookup {
     /// The account, or what GitLab says instead; of a deploy key it says `deploy_key`.
     pub fn account(self, deploy_key: &'static str) -> Result<Account, &'static str> {
         match self {

@@ -1,6 +1,6 @@
 //! What holds for the whole installation: its settings, as far as a decision asks for them.
 use crate::access::Protocol;
-use crate::branch_protection::BranchProtection;
+use crate::access::branch_protection::BranchProtection;
 use crate::ssh_key::Restrictions;
 
 /// The newest row of `application_settings`, and what the configuration of the service adds.

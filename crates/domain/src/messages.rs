@@ -1,7 +1,7 @@
 //! The sentences that GitLab's server says to a person at a terminal. People search for them and scripts match
 //! them: they are exact.
 
-use crate::{Role, wildcard};
+use crate::{Role, git::wildcard};
 
 pub const PROJECT_NOT_FOUND: &str =
     "The project you were looking for could not be found or you don't have permission to view it.";

@@ -2,8 +2,8 @@
 use chrono::NaiveDate;
 use ipnet::IpNet;
 
+use crate::access::branch_protection::BranchProtection;
 use crate::actor::Actor;
-use crate::branch_protection::BranchProtection;
 use crate::user::User;
 use crate::{FeatureLevel, Role, Visibility};
 
@@ -59,7 +59,7 @@ impl GitProtocols {
 
 /// How an actor stands to a project.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Standing {
+pub struct ActorAccess {
     /// The role of the person; of a deploy key, that of its owner.
     pub role: Role,
     /// A deploy key that is enabled for the project.
@@ -92,21 +92,21 @@ impl Project {
         }
     }
 
-    pub fn may_read(&self, actor: &Actor, standing: Standing) -> bool {
+    pub fn may_read(&self, actor: &Actor, standing: ActorAccess) -> bool {
         standing.deploy_key.is_some()
             || standing.deploy_token.is_some()
             || self.is_visible_to(actor.user(), role_of(actor, standing))
     }
 
-    pub fn may_download_code(&self, actor: &Actor, standing: Standing) -> bool {
+    pub fn may_download_code(&self, actor: &Actor, standing: ActorAccess) -> bool {
         self.may_download(self.repository, actor, standing)
     }
 
-    pub fn may_download_wiki(&self, actor: &Actor, standing: Standing) -> bool {
+    pub fn may_download_wiki(&self, actor: &Actor, standing: ActorAccess) -> bool {
         self.may_download(self.wiki, actor, standing)
     }
 
-    fn may_download(&self, feature: FeatureLevel, actor: &Actor, standing: Standing) -> bool {
+    fn may_download(&self, feature: FeatureLevel, actor: &Actor, standing: ActorAccess) -> bool {
         let (user, role) = (actor.user(), role_of(actor, standing));
         let is_admin = user.is_some_and(|user| user.admin);
         match feature {
@@ -143,7 +143,7 @@ impl Project {
 }
 
 /// The role in the project of the actor himself: the owner of a deploy key lends it none.
-fn role_of(actor: &Actor, standing: Standing) -> Role {
+fn role_of(actor: &Actor, standing: ActorAccess) -> Role {
     match actor {
         Actor::DeployKey { .. } => Role::NONE,
         _ => standing.role,

@@ -7,7 +7,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 
-use domain::access::push::{Bearing, Question, RepositoryState};
+use domain::access::push::{Question, RepositoryState, StateNeeds};
 use tokio::process::Command;
 
 use crate::{Error, Quarantine, Result};
@@ -72,7 +72,7 @@ impl Repository {
     }
 
     /// Of what has been accepted, and only what matters: the objects of the push do not.
-    pub(crate) async fn state(&self, bearing: Bearing) -> Result<RepositoryState> {
+    pub(crate) async fn state(&self, bearing: StateNeeds) -> Result<RepositoryState> {
         let accepted = Self { quarantine: Quarantine::default(), ..self.clone() };
         let empty = async { if bearing.empty { accepted.is_empty().await } else { Ok(false) } };
         let default_branch =

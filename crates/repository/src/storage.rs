@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use domain::access::push::{Answers, Bearing, Question, RepositoryState};
+use domain::access::push::{Answers, Question, RepositoryState, StateNeeds};
 use futures_util::{StreamExt, TryStreamExt};
 use serde::Deserialize;
 
@@ -182,7 +182,7 @@ impl Repository {
     }
 
     /// What bears on a push; `None` where it cannot be looked into.
-    pub async fn state(&self, bearing: Bearing) -> Result<Option<RepositoryState>> {
+    pub async fn state(&self, bearing: StateNeeds) -> Result<Option<RepositoryState>> {
         match &self.0 {
             BackEnd::Gitaly(gitaly) => gitaly.state(bearing).await.map(Some),
             BackEnd::Local(local) => local.state(bearing).await.map(Some),

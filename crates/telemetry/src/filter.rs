@@ -45,7 +45,7 @@ mod tests {
             assert!(directives(text).is_err(), "{text:?}");
         }
         for text in
-            ["info", "WARN", "off", "3", "info,storage=debug", "shell_api::internal", "[request]=debug"]
+            ["info", "WARN", "off", "3", "info,database=debug", "shell_api::internal", "[request]=debug"]
         {
             assert!(directives(text).is_ok(), "{text:?}");
         }

@@ -38,10 +38,10 @@ mod tests {
 
     #[test]
     fn flags_and_file_spell_the_same_words() {
-        let flags = ["service", "--log-format", "pretty", "--log-level", "warn,storage=debug"];
-        let file = json!({ "log_format": "pretty", "log_level": "warn,storage=debug" });
+        let flags = ["service", "--log-format", "pretty", "--log-level", "warn,database=debug"];
+        let file = json!({ "log_format": "pretty", "log_level": "warn,database=debug" });
         let expected =
-            Options { log_format: Some(Format::Pretty), log_level: Some("warn,storage=debug".into()) };
+            Options { log_format: Some(Format::Pretty), log_level: Some("warn,database=debug".into()) };
         assert_eq!(Command::try_parse_from(flags).unwrap().options, expected);
         assert_eq!(serde_json::from_value::<Options>(file).unwrap(), expected);
         assert_eq!(serde_json::from_value::<Options>(json!({})).unwrap(), Options::default());

@@ -8,11 +8,11 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use chrono::NaiveDateTime;
+use database::Conn;
+use database::memberships::{self, Source};
 use diesel::connection::SimpleConnection;
 use domain::Role;
 use sha2::{Digest, Sha256};
-use storage::Conn;
-use storage::memberships::{self, Source};
 
 use crate::ssh;
 
@@ -84,7 +84,7 @@ pub fn run(conn: &mut Conn, statements: &str) {
 
 /// The time of this machine.
 pub fn now() -> NaiveDateTime {
-    web::Clock::System.now()
+    endpoint::Clock::System.now()
 }
 
 /// A user with a personal namespace of the same name, whose id is 1000 more.

@@ -5,9 +5,9 @@
 //! `prod` of project 7 with [`T5`] and the revoked [`T5R`]; agent 6 `other-agent` of project 13 with [`T6`]. Users `dev`
 //! 11, developer of project 9, and `guest` 12, guest of it.
 use auth::KeyBase;
+use database::Conn;
+use database::memberships::Source;
 use domain::Role;
-use storage::Conn;
-use storage::memberships::Source;
 
 use crate::fixture::{self, THEN, run};
 

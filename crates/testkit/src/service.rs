@@ -3,8 +3,9 @@ use std::net::TcpListener;
 use std::sync::Arc;
 
 use actix_web::dev::ServerHandle;
+use endpoint::Core;
 use reqwest::Method;
-use web::{Core, Prepared};
+use server::Prepared;
 
 use crate::{Answer, Database, Request};
 
@@ -22,12 +23,12 @@ impl Service {
     /// Serves what a service has prepared.
     pub async fn start(database: Database, prepared: Prepared) -> Self {
         let Prepared { core, routes, migrations, .. } = prepared;
-        core.prepare_database(migrations).await.expect("the database fits");
+        server::prepare_database(&core, migrations).await.expect("the database fits");
         core.lifecycle.start();
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
         let url = format!("http://{}", listener.local_addr().expect("the port is bound"));
         let server =
-            web::serve(listener, &core, move |config: &mut actix_web::web::ServiceConfig| routes(config));
+            server::serve(listener, &core, move |config: &mut actix_web::web::ServiceConfig| routes(config));
         let server = server.expect("the service starts");
         let handle = server.handle();
         actix_web::rt::spawn(server);

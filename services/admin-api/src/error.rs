@@ -3,8 +3,8 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::WWW_AUTHENTICATE;
 use actix_web::{HttpResponse, ResponseError};
 use domain::{Error as Refusal, Violations};
+use endpoint::{NestedParamsError, RestError};
 use serde_json::{Map, Value, json};
-use web::{RestError, TreeError};
 
 const SCOPE: &str = "The request requires higher privileges than provided by the access token.";
 
@@ -34,7 +34,7 @@ pub enum AdminError {
     #[error(transparent)]
     Rest(#[from] RestError),
     #[error(transparent)]
-    Storage(#[from] storage::Error),
+    Storage(#[from] database::Error),
 }
 
 impl From<Refusal> for AdminError {
@@ -43,12 +43,12 @@ impl From<Refusal> for AdminError {
     }
 }
 
-impl From<TreeError> for AdminError {
-    fn from(error: TreeError) -> Self {
+impl From<NestedParamsError> for AdminError {
+    fn from(error: NestedParamsError) -> Self {
         match error {
-            TreeError::Unreadable => Self::Unreadable,
-            TreeError::UnsupportedMediaType(kind) => RestError::UnsupportedMediaType(kind).into(),
-            TreeError::TooMany => RestError::TooLarge.into(),
+            NestedParamsError::Unreadable => Self::Unreadable,
+            NestedParamsError::UnsupportedMediaType(kind) => RestError::UnsupportedMediaType(kind).into(),
+            NestedParamsError::TooMany => RestError::TooLarge.into(),
         }
     }
 }
@@ -62,8 +62,8 @@ impl ResponseError for AdminError {
             Self::Paging(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::Rest(error) => error.status_code(),
             // Where GitLab's own process was quicker, and its index is unique.
-            Self::Storage(storage::Error::Domain(Refusal::Taken(_))) => StatusCode::BAD_REQUEST,
-            Self::Storage(error) => web::status(error),
+            Self::Storage(database::Error::Domain(Refusal::Taken(_))) => StatusCode::BAD_REQUEST,
+            Self::Storage(error) => endpoint::status(error),
         }
     }
 
@@ -96,7 +96,7 @@ impl AdminError {
                 json!({ "error": "insufficient_scope", "error_description": SCOPE, "scope": scope })
             }
             Self::Parameter(..) | Self::Unreadable | Self::Paging(_) => json!({ "error": self.to_string() }),
-            Self::Storage(storage::Error::Domain(Refusal::Fields(violations))) => {
+            Self::Storage(database::Error::Domain(Refusal::Fields(violations))) => {
                 json!({ "message": by_field(violations) })
             }
             _ => json!({ "message": self.sentence(status) }),
@@ -109,13 +109,13 @@ impl AdminError {
         match self {
             Self::Account(_) => format!("{code} {self}"),
             Self::Parameter(..) => format!("{code} Bad request - {self}"),
-            Self::Storage(storage::Error::Domain(Refusal::Invalid(why))) => {
+            Self::Storage(database::Error::Domain(Refusal::Invalid(why))) => {
                 format!("{code} Bad request - {why}")
             }
-            Self::Storage(storage::Error::Domain(Refusal::Taken(_))) => {
+            Self::Storage(database::Error::Domain(Refusal::Taken(_))) => {
                 format!("{code} Bad request - already excluded")
             }
-            Self::Storage(storage::Error::Domain(Refusal::NotFound(what))) => {
+            Self::Storage(database::Error::Domain(Refusal::NotFound(what))) => {
                 format!("{code} {what} Not Found")
             }
             _ => format!("{code} {}", status.canonical_reason().unwrap_or_default()),

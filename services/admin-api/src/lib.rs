@@ -20,7 +20,8 @@ use actix_web::dev::Server;
 use actix_web::http::Method;
 use actix_web::web::{Data, ServiceConfig, to};
 use auth::KeyBase;
-use web::{Core, Endpoint, SecretFile, ServiceInfo, resource};
+use endpoint::{Core, Endpoint, ServiceInfo, resource};
+use server::SecretFile;
 
 pub use error::AdminError;
 pub use identity::Admin;
@@ -107,7 +108,7 @@ pub fn routes(config: &mut ServiceConfig) {
 /// Serves `app` on `listener` until the returned server is stopped.
 pub fn serve(listener: TcpListener, app: App) -> std::io::Result<Server> {
     let core = Arc::clone(&app.core);
-    web::serve(listener, &core, with(app))
+    server::serve(listener, &core, with(app))
 }
 
 /// The routes, with `app` in their reach.

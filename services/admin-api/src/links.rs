@@ -1,7 +1,7 @@
 //! Links to other pages of a list: the address that was called, but for the page, and never with a token.
 use actix_web::HttpRequest;
+use endpoint::Core;
 use percent_encoding::percent_decode_str;
-use web::Core;
 
 const TOKENS: [&str; 2] = ["private_token", "access_token"];
 
@@ -14,7 +14,7 @@ pub struct Links {
 impl Links {
     pub fn of(request: &HttpRequest, core: &Core) -> Self {
         Self {
-            url: format!("{}{}", web::origin(request, core), request.uri().path()),
+            url: format!("{}{}", endpoint::origin(request, core), request.uri().path()),
             query: request.query_string().to_owned(),
         }
     }

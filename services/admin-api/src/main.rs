@@ -2,5 +2,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    web::run::<admin_api::Options>(&admin_api::INFO)
+    server::run::<admin_api::Options>(&admin_api::INFO)
 }

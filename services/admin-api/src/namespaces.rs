@@ -1,9 +1,9 @@
 //! `GET /api/v4/namespaces`
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
+use database::admin::namespaces;
+use endpoint::DeferredParams;
 use serde::Serialize;
-use storage::admin::namespaces;
-use web::Sent;
 
 use crate::error::AdminError;
 use crate::paging::Paging;
@@ -28,7 +28,7 @@ pub async fn handler(
     app: Data<App>,
     request: HttpRequest,
     _: Admin,
-    sent: Sent<AdminError>,
+    sent: DeferredParams<AdminError>,
 ) -> Result<HttpResponse, AdminError> {
     let params = Params::of(sent)?;
     let paging = Paging::read(&params, "Namespace")?;

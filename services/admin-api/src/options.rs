@@ -3,8 +3,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Parser;
-use web::config::{ConfigError, Options as WebOptions, RedisOptions, StorageOptions, Structures};
-use web::{Clock, Command, Core, Prepared, SecretFile, Service, Start};
+use endpoint::Clock;
+use server::config::{ConfigError, Options as WebOptions, RedisOptions, StorageOptions, Structures};
+use server::{Command, CoreBuilder, Prepared, SecretFile, Service};
 
 use crate::{App, INFO, with};
 
@@ -46,7 +47,7 @@ impl Options {
         let Self { web, storage, redis, db_key_base_file, .. } = self;
         let migrations = storage.migrations;
         let key_base_file = db_key_base_file.unwrap_or_else(|| web.data_dir.join(".gitlab_db_key_base"));
-        let core = Arc::new(Core::new(Start { info: &INFO, options: web, storage, redis, clock })?);
+        let core = Arc::new(CoreBuilder { info: &INFO, options: web, storage, redis, clock }.build()?);
         let key_base = SecretFile::open_key_base("gitlab_db_key_base", &key_base_file, &core.metrics, clock)?;
         core.metrics.initialise_auth(INFO.consumer, "personal_access_token");
         let app =

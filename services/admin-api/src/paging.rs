@@ -1,8 +1,8 @@
 //! Pages of a list, by number or by key, as GitLab's REST API has them.
 use actix_web::http::header::{HeaderName, LINK};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
+use database::admin::{Page, Total, Window};
 use serde::Serialize;
-use storage::admin::{Page, Total, Window};
 
 use crate::App;
 use crate::error::AdminError;

@@ -1,7 +1,7 @@
 //! Parameters, read as Grape reads them: query string and body as one.
 use domain::storage_limit::Reason;
+use endpoint::DeferredParams;
 use serde_json::{Map, Value};
-use web::Sent;
 
 use crate::error::AdminError;
 
@@ -14,7 +14,7 @@ const LONGEST_SEARCH: usize = 1024;
 pub struct Params(Map<String, Value>);
 
 impl Params {
-    pub fn of(sent: Sent<AdminError>) -> Result<Self, AdminError> {
+    pub fn of(sent: DeferredParams<AdminError>) -> Result<Self, AdminError> {
         Ok(Self(sent.tree()?.0))
     }
 

@@ -3,8 +3,8 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::WWW_AUTHENTICATE;
 use actix_web::{HttpResponse, ResponseError};
 use domain::Violations;
+use endpoint::{NestedParamsError, RestError};
 use serde_json::{Map, Value, json};
-use web::{RestError, TreeError};
 
 #[derive(Debug, thiserror::Error)]
 pub enum BillingError {
@@ -35,15 +35,15 @@ pub enum BillingError {
     #[error(transparent)]
     Rest(#[from] RestError),
     #[error(transparent)]
-    Storage(#[from] storage::Error),
+    Storage(#[from] database::Error),
 }
 
-impl From<TreeError> for BillingError {
-    fn from(error: TreeError) -> Self {
+impl From<NestedParamsError> for BillingError {
+    fn from(error: NestedParamsError) -> Self {
         match error {
-            TreeError::Unreadable => Self::Parameters(error.to_string()),
-            TreeError::UnsupportedMediaType(kind) => RestError::UnsupportedMediaType(kind).into(),
-            TreeError::TooMany => RestError::TooLarge.into(),
+            NestedParamsError::Unreadable => Self::Parameters(error.to_string()),
+            NestedParamsError::UnsupportedMediaType(kind) => RestError::UnsupportedMediaType(kind).into(),
+            NestedParamsError::TooMany => RestError::TooLarge.into(),
         }
     }
 }
@@ -59,8 +59,8 @@ impl ResponseError for BillingError {
             Self::NoKeys => StatusCode::SERVICE_UNAVAILABLE,
             Self::Rest(error) => error.status_code(),
             // A name that is taken is a mistake in the request, not a race.
-            Self::Storage(storage::Error::Domain(domain::Error::Taken(_))) => StatusCode::BAD_REQUEST,
-            Self::Storage(error) => web::status(error),
+            Self::Storage(database::Error::Domain(domain::Error::Taken(_))) => StatusCode::BAD_REQUEST,
+            Self::Storage(error) => endpoint::status(error),
         }
     }
 
@@ -93,17 +93,17 @@ impl BillingError {
                 let each = |(id, why): &(i64, &str)| (id.to_string(), json!([why]));
                 json!({ "message": { "error": namespaces.iter().map(each).collect::<Map<_, _>>() } })
             }
-            Self::Unprocessable(violations) | Self::Storage(storage::Error::Domain(Fields(violations))) => {
+            Self::Unprocessable(violations) | Self::Storage(database::Error::Domain(Fields(violations))) => {
                 json!({ "message": by_field(violations) })
             }
             Self::Failed(parts) => json!({ "message": parts }),
-            Self::Storage(storage::Error::Domain(Taken(field))) => {
+            Self::Storage(database::Error::Domain(Taken(field))) => {
                 json!({ "message": { *field: ["has already been taken"] } })
             }
-            Self::Storage(storage::Error::Domain(Invalid(why))) => {
+            Self::Storage(database::Error::Domain(Invalid(why))) => {
                 json!({ "message": format!("400 Bad request - {why}") })
             }
-            Self::Storage(storage::Error::Domain(NotFound(what))) => {
+            Self::Storage(database::Error::Domain(NotFound(what))) => {
                 json!({ "message": format!("404 {what} Not Found") })
             }
             Self::NotFound(what) => json!({ "message": format!("404 {what}") }),

@@ -6,10 +6,10 @@ use actix_web::dev::Payload;
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest};
 use auth::Rejection;
-use domain::token_holder::{Insufficient, TokenHolder};
-use storage::token_holders;
-use web::Context;
-use web::access_token::{header, personal_access_token};
+use database::token_holders;
+use domain::tokens::token_holder::{Insufficient, TokenHolder};
+use endpoint::Context;
+use endpoint::access_token::{header, personal_access_token};
 
 use crate::error::BillingError;
 use crate::portal::Refused;

@@ -23,7 +23,8 @@ use actix_web::http::Method;
 use actix_web::web::{Data, ServiceConfig, to};
 use actix_web::{Handler, Responder, Route};
 use auth::KeyBase;
-use web::{Core, Endpoint, MIB, SecretFile, ServiceInfo, resource};
+use endpoint::{Core, Endpoint, MIB, ServiceInfo, resource};
+use server::SecretFile;
 
 pub use identity::{Caller, Reader};
 pub use options::{BillingOptions, Options, PlanNameForm};
@@ -180,7 +181,7 @@ where
 /// Serves `app` on `listener` until the returned server is stopped.
 pub fn serve(listener: TcpListener, app: App) -> std::io::Result<Server> {
     let core = Arc::clone(&app.core);
-    web::serve(listener, &core, with(app))
+    server::serve(listener, &core, with(app))
 }
 
 /// The routes, with `app` in their reach.

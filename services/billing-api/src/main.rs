@@ -2,5 +2,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    web::run::<billing_api::Options>(&billing_api::INFO)
+    server::run::<billing_api::Options>(&billing_api::INFO)
 }

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use auth::portal::Expected;
 use clap::{Args, Parser, ValueEnum};
+use endpoint::Clock;
 use jsonwebtoken::Algorithm;
-use web::config::{ConfigError, Options as WebOptions, RedisOptions, StorageOptions, Structures};
-use web::{Clock, Command, Core, Prepared, SecretFile, Service, Start};
+use server::config::{ConfigError, Options as WebOptions, RedisOptions, StorageOptions, Structures};
+use server::{Command, CoreBuilder, Prepared, SecretFile, Service};
 
 use crate::portal::Source;
 use crate::{App, INFO, Portal, with};
@@ -110,7 +111,7 @@ impl Options {
         let portal = Arc::new(billing.portal()?);
         let migrations = storage.migrations;
         let key_base_file = db_key_base_file.unwrap_or_else(|| web.data_dir.join(".gitlab_db_key_base"));
-        let core = Arc::new(Core::new(Start { info: &INFO, options: web, storage, redis, clock })?);
+        let core = Arc::new(CoreBuilder { info: &INFO, options: web, storage, redis, clock }.build()?);
         let key_base = SecretFile::open_key_base("gitlab_db_key_base", &key_base_file, &core.metrics, clock)?;
         for scheme in ["jwt", "personal_access_token"] {
             core.metrics.initialise_auth(INFO.consumer, scheme);

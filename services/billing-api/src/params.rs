@@ -2,9 +2,9 @@
 use std::cell::RefCell;
 
 use chrono::{NaiveDate, NaiveDateTime};
-use domain::billing::{Given, date};
+use domain::billing::{Patch, date};
+use endpoint::{DeferredParams, NestedParams};
 use serde_json::{Map, Value};
-use web::{Sent, Tree};
 
 use crate::error::BillingError;
 
@@ -12,8 +12,11 @@ use crate::error::BillingError;
 const MOST_ERRORS: usize = 10;
 
 /// Reads of parameters what `f` wants, or says what is wrong with them.
-pub fn read<T>(sent: Sent<BillingError>, f: impl FnOnce(&Fields<'_>) -> T) -> Result<T, BillingError> {
-    let (Tree(map), errors) = (sent.tree()?, RefCell::default());
+pub fn read<T>(
+    sent: DeferredParams<BillingError>,
+    f: impl FnOnce(&Fields<'_>) -> T,
+) -> Result<T, BillingError> {
+    let (NestedParams(map), errors) = (sent.tree()?, RefCell::default());
     let value = f(&Fields { map: &map, prefix: String::new(), errors: &errors });
     let errors = errors.into_inner();
     if errors.is_empty() { Ok(value) } else { Err(BillingError::Parameters(errors.join(", "))) }
@@ -64,18 +67,18 @@ impl<'a> Fields<'a> {
         self.map.get(field).is_some_and(|value| !value.is_null())
     }
 
-    fn given<T>(&self, field: &str, parse: impl Fn(&Value) -> Option<T>) -> Given<T> {
+    fn given<T>(&self, field: &str, parse: impl Fn(&Value) -> Option<T>) -> Patch<T> {
         match self.map.get(field) {
-            None => Given::Absent,
-            Some(Value::Null) => Given::Null,
+            None => Patch::Absent,
+            Some(Value::Null) => Patch::Null,
             // The null of a form.
-            Some(Value::String(text)) if text.is_empty() => Given::Null,
+            Some(Value::String(text)) if text.is_empty() => Patch::Null,
             Some(value) => parse(value).map_or_else(
                 || {
                     self.is_invalid(field);
-                    Given::Absent
+                    Patch::Absent
                 },
-                Given::Value,
+                Patch::Value,
             ),
         }
     }
@@ -91,7 +94,7 @@ impl<'a> Fields<'a> {
         T::default()
     }
 
-    pub fn date(&self, field: &str) -> Given<NaiveDate> {
+    pub fn date(&self, field: &str) -> Patch<NaiveDate> {
         self.given(field, to_date)
     }
 
@@ -103,7 +106,7 @@ impl<'a> Fields<'a> {
         self.required(field, |value| date::parse_moment(value.as_str()?))
     }
 
-    pub fn integer(&self, field: &str) -> Given<i32> {
+    pub fn integer(&self, field: &str) -> Patch<i32> {
         self.given(field, to_integer)
     }
 
@@ -119,7 +122,7 @@ impl<'a> Fields<'a> {
         self.given(field, to_id).value()
     }
 
-    pub fn boolean(&self, field: &str) -> Given<bool> {
+    pub fn boolean(&self, field: &str) -> Patch<bool> {
         self.given(field, to_boolean)
     }
 

@@ -1,8 +1,8 @@
 //! Errors in the dialect of GitLab's API for kas, which reads `message` as a text.
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, ResponseError};
+use endpoint::{NestedParamsError, RestError};
 use serde_json::json;
-use web::{RestError, TreeError};
 
 #[derive(Debug, thiserror::Error)]
 pub enum KasError {
@@ -33,7 +33,7 @@ pub enum KasError {
     #[error("The request requires higher privileges than provided by the access token.")]
     InsufficientScope(&'static str),
     #[error("{0}")]
-    UnsupportedMediaType(TreeError),
+    UnsupportedMediaType(NestedParamsError),
     /// It is well formed and cannot be stored.
     #[error("{0}")]
     Unprocessable(String),
@@ -41,17 +41,17 @@ pub enum KasError {
     Rest(#[from] RestError),
 }
 
-impl From<storage::Error> for KasError {
-    fn from(error: storage::Error) -> Self {
+impl From<database::Error> for KasError {
+    fn from(error: database::Error) -> Self {
         match error {
-            storage::Error::Domain(error) => Self::Unprocessable(error.to_string()),
+            database::Error::Domain(error) => Self::Unprocessable(error.to_string()),
             error => Self::Rest(error.into()),
         }
     }
 }
 
-impl From<counters::RedisError> for KasError {
-    fn from(error: counters::RedisError) -> Self {
+impl From<shared_state::RedisError> for KasError {
+    fn from(error: shared_state::RedisError) -> Self {
         Self::Rest(RestError::Unavailable(error.into()))
     }
 }
@@ -62,12 +62,12 @@ impl From<repository::Error> for KasError {
     }
 }
 
-impl From<TreeError> for KasError {
-    fn from(error: TreeError) -> Self {
+impl From<NestedParamsError> for KasError {
+    fn from(error: NestedParamsError) -> Self {
         match error {
-            TreeError::Unreadable => Self::Parameters(error.to_string()),
-            TreeError::UnsupportedMediaType(_) => Self::UnsupportedMediaType(error),
-            TreeError::TooMany => RestError::TooLarge.into(),
+            NestedParamsError::Unreadable => Self::Parameters(error.to_string()),
+            NestedParamsError::UnsupportedMediaType(_) => Self::UnsupportedMediaType(error),
+            NestedParamsError::TooMany => RestError::TooLarge.into(),
         }
     }
 }

@@ -9,9 +9,9 @@ use actix_web::{FromRequest, HttpRequest};
 use auth::Rejection;
 use auth::kas::Rules;
 use chrono::TimeDelta;
+use database::agents::{self, Agent};
+use endpoint::Context;
 use serde_json::json;
-use storage::agents::{self, Agent};
-use web::Context;
 
 use crate::error::KasError;
 use crate::{App, INFO};

@@ -16,8 +16,9 @@ use actix_web::dev::Server;
 use actix_web::http::Method;
 use actix_web::web::{Data, ServiceConfig, to};
 use auth::KeyBase;
+use endpoint::{Core, Endpoint, MIB, ServiceInfo, SettingsCache, resource};
 use repository::Storages;
-use web::{Core, Endpoint, MIB, SecretFile, ServiceInfo, SettingsCache, resource};
+use server::SecretFile;
 
 pub use identity::{Kas, KasAgent};
 pub use options::{KasOptions, Options};
@@ -126,7 +127,7 @@ pub fn routes(config: &mut ServiceConfig) {
 /// Serves `app` on `listener` until the returned server is stopped.
 pub fn serve(listener: TcpListener, app: App) -> std::io::Result<Server> {
     let core = Arc::clone(&app.core);
-    web::serve(listener, &core, with(app))
+    server::serve(listener, &core, with(app))
 }
 
 /// The routes, with `app` in their reach.

@@ -2,5 +2,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    web::run::<kas_api::Options>(&kas_api::INFO)
+    server::run::<kas_api::Options>(&kas_api::INFO)
 }

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::{ArgAction, Args, Parser};
+use endpoint::{Clock, SettingsCache};
 use repository::{Inspect, Storage, Storages};
-use web::config::{ConfigError, Options as WebOptions, RedisOptions, StorageOptions, Structures};
-use web::secrets::Reload;
-use web::{Clock, Command, Core, Prepared, SecretFile, Service, SettingsCache, Start};
+use server::config::{ConfigError, Options as WebOptions, RedisOptions, StorageOptions, Structures};
+use server::secrets::Reload;
+use server::{Command, CoreBuilder, Prepared, SecretFile, Service};
 
 use crate::{App, INFO, usage, with};
 
@@ -71,7 +72,7 @@ pub enum Environment {
     Test,
 }
 
-impl From<Environment> for domain::vulnerability::Environment {
+impl From<Environment> for domain::agents::vulnerability::Environment {
     fn from(environment: Environment) -> Self {
         match environment {
             Environment::Production => Self::Production,
@@ -108,7 +109,7 @@ impl Service for Options {
         let secret_file = kas_secret_file.unwrap_or_else(|| web.data_dir.join(".gitlab_kas_secret"));
         let key_base_file = db_key_base_file.unwrap_or_else(|| web.data_dir.join(".gitlab_db_key_base"));
         let clock = Clock::System;
-        let core = Arc::new(Core::new(Start { info: &INFO, options: web, storage, redis, clock })?);
+        let core = Arc::new(CoreBuilder { info: &INFO, options: web, storage, redis, clock }.build()?);
         let previous = kas_secret_previous_file.as_deref();
         let secret = SecretFile::open_base64("gitlab_kas", &secret_file, previous, &core.metrics, clock)?;
         let key_base = SecretFile::open_key_base("gitlab_db_key_base", &key_base_file, &core.metrics, clock)?;

@@ -1,8 +1,8 @@
 //! Parameters, each of which knows its name: `counters[k8s_api_proxy_request]`.
 use std::collections::BTreeSet;
 
+use endpoint::DeferredParams;
 use serde_json::{Map, Value};
-use web::Sent;
 
 use crate::error::KasError;
 
@@ -11,7 +11,7 @@ use crate::error::KasError;
 pub struct Params(pub Map<String, Value>);
 
 impl Params {
-    pub fn of(sent: Sent<KasError>) -> Result<Self, KasError> {
+    pub fn of(sent: DeferredParams<KasError>) -> Result<Self, KasError> {
         Ok(Self(sent.tree()?.0))
     }
 

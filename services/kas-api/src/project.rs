@@ -1,19 +1,19 @@
 //! Where a project's repository is, as kas asks Gitaly for it.
 use std::collections::BTreeMap;
 
+use database::git_access::{self, ActorId, FoundProject, ProjectId};
+use database::{feature_flags, visibility};
+use endpoint::RestError;
 use repository::{Place, Quarantine, Repository};
 use serde::Serialize;
-use storage::git_access::{self, ActorId, FoundProject, ProjectId};
-use storage::{feature_flags, visibility};
-use web::RestError;
 
-use domain::access::push::Bearing;
+use domain::access::push::StateNeeds;
 use domain::{FeatureLevel, GlRepository, Visibility};
 
 use crate::App;
 use crate::error::KasError;
 use crate::params::Params;
-use storage::agents::Agent;
+use database::agents::Agent;
 
 #[derive(Serialize)]
 pub(crate) struct Entity {
@@ -57,7 +57,7 @@ impl Entity {
 impl App {
     /// A project that is there; one that waits for its deletion is not.
     pub(crate) async fn project(&self, id: ProjectId) -> Result<Option<FoundProject>, KasError> {
-        let find = move |conn: &mut storage::Conn| git_access::find(conn, &ActorId::Nobody, &id);
+        let find = move |conn: &mut database::Conn| git_access::find(conn, &ActorId::Nobody, &id);
         let found = self.core.pool.read(find).await?.project;
         Ok(found.filter(|found| !found.project.pending_delete))
     }
@@ -142,7 +142,7 @@ async fn look(repository: &Repository) -> repository::Result<Option<String>> {
     if !repository.exists().await? {
         return Ok(None);
     }
-    let state = repository.state(Bearing { empty: true, default_branch: true }).await?;
+    let state = repository.state(StateNeeds { empty: true, default_branch: true }).await?;
     Ok(state.filter(|state| !state.empty).and_then(|state| state.default_branch))
 }
 

@@ -1,10 +1,10 @@
 //! Where reports of kas go: to Redis, or into tables of our own; and what the metrics tell of them.
 use std::fmt::Write;
 
-use counters::{Counters, Counts};
-use domain::usage::{Report, SETS, TOTALS};
-use storage::Pool;
-use web::{Clock, FurtherMetrics};
+use database::Pool;
+use domain::agents::usage::{Report, SETS, TOTALS};
+use endpoint::{Clock, FurtherMetrics};
+use shared_state::{Counters, Counts};
 
 use crate::App;
 use crate::error::KasError;
@@ -19,7 +19,7 @@ impl App {
         match &self.core.counters {
             Counters::Redis(redis) => Ok(redis.record(&report, now).await?),
             Counters::Memory(_) => {
-                Ok(self.core.pool.run(move |conn| storage::usage::record(conn, &report, now)).await?)
+                Ok(self.core.pool.run(move |conn| database::usage::record(conn, &report, now)).await?)
             }
         }
     }
@@ -33,7 +33,7 @@ pub(crate) fn metrics(pool: Pool, counters: Counters, clock: Clock) -> FurtherMe
             let counts = match &counters {
                 Counters::Redis(redis) => redis.usage(now).await.map_err(KasError::from),
                 Counters::Memory(_) => {
-                    pool.read(move |conn| storage::usage::counts(conn, now)).await.map_err(KasError::from)
+                    pool.read(move |conn| database::usage::counts(conn, now)).await.map_err(KasError::from)
                 }
             };
             match counts {

@@ -1,9 +1,9 @@
 //! Changes: made in one transaction, told to the log, and followed by what the database cannot do.
-use counters::Counters;
+use database::Conn;
+use database::scim::{Effects, Error, Stored};
+use endpoint::RestError;
 use serde_json::{Value, json};
-use storage::Conn;
-use storage::scim::{Effects, Error, Stored};
-use web::RestError;
+use shared_state::Counters;
 
 use crate::{App, ScimError, ScimProvider};
 
@@ -104,7 +104,7 @@ impl App {
     async fn keep(&self, job: &Value) -> Result<(), Failure> {
         let (payload, now) = (job.to_string(), self.core.clock.now());
         let put =
-            move |conn: &mut Conn| storage::outbox::put(conn, "authorized_projects", &payload, None, now);
+            move |conn: &mut Conn| database::outbox::put(conn, "authorized_projects", &payload, None, now);
         Ok(self.core.pool.run(put).await?)
     }
 }

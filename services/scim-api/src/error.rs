@@ -2,8 +2,8 @@
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
+use endpoint::RestError;
 use scim::Error as Refusal;
-use web::RestError;
 
 use crate::answer;
 
@@ -21,8 +21,8 @@ pub enum ScimError {
     Rest(#[from] RestError),
 }
 
-impl From<storage::Error> for ScimError {
-    fn from(error: storage::Error) -> Self {
+impl From<database::Error> for ScimError {
+    fn from(error: database::Error) -> Self {
         Self::Rest(error.into())
     }
 }

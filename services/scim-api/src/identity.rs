@@ -7,10 +7,10 @@ use actix_web::http::header::AUTHORIZATION;
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest};
 use auth::Rejection;
+use database::scim::{Access, Scope, Tenant, authenticate};
+use endpoint::Context;
 use scim::{Node, Representation, User};
-use storage::scim::{Access, Scope, Tenant, authenticate};
 use subtle::ConstantTimeEq;
-use web::Context;
 
 use crate::request::{self, Base};
 use crate::{App, INFO, Representing, ScimError};
@@ -118,7 +118,7 @@ impl Base {
     fn url(&self, request: &HttpRequest, app: &App) -> String {
         let host = match &app.options.scim_external_url {
             Some(url) => url.trim_end_matches('/').to_owned(),
-            None => format!("{}{}", web::origin(request, &app.core), app.core.relative_url_root),
+            None => format!("{}{}", endpoint::origin(request, &app.core), app.core.relative_url_root),
         };
         let scope = match &self.scope {
             Scope::Instance => "application".to_owned(),

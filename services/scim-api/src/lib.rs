@@ -20,7 +20,8 @@ use actix_web::middleware::from_fn;
 use actix_web::web::{Data, ServiceConfig, scope, to};
 use actix_web::{Resource, Route};
 use auth::KeyBase;
-use web::{Core, Endpoint, SecretFile, ServiceInfo};
+use endpoint::{Core, Endpoint, ServiceInfo};
+use server::SecretFile;
 
 pub use error::ScimError;
 pub use identity::ScimProvider;
@@ -122,7 +123,7 @@ pub fn routes(config: &mut ServiceConfig) {
 /// A resource, with or without a slash at its end. Other methods hear which ones there are, once they say who asks.
 fn resource(path: &str, routes: Vec<(Method, Route)>) -> Resource {
     let resource: Resource = actix_web::web::resource([path.to_owned(), format!("{path}/")]);
-    let (resource, allow) = web::with_methods(resource, routes);
+    let (resource, allow) = endpoint::with_methods(resource, routes);
     resource.default_service(to(move |_: ScimProvider| {
         let refusal = ScimError::MethodNotAllowed(allow.clone());
         async move { Err::<&str, _>(refusal) }
@@ -132,7 +133,7 @@ fn resource(path: &str, routes: Vec<(Method, Route)>) -> Resource {
 /// Serves `app` on `listener` until the returned server is stopped.
 pub fn serve(listener: TcpListener, app: App) -> std::io::Result<Server> {
     let core = Arc::clone(&app.core);
-    web::serve(listener, &core, with(app))
+    server::serve(listener, &core, with(app))
 }
 
 /// The routes, with `app` in their reach.

@@ -2,5 +2,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    web::run::<scim_api::Options>(&scim_api::INFO)
+    server::run::<scim_api::Options>(&scim_api::INFO)
 }

@@ -3,9 +3,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::{ArgAction, Args, Parser};
+use endpoint::Clock;
 use scim::Mode;
-use web::config::{ConfigError, Options as WebOptions, RedisOptions, StorageOptions, Structures};
-use web::{Clock, Command, Core, Prepared, SecretFile, Service, Start};
+use server::config::{ConfigError, Options as WebOptions, RedisOptions, StorageOptions, Structures};
+use server::{Command, CoreBuilder, Prepared, SecretFile, Service};
 
 use crate::{App, INFO, with};
 
@@ -94,7 +95,7 @@ impl Service for Options {
         let migrations = storage.migrations;
         let key_base_file = db_key_base_file.unwrap_or_else(|| web.data_dir.join(".gitlab_db_key_base"));
         let clock = Clock::System;
-        let core = Arc::new(Core::new(Start { info: &INFO, options: web, storage, redis, clock })?);
+        let core = Arc::new(CoreBuilder { info: &INFO, options: web, storage, redis, clock }.build()?);
         let key_base = SecretFile::open_key_base("gitlab_db_key_base", &key_base_file, &core.metrics, clock)?;
         core.metrics.initialise_auth(INFO.consumer, "bearer");
         let app = App { core: Arc::clone(&core), key_base: Arc::clone(&key_base), options: scim };

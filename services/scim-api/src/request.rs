@@ -2,10 +2,10 @@
 use actix_web::HttpRequest;
 use actix_web::http::header::{ACCEPT, CONTENT_TYPE};
 use actix_web::web::Payload;
+use database::scim::Scope;
+use endpoint::{RestError, body};
 use percent_encoding::percent_decode;
 use scim::Object;
-use storage::scim::Scope;
-use web::{RestError, body};
 
 use crate::{ROOT, ScimError};
 

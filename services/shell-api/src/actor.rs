@@ -1,7 +1,7 @@
 //! Whom a request is about.
+use database::git_access::ActorId;
 use domain::account::AccountId;
-use storage::git_access::ActorId;
-use web::{Params, RestError};
+use endpoint::{Params, RestError};
 
 /// The first parameter that is there names the actor.
 pub(crate) fn from_params(params: &Params) -> Result<ActorId, RestError> {

@@ -3,8 +3,8 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, ResponseError};
 use domain::access::Denial;
 use domain::messages;
+use endpoint::RestError;
 use serde_json::json;
-use web::RestError;
 
 #[derive(Debug, thiserror::Error)]
 pub enum AllowedError {
@@ -26,8 +26,8 @@ pub enum AllowedError {
     Rest(#[from] RestError),
 }
 
-impl From<storage::Error> for AllowedError {
-    fn from(error: storage::Error) -> Self {
+impl From<database::Error> for AllowedError {
+    fn from(error: database::Error) -> Self {
         Self::Rest(error.into())
     }
 }

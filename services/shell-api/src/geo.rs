@@ -3,7 +3,7 @@ use std::path::PathBuf;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
-use web::config::ConfigError;
+use server::config::ConfigError;
 
 /// The section `geo` of the configuration file.
 #[derive(Debug, Default, Deserialize)]

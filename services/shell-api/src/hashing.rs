@@ -2,8 +2,8 @@
 use std::sync::Arc;
 
 use bcrypt::Version;
+use endpoint::RestError;
 use tokio::sync::Semaphore;
-use web::RestError;
 
 /// What GitLab itself takes. The codes are random: nobody guesses them one by one.
 const COST: u32 = 10;

@@ -10,7 +10,7 @@ use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest};
 use auth::Rejection;
-use web::{MIB, Params, RestError, body};
+use endpoint::{MIB, Params, RestError, body};
 
 use crate::{App, INFO};
 

@@ -1,6 +1,6 @@
 //! Work that is not this service's: handed to Sidekiq in Redis, or kept in the outbox.
-use counters::Counters;
 use serde_json::{Value, json};
+use shared_state::Counters;
 
 use crate::App;
 
@@ -62,8 +62,8 @@ impl App {
     async fn keep(&self, topic: &'static str, payload: &Value, correlation_id: &str) -> bool {
         let (payload, correlation_id, now) =
             (payload.to_string(), correlation_id.to_owned(), self.core.clock.now());
-        let put = move |conn: &mut storage::Conn| {
-            storage::outbox::put(conn, topic, &payload, Some(&correlation_id), now)
+        let put = move |conn: &mut database::Conn| {
+            database::outbox::put(conn, topic, &payload, Some(&correlation_id), now)
         };
         succeeded(&self.core.pool.run(put).await)
     }

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use auth::KeyBase;
 use clap::Args;
-use web::config::ConfigError;
-use web::secrets::Reload;
-use web::{Core, SecretFile};
+use endpoint::Core;
+use server::SecretFile;
+use server::config::ConfigError;
+use server::secrets::Reload;
 
 #[derive(Debug, Clone, Args)]
 pub struct KeyOptions {

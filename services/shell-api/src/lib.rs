@@ -10,7 +10,7 @@ mod internal;
 mod jobs;
 mod keys;
 mod options;
-mod refusal;
+mod shell_reply;
 mod urls;
 
 use std::net::TcpListener;
@@ -21,8 +21,9 @@ use actix_web::Route;
 use actix_web::dev::Server;
 use actix_web::http::Method;
 use actix_web::web::{Data, ServiceConfig, to};
+use endpoint::{Core, Endpoint, MIB, ServiceInfo, SettingsCache, or_not_allowed, resource};
 use repository::Storages;
-use web::{Core, Endpoint, MIB, SecretFile, ServiceInfo, SettingsCache, or_not_allowed, resource};
+use server::SecretFile;
 
 pub use geo::Geo;
 pub use hashing::Hashing;
@@ -120,7 +121,7 @@ pub fn routes(config: &mut ServiceConfig) {
 /// Serves `app` on `listener` until the returned server is stopped.
 pub fn serve(listener: TcpListener, app: App) -> std::io::Result<Server> {
     let core = Arc::clone(&app.core);
-    web::serve(listener, &core, with(app))
+    server::serve(listener, &core, with(app))
 }
 
 /// The routes, with `app` in their reach.

@@ -2,5 +2,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    web::run::<shell_api::Options>(&shell_api::INFO)
+    server::run::<shell_api::Options>(&shell_api::INFO)
 }

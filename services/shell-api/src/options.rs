@@ -4,10 +4,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::{ArgAction, Args, Parser};
+use endpoint::{Clock, SettingsCache};
 use repository::{Inspect, Storage, Storages};
-use web::config::{ConfigError, Options as WebOptions, RedisOptions, Seconds, StorageOptions, Structures};
-use web::secrets::Reload;
-use web::{Clock, Command, Core, Prepared, SecretFile, Service, SettingsCache, Start};
+use server::config::{ConfigError, Options as WebOptions, RedisOptions, Seconds, StorageOptions, Structures};
+use server::secrets::Reload;
+use server::{Command, CoreBuilder, Prepared, SecretFile, Service};
 
 use crate::hashing::Hashing;
 use crate::{App, Geo, INFO, JobSink, KeyOptions, with};
@@ -139,7 +140,7 @@ impl Service for Options {
         let migrations = storage.migrations;
         let secret_file = shell_secret_file.unwrap_or_else(|| web.data_dir.join(".gitlab_shell_secret"));
         let (clock, data_dir) = (Clock::System, web.data_dir.clone());
-        let core = Arc::new(Core::new(Start { info: &INFO, options: web, storage, redis, clock })?);
+        let core = Arc::new(CoreBuilder { info: &INFO, options: web, storage, redis, clock }.build()?);
         let previous = shell_secret_previous_file.as_deref();
         let secret = SecretFile::open("gitlab_shell", &secret_file, previous, &core.metrics, clock)?;
         let keys = keys.open(&data_dir, &core)?;

@@ -1,5 +1,5 @@
 //! URLs that people see, made of the configuration.
-use storage::settings::Settings;
+use database::settings::Settings;
 
 use crate::App;
 

@@ -1,6 +1,6 @@
 //! The lines of a push, and the names of refs in them.
-use domain::changes::{Change, Changes, Kind};
-use domain::ref_name::{self, RefName};
+use domain::git::changes::{Change, Changes, Kind};
+use domain::git::ref_name::{self, RefName};
 
 use crate::Target;
 

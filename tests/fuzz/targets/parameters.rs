@@ -1,8 +1,8 @@
 //! Query string and body. The first byte says which form the body has, the first line after it is the query.
 use actix_web::web::Bytes;
+use endpoint::Params;
 use futures_util::FutureExt;
 use serde_json::{Map, Value};
-use web::Params;
 
 use crate::Target;
 

@@ -1,5 +1,5 @@
 //! Push options, one a line.
-use domain::push_options::PushOptions;
+use domain::git::push_options::PushOptions;
 use serde_json::Value;
 
 use crate::Target;

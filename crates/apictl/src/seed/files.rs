@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
+use database::seed::Demo;
 use serde_json::{Map, Value, json};
-use storage::seed::Demo;
 
 use super::tokens::Tokens;
 use crate::files::{create, replace};
@@ -80,7 +80,7 @@ fn tell(places: &Places, demo: &Demo, tokens: &Tokens) -> Map<String, Value> {
         ("ssh_ca_fingerprint", json!(STANDARD_NO_PAD.encode(&demo.certificate_authority))),
         ("admin_token", json!(tokens.admin)),
         ("agent_token", json!(tokens.agent)),
-        ("scim_group_path", json!(storage::seed::SCIM_GROUP.1)),
+        ("scim_group_path", json!(database::seed::SCIM_GROUP.1)),
         ("scim_group_token", json!(tokens.scim_group)),
         ("scim_instance_token", json!(tokens.scim_instance)),
         ("users", Value::Object(users)),

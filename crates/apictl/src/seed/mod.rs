@@ -13,12 +13,12 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use auth::KeyBase;
 use clap::Args;
-use storage::seed::Credentials;
-use web::Clock;
-use web::config::ConfigError;
+use database::seed::Credentials;
+use endpoint::Clock;
+use server::config::ConfigError;
 
 use crate::files::{absolute, make_dir};
-use crate::{database, secrets};
+use crate::{connection, secrets};
 use files::Places;
 use tokens::Tokens;
 
@@ -40,13 +40,13 @@ pub struct Options {
     #[arg(long, env = "IAPI_DB_KEY_BASE_FILE")]
     db_key_base_file: Option<PathBuf>,
     #[command(flatten)]
-    database: database::Options,
+    database: connection::Options,
 }
 
 pub fn run(options: &Options) -> Result<()> {
     let (mut conn, name) = options.database.open()?;
     // Before anything is written: a database that refuses leaves no files behind.
-    storage::seed::is_planted(&mut conn).context("no demo data can be put into this database")?;
+    database::seed::is_planted(&mut conn).context("no demo data can be put into this database")?;
     let key_base = options.key_base()?;
     make_dir(&options.repositories_dir)?;
     let places = Places {
@@ -68,17 +68,17 @@ pub fn run(options: &Options) -> Result<()> {
         certificate_authority: keys::ed25519("ca")?,
         agent_token: key_base.encrypt(&tokens.agent),
     };
-    let new = storage::seed::plant(&mut conn, &credentials, now)?;
-    if !new && storage::seed::set_root_key(&mut conn, &credentials.root, now)? {
+    let new = database::seed::plant(&mut conn, &credentials, now)?;
+    if !new && database::seed::set_root_key(&mut conn, &credentials.root, now)? {
         println!(
             "the key of root is another now: the private half of the old one is not in the data directory"
         );
     }
-    if !new && storage::seed::set_agent_token(&mut conn, &credentials.agent_token, now)? {
+    if !new && database::seed::set_agent_token(&mut conn, &credentials.agent_token, now)? {
         println!("the token of agent1 is another now: the old one is not in the data directory");
     }
     tokens.keep(&mut conn, &key_base, now)?;
-    let demo = storage::seed::describe(&mut conn)?;
+    let demo = database::seed::describe(&mut conn)?;
 
     repositories::make(&places, &options.hooks_dir)?;
     files::write(&places, &demo, &tokens)?;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
-use storage::seed::PROJECTS;
+use database::seed::PROJECTS;
 
 use super::files::Places;
 use crate::files::{make_dir, replace};

@@ -2,11 +2,11 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use database::Conn;
 use diesel::RunQueryDsl;
 use diesel::connection::SimpleConnection;
 use diesel::sql_types::BigInt;
 use serde_json::Value;
-use storage::Conn;
 
 use super::*;
 
@@ -21,9 +21,9 @@ fn world() -> World {
     let at = |name: &str| directory.path().join(name);
     fs::create_dir(at("hooks")).unwrap();
     fs::write(at("hooks/pre-receive"), "#!/bin/sh\n").unwrap();
-    let database = database::Options { data_dir: at("data"), database_url: None, database_url_file: None };
+    let database = connection::Options { data_dir: at("data"), database_url: None, database_url_file: None };
     let (mut conn, _) = database.open().unwrap();
-    storage::migrate(&mut conn).unwrap();
+    database::migrate(&mut conn).unwrap();
     fs::write(at("data/.gitlab_db_key_base"), "k".repeat(128)).unwrap();
     let options = Options {
         db_key_base_file: None,
@@ -89,9 +89,9 @@ fn the_demo_is_whole() {
     let token = demo["agent_token"].as_str().unwrap();
     assert!(token.starts_with("glagent-") && token.len() == 58, "{token}");
     let forms = KeyBase::from_text(&"k".repeat(128)).unwrap().stored_forms(token);
-    let agent = storage::agents::find_by_token(&mut conn, &forms).unwrap().unwrap();
+    let agent = database::agents::find_by_token(&mut conn, &forms).unwrap().unwrap();
     assert_eq!((agent.id, agent.project_id, agent.name.as_str()), (1, 7, "agent1"));
-    assert_eq!(storage::scan_policies::of_project(&mut conn, 7).unwrap().len(), 2);
+    assert_eq!(database::scan_policies::of_project(&mut conn, 7).unwrap().len(), 2);
     assert_eq!(demo["base_url"], "http://127.0.0.1:8080");
     assert_eq!(demo["users"]["dev"], serde_json::json!({ "user_id": 41, "key_id": 41 }));
     assert_eq!(demo["ssh_ca_fingerprint"].as_str().unwrap().len(), 43);
@@ -103,7 +103,7 @@ fn the_demo_is_whole() {
     assert_eq!(git(&repository, &["ls-tree", "-r", "--name-only", "HEAD"]), "NEWS\nREADME.md\nsrc/wget.c");
     assert_eq!(git(&repository, &["config", "internalapi.glrepository"]), "project-3");
     assert_eq!(mode(&repository.join("hooks/pre-receive")), 0o755);
-    for id in storage::seed::PROJECTS {
+    for id in database::seed::PROJECTS {
         let repository = repositories::path(&world.options.repositories_dir, id);
         assert_eq!(git(&repository, &["symbolic-ref", "HEAD"]), "refs/heads/main");
     }
@@ -131,7 +131,7 @@ fn the_second_run_keeps_what_is_there_and_makes_what_is_missing() {
     run(&world.options).unwrap();
 
     let forms = KeyBase::from_text(&"k".repeat(128)).unwrap().stored_forms("glagent-x");
-    assert!(storage::agents::find_by_token(&mut world.conn(), &forms).unwrap().is_some());
+    assert!(database::agents::find_by_token(&mut world.conn(), &forms).unwrap().is_some());
     with_token["users"]["blk"]["key_id"] = 99.into();
     assert_eq!(world.demo(), with_token);
     assert_eq!(fs::read(world.data("demo_ssh_key")).unwrap(), key);

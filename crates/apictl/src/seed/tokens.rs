@@ -7,8 +7,8 @@ use auth::KeyBase;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::NaiveDateTime;
+use database::Conn;
 use serde_json::Value;
-use storage::Conn;
 
 use crate::secrets;
 
@@ -48,8 +48,8 @@ impl Tokens {
     /// Puts those that were not planted into the database, as its columns hold them.
     pub fn keep(&self, conn: &mut Conn, keys: &KeyBase, now: NaiveDateTime) -> Result<()> {
         let encrypted = [&self.scim_group, &self.scim_instance].map(|token| keys.encrypt(token));
-        storage::seed::set_scim_tokens(conn, [&encrypted[0], &encrypted[1]], now)?;
-        storage::seed::set_admin_token(conn, &keys.token_digest(&self.admin), now)?;
+        database::seed::set_scim_tokens(conn, [&encrypted[0], &encrypted[1]], now)?;
+        database::seed::set_admin_token(conn, &keys.token_digest(&self.admin), now)?;
         Ok(())
     }
 }

@@ -1,10 +1,10 @@
 //! The ordered table: the first row that matches decides. Rows bear the numbers of the contract, `shell-api` B.2.1.
 //! Row 1, the rate limit, is counted before any fact is known; rows 19 and 29 are the caller's to carry on with.
 use super::facts::Container;
-use super::{Action, Denial, Facts, Presence, ProjectFacts, Protocol, Request, Target};
+use super::{Action, Denial, Facts, ProjectFacts, Protocol, RepositoryStatus, Request, Target};
 use crate::Role;
 use crate::actor::Actor;
-use crate::changes::Changes;
+use crate::git::changes::Changes;
 use crate::instance::Instance;
 use crate::messages as text;
 use crate::project::{GitProtocols, RootNamespace};
@@ -107,7 +107,7 @@ pub fn decide(request: &Request, facts: &Facts) -> Result<Verdict, Denial> {
         return Ok(Verdict::CreateProject);
     }
     // 20
-    if facts.repository == Presence::Missing {
+    if facts.repository == RepositoryStatus::Missing {
         return Err(Denial::NotFound(match target {
             Target::Wiki(_) | Target::GroupWiki(_) => text::NO_WIKI_REPOSITORY,
             Target::Snippet { .. } => text::NO_SNIPPET_REPOSITORY,
@@ -119,7 +119,11 @@ pub fn decide(request: &Request, facts: &Facts) -> Result<Verdict, Denial> {
         Action::Push => push(request, actor, target),
         _ => download(actor, target),
     }?;
-    Ok(if facts.repository == Presence::Awaited { Verdict::CreateRepository } else { Verdict::Allowed })
+    Ok(if facts.repository == RepositoryStatus::Pending {
+        Verdict::CreateRepository
+    } else {
+        Verdict::Allowed
+    })
 }
 
 fn forbidden(message: &str) -> Result<(), Denial> {

@@ -6,7 +6,7 @@ use crate::actor::Actor;
 use crate::instance::Instance;
 use crate::messages as text;
 use crate::namespace::NamespaceFacts;
-use crate::project::{Project, RootNamespace, Standing};
+use crate::project::{ActorAccess, Project, RootNamespace};
 use crate::snippet::Snippet;
 
 /// What the installation knows of a request's actor and of what it wants to reach.
@@ -15,16 +15,16 @@ pub struct Facts {
     pub instance: Instance,
     pub actor: Actor,
     pub target: Target,
-    pub repository: Presence,
+    pub repository: RepositoryStatus,
     pub now: NaiveDateTime,
 }
 
 /// Whether the repository itself is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Presence {
-    There,
+pub enum RepositoryStatus {
+    Present,
     /// A push has made the project, and its repository is yet to be made.
-    Awaited,
+    Pending,
     Missing,
 }
 
@@ -59,7 +59,7 @@ pub enum Target {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProjectFacts {
     pub project: Project,
-    pub standing: Standing,
+    pub standing: ActorAccess,
     /// An open merge request lets the person push to some branch of this project.
     pub collaborates: bool,
 }

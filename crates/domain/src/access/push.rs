@@ -9,20 +9,20 @@ use chrono::NaiveDateTime;
 
 use super::{Denial, Protocol};
 use crate::Role;
+use crate::access::protected_refs::{BranchRules, ProtectedBranch, ProtectedTag, Pusher, TagRules};
 use crate::actor::Actor;
-use crate::changes::{Change, Kind};
+use crate::git::changes::{Change, Kind};
+use crate::git::ref_name::{self, RefName};
 use crate::instance::Instance;
 use crate::messages as text;
-use crate::project::{Project, Standing};
-use crate::protected_refs::{BranchRules, ProtectedBranch, ProtectedTag, Pusher, TagRules};
-use crate::ref_name::{self, RefName};
+use crate::project::{ActorAccess, Project};
 
 /// What the database knows of a push.
 #[derive(Debug, Clone)]
 pub struct PushFacts<'a> {
     pub actor: &'a Actor,
     pub project: &'a Project,
-    pub standing: Standing,
+    pub standing: ActorAccess,
     pub instance: &'a Instance,
     pub protocol: Protocol,
     pub now: NaiveDateTime,
@@ -57,12 +57,12 @@ pub struct RepositoryState {
 
 /// What of the [`RepositoryState`] bears on a push: the rest need not be known.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Bearing {
+pub struct StateNeeds {
     pub empty: bool,
     pub default_branch: bool,
 }
 
-impl Bearing {
+impl StateNeeds {
     /// That a repository is empty matters to a new branch (e); its default branch matters to a branch that goes (b) and
     /// to a new tag (i).
     pub fn of(changes: &[Change]) -> Self {

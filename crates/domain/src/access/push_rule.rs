@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use regex::{Regex, RegexBuilder};
 
 use super::{Denial, Protocol, re2, secret_files};
-use crate::changes::{Change, Kind};
-use crate::content::{Blob, ChangedPath, Commit, PathStatus};
+use crate::git::changes::{Change, Kind};
+use crate::git::objects::{Blob, ChangedPath, Commit, PathStatus};
 use crate::messages as text;
 
 const MIB: u64 = 1024 * 1024;

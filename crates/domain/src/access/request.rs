@@ -1,7 +1,7 @@
 //! What a caller wants of a repository.
 use std::net::IpAddr;
 
-use crate::changes::Changes;
+use crate::git::changes::Changes;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {

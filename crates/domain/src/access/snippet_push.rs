@@ -1,6 +1,6 @@
 //! A push to a snippet: one branch, a few files. Wikis and designs have no checks of changes.
 use super::Denial;
-use crate::changes::{Change, Kind};
+use crate::git::changes::{Change, Kind};
 use crate::messages as text;
 
 /// Files that a snippet may have.
@@ -31,7 +31,7 @@ pub fn check_file_count(files: u64) -> Result<(), Denial> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::changes::lines;
+    use crate::git::changes::lines;
 
     const Z: &str = "0000000000000000000000000000000000000000";
     const A: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";

@@ -1,13 +1,13 @@
 /// A parameter that may be left out, which is not the same as clearing what is stored.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Given<T> {
+pub enum Patch<T> {
     #[default]
     Absent,
     Null,
     Value(T),
 }
 
-impl<T> Given<T> {
+impl<T> Patch<T> {
     pub fn is_absent(&self) -> bool {
         matches!(self, Self::Absent)
     }

@@ -1,16 +1,16 @@
 use chrono::NaiveDate;
 
-use super::{Given, NOT_NEGATIVE};
+use super::{NOT_NEGATIVE, Patch};
 use crate::{Result, Violations};
 
 /// Limits of a namespace that a caller sets.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Limits {
-    pub shared_runners_minutes_limit: Given<i32>,
-    pub extra_shared_runners_minutes_limit: Given<i32>,
+    pub shared_runners_minutes_limit: Patch<i32>,
+    pub extra_shared_runners_minutes_limit: Patch<i32>,
     /// MiB
     pub additional_purchased_storage_size: Option<i32>,
-    pub additional_purchased_storage_ends_on: Given<NaiveDate>,
+    pub additional_purchased_storage_ends_on: Patch<NaiveDate>,
 }
 
 impl Limits {

@@ -9,7 +9,7 @@ mod plan;
 mod subscription;
 
 pub use add_on::AddOn;
-pub use given::Given;
+pub use given::Patch;
 pub use limits::Limits;
 pub use pack::Pack;
 pub use plan::Plan;

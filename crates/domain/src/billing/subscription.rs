@@ -1,7 +1,7 @@
 //! A namespace's subscription: what was bought, and what is used of it.
 use chrono::NaiveDate;
 
-use super::{BLANK, Given, NOT_NEGATIVE, Plan};
+use super::{BLANK, NOT_NEGATIVE, Patch, Plan};
 use crate::{Result, Violations};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,13 +24,13 @@ pub struct Subscription {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Change {
     pub plan: Option<Plan>,
-    pub start_date: Given<NaiveDate>,
-    pub end_date: Given<NaiveDate>,
+    pub start_date: Patch<NaiveDate>,
+    pub end_date: Patch<NaiveDate>,
     pub trial: Option<bool>,
-    pub trial_starts_on: Given<NaiveDate>,
-    pub trial_ends_on: Given<NaiveDate>,
-    pub trial_extension_type: Given<i16>,
-    pub auto_renew: Given<bool>,
+    pub trial_starts_on: Patch<NaiveDate>,
+    pub trial_ends_on: Patch<NaiveDate>,
+    pub trial_extension_type: Patch<i16>,
+    pub auto_renew: Patch<bool>,
     pub seats: Option<i32>,
     pub max_seats_used: Option<i32>,
 }
@@ -174,11 +174,11 @@ mod tests {
 
     #[test]
     fn a_later_term_forgets_the_seats_of_the_one_before() {
-        let later = Change { start_date: Given::Value(date("2021-07-15")), ..Change::default() };
+        let later = Change { start_date: Patch::Value(date("2021-07-15")), ..Change::default() };
         assert_eq!(premium().changed(later.clone()).unwrap().max_seats_used, 82);
         let given = Change { max_seats_used: Some(5), ..later.clone() };
         assert_eq!(premium().changed(given).unwrap().max_seats_used, 5);
-        let earlier = Change { start_date: Given::Value(date("2019-07-15")), ..Change::default() };
+        let earlier = Change { start_date: Patch::Value(date("2019-07-15")), ..Change::default() };
         assert_eq!(premium().changed(earlier).unwrap().max_seats_used, 90);
         let paying = Plan::parse("ultimate_trial_paid_customer");
         let trying = Change { plan: paying.clone(), ..later.clone() };
@@ -193,7 +193,7 @@ mod tests {
         let with_end =
             Subscription { end_date: Some(date("2021-07-15")), auto_renew: Some(true), ..premium() };
         assert_eq!(with_end.changed(Change::default()), Ok(with_end.clone()));
-        let cleared = Change { end_date: Given::Null, auto_renew: Given::Null, ..Change::default() };
+        let cleared = Change { end_date: Patch::Null, auto_renew: Patch::Null, ..Change::default() };
         assert_eq!(with_end.changed(cleared), Ok(premium()));
     }
 
@@ -202,7 +202,7 @@ mod tests {
         let change = Change {
             seats: Some(-1),
             max_seats_used: Some(-1),
-            end_date: Given::Value(date("2020-07-14")),
+            end_date: Patch::Value(date("2020-07-14")),
             trial: Some(true),
             ..Change::default()
         };

@@ -1,8 +1,8 @@
 use super::*;
-use crate::access::examples;
+use crate::access::test_facts;
 
 fn facts(kind: Kind, role: Role) -> NamespaceFacts {
-    NamespaceFacts { role, ..examples::namespace_facts(kind) }
+    NamespaceFacts { role, ..test_facts::namespace_facts(kind) }
 }
 
 fn group(level: Option<i32>) -> Kind {
@@ -11,7 +11,7 @@ fn group(level: Option<i32>) -> Kind {
 
 #[test]
 fn groups_say_who_makes_projects() {
-    let (user, admin) = (examples::user(), User { admin: true, ..examples::user() });
+    let (user, admin) = (test_facts::user(), User { admin: true, ..test_facts::user() });
     for (level, least) in [(None, 30), (Some(2), 30), (Some(1), 40), (Some(4), 50)] {
         for role in [0, 5, 10, 20, 30, 40, 50] {
             assert_eq!(
@@ -31,7 +31,7 @@ fn groups_say_who_makes_projects() {
 
 #[test]
 fn people_make_projects_of_their_own_up_to_a_limit() {
-    let (user, admin) = (examples::user(), User { id: 1, admin: true, ..examples::user() });
+    let (user, admin) = (test_facts::user(), User { id: 1, admin: true, ..test_facts::user() });
     let of = |owner_id, projects_left| NamespaceFacts {
         projects_left,
         ..facts(Kind::Personal { owner_id }, Role::OWNER)
@@ -45,7 +45,7 @@ fn people_make_projects_of_their_own_up_to_a_limit() {
 
 #[test]
 fn what_takes_no_pushes_takes_no_projects() {
-    let admin = User { admin: true, ..examples::user() };
+    let admin = User { admin: true, ..test_facts::user() };
     let spoil: [fn(&mut Namespace); 3] = [
         |namespace| namespace.archived = true,
         |namespace| namespace.deleted = true,
@@ -61,7 +61,7 @@ fn what_takes_no_pushes_takes_no_projects() {
 
 #[test]
 fn a_namespace_lies_in_itself_and_in_those_above() {
-    let mut namespace = examples::namespace_facts(group(None)).namespace;
+    let mut namespace = test_facts::namespace_facts(group(None)).namespace;
     "grp/sub".clone_into(&mut namespace.full_path);
     for (path, expected) in [
         ("grp", true),

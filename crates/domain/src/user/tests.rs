@@ -1,6 +1,6 @@
 //! The states of B.2.2: each is reached, and of two the earlier decides.
 use super::*;
-use crate::access::examples::{instance, now, user};
+use crate::access::test_facts::{instance, now, user};
 
 struct Reason {
     name: &'static str,

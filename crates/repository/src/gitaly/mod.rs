@@ -11,7 +11,7 @@ mod tests;
 
 use std::time::Duration;
 
-use domain::access::push::{Bearing, Question, RepositoryState};
+use domain::access::push::{Question, RepositoryState, StateNeeds};
 use gitaly_proto as pb;
 use gitaly_proto::commit_service_client::CommitServiceClient;
 use gitaly_proto::ref_service_client::RefServiceClient;
@@ -126,7 +126,7 @@ impl Repository {
     }
 
     /// Of what has been accepted, and only what matters.
-    pub async fn state(&self, bearing: Bearing) -> Result<RepositoryState> {
+    pub async fn state(&self, bearing: StateNeeds) -> Result<RepositoryState> {
         let empty = async { if bearing.empty { self.is_empty().await } else { Ok(false) } };
         let default_branch =
             async { if bearing.default_branch { self.default_branch().await } else { Ok(None) } };

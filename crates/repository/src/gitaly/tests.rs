@@ -181,7 +181,7 @@ async fn half_an_answer_is_none() {
     server.fail(Fault::Status(Code::NotFound));
     assert!(matches!(asked.new_commits(revisions).await, Err(Error::NotFound("ListCommits"))));
     assert!(matches!(
-        asked.state(Bearing { empty: true, default_branch: false }).await,
+        asked.state(StateNeeds { empty: true, default_branch: false }).await,
         Err(Error::NotFound(_))
     ));
     assert!(!asked.exists().await.unwrap());

@@ -31,7 +31,7 @@ pub struct Gitaly {
 
 /// One call.
 #[derive(Debug, Clone)]
-pub struct Asked {
+pub struct RecordedCall {
     /// `CommitService/CommitIsAncestor`
     pub method: &'static str,
     pub repository: pb::Repository,
@@ -53,7 +53,7 @@ pub(crate) struct State {
     /// Where the repositories of every storage lie.
     repositories: PathBuf,
     token: Option<String>,
-    asked: Mutex<Vec<Asked>>,
+    asked: Mutex<Vec<RecordedCall>>,
     connections: AtomicUsize,
     fault: Mutex<Option<Fault>>,
 }
@@ -148,7 +148,7 @@ impl Gitaly {
     }
 
     /// What it was asked since this was called last.
-    pub fn asked(&self) -> Vec<Asked> {
+    pub fn asked(&self) -> Vec<RecordedCall> {
         std::mem::take(&mut *self.state.asked.lock().expect("the calls"))
     }
 
@@ -183,7 +183,7 @@ impl State {
         let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
         let metadata =
             metadata.iter().map(|(name, value)| (name.to_string(), text(value.as_bytes()))).collect();
-        let asked = Asked { method, repository: repository.clone(), metadata };
+        let asked = RecordedCall { method, repository: repository.clone(), metadata };
         if let Some(token) = &self.token {
             authentication::check(asked.metadata.get("authorization"), token)?;
         }

@@ -1,9 +1,9 @@
 //! `POST /api/v4/namespaces/{id}/storage/limit_exclusion`
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
-use storage::admin::exclusions;
-use storage::billing::Key;
-use web::Sent;
+use database::admin::exclusions;
+use database::billing::Key;
+use endpoint::DeferredParams;
 
 use super::{Entity, note};
 use crate::error::AdminError;
@@ -15,7 +15,7 @@ pub async fn handler(
     app: Data<App>,
     Admin(actor): Admin,
     id: Path<String>,
-    sent: Sent<AdminError>,
+    sent: DeferredParams<AdminError>,
 ) -> Result<HttpResponse, AdminError> {
     let params = Params::of(sent)?;
     let reason = params.reason()?;

@@ -1,8 +1,8 @@
 //! `DELETE /api/v4/namespaces/{id}/storage/limit_exclusion`
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
-use storage::admin::exclusions;
-use storage::billing::Key;
+use database::admin::exclusions;
+use database::billing::Key;
 
 use super::note;
 use crate::error::AdminError;

@@ -1,8 +1,8 @@
 //! `GET /api/v4/namespaces/storage/limit_exclusions`
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use storage::admin::exclusions::{self, Filter};
-use web::Sent;
+use database::admin::exclusions::{self, Filter};
+use endpoint::DeferredParams;
 
 use super::Entity;
 use crate::error::AdminError;
@@ -15,7 +15,7 @@ pub async fn handler(
     app: Data<App>,
     request: HttpRequest,
     _: Admin,
-    sent: Sent<AdminError>,
+    sent: DeferredParams<AdminError>,
 ) -> Result<HttpResponse, AdminError> {
     let params = Params::of(sent)?;
     let paging = Paging::read(&params, "Namespaces::Storage::LimitExclusion")?;

@@ -3,9 +3,9 @@ pub mod create;
 pub mod delete;
 pub mod list;
 
+use database::admin::audit::Actor;
+use database::admin::exclusions::ExclusionChange;
 use serde::Serialize;
-use storage::admin::audit::Actor;
-use storage::admin::exclusions::Written;
 
 #[derive(Serialize)]
 struct Entity {
@@ -16,7 +16,7 @@ struct Entity {
 }
 
 /// One line in the log for each change: who, what, where.
-pub fn note(actor: &Actor, action: &'static str, written: &Written) {
+pub fn note(actor: &Actor, action: &'static str, written: &ExclusionChange) {
     tracing::info!(
         actor_id = actor.user_id,
         actor = actor.username,

@@ -2,8 +2,8 @@
 use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
+use database::admin::audit::{self, AuditEvent};
 use minijinja::{Value, context};
-use storage::admin::audit::{self, Taken};
 
 use super::error::PageError;
 use super::form::Form;
@@ -27,7 +27,7 @@ pub async fn show(
     Ok(signed_in.page(&app, &request, StatusCode::OK, "audit.html", values))
 }
 
-fn row(taken: &Taken) -> Value {
+fn row(taken: &AuditEvent) -> Value {
     let details: serde_json::Value = serde_json::from_str(&taken.details).unwrap_or_default();
     let action = match details["event_name"].as_str() {
         Some("namespace_storage_limit_exclusion_created") => "Excluded",

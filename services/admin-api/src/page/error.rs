@@ -29,8 +29,8 @@ pub enum AskedBy {
     Script,
 }
 
-impl From<storage::Error> for PageError {
-    fn from(error: storage::Error) -> Self {
+impl From<database::Error> for PageError {
+    fn from(error: database::Error) -> Self {
         Self::Admin(error.into())
     }
 }

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use actix_web::dev::Payload;
 use actix_web::http::header::{HeaderName, ORIGIN};
 use actix_web::{FromRequest, HttpRequest};
-use web::{Core, Sent};
+use endpoint::{Core, DeferredParams};
 
 use super::error::PageError;
 use crate::error::AdminError;
@@ -20,7 +20,7 @@ impl FromRequest for Form {
     type Future = Pin<Box<dyn Future<Output = Result<Self, PageError>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let sent = Sent::<AdminError>::from_request(request, payload);
+        let sent = DeferredParams::<AdminError>::from_request(request, payload);
         Box::pin(async move {
             let Ok(sent) = sent.await;
             Ok(Self(Params::of(sent)?))
@@ -57,7 +57,7 @@ impl Form {
 pub fn is_ours(request: &HttpRequest, core: &Core) -> bool {
     let header = |name: HeaderName| request.headers().get(name).map(|value| value.to_str().unwrap_or("?"));
     let site = header(HeaderName::from_static("sec-fetch-site"));
-    let own = web::origin(request, core);
+    let own = endpoint::origin(request, core);
     let host = |origin: &str| origin.split_once("://").map(|(_, host)| host.to_ascii_lowercase());
     site.is_none_or(|site| ["same-origin", "none"].contains(&site))
         && header(ORIGIN).is_none_or(|origin| host(origin).is_some() && host(origin) == host(&own))

@@ -2,9 +2,9 @@
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
+use database::admin::identities::Identities;
+use database::admin::{identities, people};
 use minijinja::{Value, context};
-use storage::admin::identities::Identities;
-use storage::admin::{identities, people};
 
 use super::error::PageError;
 use super::session::SignedIn;

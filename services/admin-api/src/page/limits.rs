@@ -2,13 +2,13 @@
 use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
+use database::admin::exclusions::{self, Exclusion, Filter};
+use database::admin::namespaces::{self, Choice};
+use database::admin::{Total, Window};
+use database::billing::Key;
 use domain::Error as Refusal;
 use domain::storage_limit::Reason;
 use minijinja::{Value, context};
-use storage::admin::exclusions::{self, Exclusion, Filter};
-use storage::admin::namespaces::{self, Choice};
-use storage::admin::{Total, Window};
-use storage::billing::Key;
 
 use super::error::PageError;
 use super::form::Form;
@@ -120,7 +120,7 @@ async fn exclude(app: &App, signed_in: &SignedIn, draft: &Draft) -> Result<(), R
 }
 
 fn problems(error: &AdminError) -> Problems {
-    if let AdminError::Storage(storage::Error::Domain(Refusal::Fields(fields))) = error {
+    if let AdminError::Storage(database::Error::Domain(Refusal::Fields(fields))) = error {
         let sentence = format!("{fields}.");
         let sentence = sentence.replacen("reason", "The reason", 1);
         return Problems { summary: Some(sentence.clone()), namespace: None, reason: Some(sentence) };
@@ -184,7 +184,7 @@ pub async fn choices(
     Ok(signed_in.page(&app, &request, StatusCode::OK, "choices.html", values))
 }
 
-fn find(conn: &mut storage::Conn, search: &str) -> storage::Result<(Vec<Choice>, Option<Total>)> {
+fn find(conn: &mut database::Conn, search: &str) -> database::Result<(Vec<Choice>, Option<Total>)> {
     let limit = i64::try_from(CHOICES).unwrap_or(i64::MAX);
     let found = namespaces::list(conn, search, true, Window::Offset { offset: 0, limit })?;
     Ok((found.rows, found.total))

@@ -1,7 +1,7 @@
 //! Where somebody is in a list: what they search for, and the number of the page. Pages have 20 rows.
+use database::admin::{Page, Total, Window};
 use minijinja::{Value, context};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use storage::admin::{Page, Total, Window};
 
 use super::error::PageError;
 use super::form::Form;

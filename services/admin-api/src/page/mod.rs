@@ -23,7 +23,7 @@ use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{Data, ServiceConfig, scope, to};
 use actix_web::{HttpRequest, HttpResponse};
 
-use web::resource;
+use endpoint::resource;
 
 use self::error::PageError;
 use self::session::SignedIn;

@@ -2,11 +2,11 @@
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
+use database::admin::Window;
+use database::admin::exclusions::{self, Filter};
+use database::billing::Key;
 use domain::Error as Refusal;
 use minijinja::context;
-use storage::admin::Window;
-use storage::admin::exclusions::{self, Filter};
-use storage::billing::Key;
 
 use super::error::PageError;
 use super::form::Form;
@@ -59,7 +59,7 @@ pub async fn remove(
             note(&signed_in.actor, "readmit", &written);
             Notice::Removed
         }
-        Err(storage::Error::Domain(Refusal::NotFound(_))) => Notice::Gone,
+        Err(database::Error::Domain(Refusal::NotFound(_))) => Notice::Gone,
         Err(error) => return Err(error.into()),
     };
     let path = format!("/admin/namespace_limits{}", place.query());

@@ -11,11 +11,11 @@ use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest, HttpResponse};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use database::admin::audit::Actor;
+use database::token_holders;
+use endpoint::Context;
 use minijinja::{Value, context};
 use serde::{Deserialize, Serialize};
-use storage::admin::audit::Actor;
-use storage::token_holders;
-use web::Context;
 
 use super::error::{AskedBy, PageError};
 use super::form::{Form, is_ours};
@@ -108,7 +108,7 @@ pub fn no_cookie(app: &App, request: &HttpRequest) -> String {
 }
 
 fn set_cookie(app: &App, request: &HttpRequest, value: &str, max_age_s: i64) -> String {
-    let secure = if web::origin(request, &app.core).starts_with("https://") { "; Secure" } else { "" };
+    let secure = if endpoint::origin(request, &app.core).starts_with("https://") { "; Secure" } else { "" };
     let root = &app.core.relative_url_root;
     format!("{NAME}={value}; Path={root}/admin; Max-Age={max_age_s}; HttpOnly; SameSite=Strict{secure}")
 }

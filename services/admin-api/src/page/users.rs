@@ -2,9 +2,9 @@
 use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
+use database::admin::people::{self, UserSearch, UserSummary};
 use minijinja::{Value, context};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use storage::admin::people::{self, Person, Sought};
 
 use super::error::PageError;
 use super::form::Form;
@@ -20,7 +20,7 @@ pub async fn show(
     form: Form,
 ) -> Result<HttpResponse, PageError> {
     let place = Place::read(&form)?;
-    let (sought, window) = (Sought::WithAddress(place.search.clone()), place.window());
+    let (sought, window) = (UserSearch::WithAddress(place.search.clone()), place.window());
     let mut page = app.core.pool.read(move |conn| people::list(conn, &sought, window)).await?;
     let pager = place.pager(&mut page);
     let values = context! {
@@ -32,7 +32,7 @@ pub async fn show(
     Ok(signed_in.page(&app, &request, StatusCode::OK, "users.html", values))
 }
 
-fn row(person: &Person) -> Value {
+fn row(person: &UserSummary) -> Value {
     let username = person.username.as_deref().unwrap_or_default();
     context! {
         name => person.name.as_deref().filter(|name| !name.is_empty()).unwrap_or(username),

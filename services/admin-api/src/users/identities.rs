@@ -1,8 +1,8 @@
 //! `GET /api/v4/users/{id}/identities`
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
+use database::admin::identities::{self, Identity, ScimIdentity};
 use serde_json::{Value, json};
-use storage::admin::identities::{self, Identity, ScimIdentity};
 
 use crate::error::AdminError;
 use crate::{Admin, App};

@@ -1,9 +1,9 @@
 //! `GET /api/v4/users`
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
+use database::admin::people::{self, UserSearch, UserSummary};
+use endpoint::DeferredParams;
 use serde::Serialize;
-use storage::admin::people::{self, Person, Sought};
-use web::Sent;
 
 use crate::error::AdminError;
 use crate::paging::Paging;
@@ -24,18 +24,18 @@ pub async fn handler(
     app: Data<App>,
     request: HttpRequest,
     _: Admin,
-    sent: Sent<AdminError>,
+    sent: DeferredParams<AdminError>,
 ) -> Result<HttpResponse, AdminError> {
     let params = Params::of(sent)?;
     let paging = Paging::read(&params, "User")?;
     let username = params.text("username")?.filter(|username| !username.is_empty());
     let sought = match username {
-        Some(username) => Sought::Username(username),
-        None => Sought::Alike(params.search("search")?),
+        Some(username) => UserSearch::Username(username),
+        None => UserSearch::Alike(params.search("search")?),
     };
     let page = app.core.pool.read(move |conn| people::list(conn, &sought, paging.window())).await?;
     let base = &app.core.external_url;
-    let entity = |person: Person| Entity {
+    let entity = |person: UserSummary| Entity {
         web_url: format!("{base}/{}", person.username.as_deref().unwrap_or_default()),
         id: person.id,
         username: person.username,

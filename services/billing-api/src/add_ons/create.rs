@@ -1,8 +1,8 @@
 //! `POST /api/v4/internal/gitlab_subscriptions/namespaces/{id}/subscription_add_on_purchases`
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
-use storage::billing::{Key, add_ons, namespaces};
-use web::Sent;
+use database::billing::{Key, add_ons, namespaces};
+use endpoint::DeferredParams;
 
 use super::{entity, items, unprocessable};
 use crate::error::BillingError;
@@ -14,7 +14,7 @@ pub async fn handler(
     app: Data<App>,
     caller: Caller,
     id: Path<String>,
-    sent: Sent<BillingError>,
+    sent: DeferredParams<BillingError>,
 ) -> Result<HttpResponse, BillingError> {
     let items = read(sent, |fields| items(fields, true))?;
     let (key, now) = (Key::parse(&id), app.core.clock.now());

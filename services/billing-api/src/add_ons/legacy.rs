@@ -1,11 +1,11 @@
 //! `POST` and `PUT /api/v4/namespaces/{id}/subscription_add_on_purchase/{add_on_name}`, as older portals send them.
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
+use database::billing::add_ons::{self, Changed};
+use database::billing::{Key, Namespace, namespaces};
 use domain::billing::AddOn;
 use domain::billing::add_on::Order;
-use storage::billing::add_ons::{self, Changed};
-use storage::billing::{Key, Namespace, namespaces};
-use web::Sent;
+use endpoint::DeferredParams;
 
 use super::show::NONE;
 use super::{entity, named, order, unprocessable};
@@ -18,7 +18,7 @@ pub async fn create(
     app: Data<App>,
     caller: Caller,
     path: Path<(String, String)>,
-    sent: Sent<BillingError>,
+    sent: DeferredParams<BillingError>,
 ) -> Result<HttpResponse, BillingError> {
     let wanted = read(sent, first)?;
     let (namespace, changed) = run(&app, &path, wanted, true).await?;
@@ -32,7 +32,7 @@ pub async fn update(
     app: Data<App>,
     caller: Caller,
     path: Path<(String, String)>,
-    sent: Sent<BillingError>,
+    sent: DeferredParams<BillingError>,
 ) -> Result<HttpResponse, BillingError> {
     let wanted = read(sent, order)?;
     let (namespace, changed) = run(&app, &path, wanted, false).await?;

@@ -3,11 +3,11 @@ pub mod create;
 pub mod legacy;
 pub mod show;
 
+use database::billing::Namespace;
+use database::billing::add_ons::Item;
 use domain::billing::AddOn;
 use domain::billing::add_on::{Order, Purchase};
 use serde_json::{Value, json};
-use storage::billing::Namespace;
-use storage::billing::add_ons::Item;
 
 use crate::error::BillingError;
 use crate::params::Fields;
@@ -64,9 +64,9 @@ fn named(name: &str) -> Result<AddOn, BillingError> {
 }
 
 /// What is wrong with a purchase is told as unprocessable.
-fn unprocessable(error: storage::Error) -> BillingError {
+fn unprocessable(error: database::Error) -> BillingError {
     match error {
-        storage::Error::Domain(domain::Error::Fields(violations)) => BillingError::Unprocessable(violations),
+        database::Error::Domain(domain::Error::Fields(violations)) => BillingError::Unprocessable(violations),
         error => error.into(),
     }
 }

@@ -1,7 +1,7 @@
 //! `GET /api/v4/internal/gitlab_subscriptions/namespaces/{id}/subscription_add_on_purchases/{add_on_name}`
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
-use storage::billing::{Key, add_ons, namespaces};
+use database::billing::{Key, add_ons, namespaces};
 
 use super::{entity, named};
 use crate::error::BillingError;

@@ -2,10 +2,10 @@
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
 use chrono::NaiveDate;
+use database::billing::{Key, packs};
 use domain::billing::Pack;
+use endpoint::DeferredParams;
 use serde::Serialize;
-use storage::billing::{Key, packs};
-use web::Sent;
 
 use crate::error::BillingError;
 use crate::params::{Fields, read};
@@ -24,10 +24,10 @@ pub async fn handler(
     app: Data<App>,
     caller: Caller,
     id: Path<String>,
-    sent: Sent<BillingError>,
+    sent: DeferredParams<BillingError>,
 ) -> Result<HttpResponse, BillingError> {
     let wanted = read(sent, wanted)?.into_iter().collect::<domain::Result<Vec<_>>>();
-    let wanted = wanted.map_err(storage::Error::from)?;
+    let wanted = wanted.map_err(database::Error::from)?;
     let (key, now) = (Key::parse(&id), app.core.clock.now());
     let read = app.core.pool.run(move |conn| Ok((packs::buy(conn, &key, &wanted, now)?, wanted)));
     let (bought, wanted) = read.await?;

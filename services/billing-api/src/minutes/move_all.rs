@@ -1,8 +1,8 @@
 //! `PATCH /api/v4/namespaces/{id}/minutes/move/{target_id}`
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
+use database::billing::{Key, packs};
 use serde_json::json;
-use storage::billing::{Key, packs};
 
 use crate::error::BillingError;
 use crate::{App, Caller, audit};

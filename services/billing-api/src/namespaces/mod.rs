@@ -5,9 +5,9 @@ pub mod show;
 pub mod update;
 pub mod user_permissions;
 
+use database::billing::overview::Overview;
 use domain::billing::Limits;
 use serde_json::{Value, json};
-use storage::billing::overview::Overview;
 
 use crate::App;
 use crate::params::Fields;

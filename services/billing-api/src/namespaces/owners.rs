@@ -1,10 +1,10 @@
 //! `GET /api/v4/internal/gitlab_subscriptions/namespaces/{id}/owners`
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
+use database::billing::owners::{self, Owner};
+use database::billing::{Key, namespaces};
 use domain::Role;
 use serde_json::{Value, json};
-use storage::billing::owners::{self, Owner};
-use storage::billing::{Key, namespaces};
 
 use crate::error::BillingError;
 use crate::{App, Caller};

@@ -1,10 +1,10 @@
 //! `POST /api/v4/internal/gitlab_subscriptions/namespaces/{id}/provision`
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
+use database::billing::Key;
+use database::billing::provision::{self, Done, Provision};
 use domain::billing::Change;
-use storage::billing::Key;
-use storage::billing::provision::{self, Done, Provision};
-use web::Sent;
+use endpoint::DeferredParams;
 
 use crate::error::BillingError;
 use crate::params::{Fields, read};
@@ -15,7 +15,7 @@ pub async fn handler(
     app: Data<App>,
     caller: Caller,
     id: Path<String>,
-    sent: Sent<BillingError>,
+    sent: DeferredParams<BillingError>,
 ) -> Result<HttpResponse, BillingError> {
     let wanted = read(sent, wanted)?;
     let (key, now) = (Key::parse(&id), app.core.clock.now());

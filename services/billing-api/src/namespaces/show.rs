@@ -1,7 +1,7 @@
 //! `GET /api/v4/internal/gitlab_subscriptions/namespaces/{id}`
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
-use storage::billing::{Key, namespaces, overview};
+use database::billing::{Key, namespaces, overview};
 
 use crate::error::BillingError;
 use crate::{App, Caller};

@@ -1,9 +1,9 @@
 //! `PUT /api/v4/internal/gitlab_subscriptions/namespaces/{id}`
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
-use domain::billing::{Change, Given, Limits};
-use storage::billing::{Key, limits, namespaces, overview, subscriptions};
-use web::Sent;
+use database::billing::{Key, limits, namespaces, overview, subscriptions};
+use domain::billing::{Change, Limits, Patch};
+use endpoint::DeferredParams;
 
 use crate::error::BillingError;
 use crate::params::{Fields, read};
@@ -16,7 +16,7 @@ pub async fn handler(
     app: Data<App>,
     caller: Caller,
     id: Path<String>,
-    sent: Sent<BillingError>,
+    sent: DeferredParams<BillingError>,
 ) -> Result<HttpResponse, BillingError> {
     let (limits, subscription) =
         read(sent, |fields| (limits(fields), fields.object(ATTRIBUTES).map(|its| attributes(&its))))?;
@@ -51,12 +51,12 @@ fn limits(fields: &Fields<'_>) -> Limits {
 }
 
 fn attributes(fields: &Fields<'_>) -> Change {
-    Change { start_date: Given::Absent, ..crate::subscriptions::change(fields) }
+    Change { start_date: Patch::Absent, ..crate::subscriptions::change(fields) }
 }
 
-fn within(error: storage::Error) -> storage::Error {
+fn within(error: database::Error) -> database::Error {
     match error {
-        storage::Error::Domain(domain::Error::Fields(violations)) => {
+        database::Error::Domain(domain::Error::Fields(violations)) => {
             domain::Error::Fields(violations.within("gitlab_subscription")).into()
         }
         error => error,

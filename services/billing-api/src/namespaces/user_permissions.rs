@@ -1,8 +1,8 @@
 //! `GET /api/v4/internal/gitlab_subscriptions/namespaces/{namespace_id}/user_permissions/{user_id}`
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
+use database::billing::{Key, namespaces, owners};
 use serde_json::json;
-use storage::billing::{Key, namespaces, owners};
 
 use crate::error::BillingError;
 use crate::{App, Caller, users};

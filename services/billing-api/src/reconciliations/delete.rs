@@ -1,8 +1,8 @@
 //! `DELETE /api/v4/internal/upcoming_reconciliations`
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
-use storage::billing::{Key, reconciliations};
-use web::Sent;
+use database::billing::{Key, reconciliations};
+use endpoint::DeferredParams;
 
 use crate::error::BillingError;
 use crate::params::read;
@@ -17,7 +17,7 @@ pub async fn handler(app: Data<App>, caller: Caller, id: Path<String>) -> Result
 pub async fn by_parameter(
     app: Data<App>,
     caller: Caller,
-    sent: Sent<BillingError>,
+    sent: DeferredParams<BillingError>,
 ) -> Result<HttpResponse, BillingError> {
     let id = read(sent, |fields| fields.required_id("namespace_id"))?;
     delete(&app, caller, Key::Id(id)).await
@@ -26,7 +26,7 @@ pub async fn by_parameter(
 async fn delete(app: &App, caller: Caller, key: Key) -> Result<HttpResponse, BillingError> {
     let deleted = app.core.pool.run(move |conn| reconciliations::delete(conn, &key)).await;
     let (namespace_id, old) = deleted.map_err(|error| match error {
-        storage::Error::Domain(domain::Error::NotFound(_)) => BillingError::NotFound("Not Found"),
+        database::Error::Domain(domain::Error::NotFound(_)) => BillingError::NotFound("Not Found"),
         error => error.into(),
     })?;
     audit::changed(caller, "delete_upcoming_reconciliation", namespace_id, &old, &());

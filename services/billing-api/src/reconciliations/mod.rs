@@ -3,7 +3,7 @@ pub mod delete;
 pub mod put_many;
 pub mod put_one;
 
-use storage::billing::reconciliations::Dates;
+use database::billing::reconciliations::Dates;
 
 use crate::params::Fields;
 

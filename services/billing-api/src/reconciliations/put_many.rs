@@ -3,8 +3,8 @@ use std::collections::BTreeMap;
 
 use actix_web::HttpResponse;
 use actix_web::web::Data;
-use storage::billing::reconciliations::{self, LeftOut};
-use web::Sent;
+use database::billing::reconciliations::{self, LeftOut};
+use endpoint::DeferredParams;
 
 use super::dates;
 use crate::error::BillingError;
@@ -15,7 +15,7 @@ use crate::{App, Caller, audit};
 pub async fn handler(
     app: Data<App>,
     caller: Caller,
-    sent: Sent<BillingError>,
+    sent: DeferredParams<BillingError>,
 ) -> Result<HttpResponse, BillingError> {
     const LIST: &str = "upcoming_reconciliations";
     let wanted: BTreeMap<i64, _> = read(sent, |fields| {

@@ -1,9 +1,9 @@
 //! `PUT /api/v4/internal/gitlab_subscriptions/namespaces/{namespace_id}/upcoming_reconciliations`
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
-use storage::billing::reconciliations::{self, Dates};
-use storage::billing::{Key, namespaces};
-use web::Sent;
+use database::billing::reconciliations::{self, Dates};
+use database::billing::{Key, namespaces};
+use endpoint::DeferredParams;
 
 use super::dates;
 use crate::error::BillingError;
@@ -17,7 +17,7 @@ pub async fn handler(
     app: Data<App>,
     caller: Caller,
     id: Path<String>,
-    sent: Sent<BillingError>,
+    sent: DeferredParams<BillingError>,
 ) -> Result<HttpResponse, BillingError> {
     let (dates, named) =
         read(sent, |fields| if fields.has(LIST) { only(fields) } else { (dates(fields), None) })?;

@@ -1,9 +1,9 @@
 //! `POST /api/v4/namespaces/{id}/gitlab_subscription`
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
-use domain::billing::{Change, Given};
-use storage::billing::{Key, subscriptions};
-use web::Sent;
+use database::billing::{Key, subscriptions};
+use domain::billing::{Change, Patch};
+use endpoint::DeferredParams;
 
 use crate::error::BillingError;
 use crate::params::read;
@@ -14,10 +14,10 @@ pub async fn handler(
     app: Data<App>,
     caller: Caller,
     id: Path<String>,
-    sent: Sent<BillingError>,
+    sent: DeferredParams<BillingError>,
 ) -> Result<HttpResponse, BillingError> {
     let change = read(sent, |fields| {
-        let start_date = Given::Value(fields.required_date("start_date"));
+        let start_date = Patch::Value(fields.required_date("start_date"));
         Change { start_date, ..super::further(fields) }
     })?;
     let (key, now) = (Key::parse(&id), app.core.clock.now());

@@ -4,9 +4,9 @@ pub mod show;
 pub mod update;
 
 use chrono::NaiveDate;
-use domain::billing::{Change, Given, Plan};
+use database::billing::subscriptions::Shown;
+use domain::billing::{Change, Patch, Plan};
 use serde_json::{Value, json};
-use storage::billing::subscriptions::Shown;
 
 use crate::params::Fields;
 use crate::{BillingOptions, PlanNameForm};
@@ -50,7 +50,7 @@ pub fn change(fields: &Fields<'_>) -> Change {
 fn further(fields: &Fields<'_>) -> Change {
     Change {
         plan: plan(fields),
-        start_date: Given::Absent,
+        start_date: Patch::Absent,
         end_date: fields.date("end_date"),
         trial: fields.boolean("trial").value(),
         trial_starts_on: fields.date("trial_starts_on"),
@@ -74,15 +74,15 @@ fn plan(fields: &Fields<'_>) -> Option<Plan> {
 }
 
 /// 1 extended, 2 reactivated.
-fn extension(fields: &Fields<'_>) -> Given<i16> {
+fn extension(fields: &Fields<'_>) -> Patch<i16> {
     match fields.integer("trial_extension_type") {
-        Given::Value(1) => Given::Value(1),
-        Given::Value(2) => Given::Value(2),
-        Given::Value(_) => {
+        Patch::Value(1) => Patch::Value(1),
+        Patch::Value(2) => Patch::Value(2),
+        Patch::Value(_) => {
             fields.has_no_valid_value("trial_extension_type");
-            Given::Absent
+            Patch::Absent
         }
-        Given::Null => Given::Null,
-        Given::Absent => Given::Absent,
+        Patch::Null => Patch::Null,
+        Patch::Absent => Patch::Absent,
     }
 }

@@ -1,7 +1,7 @@
 //! `GET /api/v4/namespaces/{id}/gitlab_subscription`
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
-use storage::billing::{Key, namespaces, owners, subscriptions};
+use database::billing::{Key, namespaces, owners, subscriptions};
 
 use crate::error::BillingError;
 use crate::{App, Caller, Reader};
@@ -22,7 +22,7 @@ pub async fn for_owners(
         let (key, today) = (key.clone(), app.core.clock.now().date());
         let owns = app.core.pool.read(move |conn| match namespaces::find_root(conn, &key) {
             Ok(namespace) => owners::is_owner(conn, &namespace, user_id, today),
-            Err(storage::Error::Domain(_)) => Ok(false),
+            Err(database::Error::Domain(_)) => Ok(false),
             Err(error) => Err(error),
         });
         if !owns.await? {

@@ -1,8 +1,8 @@
 //! `PUT /api/v4/namespaces/{id}/gitlab_subscription`
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
-use storage::billing::{Key, subscriptions};
-use web::Sent;
+use database::billing::{Key, subscriptions};
+use endpoint::DeferredParams;
 
 use crate::error::BillingError;
 use crate::params::read;
@@ -13,7 +13,7 @@ pub async fn handler(
     app: Data<App>,
     caller: Caller,
     id: Path<String>,
-    sent: Sent<BillingError>,
+    sent: DeferredParams<BillingError>,
 ) -> Result<HttpResponse, BillingError> {
     let change = read(sent, super::change)?;
     let (key, now) = (Key::parse(&id), app.core.clock.now());

@@ -1,10 +1,10 @@
 //! `PUT /api/v4/internal/gitlab_subscriptions/users/{user_id}/credit_card_validation`
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
+use database::billing::cards;
 use domain::billing::card::{self, Card, Validation};
+use endpoint::DeferredParams;
 use serde_json::json;
-use storage::billing::cards;
-use web::Sent;
 
 use crate::error::BillingError;
 use crate::params::{Fields, read};
@@ -18,7 +18,7 @@ pub async fn handler(
     app: Data<App>,
     caller: Caller,
     user_id: Path<String>,
-    sent: Sent<BillingError>,
+    sent: DeferredParams<BillingError>,
 ) -> Result<HttpResponse, BillingError> {
     let validation = read(sent, validation)?;
     let user_id = super::id(&user_id);

@@ -1,8 +1,8 @@
 //! `GET /api/v4/internal/gitlab_subscriptions/users/{id}`
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
+use database::git_access::ActorId;
 use serde_json::json;
-use storage::git_access::ActorId;
 
 use crate::error::BillingError;
 use crate::{App, Caller};
@@ -11,7 +11,7 @@ use crate::{App, Caller};
 pub async fn handler(app: Data<App>, _: Caller, id: Path<String>) -> Result<HttpResponse, BillingError> {
     let actor = ActorId::User(super::id(&id));
     let person = app.core.pool.read(move |conn| {
-        let person = storage::users::find(conn, &actor)?;
+        let person = database::users::find(conn, &actor)?;
         person.ok_or_else(|| super::UNKNOWN.into())
     });
     let person = person.await?;

@@ -1,17 +1,21 @@
 //! `POST /api/v4/internal/kubernetes/agent_configuration`
 use actix_web::HttpResponse;
 use actix_web::web::Data;
-use domain::agent_configuration::AgentConfiguration;
+use database::agents::authorizations;
+use domain::agents::configuration::AgentConfiguration;
+use endpoint::DeferredParams;
 use serde_json::Value;
-use storage::agents::authorizations;
-use web::Sent;
 
 use crate::error::KasError;
 use crate::params::{Field, Params, Problems, has_nul};
 use crate::{App, Kas};
 
 /// Makes the grants of an agent those of its configuration.
-pub async fn handler(app: Data<App>, _: Kas, sent: Sent<KasError>) -> Result<HttpResponse, KasError> {
+pub async fn handler(
+    app: Data<App>,
+    _: Kas,
+    sent: DeferredParams<KasError>,
+) -> Result<HttpResponse, KasError> {
     let params = Params::of(sent)?;
     let mut problems = Problems::default();
     let agent_id = params.field("agent_id").required(&mut problems).integer(&mut problems);
@@ -19,7 +23,7 @@ pub async fn handler(app: Data<App>, _: Kas, sent: Sent<KasError>) -> Result<Htt
     problems.none()?;
     // Nothing is missing: the problems would say so.
     let (agent_id, config) = (agent_id.unwrap_or_default(), config.unwrap_or_default());
-    let refresh = move |conn: &mut storage::Conn| authorizations::refresh(conn, agent_id, &config);
+    let refresh = move |conn: &mut database::Conn| authorizations::refresh(conn, agent_id, &config);
     if app.core.pool.run(refresh).await? {
         Ok(HttpResponse::NoContent().finish())
     } else {
@@ -31,7 +35,7 @@ pub async fn handler(app: Data<App>, _: Kas, sent: Sent<KasError>) -> Result<Htt
 fn configuration(field: &Field<'_>, problems: &mut Problems) -> Option<AgentConfiguration> {
     let value = field.value?;
     let read = match value {
-        Value::String(text) => web::parse_json(text.as_bytes()).ok(),
+        Value::String(text) => endpoint::parse_json(text.as_bytes()).ok(),
         value => Some(value.clone()),
     };
     let read = read.as_ref().filter(|value| !has_nul(value)).and_then(Value::as_object);

@@ -1,9 +1,9 @@
 //! `POST /api/v4/internal/kubernetes/agent_events`
 use actix_web::HttpResponse;
 use actix_web::web::Data;
-use domain::usage::{Event, REGISTER_AGENT, Report, USER_EVENTS};
+use domain::agents::usage::{Event, REGISTER_AGENT, Report, USER_EVENTS};
+use endpoint::DeferredParams;
 use serde_json::{Map, Value};
-use web::Sent;
 
 use crate::error::KasError;
 use crate::params::{Field, Params, Problems};
@@ -15,12 +15,16 @@ const TOLD: &[(&str, &str)] =
 const TELEMETRY: &[&str] = &["installation_method", "helm_chart_version"];
 
 /// Notes events. All of them are noted, or none.
-pub async fn handler(app: Data<App>, _: Kas, sent: Sent<KasError>) -> Result<HttpResponse, KasError> {
+pub async fn handler(
+    app: Data<App>,
+    _: Kas,
+    sent: DeferredParams<KasError>,
+) -> Result<HttpResponse, KasError> {
     let mut report = report(&Params::of(sent)?)?;
     if report.events.iter().any(|event| event.user_id.is_some() || event.project_id.is_some()) {
         let mut events = std::mem::take(&mut report.events);
-        let known = move |conn: &mut storage::Conn| {
-            storage::usage::forget_unknown(conn, &mut events)?;
+        let known = move |conn: &mut database::Conn| {
+            database::usage::forget_unknown(conn, &mut events)?;
             Ok(events)
         };
         report.events = app.core.pool.run(known).await?;

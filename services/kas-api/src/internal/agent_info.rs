@@ -1,7 +1,7 @@
 //! `GET /api/v4/internal/kubernetes/agent_info`, of today's kas `GET /api/v4/internal/agents/agentk/agent_info`
 use actix_web::HttpResponse;
 use actix_web::web::Data;
-use storage::git_access::ProjectId;
+use database::git_access::ProjectId;
 
 use crate::error::KasError;
 use crate::{App, KasAgent};

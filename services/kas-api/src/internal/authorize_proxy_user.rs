@@ -1,13 +1,13 @@
 //! `POST /api/v4/internal/kubernetes/authorize_proxy_user`
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
+use database::agents::proxy_access::{self, Access};
+use database::token_holders::{self, Found};
 use domain::Role;
-use domain::token_holder::TokenHolder;
+use domain::tokens::token_holder::TokenHolder;
 use domain::user::State;
+use endpoint::{Context, DeferredParams};
 use serde_json::{Map, Value, json};
-use storage::agents::proxy_access::{self, Access};
-use storage::token_holders::{self, Found};
-use web::{Context, Sent};
 
 use crate::error::KasError;
 use crate::params::{Params, Problems};
@@ -26,7 +26,7 @@ pub async fn handler(
     app: Data<App>,
     request: HttpRequest,
     _: Kas,
-    sent: Sent<KasError>,
+    sent: DeferredParams<KasError>,
 ) -> Result<HttpResponse, KasError> {
     let (agent_id, key) = read(&Params::of(sent)?)?;
     let user = match key {
@@ -44,7 +44,7 @@ pub async fn handler(
         return Err(KasError::Forbidden);
     }
     let (user_id, today) = (user.user_id, app.core.clock.now().date());
-    let find = move |conn: &mut storage::Conn| proxy_access::find(conn, agent_id, user_id, today);
+    let find = move |conn: &mut database::Conn| proxy_access::find(conn, agent_id, user_id, today);
     let access = app.core.pool.read(find).await?.ok_or(KasError::NoRecord)?;
     if !app.options.user_access_enabled {
         return Err(KasError::Unauthorized(" - Feature disabled for agent"));
@@ -88,7 +88,7 @@ impl App {
             return Err(unknown());
         }
         let (digests, now) = (self.key_base.get().digests(token), self.core.clock.now());
-        let find = move |conn: &mut storage::Conn| token_holders::find(conn, &digests, now);
+        let find = move |conn: &mut database::Conn| token_holders::find(conn, &digests, now);
         let Found { holder, to_touch, .. } = self.core.pool.read(find).await?.ok_or_else(unknown)?;
         if holder.token.revoked {
             return Err(KasError::InvalidToken("Token was revoked. You have to re-authorize from the user."));

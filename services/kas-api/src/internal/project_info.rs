@@ -1,7 +1,7 @@
 //! `GET /api/v4/internal/kubernetes/project_info`
 use actix_web::HttpResponse;
 use actix_web::web::Data;
-use web::Sent;
+use endpoint::DeferredParams;
 
 use crate::error::KasError;
 use crate::params::Params;
@@ -11,7 +11,7 @@ use crate::{App, KasAgent};
 pub async fn handler(
     app: Data<App>,
     KasAgent(agent): KasAgent,
-    sent: Sent<KasError>,
+    sent: DeferredParams<KasError>,
 ) -> Result<HttpResponse, KasError> {
     let found = app.project_for(&agent, &Params::of(sent)?).await?;
     Ok(HttpResponse::Ok().json(app.entity(found).await?))

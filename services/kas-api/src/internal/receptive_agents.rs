@@ -3,9 +3,9 @@ use actix_web::HttpResponse;
 use actix_web::web::Data;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use database::agents::{self, Receptive};
 use secrecy::ExposeSecret;
 use serde::Serialize;
-use storage::agents::{self, Receptive};
 
 use crate::error::KasError;
 use crate::{App, Kas};

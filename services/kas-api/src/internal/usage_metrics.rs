@@ -3,8 +3,8 @@ use std::collections::BTreeSet;
 
 use actix_web::HttpResponse;
 use actix_web::web::Data;
-use domain::usage::{Report, SETS, TOTALS};
-use web::Sent;
+use domain::agents::usage::{Report, SETS, TOTALS};
+use endpoint::DeferredParams;
 
 use crate::error::KasError;
 use crate::params::{Params, Problems, integer};
@@ -15,7 +15,11 @@ const DEPRECATED: &[(&str, &str)] =
     &[("gitops_sync_count", "gitops_sync"), ("k8s_api_proxy_request_count", "k8s_api_proxy_request")];
 
 /// Adds to what kas counts. All of a report counts, or nothing: kas sends one that failed again with the next.
-pub async fn handler(app: Data<App>, _: Kas, sent: Sent<KasError>) -> Result<HttpResponse, KasError> {
+pub async fn handler(
+    app: Data<App>,
+    _: Kas,
+    sent: DeferredParams<KasError>,
+) -> Result<HttpResponse, KasError> {
     app.record(report(&Params::of(sent)?)?).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -1,7 +1,7 @@
 //! `GET /api/v4/internal/kubernetes/verify_project_access`
 use actix_web::HttpResponse;
 use actix_web::web::Data;
-use web::Sent;
+use endpoint::DeferredParams;
 
 use crate::error::KasError;
 use crate::params::Params;
@@ -11,7 +11,7 @@ use crate::{App, KasAgent};
 pub async fn handler(
     app: Data<App>,
     KasAgent(agent): KasAgent,
-    sent: Sent<KasError>,
+    sent: DeferredParams<KasError>,
 ) -> Result<HttpResponse, KasError> {
     app.project_for(&agent, &Params::of(sent)?).await?;
     Ok(HttpResponse::NoContent().finish())

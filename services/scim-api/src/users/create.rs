@@ -2,8 +2,8 @@
 use actix_web::http::header::LOCATION;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
+use database::scim::{Request, create};
 use scim::{Draft, search};
-use storage::scim::{Request, create};
 
 use crate::{App, ScimError, ScimProvider, answer, request};
 

@@ -1,7 +1,7 @@
 //! `DELETE …/Users/{id}`
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use storage::scim::delete;
+use database::scim::delete;
 
 use crate::{App, ScimError, ScimProvider, answer, request};
 

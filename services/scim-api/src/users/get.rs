@@ -14,7 +14,7 @@ pub(crate) async fn handler(
 ) -> Result<HttpResponse, ScimError> {
     let (id, tenant, with_emails) =
         (request::id(&request)?, provider.tenant.clone(), provider.wants_emails());
-    let found = app.core.pool.read(move |conn| storage::scim::find(conn, &tenant, &id, with_emails)).await?;
+    let found = app.core.pool.read(move |conn| database::scim::find(conn, &tenant, &id, with_emails)).await?;
     let user = found.ok_or_else(|| ScimError::not_found("User not found"))?.user;
     if provider.representation == Representation::Rfc && answer::is_known(&request, &user) {
         return Ok(HttpResponse::NotModified().insert_header((ETAG, user.etag())).finish());

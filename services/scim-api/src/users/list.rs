@@ -23,7 +23,7 @@ pub(super) async fn page(
 ) -> Result<HttpResponse, ScimError> {
     let (tenant, asked, with_emails) = (provider.tenant.clone(), search.clone(), provider.wants_emails());
     let page =
-        app.core.pool.read(move |conn| storage::scim::list(conn, &tenant, &asked, with_emails)).await?;
+        app.core.pool.read(move |conn| database::scim::list(conn, &tenant, &asked, with_emails)).await?;
     let users = page.users.iter().map(|stored| search.selection.of(provider.show(&stored.user))).collect();
     let list = message::list(users, page.total, search.start_index, search.count, provider.representation);
     Ok(answer::body(&mut HttpResponse::Ok(), &list))

@@ -1,9 +1,9 @@
 //! `PATCH …/Users/{id}`
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
+use database::scim::change;
 use scim::patch::Patch;
 use scim::{Mode, search};
-use storage::scim::change;
 
 use crate::{App, ScimError, ScimProvider, answer, request};
 
@@ -17,7 +17,7 @@ pub(crate) async fn handler(
     let patch = Patch::read(&request::object(&request, payload).await?)?;
     let (id, precondition) = (request::id(&request)?, answer::precondition(&request));
     let (tenant, mode, now) = (provider.tenant.clone(), provider.tenant.mode, app.core.clock.now());
-    let work = move |conn: &mut storage::Conn| {
+    let work = move |conn: &mut database::Conn| {
         change(conn, &tenant, &id, precondition, |user| patch.apply(user, mode), now)
     };
     let changed = app.change(&provider, "patch", work).await?.whole()?;

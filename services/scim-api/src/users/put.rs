@@ -1,8 +1,8 @@
 //! `PUT …/Users/{id}`
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
+use database::scim::change;
 use scim::{Draft, search};
-use storage::scim::change;
 
 use crate::{App, ScimError, ScimProvider, answer, request};
 
@@ -16,7 +16,7 @@ pub(crate) async fn handler(
     let draft = Draft::read(&request::object(&request, payload).await?)?;
     let (id, precondition) = (request::id(&request)?, answer::precondition(&request));
     let (tenant, mode, now) = (provider.tenant.clone(), provider.tenant.mode, app.core.clock.now());
-    let work = move |conn: &mut storage::Conn| {
+    let work = move |conn: &mut database::Conn| {
         change(conn, &tenant, &id, precondition, |user| draft.replace(user, mode), now)
     };
     let changed = app.change(&provider, "replace", work).await?.whole()?;

@@ -6,7 +6,7 @@ use actix_web::dev::Payload;
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest};
 use auth::Rejection;
-use web::{Params, RestError};
+use endpoint::{Params, RestError};
 
 use super::{SHELL_HEADER, Shell, header, parameter, refuse};
 use crate::App;
@@ -46,6 +46,6 @@ impl FromRequest for ErrorTracker {
 
 /// Whether this is the token that an administrator has set; while none is set, none is.
 async fn is_valid(app: &App, token: &str) -> Result<bool, RestError> {
-    let stored = app.core.pool.read(storage::error_tracking::encrypted_access_token).await?;
+    let stored = app.core.pool.read(database::error_tracking::encrypted_access_token).await?;
     Ok(stored.is_some_and(|stored| app.keys.db_key_base.get().encrypts_to(token, &stored)))
 }

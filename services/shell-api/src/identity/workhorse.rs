@@ -6,7 +6,7 @@ use actix_web::dev::Payload;
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest};
 use auth::Rejection;
-use web::RestError;
+use endpoint::RestError;
 
 use super::{SHELL_HEADER, Shell, header, refuse};
 use crate::App;

@@ -2,12 +2,12 @@
 use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use actix_web::{HttpResponse, ResponseError};
+use database::ssh_certificates::{self, Authority, Holder};
 use domain::ssh_key;
 use domain::user::State;
+use endpoint::{Params, RestError};
 use serde::Serialize;
 use serde_json::json;
-use storage::ssh_certificates::{self, Authority, Holder};
-use web::{Params, RestError};
 
 use crate::{App, Shell};
 
@@ -31,8 +31,8 @@ pub enum CertificateError {
     Rest(#[from] RestError),
 }
 
-impl From<storage::Error> for CertificateError {
-    fn from(error: storage::Error) -> Self {
+impl From<database::Error> for CertificateError {
+    fn from(error: database::Error) -> Self {
         Self::Rest(error.into())
     }
 }
@@ -60,7 +60,7 @@ pub async fn handler(app: Data<App>, _: Shell, params: Params) -> Result<HttpRes
     let named = params.required_text("user_identifier")?;
     let fingerprint = ssh_key::parse_fingerprint(&key).ok_or(CertificateError::NoAuthority)?;
     let today = app.core.clock.now().date();
-    let find = move |conn: &mut storage::Conn| {
+    let find = move |conn: &mut database::Conn| {
         let Some(authority) = ssh_certificates::find_authority(conn, &fingerprint)? else { return Ok(None) };
         let holder = ssh_certificates::find_holder(conn, named.trim(), authority.group_id, today)?;
         Ok(Some((authority, holder)))

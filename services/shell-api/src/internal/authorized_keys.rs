@@ -2,10 +2,10 @@
 use actix_web::HttpResponse;
 use actix_web::web::Data;
 use chrono::NaiveDateTime;
+use database::keys::{self, AuthorizedKey};
 use domain::ssh_key;
+use endpoint::{Params, RestError};
 use serde::Serialize;
-use storage::keys::{self, AuthorizedKey};
-use web::{Params, RestError};
 
 use crate::{App, Shell, urls};
 

@@ -1,9 +1,9 @@
 //! `GET /api/v4/internal/discover`
 use actix_web::HttpResponse;
 use actix_web::web::Data;
+use database::users;
+use endpoint::{Params, RestError};
 use serde::Serialize;
-use storage::users;
-use web::{Params, RestError};
 
 use crate::{App, Shell, actor};
 

@@ -5,10 +5,10 @@ use actix_web::HttpResponse;
 use actix_web::body::SizedStream;
 use actix_web::web::{Bytes, Data};
 use domain::GlRepository;
+use endpoint::{Params, RestError};
 use futures_util::stream::try_unfold;
 use tokio::fs::File;
 use tokio::io::{AsyncReadExt, Take};
-use web::{Params, RestError};
 
 use crate::{App, Shell};
 
@@ -23,7 +23,7 @@ pub async fn handler(app: Data<App>, _: Shell, params: Params) -> Result<HttpRes
     let (Some(path), Some(project_id)) = (app.lfs_path(&oid), project(&repository)) else {
         return Err(not_found());
     };
-    let has_object = move |conn: &mut storage::Conn| storage::lfs::has_object(conn, &oid, project_id);
+    let has_object = move |conn: &mut database::Conn| database::lfs::has_object(conn, &oid, project_id);
     if !app.core.pool.read(has_object).await? {
         return Err(not_found());
     }

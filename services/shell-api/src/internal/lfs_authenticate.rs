@@ -4,15 +4,15 @@ use actix_web::web::Data;
 use auth::{LfsActor, LfsToken};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
+use database::git_access::{self, ActorAndProject, ActorId, ProjectId};
+use database::lfs::{self, Signing};
+use database::{Conn, Result as Stored};
 use domain::actor::Actor;
 use domain::{GitPath, GlRepository};
+use endpoint::{Params, RestError};
 use serde::Serialize;
-use storage::git_access::{self, ActorId, Found, ProjectId};
-use storage::lfs::{self, Signing};
-use storage::{Conn, Result as Stored};
-use web::{Params, RestError};
 
-use super::allowed::{Named, named};
+use super::allowed::{RepositoryParam, named};
 use crate::{App, Shell, actor};
 
 #[derive(Serialize)]
@@ -70,20 +70,22 @@ fn containers(params: &Params) -> Result<Vec<Candidate>, RestError> {
         vec![(ProjectId::Path(path), suffix), (ProjectId::Path(whole), "")]
     };
     Ok(match named {
-        Named::Id { repository: GlRepository::Project(id), .. } => vec![(ProjectId::Id(id), "")],
-        Named::Id { repository: GlRepository::Wiki(id), .. } => vec![(ProjectId::Id(id), ".wiki")],
-        Named::Id { repository: GlRepository::Design(id), .. } => vec![(ProjectId::Id(id), ".design")],
-        Named::Path { path: GitPath::Project(path), .. } => vec![(ProjectId::Path(path), "")],
-        Named::Path { path: GitPath::Wiki(name), .. } => path(name, ".wiki"),
-        Named::Path { path: GitPath::Design(name), .. } => path(name, ".design"),
+        RepositoryParam::Id { repository: GlRepository::Project(id), .. } => vec![(ProjectId::Id(id), "")],
+        RepositoryParam::Id { repository: GlRepository::Wiki(id), .. } => vec![(ProjectId::Id(id), ".wiki")],
+        RepositoryParam::Id { repository: GlRepository::Design(id), .. } => {
+            vec![(ProjectId::Id(id), ".design")]
+        }
+        RepositoryParam::Path { path: GitPath::Project(path), .. } => vec![(ProjectId::Path(path), "")],
+        RepositoryParam::Path { path: GitPath::Wiki(name), .. } => path(name, ".wiki"),
+        RepositoryParam::Path { path: GitPath::Design(name), .. } => path(name, ".design"),
         // Snippets and the wikis of groups have no LFS.
-        Named::Id { .. } | Named::Path { .. } => Vec::new(),
+        RepositoryParam::Id { .. } | RepositoryParam::Path { .. } => Vec::new(),
     })
 }
 
 fn look_up(conn: &mut Conn, actor: &ActorId, containers: &[Candidate]) -> Stored<Option<Container>> {
     for (id, suffix) in containers {
-        let Found { actor, project, .. } = git_access::find(conn, actor, id)?;
+        let ActorAndProject { actor, project, .. } = git_access::find(conn, actor, id)?;
         let Some(project) = project.map(|found| found.project) else { continue };
         if project.pending_delete || project.hidden || !lfs::is_enabled(conn, project.id)? {
             return Ok(None);

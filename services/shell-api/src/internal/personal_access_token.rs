@@ -2,13 +2,13 @@
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use chrono::NaiveDate;
+use database::{accounts, personal_access_tokens};
 use domain::account::AccountId;
-use domain::personal_access_token::{self as tokens, NOT_FOR_DEPLOY_KEYS, Wish};
+use domain::tokens::personal_access_token::{self as tokens, NOT_FOR_DEPLOY_KEYS, TokenRequest};
+use endpoint::{Context, Params, RestError};
 use serde::Serialize;
-use storage::{accounts, personal_access_tokens};
-use web::{Context, Params, RestError};
 
-use crate::refusal::{self, Refusal};
+use crate::shell_reply::{self, ShellReply};
 use crate::{App, Shell, actor};
 
 #[derive(Serialize)]
@@ -28,11 +28,17 @@ pub async fn handler(
 ) -> Result<HttpResponse, RestError> {
     let id = actor::account_from_params(&params)?;
     let text = |name| params.text(name).map(Option::unwrap_or_default);
-    let wish = Wish { name: text("name")?, scopes: params.list("scopes")?, expires_at: text("expires_at")? };
-    refusal::answer(create(&app, &request, id, wish).await)
+    let wish =
+        TokenRequest { name: text("name")?, scopes: params.list("scopes")?, expires_at: text("expires_at")? };
+    shell_reply::answer(create(&app, &request, id, wish).await)
 }
 
-async fn create(app: &App, request: &HttpRequest, id: AccountId, wish: Wish) -> Result<Entity, Refusal> {
+async fn create(
+    app: &App,
+    request: &HttpRequest,
+    id: AccountId,
+    wish: TokenRequest,
+) -> Result<Entity, ShellReply> {
     let sought = app.core.pool.read(move |conn| accounts::find(conn, id)).await?;
     let account = sought.account(NOT_FOR_DEPLOY_KEYS)?;
     Context::of(request).inspect(|context| context.note_user(account.id, &account.username));
@@ -42,7 +48,7 @@ async fn create(app: &App, request: &HttpRequest, id: AccountId, wish: Wish) -> 
     let token = tokens::token(&policy.prefix, &rand::random());
     let digest = app.keys.db_key_base.get().token_digest(&token);
     let entity = Entity { success: true, token, scopes: grant.scopes.clone(), expires_at: grant.expires_at };
-    let write = move |conn: &mut storage::Conn| {
+    let write = move |conn: &mut database::Conn| {
         personal_access_tokens::create(conn, account.id, &grant, &digest, now)
     };
     app.core.pool.run(write).await?;

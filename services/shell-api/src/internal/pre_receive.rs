@@ -1,8 +1,8 @@
 //! `POST /api/v4/internal/pre_receive`
 use actix_web::HttpResponse;
 use actix_web::web::Data;
+use endpoint::{Params, RestError};
 use serde::Serialize;
-use web::{Params, RestError};
 
 use crate::{App, Shell};
 

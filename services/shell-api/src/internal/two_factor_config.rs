@@ -1,12 +1,12 @@
 //! `POST /api/v4/internal/two_factor_config`
 use actix_web::HttpResponse;
 use actix_web::web::Data;
-use domain::account::{NO_RECOVERY_FOR_DEPLOY_KEYS, Sought};
+use database::accounts;
+use domain::account::{AccountLookup, NO_RECOVERY_FOR_DEPLOY_KEYS};
+use endpoint::{Params, RestError};
 use serde::Serialize;
-use storage::accounts;
-use web::{Params, RestError};
 
-use crate::refusal::{self, Refusal};
+use crate::shell_reply::{self, ShellReply};
 use crate::{App, Shell, actor};
 
 #[derive(Serialize)]
@@ -18,16 +18,16 @@ struct Entity {
 
 /// Must this person show a one-time password on the command line?
 pub async fn handler(app: Data<App>, _: Shell, params: Params) -> Result<HttpResponse, RestError> {
-    refusal::answer(config(&app, &params).await)
+    shell_reply::answer(config(&app, &params).await)
 }
 
-async fn config(app: &App, params: &Params) -> Result<Entity, Refusal> {
+async fn config(app: &App, params: &Params) -> Result<Entity, ShellReply> {
     if !app.options.two_factor_for_cli {
         return Ok(Entity { success: false, two_factor_required: None });
     }
     let id = actor::account_from_params(params)?;
     let required = match app.core.pool.read(move |conn| accounts::find(conn, id)).await? {
-        Sought::DeployKey => false,
+        AccountLookup::DeployKey => false,
         sought => sought.account(NO_RECOVERY_FOR_DEPLOY_KEYS)?.second_factor,
     };
     Ok(Entity { success: true, two_factor_required: Some(required) })

@@ -4,12 +4,12 @@ use std::time::Duration;
 use actix_web::HttpResponse;
 use actix_web::web::Data;
 use auth::otp::{self, EncryptedOtpSecret};
+use database::accounts::{self, OtpColumns};
 use domain::account::{AccountId, INVALID_OTP, NO_RECOVERY_FOR_DEPLOY_KEYS, NO_SECOND_FACTOR};
+use endpoint::{Params, RestError};
 use serde::Serialize;
-use storage::accounts::{self, OtpColumns};
-use web::{Params, RestError};
 
-use crate::refusal::{self, Refusal};
+use crate::shell_reply::{self, ShellReply};
 use crate::{App, Shell, actor};
 
 const NOT_AVAILABLE: &str = "Feature is not available";
@@ -25,15 +25,15 @@ struct Entity {
 
 /// Is this the person's one-time password? A right one lets their key through for a while.
 pub async fn manual(app: Data<App>, _: Shell, params: Params) -> Result<HttpResponse, RestError> {
-    refusal::answer(check(&app, &params).await)
+    shell_reply::answer(check(&app, &params).await)
 }
 
 /// Nobody here asks a telephone.
 pub async fn push(_: Shell, _: Params) -> Result<HttpResponse, RestError> {
-    refusal::answer(Err::<Entity, Refusal>(NOT_AVAILABLE.into()))
+    shell_reply::answer(Err::<Entity, ShellReply>(NOT_AVAILABLE.into()))
 }
 
-async fn check(app: &App, params: &Params) -> Result<Entity, Refusal> {
+async fn check(app: &App, params: &Params) -> Result<Entity, ShellReply> {
     let Some(key_base) = app.keys.otp_key_base.as_ref().filter(|_| app.options.two_factor_for_cli) else {
         return Err(NOT_AVAILABLE.into());
     };
@@ -50,7 +50,7 @@ async fn check(app: &App, params: &Params) -> Result<Entity, Refusal> {
     let secret = sealed.decrypt(&key_base.get()).ok_or(INVALID_OTP)?;
     let step = otp::matching_step(&secret, &attempt, app.core.clock.unix()).ok_or(INVALID_OTP)?;
     let (step, now) = (i32::try_from(step).map_err(|_| INVALID_OTP)?, app.core.clock.now());
-    let consume = move |conn: &mut storage::Conn| {
+    let consume = move |conn: &mut database::Conn| {
         let unused = accounts::consume_step(conn, user_id, step, now)?;
         Ok((unused, accounts::otp_session_minutes(conn)?))
     };
@@ -70,13 +70,13 @@ fn sealed(columns: OtpColumns) -> Option<EncryptedOtpSecret> {
     Some(EncryptedOtpSecret { secret: columns.secret?, iv: columns.iv?, salt: columns.salt? })
 }
 
-fn unavailable(error: counters::RedisError) -> RestError {
+fn unavailable(error: shared_state::RedisError) -> RestError {
     RestError::Unavailable(error.into())
 }
 
 impl App {
     /// One more guess; beyond the limit even the right code is wrong. What cannot be counted is not tried.
-    async fn count_guess(&self, user_id: i64) -> Result<(), Refusal> {
+    async fn count_guess(&self, user_id: i64) -> Result<(), ShellReply> {
         let period = self.core.clock.unix().unsigned_abs() / GUESSES_WITHIN.as_secs();
         let key = format!("application_rate_limiter:two_factor_otp_check:user:{user_id}:{period}");
         let counts = self.core.counters.count(&[key], GUESSES_WITHIN).await.map_err(unavailable)?;

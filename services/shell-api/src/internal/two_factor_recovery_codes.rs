@@ -1,12 +1,12 @@
 //! `POST` and `GET /api/v4/internal/two_factor_recovery_codes`
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
+use database::accounts;
 use domain::account::{NO_RECOVERY_FOR_DEPLOY_KEYS, NO_SECOND_FACTOR};
+use endpoint::{Context, Params, RestError};
 use serde::Serialize;
-use storage::accounts;
-use web::{Context, Params, RestError};
 
-use crate::refusal::{self, Refusal};
+use crate::shell_reply::{self, ShellReply};
 use crate::{App, Shell, actor};
 
 const CODES: usize = 10;
@@ -24,10 +24,10 @@ pub async fn handler(
     _: Shell,
     params: Params,
 ) -> Result<HttpResponse, RestError> {
-    refusal::answer(renew(&app, &request, &params).await)
+    shell_reply::answer(renew(&app, &request, &params).await)
 }
 
-async fn renew(app: &App, request: &HttpRequest, params: &Params) -> Result<Entity, Refusal> {
+async fn renew(app: &App, request: &HttpRequest, params: &Params) -> Result<Entity, ShellReply> {
     let id = actor::account_from_params(params)?;
     let sought = app.core.pool.read(move |conn| accounts::find(conn, id)).await?;
     let account = sought.account(NO_RECOVERY_FOR_DEPLOY_KEYS)?;
@@ -39,7 +39,7 @@ async fn renew(app: &App, request: &HttpRequest, params: &Params) -> Result<Enti
     let hashes = app.hashing.hash(codes.clone()).await?;
     let now = app.core.clock.now();
     let replace =
-        move |conn: &mut storage::Conn| accounts::replace_recovery_codes(conn, account.id, &hashes, now);
+        move |conn: &mut database::Conn| accounts::replace_recovery_codes(conn, account.id, &hashes, now);
     if !app.core.pool.run(replace).await? {
         return Err(NO_SECOND_FACTOR.into());
     }

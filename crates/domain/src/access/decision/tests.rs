@@ -124,7 +124,7 @@ fn certificates_reach_their_group_and_what_is_below() {
 #[test]
 fn certificates_reach_no_snippet_of_a_person() {
     let mut case = Case::new();
-    case.facts.target = Target::Snippet { snippet: crate::access::examples::snippet(), project: None };
+    case.facts.target = Target::Snippet { snippet: crate::access::test_facts::snippet(), project: None };
     assert_eq!(case.decide(), Ok(()));
     case.request.namespace_path = Some("grp".to_owned());
     assert_eq!(case.decide(), Err(Denial::NotFound(text::SNIPPET_NOT_FOUND)));

@@ -1,24 +1,26 @@
 //! Every letter of the contract's table of change checks.
-use super::{Answers, Bearing, MergeRequests, PushFacts, Question, RepositoryState, Rules, check, questions};
+use super::{
+    Answers, MergeRequests, PushFacts, Question, RepositoryState, Rules, StateNeeds, check, questions,
+};
 use crate::Role;
-use crate::access::examples::{self, instance, now, project};
+use crate::access::branch_protection::BranchProtection;
+use crate::access::protected_refs::{Grant, ProtectedBranch, ProtectedTag};
+use crate::access::test_facts::{self, instance, now, project};
 use crate::access::{Denial, Protocol};
 use crate::actor::{Actor, Key};
-use crate::branch_protection::BranchProtection;
-use crate::changes::{Change, lines};
+use crate::git::changes::{Change, lines};
 use crate::instance::Instance;
 use crate::messages as text;
-use crate::project::{DeployKeyGrant, Project, Standing};
-use crate::protected_refs::{Grant, ProtectedBranch, ProtectedTag};
+use crate::project::{ActorAccess, DeployKeyGrant, Project};
 use crate::user::{State, User};
 
 /// A developer's account, and keys, with ids that grants name.
 fn user() -> User {
-    User { id: 2, username: "alice".to_owned(), admin: false, ..examples::user() }
+    User { id: 2, username: "alice".to_owned(), admin: false, ..test_facts::user() }
 }
 
 fn key(id: i64) -> Key {
-    Key { id, ..examples::key() }
+    Key { id, ..test_facts::key() }
 }
 
 const Z: &str = "0000000000000000000000000000000000000000";
@@ -28,7 +30,7 @@ const B: &str = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
 /// Who pushes, how and to what; `A` is an ancestor of `B`.
 struct Push {
     actor: Actor,
-    standing: Standing,
+    standing: ActorAccess,
     protocol: Protocol,
     project: Project,
     instance: Instance,
@@ -50,7 +52,7 @@ fn branch(name: &str, allow_force_push: bool, push: Vec<Grant>, merge: Vec<Grant
 fn push_by(role: Role) -> Push {
     Push {
         actor: Actor::User(user()),
-        standing: Standing { role, ..Standing::default() },
+        standing: ActorAccess { role, ..ActorAccess::default() },
         protocol: Protocol::Ssh,
         project: Project { full_path: "grp/p".to_owned(), branch_protection: None, ..project() },
         instance: Instance { url: "https://gitlab.example.com".to_owned(), ..instance() },
@@ -401,8 +403,8 @@ fn only_what_bears_on_a_push_need_be_known() {
         (format!("{Z} {B} refs/notes/main"), false, false),
         (format!("{A} {B} refs/heads/f\n{Z} {A} refs/heads/g\n{A} {Z} refs/heads/h"), true, true),
     ] {
-        let bearing = Bearing::of(&lines(&line).collect::<Vec<_>>());
-        assert_eq!(bearing, Bearing { empty, default_branch }, "{line}");
+        let bearing = StateNeeds::of(&lines(&line).collect::<Vec<_>>());
+        assert_eq!(bearing, StateNeeds { empty, default_branch }, "{line}");
         for role in [Role::DEVELOPER, Role::MAINTAINER] {
             let known = |empty, default_branch: Option<&str>| {
                 let mut push = push_by(role);

@@ -1,10 +1,10 @@
 //! `POST /api/v4/internal/kubernetes/modules/cilium_alert`
 use actix_web::HttpResponse;
 use actix_web::web::Data;
-use domain::alert::Alert;
+use database::alerts;
+use domain::agents::alert::Alert;
+use endpoint::{DeferredParams, MIB, RestError};
 use serde_json::Value;
-use storage::alerts;
-use web::{MIB, RestError, Sent};
 
 use crate::error::KasError;
 use crate::params::{Params, Problems};
@@ -14,7 +14,7 @@ use crate::{App, KasAgent};
 pub async fn handler(
     app: Data<App>,
     KasAgent(agent): KasAgent,
-    sent: Sent<KasError>,
+    sent: DeferredParams<KasError>,
 ) -> Result<HttpResponse, KasError> {
     let params = Params::of(sent)?;
     let mut problems = Problems::default();

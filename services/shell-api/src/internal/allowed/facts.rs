@@ -1,22 +1,22 @@
 //! What the database and the storages know of a request.
 use chrono::{NaiveDate, NaiveDateTime};
-use domain::access::{self, Facts, Presence, ProjectFacts, Target};
+use database::git_access::{ActorAndProject, FoundProject};
+use database::settings::Settings;
+use database::snippets::FoundSnippet;
+use domain::access::{self, Facts, ProjectFacts, RepositoryStatus, Target};
 use domain::instance::Instance;
-use storage::git_access::{Found, FoundProject};
-use storage::settings::Settings;
-use storage::snippets::FoundSnippet;
 
-use super::input::{Input, Named};
-use super::location::{Location, location};
-use super::look_up::{Asked, LookedUp};
-use super::wanted::{Kind, Wanted};
-use super::{look_up, namespace};
+use super::input::{Input, RepositoryParam};
+use super::lookup::database::{LookupRequest, LookupResult};
+use super::lookup::location::{Location, location};
+use super::lookup::target::{Kind, LookupTarget};
+use super::lookup::{database as look_up, namespace};
 use crate::App;
 use crate::error::AllowedError;
 
 /// Facts for the decision, and what the answer needs beside them.
 #[derive(Debug)]
-pub(super) struct Gathered {
+pub(super) struct AccessContext {
     pub facts: Facts,
     pub location: Option<Location>,
     pub redirected: bool,
@@ -25,11 +25,11 @@ pub(super) struct Gathered {
 }
 
 /// Asks the database: one statement, for what is a project.
-pub(super) async fn look_up(app: &App, input: &Input) -> Result<LookedUp, AllowedError> {
+pub(super) async fn look_up(app: &App, input: &Input) -> Result<LookupResult, AllowedError> {
     let new_project = input.new_project().filter(|_| input.asks_generally() && app.options.push_to_create);
-    let asked = Asked {
+    let asked = LookupRequest {
         actor: input.actor.clone(),
-        wanted: Wanted::of(&input.repository),
+        wanted: LookupTarget::of(&input.repository),
         asks_generally: input.asks_generally(),
         new_namespace: new_project.map(|(namespace, _)| namespace),
         now: app.core.clock.now(),
@@ -42,10 +42,10 @@ pub(super) async fn gather(
     app: &App,
     input: &Input,
     settings: &Settings,
-    looked_up: LookedUp,
-) -> Result<Gathered, AllowedError> {
-    let LookedUp { found, kind, snippet, namespace, collaborates } = looked_up;
-    let Found { actor, key_last_used_at, last_activity_on, project } = found;
+    looked_up: LookupResult,
+) -> Result<AccessContext, AllowedError> {
+    let LookupResult { found, kind, snippet, namespace, collaborates } = looked_up;
+    let ActorAndProject { actor, key_last_used_at, last_activity_on, project } = found;
 
     let redirected = project.as_ref().is_some_and(|project| project.redirected);
     let location = match &namespace {
@@ -58,12 +58,12 @@ pub(super) async fn gather(
         None => target(input, kind, project, snippet, collaborates),
     };
     let (instance, now) = (app.instance(settings), app.core.clock.now());
-    let mut facts = Facts { instance, actor, target, repository: Presence::There, now };
+    let mut facts = Facts { instance, actor, target, repository: RepositoryStatus::Present, now };
     // Only where everything else is well: whoever is refused learns nothing of the storage, nor waits for it.
     if access::decide(&input.request, &facts).is_ok() {
         facts.repository = app.presence(location.as_ref(), input).await?;
     }
-    Ok(Gathered { facts, location, redirected, key_last_used_at, last_activity_on })
+    Ok(AccessContext { facts, location, redirected, key_last_used_at, last_activity_on })
 }
 
 fn target(
@@ -87,8 +87,10 @@ fn target(
         (Some(Kind::Design), _, Some(facts)) => Target::Design(facts),
         (Some(kind), _, None) => {
             let namespace_named = match &input.repository {
-                Named::Id { project, .. } => project.as_ref().is_some_and(|path| path.contains('/')),
-                Named::Path { path, .. } => path.has_namespace(),
+                RepositoryParam::Id { project, .. } => {
+                    project.as_ref().is_some_and(|path| path.contains('/'))
+                }
+                RepositoryParam::Path { path, .. } => path.has_namespace(),
             };
             if kind == Kind::Wiki && namespace_named {
                 Target::NoWiki

@@ -3,22 +3,22 @@ use std::rc::Rc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use database::git_access::ActorId;
 use domain::access::{Action, Protocol, Request};
-use domain::changes::Changes;
+use domain::git::changes::Changes;
 use domain::{GitPath, GlRepository};
+use endpoint::{Context, Params, RestError};
 use repository::Quarantine;
-use storage::git_access::ActorId;
-use web::{Context, Params, RestError};
 
 use crate::actor;
 
 #[derive(Debug)]
-pub(super) struct Input {
+pub(crate) struct Input {
     pub request: Request,
     /// As the caller names it.
     pub action: String,
     pub actor: ActorId,
-    pub repository: Named,
+    pub repository: RepositoryParam,
     pub quarantine: Quarantine,
     /// Of this request, in the logs of all who serve it.
     pub correlation_id: Option<Rc<str>>,
@@ -26,12 +26,12 @@ pub(super) struct Input {
 
 /// How the caller names the repository. Gitaly sends both: then `project` is a path on its disk, and says nothing.
 #[derive(Debug)]
-pub(crate) enum Named {
+pub(crate) enum RepositoryParam {
     Id { repository: GlRepository, project: Option<String> },
     Path { path: GitPath, text: String },
 }
 
-impl Named {
+impl RepositoryParam {
     /// The caller's own word, for what is counted by it.
     pub fn text(&self) -> String {
         match self {
@@ -52,7 +52,7 @@ impl Input {
             _ => Changes::Any,
         };
         if let Changes::List(list) = &changes
-            && !list.iter().all(domain::changes::Change::is_well_formed)
+            && !list.iter().all(domain::git::changes::Change::is_well_formed)
         {
             return Err(RestError::invalid("changes"));
         }
@@ -90,21 +90,23 @@ impl Input {
 
     /// Namespace and name of the project that a push may make: of a path that is plain, and of two parts or more.
     pub fn new_project(&self) -> Option<(String, String)> {
-        let Named::Path { path: GitPath::Project(path), text } = &self.repository else { return None };
+        let RepositoryParam::Path { path: GitPath::Project(path), text } = &self.repository else {
+            return None;
+        };
         let (namespace, name) = path.rsplit_once('/')?;
         let is_plain = !text.contains("//") && !namespace.is_empty() && !name.is_empty();
         is_plain.then(|| (namespace.to_owned(), name.to_owned()))
     }
 }
 
-pub(crate) fn named(params: &Params) -> Result<Named, RestError> {
+pub(crate) fn named(params: &Params) -> Result<RepositoryParam, RestError> {
     let text = |name| params.text(name).map(|text| text.filter(|text| !text.trim().is_empty()));
     let project = text("project")?;
     if let Some(repository) = text("gl_repository")? {
-        return Ok(Named::Id { repository: repository.parse()?, project });
+        return Ok(RepositoryParam::Id { repository: repository.parse()?, project });
     }
     let text = project.ok_or_else(|| RestError::missing("project"))?;
-    Ok(Named::Path { path: GitPath::parse(&text), text })
+    Ok(RepositoryParam::Path { path: GitPath::parse(&text), text })
 }
 
 /// Gitaly's hint of the client must at least be one, though nothing in it decides here.

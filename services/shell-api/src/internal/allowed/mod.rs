@@ -1,32 +1,26 @@
 //! `POST /api/v4/internal/allowed`
-mod answer;
-mod create;
 mod facts;
-mod geo;
 mod input;
-mod location;
-mod look_up;
-mod namespace;
-mod notes;
+mod lookup;
 mod push;
-mod push_content;
-mod push_snippet;
+mod push_to_create;
 mod rate_limit;
-mod steps;
-mod wanted;
+mod response;
+mod side_effects;
+mod timing;
 
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
+use database::settings::Settings;
 use domain::access::{self, Action, Denial, Target, Verdict};
-use domain::changes::Changes;
+use domain::git::changes::Changes;
 use domain::messages;
-use storage::settings::Settings;
-use web::{Context, Params};
+use endpoint::{Context, Params};
 
-use self::facts::Gathered;
+use self::facts::AccessContext;
 use self::input::Input;
-pub(crate) use self::input::{Named, named};
-use self::steps::Steps;
+pub(crate) use self::input::{RepositoryParam, named};
+use self::timing::StepTimer;
 use crate::error::AllowedError;
 use crate::{App, Shell};
 
@@ -39,7 +33,7 @@ pub async fn handler(
 ) -> Result<HttpResponse, AllowedError> {
     let context = Context::of(&request);
     let input = Input::read(&params, context.as_ref())?;
-    let steps = Steps::new();
+    let steps = StepTimer::new();
     match tokio::time::timeout(app.options.allowed_timeout.0, decide(&app, context.as_ref(), &input, &steps))
         .await
     {
@@ -51,7 +45,7 @@ pub async fn handler(
 /// The decision alone, of whoever asks after the deed: nothing is counted, noted or kept.
 pub(crate) async fn check(app: &App, request: &HttpRequest, params: &Params) -> Result<(), AllowedError> {
     let context = Context::of(request);
-    let (input, steps) = (Input::read(params, context.as_ref())?, Steps::new());
+    let (input, steps) = (Input::read(params, context.as_ref())?, StepTimer::new());
     let decide = async {
         let settings = app.settings.get(&app.core.pool).await?;
         let looked_up = facts::look_up(app, &input).await?;
@@ -74,7 +68,7 @@ async fn decide(
     app: &App,
     context: Option<&Context>,
     input: &Input,
-    steps: &Steps,
+    steps: &StepTimer,
 ) -> Result<HttpResponse, AllowedError> {
     let settings = app.settings.get(&app.core.pool).await?;
     let needs_person = rate_limit::needs_person(&input.actor);
@@ -93,33 +87,33 @@ async fn decide(
     gathered.touch(app, input, decided.is_ok()).await;
     match decided? {
         Verdict::Allowed => {}
-        Verdict::ForwardToPrimary => return geo::forward(app, input, &gathered),
+        Verdict::ForwardToPrimary => return response::geo::forward(app, input, &gathered),
         verdict @ (Verdict::CreateProject | Verdict::CreateRepository) => {
-            gathered = create::complete(app, input, gathered, &settings, verdict).await?;
+            gathered = push_to_create::complete(app, input, gathered, &settings, verdict).await?;
             if let Some(context) = context {
                 gathered.log(context);
             }
         }
     }
     gathered.note_move(app, input, &settings).await;
-    answer::allowed(app, &settings, &gathered)
+    response::allowed::response(app, &settings, &gathered)
 }
 
 async fn judge(
     app: &App,
     input: &Input,
-    gathered: &Gathered,
+    gathered: &AccessContext,
     settings: &Settings,
-    steps: &Steps,
+    steps: &StepTimer,
 ) -> Result<Verdict, AllowedError> {
     let verdict = access::decide(&input.request, &gathered.facts)?;
     if let (Changes::List(changes), Action::Push) = (&input.request.changes, input.request.action) {
         match &gathered.facts.target {
             Target::Project(project) => {
-                push::check(app, input, gathered, project, changes, settings, steps).await?;
+                push::refs::check(app, input, gathered, project, changes, settings, steps).await?;
             }
             Target::Snippet { .. } => {
-                push_snippet::check(app, input, gathered, changes, settings, steps).await?;
+                push::snippet::check(app, input, gathered, changes, settings, steps).await?;
             }
             _ => {}
         }
@@ -127,7 +121,7 @@ async fn judge(
     Ok(verdict)
 }
 
-impl Gathered {
+impl AccessContext {
     fn log(&self, context: &Context) {
         let mut fields = context.fields.borrow_mut();
         if let Some(user) = self.facts.actor.named_user() {

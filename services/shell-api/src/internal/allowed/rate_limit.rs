@@ -1,10 +1,10 @@
 //! So many git operations a minute, by actor and by address. A counter that fails lets through.
 use std::time::Duration;
 
+use database::git_access::ActorId;
+use database::settings::Settings;
 use domain::user::User;
-use storage::git_access::ActorId;
-use storage::settings::Settings;
-use web::Context;
+use endpoint::Context;
 
 use super::input::Input;
 use crate::error::AllowedError;
@@ -35,7 +35,7 @@ pub(super) async fn check(
     let (period, reset_s) = (now.div_euclid(WINDOW_S), WINDOW_S - now.rem_euclid(WINDOW_S));
     let scopes: Vec<String> = actor(&input.actor, person).into_iter().chain(address(app, context)).collect();
     let project = input.repository.text();
-    let (action, project) = (counters::bounded(&input.action), counters::bounded(&project));
+    let (action, project) = (shared_state::bounded(&input.action), shared_state::bounded(&project));
     let keys: Vec<String> = scopes
         .iter()
         .map(|scope| format!("application_rate_limiter:{NAME}:{action}:{project}:{scope}:{period}"))

@@ -1,9 +1,9 @@
 //! `POST /api/v4/internal/error_tracking/allowed`
 use actix_web::HttpResponse;
 use actix_web::web::Data;
+use database::error_tracking;
+use endpoint::RestError;
 use serde::Serialize;
-use storage::error_tracking;
-use web::RestError;
 
 use crate::{App, ErrorTracker};
 
@@ -19,7 +19,7 @@ pub async fn handler(app: Data<App>, ErrorTracker(params): ErrorTracker) -> Resu
     let (Some(project_id), Some(public_key)) = (project_id, public_key) else {
         return Err(RestError::Unprocessable);
     };
-    let find = move |conn: &mut storage::Conn| error_tracking::is_enabled(conn, project_id, &public_key);
+    let find = move |conn: &mut database::Conn| error_tracking::is_enabled(conn, project_id, &public_key);
     let enabled = app.core.pool.read(find).await?.ok_or(RestError::NotFound("Not found"))?;
     Ok(HttpResponse::Ok().json(Entity { enabled }))
 }

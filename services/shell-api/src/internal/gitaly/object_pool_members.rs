@@ -3,9 +3,9 @@ use std::collections::BTreeMap;
 
 use actix_web::HttpResponse;
 use actix_web::web::Data;
+use database::pool_repositories;
+use endpoint::{Params, RestError};
 use serde::Serialize;
-use storage::pool_repositories;
-use web::{Params, RestError};
 
 use crate::{App, Shell};
 
@@ -31,7 +31,7 @@ pub async fn handler(app: Data<App>, _: Shell, params: Params) -> Result<HttpRes
     }
     let mut pools: BTreeMap<String, Vec<Entity>> =
         disk_paths.iter().map(|path| (path.clone(), Vec::new())).collect();
-    let find = move |conn: &mut storage::Conn| {
+    let find = move |conn: &mut database::Conn| {
         pool_repositories::members(conn, &disk_paths, &storage, upstream_only)
     };
     for member in app.core.pool.read(find).await? {

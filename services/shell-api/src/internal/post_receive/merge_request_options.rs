@@ -1,14 +1,14 @@
 //! Push options that make or change merge requests: looked at here, carried out by a worker of the outbox.
+use database::git_access::{self, ActorId, FoundProject, ProjectId};
+use database::merge_requests;
 use domain::GlRepository;
-use domain::push_options::refusals;
+use domain::git::push_options::refusals;
 use domain::user::User;
+use endpoint::RestError;
 use serde_json::{Value, json};
-use storage::git_access::{self, ActorId, FoundProject, ProjectId};
-use storage::merge_requests;
-use web::RestError;
 
 use super::Push;
-use super::seen::{self, Seen};
+use super::landed_push::{self, LandedPush};
 use crate::App;
 
 const NOT_PROCESSED: &str = "Merge request push options are not processed by this server";
@@ -29,7 +29,7 @@ impl Answer {
 }
 
 /// What is asked of merge requests, if anything is, and whether it can be done.
-pub(super) async fn ask(app: &App, push: &Push, seen: &Seen) -> Answer {
+pub(super) async fn ask(app: &App, push: &Push, seen: &LandedPush) -> Answer {
     let Some(options) = push.options.get("merge_request") else { return Answer::default() };
     if !matches!(seen.repository, Some(GlRepository::Project(_))) {
         let is_known = seen.repository.is_some();
@@ -41,7 +41,7 @@ pub(super) async fn ask(app: &App, push: &Push, seen: &Seen) -> Answer {
     }
     let Some(project) = &seen.project else { return Answer::default() };
     let text = |name: &str| options.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
-    let asked = Asked {
+    let asked = MergeRequestOptions {
         target: text("target"),
         target_project: text("target_project"),
         create: options.get("create").is_some(),
@@ -54,7 +54,7 @@ pub(super) async fn ask(app: &App, push: &Push, seen: &Seen) -> Answer {
     })
 }
 
-struct Asked<'a> {
+struct MergeRequestOptions<'a> {
     target: Option<&'a str>,
     target_project: Option<&'a str>,
     create: bool,
@@ -64,7 +64,7 @@ struct Asked<'a> {
 async fn judge(
     app: &App,
     push: &Push,
-    asked: &Asked<'_>,
+    asked: &MergeRequestOptions<'_>,
     (project, user): (&FoundProject, &User),
     branches: Option<Vec<String>>,
 ) -> Result<Answer, RestError> {
@@ -128,8 +128,8 @@ async fn find_target(app: &App, path: &str, user_id: i64) -> Result<Option<Found
 }
 
 async fn has_branch(app: &App, target: &FoundProject, branch: &str) -> Result<Option<bool>, RestError> {
-    let Some(repository) = seen::repository(app, target) else { return Ok(None) };
-    let answer = tokio::time::timeout(seen::LOOK, repository.has_branch(branch)).await;
+    let Some(repository) = landed_push::repository(app, target) else { return Ok(None) };
+    let answer = tokio::time::timeout(landed_push::LOOK, repository.has_branch(branch)).await;
     let answer = answer.map_err(|elapsed| RestError::Unavailable(elapsed.into()))?;
     answer.map_err(|error| RestError::Unavailable(error.into()))
 }

@@ -1,11 +1,11 @@
 //! What a pusher hears: first what an administrator tells everybody, then links, then what has been kept for them.
+use database::merge_requests;
 use domain::Role;
 use domain::messages as text;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
-use storage::merge_requests;
 
-use super::seen::{DefaultBranch, Seen};
+use super::landed_push::{DefaultBranch, LandedPush};
 use super::{Push, created_key, moved_key};
 use crate::App;
 
@@ -32,7 +32,12 @@ impl Message {
 
 /// Collects what is to be said: banner, warnings, links, what was kept. Whoever is not known, or pushes to what is not
 /// known, hears less; and what cannot be found out keeps nothing else from being said.
-pub(super) async fn collect(app: &App, push: &Push, seen: &Seen, warnings: Vec<String>) -> Vec<Message> {
+pub(super) async fn collect(
+    app: &App,
+    push: &Push,
+    seen: &LandedPush,
+    warnings: Vec<String>,
+) -> Vec<Message> {
     let warnings = warnings.into_iter().map(Message::alert);
     let Some(user) = &seen.user else { return warnings.collect() };
     let mut messages = Vec::new();
@@ -60,8 +65,8 @@ pub(super) async fn collect(app: &App, push: &Push, seen: &Seen, warnings: Vec<S
 
 /// A link for each branch, in the order of the push: to its merge request, or to making one. None where the repository
 /// is empty, or nobody knows which branch is the default one.
-async fn links(app: &App, seen: &Seen) -> Result<Vec<Message>, storage::Error> {
-    let (Some(found), DefaultBranch::Named(_)) = (&seen.project, &seen.default_branch) else {
+async fn links(app: &App, seen: &LandedPush) -> Result<Vec<Message>, database::Error> {
+    let (Some(found), DefaultBranch::RepositoryParam(_)) = (&seen.project, &seen.default_branch) else {
         return Ok(Vec::new());
     };
     let branches = seen.other_branches().unwrap_or_default();

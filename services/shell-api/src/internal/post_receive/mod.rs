@@ -1,20 +1,20 @@
 //! `POST /api/v4/internal/post_receive`
+mod landed_push;
 mod merge_request_options;
 mod messages;
-mod seen;
 
 use std::time::Duration;
 
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
+use domain::git::push_options::{PushOptions, refusals};
 use domain::messages::push_options_failed;
-use domain::push_options::{PushOptions, refusals};
+use endpoint::{Context, Params, RestError};
 use serde::Serialize;
 use serde_json::{Value, json};
-use web::{Context, Params, RestError};
 
+use self::landed_push::LandedPush;
 use self::messages::Message;
-use self::seen::Seen;
 use crate::{App, Shell};
 
 /// How long a message waits for the push that it belongs to.
@@ -59,7 +59,7 @@ pub async fn handler(
     // First of all, so that nothing that takes long loses it.
     let handed_over = app.hand_over(&push.args(), &push.correlation_id).await;
     // The push has landed: what cannot be found out or said fails nothing else.
-    let seen = Seen::look(&app, &push).await;
+    let seen = LandedPush::look(&app, &push).await;
     let asked = merge_request_options::ask(&app, &push, &seen).await;
     let mut reasons = asked.reasons;
     if let Some(work) = asked.work
@@ -93,10 +93,10 @@ impl Push {
 
 /// Where the message is kept that a project has moved.
 pub(crate) fn moved_key(user_id: i64, gl_repository: &str) -> String {
-    format!("redirect_namespace:{user_id}:{}", counters::bounded(gl_repository))
+    format!("redirect_namespace:{user_id}:{}", shared_state::bounded(gl_repository))
 }
 
 /// Where the message is kept that a push has created its project.
 pub(crate) fn created_key(user_id: i64, gl_repository: &str) -> String {
-    format!("project_created:{user_id}:{}", counters::bounded(gl_repository))
+    format!("project_created:{user_id}:{}", shared_state::bounded(gl_repository))
 }

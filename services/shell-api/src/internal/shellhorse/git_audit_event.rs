@@ -2,9 +2,9 @@
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use domain::access::Action;
+use endpoint::{Context, Params};
 use serde::Serialize;
 use serde_json::json;
-use web::{Context, Params};
 
 use crate::error::AllowedError;
 use crate::internal::allowed;

@@ -1,6 +1,6 @@
 //! A request and its facts, which rows then spoil.
 use super::super::*;
-use crate::access::examples;
+use crate::access::test_facts;
 use crate::actor::Key;
 use crate::project::DeployKeyGrant;
 use crate::snippet::Snippet;
@@ -15,7 +15,7 @@ pub struct Case {
 impl Case {
     /// A maintainer clones a private project with an SSH key.
     pub fn new() -> Self {
-        Self { request: examples::request(), facts: examples::facts() }
+        Self { request: test_facts::request(), facts: test_facts::facts() }
     }
 
     pub fn decide(&self) -> Result<(), Denial> {
@@ -43,7 +43,7 @@ impl Case {
     }
 
     fn take_project(&self) -> ProjectFacts {
-        self.facts.target.project().cloned().unwrap_or_else(examples::project_facts)
+        self.facts.target.project().cloned().unwrap_or_else(test_facts::project_facts)
     }
 
     pub fn reach_project(&mut self) {
@@ -61,7 +61,7 @@ impl Case {
     pub fn reach_snippet(&mut self) {
         if !matches!(self.facts.target, Target::Snippet { .. }) {
             let project = Some(self.take_project());
-            self.facts.target = Target::Snippet { snippet: examples::snippet(), project };
+            self.facts.target = Target::Snippet { snippet: test_facts::snippet(), project };
         }
     }
 
@@ -88,7 +88,7 @@ impl Case {
 
     /// The key in use becomes one of the project.
     pub fn use_deploy_key(&mut self, can_push: bool) {
-        let key = self.facts.actor.key().cloned().unwrap_or_else(examples::key);
+        let key = self.facts.actor.key().cloned().unwrap_or_else(test_facts::key);
         let owner = self.facts.actor.named_user().cloned();
         self.facts.actor = Actor::DeployKey { key, owner };
         self.with_project(|facts| facts.standing.deploy_key = Some(DeployKeyGrant { can_push }));

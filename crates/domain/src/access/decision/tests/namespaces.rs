@@ -1,7 +1,7 @@
 //! Rows 11 and 14, the wikis of groups, and deploy tokens.
 use super::super::*;
 use super::case::Case;
-use crate::access::examples;
+use crate::access::test_facts;
 use crate::namespace::{Kind, NamespaceFacts};
 use crate::project::DeployTokenGrant;
 use crate::{FeatureLevel, Visibility};
@@ -11,15 +11,15 @@ const GROUP: Kind = Kind::Group { project_creation_level: None };
 fn new_project() -> Case {
     let mut case = Case::new();
     case.request.action = Action::Push;
-    let namespace = examples::namespace_facts(GROUP);
+    let namespace = test_facts::namespace_facts(GROUP);
     case.facts.target = Target::NewProject { namespace, name: "new".to_owned() };
-    case.facts.repository = Presence::Missing;
+    case.facts.repository = RepositoryStatus::Missing;
     case
 }
 
 fn group_wiki(role: Role) -> Case {
     let mut case = Case::new();
-    case.facts.target = Target::GroupWiki(NamespaceFacts { role, ..examples::namespace_facts(GROUP) });
+    case.facts.target = Target::GroupWiki(NamespaceFacts { role, ..test_facts::namespace_facts(GROUP) });
     case
 }
 
@@ -149,7 +149,7 @@ fn wikis_of_groups_take_no_pushes_from_what_is_closed() {
     assert_eq!(push(|facts| facts.role = Role::REPORTER), forbidden(text::WRITE_WIKI));
     assert_eq!(push(|facts| facts.namespace.deleted = true), Err(Denial::NotFound(text::WIKI_NOT_FOUND)));
     let mut missing = group_wiki(Role::OWNER);
-    missing.facts.repository = Presence::Missing;
+    missing.facts.repository = RepositoryStatus::Missing;
     assert_eq!(missing.decide(), Err(Denial::NotFound(text::NO_WIKI_REPOSITORY)));
 }
 

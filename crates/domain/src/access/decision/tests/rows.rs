@@ -1,7 +1,7 @@
 //! The rows: what makes each of them match, and what it says then. Each sets all that it looks at.
 use super::super::*;
 use super::case::Case;
-use crate::access::examples::now;
+use crate::access::test_facts::now;
 use crate::{FeatureLevel, Visibility};
 
 pub struct Row {
@@ -126,7 +126,7 @@ pub fn rows() -> Vec<Row> {
         }, not_found),
         row(17, "certificate of others", |case| case.request.namespace_path = Some("other".to_owned()), not_found),
         row(18, "address from elsewhere", |case| case.request.check_ip = Some("1.2.3.4".parse().unwrap()), not_found),
-        row(20, "no repository", |case| case.facts.repository = Presence::Missing, no_repository),
+        row(20, "no repository", |case| case.facts.repository = RepositoryStatus::Missing, no_repository),
         row(21, "no code", |case| {
             case.reach_project();
             case.request.action = Action::Download;

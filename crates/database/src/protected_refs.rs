@@ -1,0 +1,177 @@
+//! Rules for branches and tags of a project, read whole in one statement; which of them match is for the rules.
+use std::collections::BTreeMap;
+
+use chrono::NaiveDate;
+use diesel::prelude::*;
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::sql_types::{BigInt, Bool, Date, Integer, Nullable, Text};
+
+use crate::{Conn, MultiBackend, Result};
+use domain::Role;
+use domain::access::protected_refs::{Grant, ProtectedBranch, ProtectedTag};
+use domain::access::push::Rules;
+
+/// The rules of a project and of its top-level group, as they bear on `user_id`. One statement.
+pub fn load(
+    conn: &mut Conn,
+    project_id: i64,
+    root_namespace_id: i64,
+    user_id: Option<i64>,
+    today: NaiveDate,
+) -> Result<Rules> {
+    let asked = ProtectedRefs {
+        project: project_id,
+        root_namespace: root_namespace_id,
+        user: user_id.unwrap_or(-1),
+        today,
+    };
+    let rows: Vec<Row> = asked.load(conn)?;
+
+    let mut branches: BTreeMap<i64, ProtectedBranch> = BTreeMap::new();
+    let mut tags: BTreeMap<i64, ProtectedTag> = BTreeMap::new();
+    for row in rows {
+        let grant = row.grant();
+        let Row { kind, rule_id, name, allow_force_push, .. } = row;
+        if kind == Kind::TAG {
+            let tag = tags.entry(rule_id).or_insert_with(|| ProtectedTag { name, ..ProtectedTag::default() });
+            tag.create.extend(grant);
+        } else {
+            let branch = branches.entry(rule_id).or_insert_with(|| ProtectedBranch {
+                name,
+                allow_force_push,
+                ..ProtectedBranch::default()
+            });
+            let list = if kind == Kind::PUSH { &mut branch.push } else { &mut branch.merge };
+            list.extend(grant);
+        }
+    }
+    Ok(Rules { branches: branches.into_values().collect(), tags: tags.into_values().collect() })
+}
+
+struct Kind;
+
+impl Kind {
+    const PUSH: i32 = 0;
+    const TAG: i32 = 2;
+}
+
+#[derive(Queryable)]
+struct Row {
+    kind: i32,
+    rule_id: i64,
+    name: String,
+    allow_force_push: bool,
+    /// `None` where the rule has no row at all.
+    level_id: Option<i64>,
+    access_level: Option<i32>,
+    user_id: Option<i64>,
+    group_id: Option<i64>,
+    deploy_key_id: Option<i64>,
+    /// What the invitation of the group, and what the person's membership in it, is worth.
+    group_access: Option<i32>,
+    group_role: Option<i32>,
+}
+
+impl Row {
+    fn grant(&self) -> Option<Grant> {
+        self.level_id?;
+        Some(match (self.user_id, self.group_id, self.deploy_key_id) {
+            (Some(id), _, _) => Grant::User(id),
+            (_, Some(_), _) => {
+                let role = self.group_access.unwrap_or(0).min(self.group_role.unwrap_or(0));
+                Grant::Group { role: Role(role) }
+            }
+            (_, _, Some(id)) => Grant::DeployKey(id),
+            // A level that is not there lets nobody through.
+            _ => Grant::Role(Role(self.access_level.unwrap_or(0))),
+        })
+    }
+}
+
+struct ProtectedRefs {
+    project: i64,
+    root_namespace: i64,
+    user: i64,
+    today: NaiveDate,
+}
+
+/// The rows of one kind, by table of rules and table of levels, joined so that a rule without levels stays.
+const SELECTS: [&str; 3] = [
+    "SELECT 0, b.id, b.name, b.allow_force_push, l.id, l.access_level, l.user_id, l.group_id, l.deploy_key_id, \
+     i.group_access, m.access_level \
+     FROM rules b LEFT JOIN protected_branch_push_access_levels l ON l.protected_branch_id = b.id",
+    "SELECT 1, b.id, b.name, b.allow_force_push, l.id, l.access_level, l.user_id, l.group_id, CAST(NULL AS bigint), \
+     i.group_access, m.access_level \
+     FROM rules b LEFT JOIN protected_branch_merge_access_levels l ON l.protected_branch_id = b.id",
+    "SELECT 2, b.id, b.name, false, l.id, l.access_level, l.user_id, l.group_id, l.deploy_key_id, \
+     i.group_access, m.access_level \
+     FROM tags b LEFT JOIN protected_tag_create_access_levels l ON l.protected_tag_id = b.id",
+];
+
+/// Groups that the project is shared with, and what the person holds in them or above them.
+const INVITED: &str = "invited AS (\
+  SELECT group_id, max(group_access) AS group_access FROM project_group_links \
+   WHERE project_id = (SELECT project_id FROM asked) AND (expires_at IS NULL OR expires_at > (SELECT today FROM asked)) \
+   GROUP BY group_id), \
+up (group_id, id, parent_id) AS (\
+  SELECT n.id, n.id, n.parent_id FROM namespaces n WHERE n.id IN (SELECT group_id FROM invited) \
+  UNION ALL SELECT up.group_id, n.id, n.parent_id FROM up JOIN namespaces n ON n.id = up.parent_id), \
+mine AS (\
+  SELECT up.group_id, max(m.access_level) AS access_level FROM up \
+    JOIN members m ON m.source_type = 'Namespace' AND m.source_id = up.id \
+   WHERE m.user_id = (SELECT user_id FROM asked) AND m.requested_at IS NULL AND m.invite_token IS NULL \
+     AND m.state = 0 AND (m.expires_at IS NULL OR m.expires_at > (SELECT today FROM asked)) \
+   GROUP BY up.group_id)";
+
+impl QueryFragment<MultiBackend> for ProtectedRefs {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
+        out.push_sql("WITH RECURSIVE asked AS (SELECT ");
+        out.push_bind_param::<BigInt, _>(&self.project)?;
+        out.push_sql(" AS project_id, ");
+        out.push_bind_param::<BigInt, _>(&self.root_namespace)?;
+        out.push_sql(" AS root_id, ");
+        out.push_bind_param::<BigInt, _>(&self.user)?;
+        out.push_sql(" AS user_id, ");
+        out.push_bind_param::<Date, _>(&self.today)?;
+        out.push_sql(" AS today), ");
+        out.push_sql(INVITED);
+        out.push_sql(
+            ", rules AS (SELECT id, name, allow_force_push FROM protected_branches \
+             WHERE project_id = (SELECT project_id FROM asked) OR namespace_id = (SELECT root_id FROM asked)), \
+             tags AS (SELECT id, name FROM protected_tags WHERE project_id = (SELECT project_id FROM asked)) ",
+        );
+        for (index, select) in SELECTS.iter().enumerate() {
+            if index > 0 {
+                out.push_sql(" UNION ALL ");
+            }
+            out.push_sql(select);
+            out.push_sql(
+                " LEFT JOIN invited i ON i.group_id = l.group_id LEFT JOIN mine m ON m.group_id = l.group_id",
+            );
+        }
+        Ok(())
+    }
+}
+
+impl QueryId for ProtectedRefs {
+    type QueryId = Self;
+    const HAS_STATIC_QUERY_ID: bool = true;
+}
+
+impl Query for ProtectedRefs {
+    type SqlType = (
+        Integer,
+        BigInt,
+        Text,
+        Bool,
+        Nullable<BigInt>,
+        Nullable<Integer>,
+        Nullable<BigInt>,
+        Nullable<BigInt>,
+        Nullable<BigInt>,
+        Nullable<Integer>,
+        Nullable<Integer>,
+    );
+}
+
+impl<C> RunQueryDsl<C> for ProtectedRefs {}

@@ -1,0 +1,151 @@
+//! The newest row of `application_settings`.
+use std::collections::BTreeMap;
+
+use diesel::dsl::sql;
+use diesel::prelude::*;
+use diesel::sql_types::{Nullable, Text};
+
+use crate::schema::{application_setting_terms as terms, application_settings as settings};
+use crate::{Conn, Result};
+use domain::access::Protocol;
+use domain::access::branch_protection::BranchProtection;
+use domain::ssh_key::{Restrictions, Rule};
+
+/// What an administrator has set for the whole installation. An installation without a row has GitLab's defaults.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    pub only_protocol: Option<Protocol>,
+    /// MiB; 0 = no limit.
+    pub receive_max_input_size: i32,
+    /// Git operations a minute; 0 = no limit.
+    pub git_operation_limit: i32,
+    pub maintenance_mode: bool,
+    pub key_restrictions: Restrictions,
+    pub enforce_terms: bool,
+    pub latest_term_id: Option<i64>,
+    /// Users must confirm their e-mail address before they sign in.
+    pub confirmation_required: bool,
+    pub branch_protection: BranchProtection,
+    /// What new repositories call their first branch.
+    pub default_branch_name: String,
+    /// Base of URLs for git over HTTP, where it differs.
+    pub custom_http_clone_url_root: Option<String>,
+}
+
+#[derive(Queryable)]
+struct Row {
+    only_protocol: Option<String>,
+    receive_max_input_size: Option<i32>,
+    git_operation_limit: Option<i32>,
+    maintenance_mode: bool,
+    rsa: i32,
+    dsa: i32,
+    ecdsa: i32,
+    ed25519: i32,
+    ecdsa_sk: i32,
+    ed25519_sk: i32,
+    enforce_terms: Option<bool>,
+    email_confirmation_setting: i16,
+    branch_protection: Option<i32>,
+    branch_protection_defaults: Option<String>,
+    default_branch_name: Option<String>,
+    custom_http_clone_url_root: Option<String>,
+}
+
+/// Reads the settings.
+pub fn load(conn: &mut Conn) -> Result<Settings> {
+    let row: Option<Row> = settings::table
+        .order(settings::id.desc())
+        .select((
+            settings::enabled_git_access_protocol,
+            settings::receive_max_input_size,
+            settings::gitlab_shell_operation_limit,
+            settings::maintenance_mode,
+            settings::rsa_key_restriction,
+            settings::dsa_key_restriction,
+            settings::ecdsa_key_restriction,
+            settings::ed25519_key_restriction,
+            settings::ecdsa_sk_key_restriction,
+            settings::ed25519_sk_key_restriction,
+            settings::enforce_terms,
+            settings::email_confirmation_setting,
+            settings::default_branch_protection,
+            sql::<Nullable<Text>>("CAST(default_branch_protection_defaults AS text)"),
+            settings::default_branch_name,
+            settings::custom_http_clone_url_root,
+        ))
+        .first(conn)
+        .optional()?;
+    let mut settings = row.map_or_else(Settings::default, Settings::from);
+    settings.latest_term_id = terms::table.select(diesel::dsl::max(terms::id)).first(conn)?;
+    Ok(settings)
+}
+
+/// How often each storage takes a new project, by `repository_storages_weighted`.
+pub fn storage_weights(conn: &mut Conn) -> Result<BTreeMap<String, i64>> {
+    let text: Option<String> = settings::table
+        .order(settings::id.desc())
+        .select(sql::<Text>("CAST(repository_storages_weighted AS text)"))
+        .first(conn)
+        .optional()?;
+    // Whatever is no list of weights says nothing.
+    Ok(text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default())
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            only_protocol: None,
+            receive_max_input_size: 0,
+            git_operation_limit: 600,
+            maintenance_mode: false,
+            key_restrictions: Restrictions {
+                rsa: Rule::Any,
+                dsa: Rule::Forbidden,
+                ecdsa: Rule::Any,
+                ed25519: Rule::Any,
+                ecdsa_sk: Rule::Any,
+                ed25519_sk: Rule::Any,
+            },
+            enforce_terms: false,
+            latest_term_id: None,
+            confirmation_required: false,
+            branch_protection: BranchProtection::FULL,
+            default_branch_name: "main".to_owned(),
+            custom_http_clone_url_root: None,
+        }
+    }
+}
+
+impl From<Row> for Settings {
+    fn from(row: Row) -> Self {
+        Self {
+            only_protocol: row.only_protocol.as_deref().and_then(Protocol::parse),
+            receive_max_input_size: row.receive_max_input_size.unwrap_or(0),
+            git_operation_limit: row.git_operation_limit.unwrap_or(0),
+            maintenance_mode: row.maintenance_mode,
+            key_restrictions: Restrictions {
+                rsa: Rule::from_number(row.rsa),
+                dsa: Rule::from_number(row.dsa),
+                ecdsa: Rule::from_number(row.ecdsa),
+                ed25519: Rule::from_number(row.ed25519),
+                ecdsa_sk: Rule::from_number(row.ecdsa_sk),
+                ed25519_sk: Rule::from_number(row.ed25519_sk),
+            },
+            enforce_terms: row.enforce_terms == Some(true),
+            latest_term_id: None,
+            // 0 off, 1 soft, 2 hard
+            confirmation_required: row.email_confirmation_setting == 2,
+            branch_protection: BranchProtection::from_columns(
+                row.branch_protection_defaults.as_deref(),
+                row.branch_protection,
+            )
+            .unwrap_or(BranchProtection::FULL),
+            default_branch_name: row
+                .default_branch_name
+                .filter(|name| !name.is_empty())
+                .unwrap_or_else(|| "main".to_owned()),
+            custom_http_clone_url_root: row.custom_http_clone_url_root.filter(|root| !root.is_empty()),
+        }
+    }
+}

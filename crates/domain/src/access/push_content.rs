@@ -1,0 +1,163 @@
+//! What a push brings: Git LFS, sizes of files, push rules. Check l of `shell-api` B.2.4, what follows its table, and
+//! B.2.7. They come after [`push`](super::push), which judges each line.
+//!
+//! [`ContentFacts::needs`] says what to ask, [`ContentFacts::check`] judges with the answers; an answer that is missing
+//! refuses the push. Branches and tags alone are judged: other refs pass after check a. What comes in under one of those
+//! is still news when a branch or a tag moves to it, for new is what no branch and no tag led to.
+use std::collections::{HashMap, HashSet};
+
+use super::push_rule::{Identity, PushRule, check_sizes};
+use super::{Denial, Protocol};
+use crate::git::changes::{Change, Kind};
+use crate::git::objects::{Blob, ChangedPath, Commit, LfsPointer};
+use crate::git::ref_name::RefName;
+use crate::messages as text;
+
+/// What is known of a project before its repository is looked into.
+#[derive(Debug, Clone)]
+pub struct ContentFacts {
+    pub protocol: Protocol,
+    pub default_branch: Option<String>,
+    /// The storage's name, for the message that it is not looked into.
+    pub storage: String,
+    /// Pointers to objects that are not there are refused, and locks hold.
+    pub lfs: bool,
+    /// Others than the pusher hold locks.
+    pub locked: bool,
+    /// MiB that any file may have; 0 = no limit.
+    pub file_size_limit: u64,
+    pub push_rule: Option<PushRule>,
+}
+
+/// What must be asked.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Needs {
+    pub lfs_pointers: bool,
+    pub locks: bool,
+    pub blobs: bool,
+    pub commits: bool,
+    pub changed_paths: bool,
+    pub members: bool,
+    pub identity: bool,
+}
+
+/// `None` is what could not be asked of the repository.
+#[derive(Debug, Clone, Default)]
+pub struct ContentAnswers {
+    pub commits: Option<Vec<Commit>>,
+    pub changed_paths: Option<Vec<ChangedPath>>,
+    pub blobs: Option<Vec<Blob>>,
+    pub lfs_pointers: Option<Vec<LfsPointer>>,
+    /// Object ids among those of the pointers that the project has.
+    pub lfs_objects: HashSet<String>,
+    /// Paths that others have locked, with their usernames.
+    pub locks: HashMap<String, String>,
+    /// Confirmed addresses of users among those of the commits, in lower case.
+    pub members: HashSet<String>,
+    /// The pusher's own.
+    pub identity: Identity,
+}
+
+impl ContentAnswers {
+    /// What the repository would tell of a push that brings nothing: for an operator who chooses to believe.
+    pub fn nothing() -> Self {
+        Self {
+            commits: Some(Vec::new()),
+            changed_paths: Some(Vec::new()),
+            blobs: Some(Vec::new()),
+            lfs_pointers: Some(Vec::new()),
+            ..Self::default()
+        }
+    }
+}
+
+/// The objects that a push makes branches and tags point at, each once.
+pub fn revisions(changes: &[Change]) -> Vec<String> {
+    let mut seen = HashSet::new();
+    let new = changes.iter().filter(|change| brings(change)).map(|change| &change.new);
+    new.filter(|new| seen.insert(new.as_str())).cloned().collect()
+}
+
+/// Whether what comes with the change is looked at.
+fn brings(change: &Change) -> bool {
+    change.kind() != Kind::Delete && change.ref_name() != RefName::Other
+}
+
+impl ContentFacts {
+    /// What [`Self::check`] must know of these changes: nothing, where branches and tags only go.
+    pub fn needs(&self, changes: &[Change]) -> Needs {
+        if !changes.iter().any(brings) {
+            return Needs::default();
+        }
+        let rule = self.push_rule.as_ref();
+        let locks = self.lfs && self.locked;
+        let changed_paths = locks || rule.is_some_and(PushRule::asks_for_paths);
+        Needs {
+            lfs_pointers: self.lfs,
+            locks,
+            blobs: self.file_size_limit > 0 || rule.is_some_and(|rule| rule.max_file_size > 0),
+            commits: changed_paths || rule.is_some_and(PushRule::asks_for_commits),
+            changed_paths,
+            members: rule.is_some_and(|rule| rule.member_check),
+            identity: rule.is_some_and(PushRule::asks_for_identity),
+        }
+    }
+
+    /// Judges the push as a whole.
+    pub fn check(&self, answers: &ContentAnswers, changes: &[Change]) -> Result<(), Denial> {
+        let needs = self.needs(changes);
+        if needs.locks {
+            self.locks(answers)?; // l
+        }
+        if needs.lfs_pointers {
+            let pointers = self.given(answers.lfs_pointers.as_ref(), "Git LFS objects")?;
+            let missing = pointers.iter().any(|pointer| !answers.lfs_objects.contains(&pointer.oid));
+            if missing {
+                return Err(Denial::forbidden(text::LFS_MISSING));
+            }
+        }
+        if needs.blobs && self.file_size_limit > 0 {
+            check_sizes(self.given(answers.blobs.as_ref(), "sizes of files")?, self.file_size_limit)?;
+        }
+        match &self.push_rule {
+            Some(rule) => self.push_rule(rule, needs, answers, changes),
+            None => Ok(()),
+        }
+    }
+
+    fn locks(&self, answers: &ContentAnswers) -> Result<(), Denial> {
+        let paths = self.given(answers.changed_paths.as_ref(), "Git LFS locks")?;
+        let locked = paths.iter().find_map(|changed| answers.locks.get_key_value(&changed.path));
+        locked.map_or(Ok(()), |(path, username)| Err(Denial::Forbidden(text::lfs_locked(path, username))))
+    }
+
+    fn push_rule(
+        &self,
+        rule: &PushRule,
+        needs: Needs,
+        answers: &ContentAnswers,
+        changes: &[Change],
+    ) -> Result<(), Denial> {
+        const RULES: &str = "push rules";
+        rule.check_refs(changes, self.protocol, self.default_branch.as_deref())?;
+        if needs.commits && rule.asks_for_commits() {
+            let commits = self.given(answers.commits.as_ref(), RULES)?;
+            rule.check_commits(commits, self.protocol, &answers.members, &answers.identity)?;
+        }
+        if needs.changed_paths && rule.asks_for_paths() {
+            rule.check_paths(self.given(answers.changed_paths.as_ref(), RULES)?)?;
+        }
+        if needs.blobs && rule.max_file_size > 0 {
+            check_sizes(self.given(answers.blobs.as_ref(), RULES)?, rule.max_file_size)?;
+        }
+        Ok(())
+    }
+
+    fn given<'a, T>(&self, answer: Option<&'a Vec<T>>, check: &str) -> Result<&'a [T], Denial> {
+        let refused = || Denial::Forbidden(text::not_inspected(check, &self.storage));
+        answer.map(Vec::as_slice).ok_or_else(refused)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,130 @@
+//! Facts for tests: somebody who may do everything, and what they reach.
+use chrono::{NaiveDate, NaiveDateTime};
+
+use super::{Action, Facts, ProjectFacts, Protocol, RepositoryStatus, Request, Target};
+use crate::access::branch_protection::BranchProtection;
+use crate::actor::{Actor, Key};
+use crate::git::changes::Changes;
+use crate::instance::Instance;
+use crate::namespace::{Kind, Namespace, NamespaceFacts};
+use crate::project::{ActorAccess, GitProtocols, Project, RootNamespace};
+use crate::snippet::Snippet;
+use crate::ssh_key::{Restrictions, Rule};
+use crate::user::{State, User, UserType};
+use crate::{FeatureLevel, Role, Visibility};
+
+pub(crate) fn now() -> NaiveDateTime {
+    NaiveDate::from_ymd_opt(2026, 11, 20).unwrap().and_hms_opt(12, 0, 0).unwrap()
+}
+
+pub(crate) fn user() -> User {
+    User {
+        id: 2,
+        username: "alice".to_owned(),
+        admin: false,
+        external: false,
+        state: State::Active,
+        user_type: UserType::HUMAN,
+        confirmed: true,
+        accepted_term_id: Some(3),
+        password_expires_at: None,
+        password_kept_elsewhere: false,
+        locked_at: None,
+    }
+}
+
+pub(crate) fn key() -> Key {
+    let text = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA".to_owned();
+    Key { id: 11, text, expires_at: None }
+}
+
+/// Strict in all that the user, the key and the project above satisfy.
+pub(crate) fn instance() -> Instance {
+    Instance {
+        url: "https://gitlab.example.com".to_owned(),
+        only_protocol: None,
+        key_restrictions: Restrictions {
+            rsa: Rule::MinBits(3072),
+            dsa: Rule::Forbidden,
+            ecdsa: Rule::Any,
+            ed25519: Rule::Any,
+            ecdsa_sk: Rule::Any,
+            ed25519_sk: Rule::Any,
+        },
+        enforce_terms: true,
+        latest_term_id: Some(3),
+        confirmation_required: true,
+        read_only: false,
+        geo_secondary: false,
+        http_pull: true,
+        http_push: true,
+        branch_protection: BranchProtection::FULL,
+    }
+}
+
+pub(crate) fn project() -> Project {
+    Project {
+        id: 3,
+        full_path: "grp/p".to_owned(),
+        visibility: Visibility::Private,
+        repository: FeatureLevel::Enabled,
+        wiki: FeatureLevel::Enabled,
+        archived: false,
+        pending_delete: false,
+        hidden: false,
+        marked_for_deletion_at: None,
+        repository_read_only: false,
+        root: RootNamespace {
+            id: 20,
+            git_protocols: GitProtocols::All,
+            enforce_ssh_certificates: false,
+            ip_ranges: vec!["10.0.0.0/8".parse().unwrap()],
+        },
+        branch_protection: None,
+    }
+}
+
+pub(crate) fn project_facts() -> ProjectFacts {
+    let standing = ActorAccess { role: Role::MAINTAINER, ..ActorAccess::default() };
+    ProjectFacts { project: project(), standing, collaborates: false }
+}
+
+/// The private group that holds the project above, or a personal namespace; to the user a maintainer's.
+pub(crate) fn namespace_facts(kind: Kind) -> NamespaceFacts {
+    let namespace = Namespace {
+        id: 20,
+        full_path: "grp".to_owned(),
+        kind,
+        visibility: Visibility::Private,
+        archived: false,
+        deleted: false,
+        repository_read_only: false,
+        root: project().root,
+    };
+    NamespaceFacts { namespace, role: Role::MAINTAINER, banned: false, projects_left: 1 }
+}
+
+/// Of the project above, written by its user.
+pub(crate) fn snippet() -> Snippet {
+    Snippet { id: 8, author_id: 2, visibility: Visibility::Private, feature: Some(FeatureLevel::Enabled) }
+}
+
+pub(crate) fn facts() -> Facts {
+    Facts {
+        instance: instance(),
+        actor: Actor::Key { key: key(), user: Some(user()) },
+        target: Target::Project(project_facts()),
+        repository: RepositoryStatus::Present,
+        now: now(),
+    }
+}
+
+pub(crate) fn request() -> Request {
+    Request {
+        action: Action::Download,
+        protocol: Protocol::Ssh,
+        changes: Changes::Any,
+        check_ip: None,
+        namespace_path: None,
+    }
+}

@@ -1,0 +1,228 @@
+//! Personal access tokens: what may be asked for, and how a token looks.
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{Days, NaiveDate};
+
+pub const NOT_FOR_DEPLOY_KEYS: &str = "Deploy keys cannot be used to create personal access tokens";
+const NO_NAME: &str = "No token name specified";
+const NO_SCOPES: &str = "No token scopes specified";
+
+/// What a token may be good for: those of an administrator are not handed out over SSH.
+const SCOPES: [&str; 13] = [
+    "api",
+    "create_runner",
+    "granular",
+    "k8s_proxy",
+    "manage_runner",
+    "mcp",
+    "read_api",
+    "read_registry",
+    "read_repository",
+    "read_user",
+    "self_rotate",
+    "write_registry",
+    "write_repository",
+];
+
+const LONGEST_NAME: usize = 255;
+/// Days, where the installation does not say otherwise.
+const LIFETIME: u64 = 365;
+
+/// What the installation says of tokens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Policy {
+    /// Nobody gets one; or not this person, whose group says so.
+    pub disabled: bool,
+    /// Stands in front of each token; may be empty.
+    pub prefix: String,
+    /// Days.
+    pub max_lifetime: Option<u64>,
+    pub expiry_required: bool,
+}
+
+/// What a caller asks for, word by word.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenRequest {
+    pub name: String,
+    pub scopes: Vec<String>,
+    /// Blank = none was given.
+    pub expires_at: String,
+}
+
+/// A token that may be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grant {
+    pub name: String,
+    pub scopes: Vec<String>,
+    pub expires_at: Option<NaiveDate>,
+}
+
+impl TokenRequest {
+    /// The token that this leads to, or GitLab's first objection.
+    pub fn grant(self, policy: &Policy, permitted: bool, today: NaiveDate) -> Result<Grant, String> {
+        let Self { name, scopes, expires_at } = self;
+        if name.trim().is_empty() {
+            return Err(NO_NAME.to_owned());
+        }
+        if scopes.is_empty() {
+            return Err(NO_SCOPES.to_owned());
+        }
+        if let Some(unknown) = scopes.iter().find(|scope| !SCOPES.contains(&scope.as_str())) {
+            return Err(format!("Invalid scope: '{unknown}'. Valid scopes are: {SCOPES:?}"));
+        }
+        let given = match expires_at.trim() {
+            "" => None,
+            text => Some(date(text).ok_or_else(|| format!("Invalid token expiry date: '{expires_at}'"))?),
+        };
+        let failed = |reason: &str| Err(format!("Failed to create token: {reason}"));
+        if !permitted || policy.disabled {
+            return failed("Not permitted to create");
+        }
+        if name.chars().count() > LONGEST_NAME {
+            return failed("Name is too long (maximum is 255 characters)");
+        }
+        let limit = today.checked_add_days(Days::new(policy.max_lifetime.unwrap_or(LIFETIME)));
+        let limit = limit.unwrap_or(NaiveDate::MAX);
+        if given.is_some_and(|date| date > limit) {
+            return failed(&format!("Expiration date must be before {limit}"));
+        }
+        let default = || policy.expiry_required.then(|| (today + Days::new(LIFETIME)).min(limit));
+        Ok(Grant { name, scopes, expires_at: given.or_else(default) })
+    }
+}
+
+/// `2020-07-24`, or a time on that day.
+fn date(text: &str) -> Option<NaiveDate> {
+    let (day, rest) = text.split_at_checked(10)?;
+    let plain = day.bytes().enumerate().all(|(i, byte)| match i {
+        4 | 7 => byte == b'-',
+        _ => byte.is_ascii_digit(),
+    });
+    if !plain || !(rest.is_empty() || rest.starts_with(['T', ' '])) {
+        return None;
+    }
+    NaiveDate::parse_from_str(day, "%Y-%m-%d").ok()
+}
+
+impl Grant {
+    /// The column `scopes`: YAML, as Ruby on Rails writes it.
+    pub fn scopes_yaml(&self) -> String {
+        std::iter::once("---\n".to_owned())
+            .chain(self.scopes.iter().map(|scope| format!("- {scope}\n")))
+            .collect()
+    }
+}
+
+/// A token of random bytes: 20 characters, none of which looks like another.
+pub fn token(prefix: &str, random: &[u8; 15]) -> String {
+    let random = URL_SAFE_NO_PAD.encode(random);
+    let clear = random.chars().map(|letter| match letter {
+        'l' => 's',
+        'I' => 'x',
+        'O' => 'y',
+        '0' => 'z',
+        other => other,
+    });
+    prefix.chars().chain(clear).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn day(text: &str) -> NaiveDate {
+        text.parse().unwrap()
+    }
+
+    fn ask(name: &str, scopes: &[&str], expires_at: &str) -> Result<Grant, String> {
+        ask_under(&policy(), name, scopes, expires_at)
+    }
+
+    fn ask_under(policy: &Policy, name: &str, scopes: &[&str], expires_at: &str) -> Result<Grant, String> {
+        let scopes = scopes.iter().map(ToString::to_string).collect();
+        let wish = TokenRequest { name: name.to_owned(), scopes, expires_at: expires_at.to_owned() };
+        wish.grant(policy, true, day("2026-01-31"))
+    }
+
+    fn policy() -> Policy {
+        Policy { disabled: false, prefix: "glpat-".to_owned(), max_lifetime: None, expiry_required: true }
+    }
+
+    #[test]
+    fn objections_come_in_order() {
+        assert_eq!(ask(" ", &[], "x").unwrap_err(), "No token name specified");
+        assert_eq!(ask("n", &[], "x").unwrap_err(), "No token scopes specified");
+        let valid = r#"["api", "create_runner", "granular", "k8s_proxy", "manage_runner", "mcp", "read_api", "read_registry", "read_repository", "read_user", "self_rotate", "write_registry", "write_repository"]"#;
+        for unknown in ["bad", "sudo", "admin_mode", "", "API"] {
+            assert_eq!(
+                ask("n", &["api", unknown], "x").unwrap_err(),
+                format!("Invalid scope: '{unknown}'. Valid scopes are: {valid}")
+            );
+        }
+        for bad in ["x", "2026-02-30", "2026-2-3", "+026-02-03", "2026-02-03x", "20260203", "2026-02-0ü"] {
+            assert_eq!(ask("n", &["api"], bad).unwrap_err(), format!("Invalid token expiry date: '{bad}'"));
+        }
+        let disabled = Policy { disabled: true, ..policy() };
+        let refused = "Failed to create token: Not permitted to create";
+        assert_eq!(ask_under(&disabled, "n", &["api"], "9999-01-01").unwrap_err(), refused);
+        let long = "Failed to create token: Name is too long (maximum is 255 characters)";
+        assert_eq!(ask(&"ü".repeat(256), &["api"], "").unwrap_err(), long);
+        assert!(ask(&"ü".repeat(255), &["api"], "").is_ok());
+    }
+
+    #[test]
+    fn a_token_ends_within_the_limit() {
+        let ends = |policy: &Policy, text: &str| {
+            ask_under(policy, "n", &["api"], text).map(|grant| grant.expires_at)
+        };
+        for (text, expected) in [
+            ("", "2027-01-31"),
+            ("2020-07-24", "2020-07-24"),
+            ("2027-01-31", "2027-01-31"),
+            ("2026-03-01T10:00:00Z", "2026-03-01"),
+        ] {
+            assert_eq!(ends(&policy(), text), Ok(Some(day(expected))));
+        }
+        let late =
+            |limit: &str| Err(format!("Failed to create token: Expiration date must be before {limit}"));
+        assert_eq!(ends(&policy(), "2027-02-01"), late("2027-01-31"));
+        let short = Policy { max_lifetime: Some(30), ..policy() };
+        assert_eq!(ends(&short, "2026-03-03"), late("2026-03-02"));
+        assert_eq!(ends(&short, ""), Ok(Some(day("2026-03-02"))));
+        let free = Policy { expiry_required: false, max_lifetime: Some(u64::MAX), ..policy() };
+        assert_eq!(ends(&free, ""), Ok(None));
+        assert_eq!(ends(&free, "9999-12-31"), Ok(Some(day("9999-12-31"))));
+    }
+
+    #[test]
+    fn scopes_are_written_as_yaml() {
+        let grant = ask("n", &["read_user", "read_repository"], "").unwrap();
+        assert_eq!(grant.scopes_yaml(), "---\n- read_user\n- read_repository\n");
+    }
+
+    #[test]
+    fn a_token_has_no_letters_that_look_alike() {
+        let token = super::token(
+            "glpat-",
+            &[0x25, 0x88, 0x8e, 0xd3, 0x49, 0x75, 0x96, 0x5d, 0x97, 0x65, 0xd9, 0x76, 0x5d, 0x97, 0x65],
+        );
+        assert!(token.starts_with("glpat-") && token.len() == 26, "{token}");
+        assert!(!token[6..].contains(['l', 'I', 'O', '0']), "{token}");
+        assert_eq!(super::token("", &[0; 15]), "A".repeat(20));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_date_is_read_or_refused(text in "\\PC*") {
+            let _ = ask("n", &["api"], &text);
+        }
+
+        #[test]
+        fn no_grant_is_beyond_the_limit(year in 0..10_000_u32, month in 1..13_u32, day_of in 1..32_u32, days in 0..2000_u64) {
+            let policy = Policy { max_lifetime: Some(days), ..policy() };
+            if let Ok(grant) = ask_under(&policy, "n", &["api"], &format!("{year:04}-{month:02}-{day_of:02}")) {
+                proptest::prop_assert!(grant.expires_at.unwrap() <= day("2026-01-31") + Days::new(days));
+            }
+        }
+    }
+}

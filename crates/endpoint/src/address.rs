@@ -1,0 +1,86 @@
+//! Who sent a request, where proxies stand between.
+use std::net::IpAddr;
+
+use actix_web::HttpRequest;
+use actix_web::http::header::{HOST, HeaderMap};
+use ipnet::IpNet;
+
+use crate::Core;
+
+/// The sender's address, and whether the peer's word is believed. A unix socket is this machine.
+pub fn client(peer: Option<IpAddr>, headers: &HeaderMap, trusted: &[IpNet]) -> (Option<IpAddr>, bool) {
+    let is_trusted = |ip: &IpAddr| trusted.iter().any(|network| network.contains(&canonical(*ip)));
+    if !peer.as_ref().is_none_or(is_trusted) {
+        return (peer.map(canonical), false);
+    }
+    let forwarded = headers.get_all("x-forwarded-for").filter_map(|value| value.to_str().ok());
+    let mut entries: Vec<IpAddr> = Vec::new();
+    for entry in forwarded.flat_map(|value| value.split(',')) {
+        match entry.trim().parse() {
+            Ok(ip) => entries.push(ip),
+            // Nothing to the left of what nobody can read is believed.
+            Err(_) => entries.clear(),
+        }
+    }
+    let client = entries.iter().rev().find(|ip| !is_trusted(ip)).or(entries.first()).copied();
+    (client.or(peer).map(canonical), true)
+}
+
+/// Scheme and host as the client has them; a proxy is believed where proxies are trusted.
+pub fn origin(request: &HttpRequest, core: &Core) -> String {
+    let peer = request.peer_addr().map(|address| canonical(address.ip()));
+    let is_trusted = peer.is_none_or(|ip| core.trusted_proxies.iter().any(|network| network.contains(&ip)));
+    let forwarded = |name: &str| {
+        let value = request.headers().get(name).filter(|_| is_trusted)?.to_str().ok()?;
+        value.split(',').next().map(|first| first.trim().to_owned()).filter(|first| !first.is_empty())
+    };
+    let own = if request.app_config().secure() { "https" } else { "http" };
+    let scheme = forwarded("x-forwarded-proto").filter(|scheme| ["http", "https"].contains(&scheme.as_str()));
+    let header = || request.headers().get(HOST).and_then(|value| value.to_str().ok()).map(ToOwned::to_owned);
+    let authority = || request.uri().authority().map(ToString::to_string);
+    let host = forwarded("x-forwarded-host").or_else(header).or_else(authority);
+    format!("{}://{}", scheme.as_deref().unwrap_or(own), host.as_deref().unwrap_or("localhost"))
+}
+
+/// An IPv4 address that came over an IPv6 socket is an IPv4 address.
+fn canonical(ip: IpAddr) -> IpAddr {
+    ip.to_canonical()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::http::header::{HeaderName, HeaderValue};
+
+    fn client_of(peer: &str, forwarded: &[&str]) -> (String, bool) {
+        let mut headers = HeaderMap::new();
+        for value in forwarded {
+            headers.append(HeaderName::from_static("x-forwarded-for"), HeaderValue::from_str(value).unwrap());
+        }
+        let trusted = ["127.0.0.0/8".parse().unwrap(), "10.0.0.0/8".parse().unwrap()];
+        let (ip, believed) = client(peer.parse().ok(), &headers, &trusted);
+        (ip.map(|ip| ip.to_string()).unwrap_or_default(), believed)
+    }
+
+    #[test]
+    fn the_right_most_untrusted_entry_is_the_client() {
+        for (peer, forwarded, expected) in [
+            ("127.0.0.1", vec![], ("127.0.0.1", true)),
+            ("127.0.0.1", vec!["1.2.3.4"], ("1.2.3.4", true)),
+            ("127.0.0.1", vec!["6.6.6.6, 1.2.3.4, 10.0.0.7"], ("1.2.3.4", true)),
+            ("127.0.0.1", vec!["6.6.6.6", "1.2.3.4"], ("1.2.3.4", true)),
+            ("127.0.0.1", vec!["10.0.0.7"], ("10.0.0.7", true)),
+            ("127.0.0.1", vec!["1.2.3.4, nonsense"], ("127.0.0.1", true)),
+            ("9.9.9.9", vec!["1.2.3.4"], ("9.9.9.9", false)),
+            ("::ffff:127.0.0.1", vec!["1.2.3.4"], ("1.2.3.4", true)),
+            ("", vec!["1.2.3.4"], ("1.2.3.4", true)),
+            ("", vec![], ("", true)),
+        ] {
+            assert_eq!(
+                client_of(peer, &forwarded),
+                (expected.0.to_owned(), expected.1),
+                "{peer} {forwarded:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! One HTTP request: its parameters, errors, endpoint table, caller and rate limits.
+//!
+//! A service declares its [`Endpoint`]s as data in a [`ServiceInfo`]; routes, metrics, limits and tests read the same
+//! table. Handlers take a [`Context`] (who sent the request, its deadline, its log fields) and a [`Core`] (pool,
+//! counters, clock). Listening, configuration and signals belong to the crate `server`.
+pub mod access_token;
+mod address;
+pub mod body;
+mod clock;
+mod context;
+mod core;
+mod lifecycle;
+mod nested_params;
+mod params;
+pub mod rate_limit;
+mod rest;
+mod route;
+mod settings;
+
+pub use address::{client, origin};
+pub use clock::Clock;
+pub use context::{Context, Costs, LogFields, TALLY, Tally};
+pub use core::{Core, FurtherMetrics, ServiceInfo, Shared};
+pub use lifecycle::Lifecycle;
+pub use nested_params::{DeferredParams, NestedParams, NestedParamsError, parse_json};
+pub use params::Params;
+pub use rate_limit::Throttled;
+pub use rest::{RestError, status};
+pub use route::{Endpoint, MIB, not_found, or_not_allowed, resource, with_methods};
+pub use settings::SettingsCache;

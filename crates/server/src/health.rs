@@ -1,0 +1,147 @@
+//! `/-/health`, `/-/liveness`, `/-/readiness`, `/-/metrics`: for balancers, Kubernetes and Prometheus.
+use std::time::Duration;
+
+use actix_web::http::StatusCode;
+use actix_web::web::{self, Data, Query, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse, Responder};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use endpoint::{Context, Shared};
+
+/// How long a probe of `?all=1` may take.
+const PROBE: Duration = Duration::from_secs(1);
+
+pub(crate) fn is_health_path(path: &str) -> bool {
+    path.starts_with("/-/")
+}
+
+/// Routes of the monitoring listener, which answers whoever reaches it.
+pub(crate) fn routes(config: &mut ServiceConfig) {
+    config
+        .route("/-/health", web::get().to(health))
+        .route("/-/liveness", web::get().to(liveness))
+        .route("/-/readiness", web::get().to(readiness))
+        .route("/-/metrics", web::get().to(metrics));
+}
+
+/// The same on the main listener, for the networks that may.
+pub(crate) fn guarded_routes(config: &mut ServiceConfig) {
+    config.service(web::scope("/-").guard(actix_web::guard::fn_guard(|_| true)).configure(|scope| {
+        scope
+            .route("/health", web::get().to(async |guard: Allowed| guard.0.unwrap_or_else(ok_text)))
+            .route(
+                "/liveness",
+                web::get().to(async |guard: Allowed, core| guarded(guard, liveness(core)).await),
+            )
+            .route(
+                "/readiness",
+                web::get()
+                    .to(async |guard: Allowed, core, query| guarded(guard, readiness(core, query)).await),
+            )
+            .route(
+                "/metrics",
+                web::get().to(async |guard: Allowed, core| guarded(guard, metrics(core)).await),
+            )
+            .default_service(web::to(endpoint::not_found));
+    }));
+}
+
+/// A 404 for those who may not look.
+struct Allowed(Option<HttpResponse>);
+
+impl actix_web::FromRequest for Allowed {
+    type Error = std::convert::Infallible;
+    type Future = std::future::Ready<Result<Self, Self::Error>>;
+
+    fn from_request(request: &HttpRequest, _: &mut actix_web::dev::Payload) -> Self::Future {
+        let allowlist = request.app_data::<Data<Shared>>().map(|core| core.monitoring_allowlist.as_slice());
+        // A unix socket has no address: whoever can open it is on this machine.
+        let allowed = match Context::of(request).map(|context| context.remote_ip) {
+            Some(Some(ip)) => allowlist.unwrap_or_default().iter().any(|network| network.contains(&ip)),
+            Some(None) => true,
+            None => false,
+        };
+        let refusal = || HttpResponse::NotFound().json(json!({ "error": "404 Not Found" }));
+        std::future::ready(Ok(Self((!allowed).then(refusal))))
+    }
+}
+
+async fn guarded(guard: Allowed, answer: impl Future<Output = HttpResponse>) -> HttpResponse {
+    match guard.0 {
+        Some(refusal) => refusal,
+        None => answer.await,
+    }
+}
+
+fn ok_text() -> HttpResponse {
+    HttpResponse::Ok().content_type("text/plain; charset=utf-8").body("GitLab OK")
+}
+
+async fn health() -> impl Responder {
+    ok_text()
+}
+
+async fn liveness(core: Data<Shared>) -> HttpResponse {
+    if core.lifecycle.is_alive() {
+        HttpResponse::Ok().json(json!({ "status": "ok" }))
+    } else {
+        HttpResponse::ServiceUnavailable().json(json!({ "status": "failed" }))
+    }
+}
+
+#[derive(Deserialize)]
+struct ReadinessParams {
+    all: Option<String>,
+}
+
+async fn readiness(core: Data<Shared>, params: Query<ReadinessParams>) -> HttpResponse {
+    let master = core.lifecycle.unready().map_or(Ok(()), |why| Err(why.to_owned()));
+    let mut checks = vec![("master_check", master)];
+    if params.all.as_deref().is_some_and(|all| !matches!(all, "" | "0" | "false")) {
+        let tables = core.pool.read(database::verify);
+        let database = core.pool.read(database::ping);
+        let (database, tables, redis) = tokio::join!(
+            probe(database, "the database is unavailable"),
+            probe(tables, "the tables do not fit"),
+            probe(core.counters.ping(), "Redis is unavailable"),
+        );
+        checks.extend([("db_check", database), ("migrations_check", tables), ("redis_check", redis)]);
+    }
+    let ready = checks.iter().all(|(_, result)| result.is_ok());
+    let mut body = Map::from_iter([("status".to_owned(), word(ready))]);
+    for (name, result) in checks {
+        let mut item = json!({ "status": word(result.is_ok()) });
+        if let Err(message) = result {
+            item["message"] = Value::String(message);
+        }
+        body.insert(name.to_owned(), json!([item]));
+    }
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    HttpResponse::build(status).json(body)
+}
+
+fn word(ok: bool) -> Value {
+    json!(if ok { "ok" } else { "failed" })
+}
+
+async fn probe<T, E: std::error::Error>(
+    probe: impl Future<Output = Result<T, E>>,
+    message: &str,
+) -> Result<(), String> {
+    match tokio::time::timeout(PROBE, probe).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(_)) => Err(message.to_owned()),
+        Err(_) => Err(format!("{message}: no answer within a second")),
+    }
+}
+
+async fn metrics(core: Data<Shared>) -> HttpResponse {
+    let status = core.pool.status();
+    core.metrics.pool(status.size, status.busy, status.idle, status.waiting);
+    let mut text = core.metrics.render();
+    if let Some(further) = core.further_metrics.get() {
+        text.push_str(&(further.0)().await);
+    }
+    HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(text)
+}

@@ -1,0 +1,17 @@
+//! One process: configuration, listeners, TLS, secrets, health, lifecycle and the request log.
+//!
+//! A service implements [`Service`] for its clap struct and calls [`run`] in `main`. Tests call [`serve`] on a port of
+//! their own. What a handler sees of a request is in the crate `endpoint`.
+pub mod config;
+mod core;
+mod health;
+mod listener;
+mod observe;
+mod process;
+pub mod secrets;
+mod tls;
+
+pub use core::{CoreBuilder, database_location, prepare_database};
+pub use listener::serve;
+pub use process::{Command, Prepared, Service, run};
+pub use secrets::SecretFile;

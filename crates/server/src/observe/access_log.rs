@@ -1,0 +1,145 @@
+//! The line in the log for each request, and its place in the metrics.
+use std::time::Duration;
+
+use actix_web::body::BodySize;
+use actix_web::dev::ServiceRequest;
+use actix_web::http::header::{HeaderName, USER_AGENT};
+use actix_web::http::{Method, StatusCode};
+use tracing::Span;
+
+use crate::health;
+use endpoint::{Context, Core, Costs, Endpoint};
+
+/// What the log says of a request, kept while the request itself is away.
+pub(super) struct Head {
+    pub method: Method,
+    path: String,
+    query: String,
+    user_agent: Option<String>,
+    client_name: Option<String>,
+}
+
+impl Head {
+    pub fn of(request: &ServiceRequest) -> Self {
+        let header = |name: HeaderName| request.headers().get(name)?.to_str().ok().map(ToOwned::to_owned);
+        Self {
+            method: request.method().clone(),
+            path: request.path().to_owned(),
+            query: request.query_string().to_owned(),
+            user_agent: header(USER_AGENT),
+            client_name: header(HeaderName::from_static("x-gitlab-client-name")),
+        }
+    }
+
+    pub fn endpoint_id(&self, endpoint: Option<&Endpoint>) -> String {
+        format!("{} {}", self.method, endpoint.map_or("unmatched", |endpoint| endpoint.path))
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one line of the log says all of it")]
+    pub fn log(
+        &self,
+        core: &Core,
+        context: &Context,
+        span: &Span,
+        status: StatusCode,
+        size: BodySize,
+        elapsed: Duration,
+        costs: &Costs,
+    ) {
+        let seconds = elapsed.as_secs_f64();
+        let method = self.method.as_str();
+        if health::is_health_path(&self.path) {
+            core.metrics.health_request(&method.to_ascii_lowercase(), status.as_u16());
+            span.in_scope(
+                || tracing::debug!(target: "access", url = self.path, status = status.as_u16(), "access"),
+            );
+            return;
+        }
+        let route = context.endpoint.map_or("unmatched", |endpoint| endpoint.path);
+        let category = context.endpoint.map_or("not_owned", |endpoint| endpoint.feature_category);
+        core.metrics.http_request(method, route, status.as_u16(), category, seconds);
+        let written = match size {
+            BodySize::Sized(bytes) => bytes,
+            BodySize::None | BodySize::Stream => 0,
+        };
+        let fields = context.fields.borrow();
+        macro_rules! line {
+            ($level:ident) => {
+                tracing::$level!(
+                    target: "access",
+                    method,
+                    url = filtered(&self.path, &self.query),
+                    route,
+                    endpoint_id = self.endpoint_id(context.endpoint),
+                    status = status.as_u16(),
+                    duration_s = seconds,
+                    ttfb_s = seconds,
+                    db_count = costs.statements,
+                    db_duration_s = costs.database_s,
+                    redis_calls = costs.redis_calls,
+                    redis_duration_s = costs.redis_s,
+                    remote_ip = context.remote_ip.map(tracing::field::display),
+                    user_agent = self.user_agent,
+                    written_bytes = written,
+                    gl_user_id = fields.user_id,
+                    gl_user_name = fields.user_name,
+                    gl_project_id = fields.project_id,
+                    gl_namespace_id = fields.namespace_id,
+                    agent_id = fields.agent_id,
+                    feature_category = category,
+                    caller_client = self.client_name,
+                    rate_limit_key = fields.rate_limit_key,
+                    error_type = fields.error_message.as_ref().and_then(|_| status.canonical_reason()),
+                    error_message = fields.error_message,
+                    "access"
+                )
+            };
+        }
+        span.in_scope(|| match status.as_u16() {
+            500.. => line!(error),
+            400 | 408 | 429 => line!(warn),
+            _ => line!(info),
+        });
+    }
+}
+
+/// The path, and the query with its secrets taken out.
+fn filtered(path: &str, query: &str) -> String {
+    if query.is_empty() {
+        return path.to_owned();
+    }
+    let pairs: Vec<String> = query
+        .split('&')
+        .map(|pair| match pair.split_once('=') {
+            Some((name, _)) if is_secret(name) => format!("{name}=[FILTERED]"),
+            _ => pair.to_owned(),
+        })
+        .collect();
+    format!("{path}?{}", pairs.join("&"))
+}
+
+fn is_secret(name: &str) -> bool {
+    let name = percent_encoding::percent_decode_str(name).decode_utf8_lossy().to_ascii_lowercase();
+    let name = name.trim_end_matches("[]");
+    name == "key"
+        || name == "password"
+        || name == "public_key"
+        || name.starts_with("otp")
+        || name.starts_with("credit_card")
+        || name.contains("token")
+        || name.contains("secret")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_in_queries_are_not_logged() {
+        let query = "key=AAAA&key_id=11&private_token=x&shared_secret=y&otp_attempt=1&pass%77ord=z&token[]=t&flag&token_value=v&credit_card_type=c";
+        let expected = "/p?key=[FILTERED]&key_id=11&private_token=[FILTERED]&shared_secret=[FILTERED]\
+            &otp_attempt=[FILTERED]&pass%77ord=[FILTERED]&token[]=[FILTERED]&flag&token_value=[FILTERED]&credit_card_type=[FILTERED]";
+        assert_eq!(filtered("/p", query), expected);
+        assert_eq!(filtered("/p", ""), "/p");
+    }
+}

@@ -1,0 +1,191 @@
+//! Secrets in files: read at start, and again when the file changes or on SIGHUP. A bad new file keeps the old secret.
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arc_swap::ArcSwap;
+use auth::{KeyBase, Secret, SecretError, Secrets};
+use telemetry::metrics::Metrics;
+
+use crate::config::ConfigError;
+use endpoint::Clock;
+
+/// What is read again when its file has changed.
+pub trait Reload: Send + Sync + std::fmt::Debug {
+    /// Reads the files again, if one has changed or `always`.
+    fn reload(&self, always: bool);
+}
+
+/// A shared secret and, while it is being changed, the one before; or another secret that lies in a file.
+#[derive(Debug)]
+pub struct SecretFile<T = Secrets> {
+    /// As the metrics name it: `gitlab_shell`.
+    name: &'static str,
+    path: PathBuf,
+    previous_path: Option<PathBuf>,
+    parse: Parse<T>,
+    secrets: ArcSwap<T>,
+    seen: Mutex<Vec<Stamp>>,
+    metrics: Metrics,
+    clock: Clock,
+}
+
+/// Makes a secret of the text of its file and that of the file before.
+type Parse<T> = fn(&str, Option<&str>) -> Result<T, SecretError>;
+
+/// A file as it was: another inode, size or time means another content. Kubernetes swaps a link; an editor that writes
+/// in place is seen between its two steps by the size, however coarse the clock of the file system is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stamp {
+    inode: u64,
+    size: u64,
+    modified: (i64, i64),
+}
+
+impl SecretFile {
+    /// Reads the files of a secret that is text for the first time.
+    pub fn open(
+        name: &'static str,
+        path: &Path,
+        previous_path: Option<&Path>,
+        metrics: &Metrics,
+        clock: Clock,
+    ) -> Result<Arc<Self>, ConfigError> {
+        Self::open_as(
+            |now, before| pair(Secret::from_text, now, before),
+            name,
+            path,
+            previous_path,
+            metrics,
+            clock,
+        )
+    }
+
+    /// The same of a secret that is base64 of 32 bytes.
+    pub fn open_base64(
+        name: &'static str,
+        path: &Path,
+        previous_path: Option<&Path>,
+        metrics: &Metrics,
+        clock: Clock,
+    ) -> Result<Arc<Self>, ConfigError> {
+        Self::open_as(
+            |now, before| pair(Secret::from_base64, now, before),
+            name,
+            path,
+            previous_path,
+            metrics,
+            clock,
+        )
+    }
+}
+
+impl SecretFile<KeyBase> {
+    /// The same of GitLab's `db_key_base`, whose values before stand in the one file.
+    pub fn open_key_base(
+        name: &'static str,
+        path: &Path,
+        metrics: &Metrics,
+        clock: Clock,
+    ) -> Result<Arc<Self>, ConfigError> {
+        Self::open_as(|text, _| KeyBase::from_text(text), name, path, None, metrics, clock)
+    }
+}
+
+impl<T> SecretFile<T> {
+    fn open_as(
+        parse: Parse<T>,
+        name: &'static str,
+        path: &Path,
+        previous_path: Option<&Path>,
+        metrics: &Metrics,
+        clock: Clock,
+    ) -> Result<Arc<Self>, ConfigError> {
+        let paths: Vec<&Path> = std::iter::once(path).chain(previous_path).collect();
+        let seen = stamps(&paths);
+        let secrets = read(parse, path, previous_path)?;
+        for path in paths {
+            warn_if_readable_by_others(path);
+        }
+        metrics.secret_loaded(name, clock.unix_float());
+        Ok(Arc::new(Self {
+            name,
+            path: path.to_owned(),
+            previous_path: previous_path.map(ToOwned::to_owned),
+            parse,
+            secrets: ArcSwap::from_pointee(secrets),
+            seen: Mutex::new(seen),
+            metrics: metrics.clone(),
+            clock,
+        }))
+    }
+
+    /// The secrets as they are now: a request that took them keeps them to its end.
+    pub fn get(&self) -> arc_swap::Guard<Arc<T>> {
+        self.secrets.load()
+    }
+}
+
+impl<T: Send + Sync + std::fmt::Debug> Reload for SecretFile<T> {
+    fn reload(&self, always: bool) {
+        let paths: Vec<&Path> =
+            std::iter::once(self.path.as_path()).chain(self.previous_path.as_deref()).collect();
+        let now = stamps(&paths);
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if *seen == now && !always {
+            return;
+        }
+        *seen = now;
+        match read(self.parse, &self.path, self.previous_path.as_deref()) {
+            Ok(secrets) => {
+                self.secrets.store(Arc::new(secrets));
+                self.metrics.secret_reload(self.name, true);
+                self.metrics.secret_loaded(self.name, self.clock.unix_float());
+                tracing::info!(secret = self.name, "read the secret again");
+            }
+            Err(error) => {
+                self.metrics.secret_reload(self.name, false);
+                tracing::error!(
+                    secret = self.name,
+                    error = &error as &dyn std::error::Error,
+                    "kept the old secret"
+                );
+            }
+        }
+    }
+}
+
+fn read<T>(parse: Parse<T>, path: &Path, previous_path: Option<&Path>) -> Result<T, ConfigError> {
+    let text = |path: &Path| {
+        std::fs::read_to_string(path)
+            .map_err(|error| ConfigError(format!("secret file {}: {error}", path.display())))
+    };
+    let current = text(path)?;
+    // An empty previous file is how a rotation ends.
+    let previous = previous_path.map(text).transpose()?.filter(|text| !text.trim().is_empty());
+    parse(&current, previous.as_deref())
+        .map_err(|error| ConfigError(format!("secret file {}: {error}", path.display())))
+}
+
+fn pair(
+    secret: fn(&str) -> Result<Secret, SecretError>,
+    current: &str,
+    previous: Option<&str>,
+) -> Result<Secrets, SecretError> {
+    Ok(Secrets::new(secret(current)?, previous.map(secret).transpose()?))
+}
+
+fn stamps(paths: &[&Path]) -> Vec<Stamp> {
+    let stamp = |path: &&Path| {
+        let metadata = std::fs::metadata(path).ok()?;
+        let modified = (metadata.mtime(), metadata.mtime_nsec());
+        Some(Stamp { inode: metadata.ino(), size: metadata.size(), modified })
+    };
+    paths.iter().filter_map(stamp).collect()
+}
+
+fn warn_if_readable_by_others(path: &Path) {
+    if std::fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o004 != 0) {
+        tracing::warn!(path = %path.display(), "a secret file is readable by everybody");
+    }
+}

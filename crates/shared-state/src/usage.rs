@@ -1,0 +1,128 @@
+//! What kas reports, under GitLab's own keys: all of a report in one transaction, one round trip.
+use std::collections::BTreeMap;
+
+use chrono::NaiveDateTime;
+use domain::agents::usage::{Report, SETS, TOTALS, iso_week};
+use redis::{Pipeline, RedisResult, Value, pipe};
+
+use crate::redis::{RedisError, Store};
+
+/// GitLab keeps the sets of a week for six.
+const SET_LIFETIME_S: i64 = 6 * 7 * 24 * 60 * 60;
+
+/// Where events go, and how many stay there, about.
+const EVENTS: &str = "kas:events";
+const KEPT_EVENTS: usize = 1_000_000;
+
+/// Counts by name.
+pub type Counts = BTreeMap<String, i64>;
+
+impl Store {
+    /// Notes a whole report, or nothing of it, but for what a key of another type keeps out. A total that does not fit stays
+    /// at the greatest number.
+    pub async fn record(&self, report: &Report, now: NaiveDateTime) -> Result<(), RedisError> {
+        if report.is_empty() {
+            return Ok(());
+        }
+        let replies: Vec<RedisResult<Value>> = self.ask(&transaction(report, now)).await?;
+        let is_in_part = replies.iter().any(Result::is_ok);
+        let mut full = pipe();
+        full.atomic();
+        for (index, reply) in replies.into_iter().enumerate() {
+            match (reply, report.totals.keys().nth(index)) {
+                (Ok(_), _) => {}
+                (Err(error), Some(name))
+                    if error.detail().is_some_and(|words| words.contains("overflow")) =>
+                {
+                    full.set(total_key(name), i64::MAX).ignore();
+                }
+                // The rest is counted, and would be once more with the next report.
+                (Err(error), _) if is_in_part => tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "a part of a report could not be noted: is a key of another type?"
+                ),
+                (Err(error), _) => {
+                    if error.code() == Some("READONLY") {
+                        self.connections.end();
+                    }
+                    return Err(error.into());
+                }
+            }
+        }
+        if full.cmd_iter().next().is_none() { Ok(()) } else { self.ask(&full).await }
+    }
+
+    /// The totals, and about how many ids each set has in the week of `now`.
+    pub async fn usage(&self, now: NaiveDateTime) -> Result<(Counts, Counts), RedisError> {
+        let week = iso_week(now.date());
+        let mut pipeline = pipe();
+        for name in TOTALS {
+            pipeline.get(total_key(name));
+        }
+        for name in SETS {
+            pipeline.pfcount(set_key(name, &week));
+        }
+        let counts: Vec<Option<i64>> = self.ask(&pipeline).await?;
+        let (totals, sets) = counts.split_at(TOTALS.len());
+        let named = |names: &[&str], counts: &[Option<i64>]| {
+            let pairs =
+                names.iter().zip(counts).filter_map(|(name, count)| Some(((*name).to_owned(), (*count)?)));
+            pairs.collect()
+        };
+        Ok((named(TOTALS, totals), named(SETS, sets)))
+    }
+}
+
+/// The totals come first: their replies may tell of a number that does not fit.
+fn transaction(report: &Report, now: NaiveDateTime) -> Pipeline {
+    let week = iso_week(now.date());
+    let mut pipeline = pipe();
+    pipeline.ignore_errors();
+    for (name, n) in &report.totals {
+        pipeline.incr(total_key(name), *n);
+    }
+    for (name, ids) in &report.sets {
+        let key = set_key(name, &week);
+        let ids: Vec<i64> = ids.iter().copied().collect();
+        pipeline.pfadd(&key, ids).expire(&key, SET_LIFETIME_S).ignore();
+    }
+    for event in &report.events {
+        let add = pipeline.cmd("XADD").arg(EVENTS).arg("MAXLEN").arg("~").arg(KEPT_EVENTS).arg("*");
+        add.arg("name").arg(event.name).arg("created_at").arg(now.and_utc().to_rfc3339());
+        for (field, id) in [("user_id", event.user_id), ("project_id", event.project_id)] {
+            if let Some(id) = id {
+                add.arg(field).arg(id);
+            }
+        }
+        if !event.properties.is_empty() {
+            add.arg("properties").arg(serde_json::Value::Object(event.properties.clone()).to_string());
+        }
+    }
+    // One command is a transaction by itself.
+    if pipeline.len() > 1 {
+        pipeline.atomic();
+    }
+    pipeline
+}
+
+fn total_key(name: &str) -> String {
+    format!("USAGE_KUBERNETES_AGENT_{}", name.to_ascii_uppercase())
+}
+
+/// The braces are the key's own: they keep the sets of a cluster together.
+fn set_key(name: &str, week: &str) -> String {
+    format!("{{hll_counters}}_{name}-{week}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_those_of_gitlab() {
+        assert_eq!(total_key("k8s_api_proxy_request"), "USAGE_KUBERNETES_AGENT_K8S_API_PROXY_REQUEST");
+        let key = set_key("k8s_api_proxy_requests_unique_users_via_ci_access", "2026-47");
+        assert_eq!(key, "{hll_counters}_k8s_api_proxy_requests_unique_users_via_ci_access-2026-47");
+        assert_eq!(SET_LIFETIME_S, 3_628_800);
+    }
+}

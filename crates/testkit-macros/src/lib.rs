@@ -1,0 +1,51 @@
+//! The attribute `#[testkit::test]`, which runs a test on every database shape.
+//!
+//! An attribute leaves the body of the test where rustfmt and rust-analyzer see it. A new shape is a new entry in
+//! [`SHAPES`] and a constructor of that name on `testkit::Database`.
+use proc_macro::TokenStream;
+use proc_macro2::{Ident, Span};
+use quote::quote;
+use syn::ItemFn;
+
+/// The constructors of `testkit::Database`; each becomes a test of that name.
+const SHAPES: [&str; 2] = ["sqlite", "postgresql"];
+
+/// Runs `async fn name(database: Database)` once per database shape, as `name::sqlite` and so on.
+///
+/// Each test has a thread, an event loop and a database of its own.
+#[proc_macro_attribute]
+pub fn test(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    let function = syn::parse_macro_input!(item as ItemFn);
+    expand(&arguments.into(), &function).unwrap_or_else(|error| error.to_compile_error()).into()
+}
+
+fn expand(arguments: &proc_macro2::TokenStream, function: &ItemFn) -> syn::Result<proc_macro2::TokenStream> {
+    if !arguments.is_empty() {
+        return Err(syn::Error::new_spanned(arguments, "#[testkit::test] takes no arguments"));
+    }
+    let ItemFn { attrs, sig, block, .. } = function;
+    if sig.asyncness.is_none() || sig.inputs.len() != 1 {
+        return Err(syn::Error::new_spanned(sig, "expected `async fn name(database: Database)`"));
+    }
+    let (name, inputs, output) = (&sig.ident, &sig.inputs, &sig.output);
+    let tests = SHAPES.iter().map(|shape| {
+        let shape = Ident::new(shape, Span::call_site());
+        quote! {
+            #[::core::prelude::v1::test]
+            fn #shape() {
+                ::testkit::block_on(run(::testkit::Database::#shape()));
+            }
+        }
+    });
+    Ok(quote! {
+        #(#attrs)*
+        mod #name {
+            use super::*;
+            use ::testkit::Database;
+
+            async fn run(#inputs) #output #block
+
+            #(#tests)*
+        }
+    })
+}

@@ -1,0 +1,102 @@
+//! Where a repository lies, and whether it is there.
+use database::git_access::{FoundProject, Storage};
+use database::projects;
+use database::snippets::FoundSnippet;
+use domain::GlRepository;
+use domain::access::RepositoryStatus;
+use repository::{Inspect, Place, Quarantine};
+
+use super::target::Kind;
+use crate::App;
+use crate::error::AllowedError;
+use crate::internal::allowed::input::Input;
+
+/// Where the repository lies, and what it is called.
+#[derive(Debug)]
+pub(crate) struct Location {
+    pub gl_repository: GlRepository,
+    pub storage: Storage,
+    /// With the suffix of its kind.
+    pub relative_path: String,
+    pub gl_project_path: String,
+}
+
+pub(crate) fn location(
+    kind: Option<Kind>,
+    project: Option<&FoundProject>,
+    snippet: Option<&FoundSnippet>,
+) -> Option<Location> {
+    let path = |found: &FoundProject| found.project.full_path.clone();
+    let Some(kind) = kind else {
+        let FoundSnippet { snippet, storage, .. } = snippet?;
+        let storage = storage.clone()?;
+        let own = format!("snippets/{}", snippet.id);
+        return Some(Location {
+            gl_repository: GlRepository::Snippet(snippet.id),
+            relative_path: format!("{}.git", storage.disk_path),
+            storage,
+            gl_project_path: project.map_or(own.clone(), |found| format!("{}/{own}", path(found))),
+        });
+    };
+    let found = project?;
+    let (id, suffix) = (found.project.id, kind.suffix().unwrap_or_default());
+    Some(Location {
+        gl_repository: match kind {
+            Kind::Project => GlRepository::Project(id),
+            Kind::Wiki | Kind::GroupWiki => GlRepository::Wiki(id),
+            Kind::Design => GlRepository::Design(id),
+        },
+        storage: found.storage.clone(),
+        relative_path: format!("{}{suffix}.git", found.storage.disk_path),
+        gl_project_path: format!("{}{suffix}", path(found)),
+    })
+}
+
+impl Location {
+    pub fn place<'a>(&'a self, input: &'a Input) -> Place<'a> {
+        Place {
+            storage_name: &self.storage.name,
+            relative_path: &self.relative_path,
+            gl_repository: self.gl_repository.to_string(),
+            gl_project_path: &self.gl_project_path,
+            correlation_id: input.correlation_id.as_deref(),
+        }
+    }
+}
+
+impl App {
+    /// Whether the repository is there, or will be with this push.
+    pub(crate) async fn presence(
+        &self,
+        location: Option<&Location>,
+        input: &Input,
+    ) -> Result<RepositoryStatus, AllowedError> {
+        let Some(location) = location else { return Ok(RepositoryStatus::Missing) };
+        if self.exists(location, input).await? {
+            return Ok(RepositoryStatus::Present);
+        }
+        let awaited = match location.gl_repository {
+            GlRepository::Project(id) if input.asks_generally() => {
+                self.core.pool.read(move |conn| projects::awaits_repository(conn, id)).await?
+            }
+            _ => false,
+        };
+        if awaited {
+            return Ok(RepositoryStatus::Pending);
+        }
+        // Between the two questions another push may have made it: that is noted only after it is there.
+        let is_made = input.asks_generally() && self.exists(location, input).await?;
+        Ok(if is_made { RepositoryStatus::Present } else { RepositoryStatus::Missing })
+    }
+
+    async fn exists(&self, location: &Location, input: &Input) -> Result<bool, AllowedError> {
+        // The answer will say that the storage is unknown.
+        let Some(storage) = self.storages.get(&location.storage.name) else { return Ok(true) };
+        // Whoever pulls goes to Gitaly next, and hears it there; a push that has begun is in its repository already.
+        if storage.inspect() == Inspect::Gitaly && !input.asks_generally() {
+            return Ok(true);
+        }
+        let repository = self.repository(&location.place(input), Quarantine::default())?;
+        Ok(repository.exists().await?)
+    }
+}

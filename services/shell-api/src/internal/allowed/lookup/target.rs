@@ -1,0 +1,64 @@
+//! What a request names, before the database is asked.
+use database::git_access::ProjectId;
+use domain::{GitPath, GlRepository};
+
+use crate::internal::allowed::input::RepositoryParam;
+
+/// What the path or the name leads to, before the database is asked.
+#[derive(Debug, Clone)]
+pub(crate) enum LookupTarget {
+    Project(ProjectId, Kind),
+    Snippet(i64, SnippetScope),
+    GroupWiki(i64),
+}
+
+/// Whose snippet it must be: what is meant by a path is not there under another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum SnippetScope {
+    Any,
+    Person,
+    /// The project with this path, or that had it.
+    Project(String),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Project,
+    Wiki,
+    GroupWiki,
+    Design,
+}
+
+impl LookupTarget {
+    pub fn of(named: &RepositoryParam) -> Self {
+        match named {
+            RepositoryParam::Id { repository, .. } => match *repository {
+                GlRepository::Project(id) => Self::Project(ProjectId::Id(id), Kind::Project),
+                GlRepository::Wiki(id) => Self::Project(ProjectId::Id(id), Kind::Wiki),
+                GlRepository::Design(id) => Self::Project(ProjectId::Id(id), Kind::Design),
+                GlRepository::Snippet(id) => Self::Snippet(id, SnippetScope::Any),
+                GlRepository::GroupWiki(id) => Self::GroupWiki(id),
+            },
+            RepositoryParam::Path { path, .. } => match path {
+                GitPath::Project(path) => Self::Project(ProjectId::Path(path.clone()), Kind::Project),
+                GitPath::Wiki(path) => Self::Project(ProjectId::Path(path.clone()), Kind::Wiki),
+                GitPath::Design(path) => Self::Project(ProjectId::Path(path.clone()), Kind::Design),
+                GitPath::Snippet { id, project: None } => Self::Snippet(*id, SnippetScope::Person),
+                GitPath::Snippet { id, project: Some(path) } => {
+                    Self::Snippet(*id, SnippetScope::Project(path.clone()))
+                }
+            },
+        }
+    }
+}
+
+impl Kind {
+    /// Of the path, before `.git`.
+    pub fn suffix(self) -> Option<&'static str> {
+        match self {
+            Self::Project => None,
+            Self::Wiki | Self::GroupWiki => Some(".wiki"),
+            Self::Design => Some(".design"),
+        }
+    }
+}

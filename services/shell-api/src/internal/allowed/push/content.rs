@@ -1,0 +1,114 @@
+//! What a push brings: the database and the repository are asked what the checks need, and no more.
+use database::push_checks::{self, PushChecks};
+use domain::access::Protocol;
+use domain::access::push_content::{self, ContentAnswers, ContentFacts, Needs};
+use domain::git::changes::Change;
+use endpoint::RestError;
+use repository::{LfsPointer, Repository};
+
+use crate::App;
+use crate::error::AllowedError;
+use crate::internal::allowed::timing::StepTimer;
+
+/// A push to a project.
+pub(crate) struct Push<'a> {
+    pub app: &'a App,
+    pub repository: &'a Repository,
+    pub project_id: i64,
+    pub user_id: Option<i64>,
+    pub checks: PushChecks,
+    pub changes: &'a [Change],
+    pub steps: &'a StepTimer,
+}
+
+impl Push<'_> {
+    pub fn facts(&self, storage: &str, protocol: Protocol, default_branch: Option<String>) -> ContentFacts {
+        let (options, checks) = (&self.app.options, &self.checks);
+        // Git LFS is on unless somebody turns it off: that alone keeps nobody from a repository without inspection.
+        let lfs_matters = self.repository.is_inspected() || checks.lfs_in_use;
+        ContentFacts {
+            protocol,
+            default_branch,
+            storage: storage.to_owned(),
+            lfs: options.lfs_enabled && checks.lfs_enabled && lfs_matters,
+            locked: checks.locked,
+            file_size_limit: options.file_size_limit_mb,
+            push_rule: checks.push_rule.clone(),
+        }
+    }
+
+    async fn ask(&self, needs: Needs) -> Result<ContentAnswers, AllowedError> {
+        let Self { app, repository, project_id, user_id, .. } = *self;
+        let revisions = push_content::revisions(self.changes);
+        let mut answers = ContentAnswers::default();
+        if needs.commits {
+            self.steps.begin("Listing new commits");
+            answers.commits = repository.new_commits(&revisions).await?;
+        }
+        let commits = answers.commits.as_deref().unwrap_or_default();
+        if needs.changed_paths {
+            self.steps.begin("Listing changed paths");
+            let ids: Vec<String> = commits.iter().map(|commit| commit.id.clone()).collect();
+            answers.changed_paths = repository.changed_paths(&ids).await?;
+        }
+        if needs.locks && answers.changed_paths.as_ref().is_some_and(|paths| !paths.is_empty()) {
+            answers.locks =
+                app.core.pool.read(move |conn| push_checks::locks(conn, project_id, user_id)).await?;
+        }
+        if needs.members && !commits.is_empty() {
+            let emails = commits.iter().flat_map(|commit| [&commit.author_email, &commit.committer_email]);
+            let mut emails: Vec<String> = emails.map(|email| email.to_lowercase()).collect();
+            emails.sort_unstable();
+            emails.dedup();
+            answers.members = app.core.pool.read(move |conn| push_checks::members(conn, &emails)).await?;
+        }
+        if needs.identity && !commits.is_empty() {
+            answers.identity = app.core.pool.read(move |conn| push_checks::identity(conn, user_id)).await?;
+        }
+        if needs.lfs_pointers {
+            self.steps.begin("Scanning for LFS objects");
+            answers.lfs_pointers = self.lfs_pointers(&revisions).await?;
+        }
+        if let Some(pointers) = answers.lfs_pointers.as_ref().filter(|pointers| !pointers.is_empty()) {
+            let oids: Vec<String> = pointers.iter().map(|pointer| pointer.oid.clone()).collect();
+            let linked =
+                app.core.pool.read(move |conn| push_checks::linked_lfs_objects(conn, project_id, &oids));
+            answers.lfs_objects = linked.await?;
+        }
+        if needs.blobs {
+            self.steps.begin("Measuring new files");
+            answers.blobs = repository.new_blobs(&revisions).await?;
+        }
+        Ok(answers)
+    }
+
+    /// Objects that are not there hide no pointer where nobody has turned Git LFS on or used it.
+    async fn lfs_pointers(&self, revisions: &[String]) -> repository::Result<Option<Vec<LfsPointer>>> {
+        match self.repository.new_lfs_pointers(revisions).await {
+            Err(repository::Error::NoSuchObject) if !self.checks.lfs_in_use => {
+                tracing::warn!(gl_project_id = self.project_id, "objects of a push were not found");
+                Ok(Some(Vec::new()))
+            }
+            pointers => pointers,
+        }
+    }
+}
+
+pub(crate) async fn check(push: &Push<'_>, facts: ContentFacts) -> Result<(), AllowedError> {
+    let needs = facts.needs(push.changes);
+    if needs == Needs::default() && facts.push_rule.is_none() {
+        return Ok(());
+    }
+    let answers = if push.repository.is_inspected() {
+        push.ask(needs).await?
+    } else if push.app.options.allow_uninspected_pushes {
+        ContentAnswers::nothing()
+    } else {
+        ContentAnswers::default()
+    };
+    push.steps.begin("Checking what the push brings");
+    let changes = push.changes.to_vec();
+    // Patterns are matched against every message and every path: long work, for a large push.
+    let judged = tokio::task::spawn_blocking(move || facts.check(&answers, &changes));
+    Ok(judged.await.map_err(|panic| RestError::Internal(panic.to_string()))??)
+}

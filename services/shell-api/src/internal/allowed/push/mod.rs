@@ -1,0 +1,4 @@
+//! Checks the changes of a push, line by line.
+pub mod content;
+pub mod refs;
+pub mod snippet;

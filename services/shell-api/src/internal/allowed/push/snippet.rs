@@ -1,0 +1,56 @@
+//! A push to a snippet.
+use database::settings::Settings;
+use domain::access::push::StateNeeds;
+use domain::access::push_content::revisions;
+use domain::access::{Denial, snippet_push};
+use domain::git::changes::Change;
+use domain::messages;
+
+use crate::App;
+use crate::error::AllowedError;
+use crate::internal::allowed::facts::AccessContext;
+use crate::internal::allowed::input::Input;
+use crate::internal::allowed::timing::StepTimer;
+
+pub(crate) async fn check(
+    app: &App,
+    input: &Input,
+    gathered: &AccessContext,
+    changes: &[Change],
+    settings: &Settings,
+    steps: &StepTimer,
+) -> Result<(), AllowedError> {
+    let Some(location) = &gathered.location else { return Ok(()) };
+    let storage = &location.storage.name;
+    let repository = app.repository(&location.place(input), input.quarantine.clone())?;
+    if let Some(first) = changes.first() {
+        steps.begin(&super::refs::step(first));
+    }
+    let bearing = StateNeeds { default_branch: true, empty: false };
+    let state = match repository.state(bearing).await {
+        Ok(Some(state)) => state,
+        Ok(None) => return uninspected(app, storage),
+        Err(repository::Error::NotFound(_)) => {
+            return Err(Denial::NotFound(messages::NO_SNIPPET_REPOSITORY).into());
+        }
+        Err(error) => return Err(error.into()),
+    };
+    // Of a repository without a branch, Gitaly knows no default branch.
+    let default_branch = state.default_branch.as_ref().unwrap_or(&settings.default_branch_name);
+    snippet_push::check_refs(changes, default_branch)?;
+    for revision in revisions(changes) {
+        match repository.file_count(&revision).await? {
+            Some(files) => snippet_push::check_file_count(files)?,
+            None => return uninspected(app, storage),
+        }
+    }
+    Ok(())
+}
+
+fn uninspected(app: &App, storage: &str) -> Result<(), AllowedError> {
+    if app.options.allow_uninspected_pushes {
+        tracing::warn!(storage, "a push to a snippet was let through without a look into the repository");
+        return Ok(());
+    }
+    Err(Denial::Forbidden(messages::not_inspected("files of snippets", storage)).into())
+}

@@ -1,0 +1,90 @@
+//! A push to a path that leads nowhere makes a private project there, where the person may make one.
+//!
+//! First the project, in a transaction that waits for nobody; then its repository, for which a storage may take its time.
+//! Until it is there the database says that it is awaited: whatever breaks off in between, the next push makes it.
+use database::projects::{self, NewRepository};
+use database::settings::{self, Settings};
+use domain::access::{self, Target, Verdict};
+use domain::namespace::ProjectPath;
+use endpoint::RestError;
+use repository::{Inspect, Quarantine};
+
+use super::facts::{self, AccessContext};
+use super::input::Input;
+use crate::App;
+use crate::error::AllowedError;
+
+/// Makes what is missing of the project, and decides again with it in place.
+pub(super) async fn complete(
+    app: &App,
+    input: &Input,
+    mut gathered: AccessContext,
+    settings: &Settings,
+    verdict: Verdict,
+) -> Result<AccessContext, AllowedError> {
+    let (mut is_made, mut verdict) = (false, verdict);
+    if verdict == Verdict::CreateProject {
+        is_made = project(app, &gathered).await?;
+        let looked_up = facts::look_up(app, input).await?;
+        gathered = facts::gather(app, input, settings, looked_up).await?;
+        verdict = access::decide(&input.request, &gathered.facts)?;
+    }
+    match verdict {
+        Verdict::Allowed => {}
+        Verdict::CreateRepository => is_made |= repository(app, input, &gathered, settings).await?,
+        _ => return Err(AllowedError::NotCreated("Name has already been taken".to_owned())),
+    }
+    if is_made {
+        gathered.note_creation(app, input, settings).await;
+        tracing::info!("a push has made a project");
+    }
+    Ok(gathered)
+}
+
+/// Makes the project. Of two pushes at once one does, and the other finds it.
+async fn project(app: &App, before: &AccessContext) -> Result<bool, AllowedError> {
+    let (Target::NewProject { namespace, name }, Some(user)) =
+        (&before.facts.target, before.facts.actor.user())
+    else {
+        return Err(RestError::Internal("Unknown check result".to_owned()).into());
+    };
+    let path: ProjectPath =
+        name.parse().map_err(|error: domain::Error| AllowedError::NotCreated(error.to_string()))?;
+    let (user, namespace_id, now) = (user.clone(), namespace.namespace.id, before.facts.now);
+    let storage = storage_for_new(app).await?;
+    let inspect = app.storages.get(&storage).map(repository::Storage::inspect);
+    let repository = NewRepository { awaited: inspect != Some(Inspect::None), storage };
+    let create =
+        move |conn: &mut database::Conn| projects::create(conn, &user, namespace_id, &path, &repository, now);
+    match app.core.pool.run(create).await {
+        Ok(id) => Ok(id.is_some()),
+        // Somebody else was faster, or has the name in this namespace.
+        Err(database::Error::Domain(domain::Error::Taken(_))) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Makes the repository. Of two pushes at once both may: one that is there stays as it is.
+async fn repository(
+    app: &App,
+    input: &Input,
+    gathered: &AccessContext,
+    settings: &Settings,
+) -> Result<bool, AllowedError> {
+    let (Some(location), Some(project)) = (&gathered.location, gathered.facts.target.project()) else {
+        return Err(RestError::Internal("Unknown check result".to_owned()).into());
+    };
+    let repository = app.repository(&location.place(input), Quarantine::default())?;
+    let made = repository.create(&settings.default_branch_name).await;
+    made.map_err(|error| RestError::Unavailable(error.into()))?;
+    let id = project.project.id;
+    Ok(app.core.pool.run(move |conn| projects::repository_is_made(conn, id)).await?)
+}
+
+/// The heaviest of the configured storages, as the installation's settings weigh them.
+async fn storage_for_new(app: &App) -> Result<String, AllowedError> {
+    let weights = app.core.pool.read(settings::storage_weights).await?;
+    let weight = |name: &str| (weights.get(name).copied().unwrap_or(0), name == "default");
+    let heaviest = app.storages.names().max_by_key(|name| weight(name)).cloned();
+    Ok(heaviest.ok_or_else(|| RestError::Internal("no storage is configured".to_owned()))?)
+}

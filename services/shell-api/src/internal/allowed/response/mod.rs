@@ -1,0 +1,3 @@
+//! The responses of `POST /allowed` that let a client go on.
+pub mod allowed;
+pub mod geo;

@@ -1,0 +1,73 @@
+//! What a request leaves behind: last uses, and messages for the end of the push.
+use database::git_access;
+use database::settings::Settings;
+use domain::access::{Action, Protocol};
+use domain::actor::Actor;
+use domain::messages;
+
+use super::facts::AccessContext;
+use super::input::{Input, RepositoryParam};
+use crate::App;
+use crate::internal::post_receive::{MESSAGES_LIVE, created_key, moved_key};
+
+impl AccessContext {
+    /// Notes that the key was used, at most once a day, and (when `allowed`) that the person was active today. A
+    /// failure of this fails no request.
+    pub async fn touch(&self, app: &App, input: &Input, allowed: bool) {
+        let now = self.facts.now;
+        let key =
+            self.facts.actor.key().map(|key| key.id).filter(|_| {
+                self.key_last_used_at.is_none_or(|last| now - last >= chrono::TimeDelta::days(1))
+            });
+        let user = match &self.facts.actor {
+            Actor::User(user) | Actor::Key { user: Some(user), .. }
+                if allowed
+                    && input.request.action == Action::Download
+                    && self.last_activity_on != Some(now.date()) =>
+            {
+                Some(user.id)
+            }
+            _ => None,
+        };
+        if key.is_none() && user.is_none() {
+            return;
+        }
+        if let Err(error) = app.core.pool.run(move |conn| git_access::touch(conn, key, user, now)).await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "the last use was not noted");
+        }
+    }
+
+    /// Keeps a message for the end of the push: the project has moved.
+    pub async fn note_move(&self, app: &App, input: &Input, settings: &Settings) {
+        let (RepositoryParam::Path { text, .. }, true) = (&input.repository, self.redirected) else { return };
+        let (Some(user), Some(location)) = (self.facts.actor.user(), &self.location) else { return };
+        let old = text.strip_prefix('/').unwrap_or(text);
+        let old = old.strip_suffix(".git").unwrap_or(old);
+        let new = &location.gl_project_path;
+        let message = messages::project_moved(old, new, &remote(app, input, settings, new));
+        keep(app, moved_key(user.id, &location.gl_repository.to_string()), message).await;
+    }
+
+    /// The same: the project is new.
+    pub async fn note_creation(&self, app: &App, input: &Input, settings: &Settings) {
+        let (Some(user), Some(location)) = (self.facts.actor.user(), &self.location) else { return };
+        let path = &location.gl_project_path;
+        let remote = remote(app, input, settings, path);
+        let message = messages::project_created(path, &remote, &app.core.external_url);
+        keep(app, created_key(user.id, &location.gl_repository.to_string()), message).await;
+    }
+}
+
+/// Where the person reaches a path, as they have come.
+fn remote(app: &App, input: &Input, settings: &Settings, path: &str) -> String {
+    match input.request.protocol {
+        Protocol::Ssh => app.ssh_url(path),
+        _ => app.http_url(settings, path),
+    }
+}
+
+async fn keep(app: &App, key: String, message: String) {
+    if let Err(error) = app.core.counters.keep(&key, &message, MESSAGES_LIVE).await {
+        tracing::warn!(error = &error as &dyn std::error::Error, "a message was not kept");
+    }
+}

@@ -1,0 +1,123 @@
+//! What is known of a push that has landed: who, where to, and which branch is the default one.
+use database::broadcast_messages;
+use database::git_access::{self, ActorAndProject, FoundProject, ProjectId};
+use domain::GlRepository;
+use domain::access::push::StateNeeds;
+use domain::git::changes::{self, Kind};
+use domain::messages::Banner;
+use domain::user::User;
+use repository::{Place, Quarantine, Repository};
+use std::collections::HashSet;
+use std::time::Duration;
+
+use super::Push;
+use crate::{App, actor};
+
+/// How long a look into a repository may take: the work after the push waits for it.
+pub(super) const LOOK: Duration = Duration::from_secs(4);
+
+/// What is not known is not there.
+#[derive(Debug, Default)]
+pub(super) struct LandedPush {
+    pub repository: Option<GlRepository>,
+    pub user: Option<User>,
+    pub project: Option<FoundProject>,
+    pub banners: Vec<Banner>,
+    /// Branches that were made or moved, each once, in the order of the push; of a project's own repository only.
+    pub branches: Vec<String>,
+    pub default_branch: DefaultBranch,
+}
+
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) enum DefaultBranch {
+    RepositoryParam(String),
+    /// The repository is empty, or has none.
+    None,
+    /// The repository could not be looked into, or there was no need to.
+    #[default]
+    Unknown,
+}
+
+impl LandedPush {
+    /// Asks the database once, and the repository at most once.
+    pub async fn look(app: &App, push: &Push) -> Self {
+        let repository: Option<GlRepository> = push.gl_repository.parse().ok();
+        let project_id = match repository {
+            Some(GlRepository::Project(id) | GlRepository::Wiki(id) | GlRepository::Design(id)) => id,
+            _ => -1,
+        };
+        let (actor, now) = (actor::from_identifier(&push.identifier), app.core.clock.now());
+        let found = app.core.pool.read(move |conn| {
+            let found = git_access::find(conn, &actor, &ProjectId::Id(project_id))?;
+            Ok((found, broadcast_messages::for_terminal(conn, now)?))
+        });
+        let (ActorAndProject { actor, project, .. }, banners) = match found.await {
+            Ok(found) => found,
+            Err(error) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::error!(error, "the pusher hears less than there is to say");
+                return Self { repository, ..Self::default() };
+            }
+        };
+        let user = actor.named_user().cloned();
+        let mut seen = Self { repository, user, project, banners, ..Self::default() };
+        if let (Some(GlRepository::Project(_)), Some(project)) = (repository, &seen.project) {
+            seen.branches = pushed_branches(&push.changes);
+            // Links are for people, and so are push options.
+            if !seen.branches.is_empty() && seen.user.is_some() {
+                seen.default_branch = default_branch(app, project).await;
+            }
+        }
+        seen
+    }
+
+    /// The branches that may become merge requests; `None` where nobody knows which is the default one.
+    pub fn other_branches(&self) -> Option<Vec<String>> {
+        let is_other = |branch: &&String| !matches!(&self.default_branch, DefaultBranch::RepositoryParam(name) if name == *branch);
+        (self.branches.is_empty() || self.default_branch != DefaultBranch::Unknown)
+            .then(|| self.branches.iter().filter(is_other).cloned().collect())
+    }
+}
+
+fn pushed_branches(pushed: &str) -> Vec<String> {
+    let mut known = HashSet::new();
+    changes::lines(pushed)
+        .filter(|change| change.kind() != Kind::Delete)
+        .filter_map(|change| change.branch().map(ToOwned::to_owned))
+        .filter(|branch| known.insert(branch.clone()))
+        .collect()
+}
+
+/// `None` where the storage is not known.
+pub(super) fn repository(app: &App, found: &FoundProject) -> Option<Repository> {
+    let place = Place {
+        storage_name: &found.storage.name,
+        relative_path: &format!("{}.git", found.storage.disk_path),
+        gl_repository: GlRepository::Project(found.project.id).to_string(),
+        gl_project_path: &found.project.full_path,
+        correlation_id: None,
+    };
+    app.storages.repository(&place, Quarantine::default())
+}
+
+async fn default_branch(app: &App, found: &FoundProject) -> DefaultBranch {
+    let Some(repository) = repository(app, found) else { return DefaultBranch::Unknown };
+    let state = repository.state(StateNeeds { empty: true, default_branch: true });
+    let Ok(state) = tokio::time::timeout(LOOK, state).await else {
+        tracing::warn!("the default branch is not known: its repository does not answer");
+        return DefaultBranch::Unknown;
+    };
+    match state {
+        // What is taken for true of a repository that nobody can look into: the usual branch.
+        Ok(None) => match app.settings.get(&app.core.pool).await {
+            Ok(settings) => DefaultBranch::RepositoryParam(settings.default_branch_name.clone()),
+            Err(_) => DefaultBranch::Unknown,
+        },
+        Ok(Some(state)) if state.empty => DefaultBranch::None,
+        Ok(Some(state)) => state.default_branch.map_or(DefaultBranch::None, DefaultBranch::RepositoryParam),
+        Err(error) => {
+            tracing::warn!(error = &error as &dyn std::error::Error, "the default branch is not known");
+            DefaultBranch::Unknown
+        }
+    }
+}

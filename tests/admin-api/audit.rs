@@ -1,0 +1,79 @@
+//! Each change is taken down, with the change itself or not at all.
+use super::admin_api;
+use super::support::P;
+use serde_json::{Value, json};
+
+#[testkit::test]
+async fn a_change_is_taken_down_with_who_made_it(database: Database) {
+    let admin = admin_api(database).await;
+    assert_eq!(admin.exclude("123", &json!({ "reason": "because" })).await.0, 201);
+    assert_eq!(admin.ask("DELETE", P).await.0, 204);
+    // What was refused is no change.
+    assert_eq!(admin.ask("DELETE", P).await.0, 404);
+    assert_eq!(admin.exclude("124", &json!({ "reason": "because" })).await.0, 400);
+    assert_eq!(admin.number("SELECT count(*) FROM admin_audit_events"), 2);
+    for (id, name) in [(1, "created"), (2, "removed")] {
+        let column = |name: &str| {
+            admin
+                .text(&format!("SELECT CAST({name} AS text) FROM admin_audit_events WHERE id = {id}"))
+                .unwrap()
+        };
+        let row = [
+            "author_id",
+            "author_name",
+            "entity_id",
+            "entity_type",
+            "entity_path",
+            "target_type",
+            "target_id",
+            "target_details",
+            "ip_address",
+        ]
+        .map(column);
+        assert_eq!(
+            row,
+            [
+                "1",
+                "root",
+                "123",
+                "Group",
+                "acme",
+                "Namespaces::Storage::LimitExclusion",
+                "1",
+                "A Namespace Name",
+                "127.0.0.1"
+            ]
+        );
+        let details: Value = serde_json::from_str(&column("details")).unwrap();
+        let event = format!("namespace_storage_limit_exclusion_{name}");
+        assert_eq!(details, json!({ "event_name": event, "reason": "because", "impersonated_by": null }));
+    }
+}
+
+/// As in GitLab's table: the namespace 125 is that of the user 2.
+#[testkit::test]
+async fn a_personal_namespace_is_taken_down_as_its_person(database: Database) {
+    let admin = admin_api(database).await;
+    assert_eq!(admin.exclude("125", &json!({ "reason": "because" })).await.0, 201);
+    assert_eq!(admin.ask("DELETE", "/api/v4/namespaces/125/storage/limit_exclusion").await.0, 204);
+    for id in [1, 2] {
+        let column = |name: &str| {
+            admin
+                .text(&format!("SELECT CAST({name} AS text) FROM admin_audit_events WHERE id = {id}"))
+                .unwrap()
+        };
+        let row = ["entity_id", "entity_type", "entity_path", "target_details"].map(column);
+        assert_eq!(row, ["2", "User", "alice-too", "alice too"]);
+    }
+}
+
+#[testkit::test]
+async fn what_cannot_be_taken_down_is_not_done(database: Database) {
+    let admin = admin_api(database).await;
+    admin.excluded(7, 130, "x");
+    admin.sql("DROP TABLE admin_audit_events");
+    let failed = (500, json!({ "message": "500 Internal Server Error" }));
+    assert_eq!(admin.exclude("123", &json!({ "reason": "because" })).await, failed);
+    assert_eq!(admin.ask("DELETE", "/api/v4/namespaces/130/storage/limit_exclusion").await, failed);
+    assert_eq!(admin.exclusions(), 1);
+}

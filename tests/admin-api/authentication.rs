@@ -1,0 +1,246 @@
+//! Who may ask: rows 22 to 34, at every endpoint of the API, under both prefixes.
+use super::support::{A, AN, AR, AS, AV, AX, B, K, LIST, P, SUDO, error, forbidden, message, unauthorized};
+use super::{Admin, admin_api};
+use serde_json::{Value, json};
+use testkit::Request;
+
+/// Each endpoint of the API, ready to be sent by `who`.
+async fn each(admin: &Admin, who: impl Fn(Request) -> Request) -> Vec<(String, (u16, Value))> {
+    let mut answers = Vec::new();
+    let of_the_api = |path: &str| path.starts_with("/api/v4/") || path.starts_with("/v4/");
+    for endpoint in admin_api::ENDPOINTS.iter().filter(|endpoint| of_the_api(endpoint.path)) {
+        let path = endpoint.path.replace("namespaces/{id}", "namespaces/123").replace("{id}", "2");
+        let request = who(admin.anonymous(endpoint.method, &path)).json(&json!({ "reason": "x" }));
+        answers.push((format!("{} {}", endpoint.method, endpoint.path), request.answer().await));
+    }
+    assert_eq!(answers.len(), 12);
+    answers
+}
+
+fn invalid_token(why: &str) -> (u16, Value) {
+    (401, json!({ "error": "invalid_token", "error_description": why }))
+}
+
+fn insufficient(scope: &str) -> (u16, Value) {
+    let why = "The request requires higher privileges than provided by the access token.";
+    (403, json!({ "error": "insufficient_scope", "error_description": why, "scope": scope }))
+}
+
+const EXPIRED: &str = "Token is expired. You can either do re-authorization or token refresh.";
+const REVOKED: &str = "Token was revoked. You have to re-authorize from the user.";
+
+/// 22, 23
+#[testkit::test]
+async fn no_endpoint_answers_whoever_has_no_good_token(database: Database) {
+    let admin = admin_api(database).await;
+    for (name, answer) in each(&admin, |request| request).await {
+        assert_eq!(answer, unauthorized(), "{name}");
+    }
+    let strangers = [
+        ("PRIVATE-TOKEN", "nope"),
+        ("PRIVATE-TOKEN", "\u{e9}"),
+        ("PRIVATE-TOKEN", ""),
+        ("Authorization", "Bearer nope"),
+        ("Authorization", "Bearer "),
+        ("Authorization", "Basic cm9vdDpnbHBhdC1hZG1pbmlzdHJhdG9y"),
+        ("TOKEN", A),
+        ("Job-Token", A),
+    ];
+    for (header, value) in strangers {
+        for (name, answer) in each(&admin, |request| request.header(header, value)).await {
+            assert_eq!(answer, unauthorized(), "{name} {header}: {value}");
+        }
+    }
+    for body in ["{", r#"{"reason":1"#] {
+        let request = admin.anonymous("POST", P).header("PRIVATE-TOKEN", "nope");
+        assert_eq!(
+            request.body("application/json", body).answer().await,
+            unauthorized(),
+            "nothing is said of a body first"
+        );
+    }
+    assert_eq!(admin.exclusions(), 0);
+    let counted = r#"internal_api_auth_failures_total{consumer="admin",reason="unknown_token",scheme="personal_access_token"}"#;
+    assert!(admin.service.metric(counted).await.unwrap() >= 36.0);
+}
+
+/// What other consumers have opens nothing here.
+#[testkit::test]
+async fn no_endpoint_answers_another_consumers_credential(database: Database) {
+    let admin = admin_api(database).await;
+    let shared = "0123456789abcdef0123456789abcdef";
+    let claims =
+        json!({ "iss": "gitlab-shell", "iat": 1_714_996_830, "exp": 1_714_996_890, "aud": "gitlab-kas" });
+    let key = jsonwebtoken::EncodingKey::from_secret(shared.as_bytes());
+    let jwt = jsonwebtoken::encode(&jsonwebtoken::Header::default(), &claims, &key).unwrap();
+    let bearer = |token: &str| format!("Bearer {token}");
+    let others = [
+        ("Gitlab-Shell-Api-Request", jwt.clone()),
+        ("Gitlab-Kas-Api-Request", jwt.clone()),
+        ("Gitlab-Shared-Secret", shared.to_owned()),
+        ("X-CUSTOMERS-DOT-INTERNAL-TOKEN", jwt.clone()),
+        ("Authorization", bearer(&jwt)),
+        ("Authorization", bearer("glagent-0123456789")),
+        ("Authorization", bearer("glsoat-0123456789")),
+    ];
+    for (header, value) in &others {
+        for (name, answer) in each(&admin, |request| request.header(header, value)).await {
+            assert_eq!(answer, unauthorized(), "{name} {header}");
+        }
+    }
+    assert_eq!(admin.exclusions(), 0);
+}
+
+/// 25, 26
+#[testkit::test]
+async fn no_endpoint_answers_whoever_is_no_administrator(database: Database) {
+    let admin = admin_api(database).await;
+    for (name, answer) in each(&admin, |request| request.header("PRIVATE-TOKEN", B)).await {
+        assert_eq!(answer, forbidden(), "{name}");
+    }
+    for path in [
+        P,
+        "/api/v4/namespaces/999/storage/limit_exclusion",
+        "/api/v4/namespaces/124/storage/limit_exclusion",
+    ] {
+        for method in ["POST", "DELETE"] {
+            assert_eq!(
+                admin.by(B, method, path).json(&json!({})).answer().await,
+                forbidden(),
+                "{method} {path}"
+            );
+        }
+    }
+    assert_eq!(admin.exclusions(), 0);
+    for (name, (status, body)) in each(&admin, |request| request.header("PRIVATE-TOKEN", A)).await {
+        assert!([200, 201, 204].contains(&status), "{name}: {status} {body}");
+    }
+}
+
+/// 24, 29, 30, 31
+#[testkit::test]
+async fn a_token_that_is_not_enough_says_why(database: Database) {
+    let admin = admin_api(database).await;
+    let ask = async |token: &str, method: &str, path: &str| admin.by(token, method, path).send().await;
+    for (token, why) in [(AX, EXPIRED), (AV, REVOKED)] {
+        let answer = ask(token, "GET", LIST).await;
+        assert_eq!(
+            answer.header("WWW-Authenticate"),
+            Some(r#"Bearer realm="The API", error="invalid_token""#)
+        );
+        assert_eq!(answer.json(), invalid_token(why));
+    }
+    for reason in ["expired", "unknown_token"] {
+        let counted = format!(
+            "internal_api_auth_failures_total{{consumer=\"admin\",reason=\"{reason}\",scheme=\"personal_access_token\"}}"
+        );
+        assert_eq!(admin.service.metric(&counted).await, Some(1.0), "{reason}");
+    }
+    assert_eq!(ask(AR, "GET", LIST).await.json(), (200, json!([])));
+    assert_eq!(ask(AR, "POST", P).await.json(), insufficient("api"));
+    assert_eq!(ask(AR, "DELETE", P).await.json(), insufficient("api"));
+    assert_eq!(ask(AS, "GET", LIST).await.json(), insufficient("api read_api"));
+    let unused = "SELECT count(*) FROM personal_access_tokens WHERE last_used_at IS NOT NULL";
+    assert_eq!(admin.number(unused), 1);
+}
+
+/// 32, 33
+#[testkit::test]
+async fn where_admin_mode_is_on_a_token_needs_its_scope(database: Database) {
+    let admin = admin_api(database).await;
+    assert_eq!(admin.by(AN, "GET", LIST).answer().await, (200, json!([])));
+    admin.sql("UPDATE application_settings SET admin_mode = true");
+    assert_eq!(admin.by(AN, "GET", LIST).answer().await, forbidden());
+    assert_eq!(admin.by(A, "GET", LIST).answer().await, (200, json!([])));
+}
+
+/// 34
+#[testkit::test]
+async fn an_account_that_does_not_count_says_so(database: Database) {
+    let admin = admin_api(database).await;
+    let blocked = message(403, "Forbidden - Your account has been blocked.");
+    assert_eq!(admin.by(K, "GET", LIST).answer().await, blocked);
+    admin.sql("UPDATE users SET state = 'banned' WHERE id = 3");
+    assert_eq!(admin.by(K, "GET", LIST).answer().await, blocked);
+    admin.sql("UPDATE users SET state = 'deactivated' WHERE id = 3");
+    let text = "Forbidden - Your account has been deactivated by your administrator. Please log back in from a web browser to reactivate your account at https://gitlab.example.com";
+    assert_eq!(admin.by(K, "GET", LIST).answer().await, message(403, text));
+}
+
+/// 27, 28
+#[testkit::test]
+async fn each_way_to_bear_a_token_is_good(database: Database) {
+    let admin = admin_api(database).await;
+    let bearer = format!("Bearer {A}");
+    for (header, value) in
+        [("PRIVATE-TOKEN", A), ("Authorization", &bearer), ("authorization", &format!("bearer {A}"))]
+    {
+        assert_eq!(
+            admin.anonymous("GET", LIST).header(header, value).answer().await,
+            (200, json!([])),
+            "{header}"
+        );
+    }
+    for name in ["private_token", "access_token"] {
+        let answer = admin.anonymous("GET", &format!("{LIST}?{name}={A}&per_page=1")).send().await;
+        assert_eq!(answer.json(), (200, json!([])));
+        let link = answer.header("Link").unwrap();
+        assert!(!link.contains("token") && link.contains("per_page=1"), "{link}");
+    }
+    // The first that is there counts; empty ones are not there; one in a body is none.
+    let both = admin.anonymous("GET", &format!("{LIST}?private_token={B}")).header("PRIVATE-TOKEN", A);
+    assert_eq!(both.answer().await, forbidden());
+    let empty = admin
+        .anonymous("GET", &format!("{LIST}?private_token=&access_token={A}"))
+        .header("PRIVATE-TOKEN", "");
+    assert_eq!(empty.answer().await, (200, json!([])));
+    // Of several the last counts, whatever way its name is written.
+    let several = admin.anonymous("GET", &format!("{LIST}?private_token=&private%5Ftoken={A}"));
+    assert_eq!(several.answer().await, (200, json!([])));
+    let in_body = admin.anonymous("POST", P).json(&json!({ "private_token": A, "reason": "x" }));
+    assert_eq!(in_body.answer().await, unauthorized());
+}
+
+#[testkit::test]
+async fn one_administrator_stands_in_for_another(database: Database) {
+    let admin = admin_api(database).await;
+    admin.sql("UPDATE users SET admin = true WHERE id = 4");
+    let sudo =
+        async |token: &str, target: &str| admin.by(token, "GET", LIST).header("Sudo", target).answer().await;
+    for target in ["4", "rep", "REP"] {
+        assert_eq!(sudo(SUDO, target).await, (200, json!([])), "{target}");
+    }
+    // Who is no administrator, who is blocked, who is nobody.
+    for target in ["2", "alice", "3", "999", "nobody", "-1"] {
+        assert_eq!(sudo(SUDO, target).await, forbidden(), "{target}");
+    }
+    assert_eq!(sudo(A, "rep").await, insufficient("sudo"));
+    assert_eq!(sudo(B, "root").await, forbidden());
+    let excluded = admin.by(SUDO, "POST", &format!("{P}?sudo=rep&reason=x")).answer().await;
+    assert_eq!(excluded.0, 201);
+    assert_eq!(admin.number("SELECT author_id FROM admin_audit_events"), 4);
+    let details = admin.text("SELECT details FROM admin_audit_events").unwrap();
+    assert!(details.contains(r#""impersonated_by":"root""#), "{details}");
+}
+
+/// 47
+#[testkit::test]
+async fn what_is_not_there_is_said_in_the_right_words(database: Database) {
+    let admin = admin_api(database).await;
+    for method in ["PUT", "PATCH", "GET"] {
+        let answer = admin.by(A, method, P).send().await;
+        assert_eq!(answer.json(), error(405, "405 Not Allowed"));
+        assert_eq!(answer.header("Allow"), Some("POST, DELETE"));
+    }
+    let head = admin.by(A, "HEAD", LIST).send().await;
+    assert_eq!((head.status, &*head.text, head.header("X-Total")), (200, "", Some("0")));
+    for path in [
+        "/api/v4/namespaces/123",
+        "/api/v4/namespaces/storage/limit_exclusion_",
+        "/v5/namespaces",
+        "/api/v4/users/1",
+    ] {
+        assert_eq!(admin.by(A, "GET", path).answer().await, error(404, "404 Not Found"), "{path}");
+    }
+    assert_eq!(admin.ask("GET", &format!("{LIST}/")).await, (200, json!([])));
+}

@@ -1,0 +1,196 @@
+//! What is excluded, and what no longer: rows 4 to 21 and 44 to 48.
+use super::admin_api;
+use super::support::{A, LIST, P, REASON, error, exclusion, message, two};
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+
+const NOT_TOP_LEVEL: &str = "Bad request - Namespace must be a top-level namespace";
+
+fn reason(text: &str) -> Value {
+    json!({ "reason": text })
+}
+
+fn about_reason(text: &str) -> (u16, Value) {
+    (400, json!({ "message": { "reason": [text] } }))
+}
+
+/// 4, 13
+#[testkit::test]
+async fn a_namespace_is_excluded_once(database: Database) {
+    let admin = admin_api(database).await;
+    let expected = exclusion(1, 123, "A Namespace Name", REASON);
+    assert_eq!(admin.exclude("123", &reason(REASON)).await, (201, expected.clone()));
+    assert_eq!(admin.exclude("123", &reason("again")).await, message(400, "Bad request - already excluded"));
+    assert_eq!(admin.ask("GET", LIST).await, (200, json!([expected])));
+}
+
+/// 5
+#[testkit::test]
+async fn a_reason_comes_in_every_form(database: Database) {
+    let admin = admin_api(database).await;
+    let expected = (201, exclusion(1, 123, "A Namespace Name", "x"));
+    assert_eq!(admin.by(A, "POST", P).form("reason=x").answer().await, expected);
+    for (n, request) in [
+        admin.by(A, "POST", &format!("{P}?reason=x")),
+        admin.by(A, "POST", P).body(
+            "multipart/form-data; boundary=b",
+            "--b\r\nContent-Disposition: form-data; name=\"reason\"\r\n\r\nx\r\n--b--\r\n",
+        ),
+        admin.by(A, "POST", &P.replace("/api/v4", "/v4")).json(&reason("x")),
+        admin.by(A, "POST", &format!("{P}/?reason=y")).json(&reason("x")),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        assert_eq!(admin.ask("DELETE", P).await, (204, json!("")));
+        let (status, body) = request.answer().await;
+        assert_eq!((status, &body["reason"], &body["namespace_id"]), (201, &json!("x"), &json!(123)), "{n}");
+    }
+}
+
+/// 6, 7
+#[testkit::test]
+async fn a_namespace_is_named_by_number_or_path(database: Database) {
+    let admin = admin_api(database).await;
+    assert_eq!(admin.exclude("acme", &reason("x")).await, (201, exclusion(1, 123, "A Namespace Name", "x")));
+    assert_eq!(admin.exclude("ALICE-too", &reason("x")).await, (201, exclusion(2, 125, "alice too", "x")));
+    assert_eq!(admin.exclude("130", &reason("x")).await, (201, exclusion(3, 130, "Other", "x")));
+    for unknown in ["999", "nobody", "99999999999999999999", "acme%2Fnobody", "%00", "-1"] {
+        assert_eq!(
+            admin.exclude(unknown, &reason("x")).await,
+            message(404, "Namespace Not Found"),
+            "{unknown}"
+        );
+    }
+}
+
+/// 8, 9, 12, 46
+#[testkit::test]
+async fn a_reason_must_be_one(database: Database) {
+    let admin = admin_api(database).await;
+    assert_eq!(admin.exclude("123", &json!({})).await, error(400, "reason is missing"));
+    for blank in [json!(""), json!("  "), json!("\n"), Value::Null] {
+        assert_eq!(
+            admin.exclude("123", &json!({ "reason": blank })).await,
+            about_reason("can't be blank"),
+            "{blank}"
+        );
+    }
+    for invalid in [json!([1]), json!([]), json!({ "a": 1 }), json!("a\u{0}b")] {
+        assert_eq!(
+            admin.exclude("123", &json!({ "reason": invalid })).await,
+            error(400, "reason is invalid"),
+            "{invalid}"
+        );
+    }
+    let unreadable = error(400, "message body does not match declared format");
+    for body in ["{", "[1]", "\"x\"", "{\"reason\":\"x\"}}"] {
+        assert_eq!(
+            admin.by(A, "POST", P).body("application/json", body).answer().await,
+            unreadable,
+            "{body}"
+        );
+    }
+    // What is wrong with the reason is said before the namespace is looked for.
+    assert_eq!(admin.exclude("999", &json!({})).await, error(400, "reason is missing"));
+    assert_eq!(admin.exclusions(), 0);
+    for (text, value) in [("7", json!(7)), ("true", json!(true))] {
+        assert_eq!(admin.exclude("123", &json!({ "reason": value })).await.1["reason"], json!(text));
+        assert_eq!(admin.ask("DELETE", P).await.0, 204);
+    }
+}
+
+/// 10, 11
+#[testkit::test]
+async fn a_reason_has_255_characters_at_most(database: Database) {
+    let admin = admin_api(database).await;
+    let too_long = about_reason("is too long (maximum is 255 characters)");
+    assert_eq!(admin.exclude("123", &reason(&"a".repeat(256))).await, too_long);
+    assert_eq!(admin.exclude("123", &reason(&"😀".repeat(256))).await, too_long);
+    let longest = "é".repeat(255);
+    assert_eq!(
+        admin.exclude("123", &reason(&longest)).await,
+        (201, exclusion(1, 123, "A Namespace Name", &longest))
+    );
+}
+
+/// 15, 16, 17, 20
+#[testkit::test]
+async fn only_top_level_namespaces_are_excluded(database: Database) {
+    let admin = admin_api(database).await;
+    for id in ["124", "126", "acme%2Fsub"] {
+        assert_eq!(admin.exclude(id, &reason("x")).await, message(400, NOT_TOP_LEVEL), "{id}");
+        let path = format!("/api/v4/namespaces/{id}/storage/limit_exclusion");
+        assert_eq!(
+            admin.ask("DELETE", &path).await,
+            message(404, "Storage Limit Exclusion Not Found"),
+            "{id}"
+        );
+    }
+    let unknown = message(404, "Namespace Not Found");
+    assert_eq!(admin.exclude("999", &reason("x")).await, unknown);
+    assert_eq!(admin.ask("DELETE", "/api/v4/namespaces/999/storage/limit_exclusion").await, unknown);
+}
+
+/// 14
+#[testkit::test]
+async fn twenty_at_once_make_one(database: Database) {
+    let admin = admin_api(database).await;
+    let body = reason("x");
+    let answers = join_all((0..20).map(|_| admin.exclude("123", &body))).await;
+    let made: Vec<_> = answers.iter().filter(|(status, _)| *status == 201).collect();
+    assert_eq!(made.len(), 1, "{answers:?}");
+    let refused = message(400, "Bad request - already excluded");
+    assert_eq!(answers.iter().filter(|answer| **answer == refused).count(), 19, "{answers:?}");
+    assert_eq!(admin.exclusions(), 1);
+    let answers = join_all((0..4).map(|_| admin.ask("DELETE", P))).await;
+    assert_eq!(answers.iter().filter(|(status, _)| *status == 204).count(), 1, "{answers:?}");
+    let gone = message(404, "Storage Limit Exclusion Not Found");
+    assert_eq!(answers.iter().filter(|answer| **answer == gone).count(), 3, "{answers:?}");
+    assert_eq!(admin.number("SELECT count(*) FROM admin_audit_events"), 2);
+}
+
+/// 18, 19, 21
+#[testkit::test]
+async fn what_is_deleted_is_gone_and_can_come_again(database: Database) {
+    let admin = admin_api(database).await;
+    assert_eq!(admin.exclude("123", &reason("x")).await.0, 201);
+    let answer = admin.by(A, "DELETE", P).send().await;
+    assert_eq!((answer.status, answer.text.as_str(), admin.exclusions()), (204, "", 0));
+    assert_eq!(admin.ask("DELETE", P).await, message(404, "Storage Limit Exclusion Not Found"));
+    assert_eq!(admin.exclude("123", &reason("x")).await, (201, exclusion(2, 123, "A Namespace Name", "x")));
+}
+
+/// 44, 45
+#[testkit::test]
+async fn a_namespace_is_told_of_as_it_is_now(database: Database) {
+    let admin = admin_api(database).await;
+    admin.two();
+    admin
+        .sql("UPDATE namespaces SET name = 'New Name' WHERE id = 123; DELETE FROM namespaces WHERE id = 130");
+    assert_eq!(admin.ask("GET", LIST).await, (200, json!([exclusion(1, 123, "New Name", REASON)])));
+}
+
+/// 48
+#[testkit::test]
+async fn a_reason_is_kept_as_it_was_written(database: Database) {
+    let admin = admin_api(database).await;
+    let text = " <script>alert('x')</script> %_\\ \u{202e} \n é ";
+    assert_eq!(admin.exclude("123", &reason(text)).await, (201, exclusion(1, 123, "A Namespace Name", text)));
+    assert_eq!(admin.ask("GET", LIST).await, (200, json!([exclusion(1, 123, "A Namespace Name", text)])));
+}
+
+/// A foreign database may hold several rows of one namespace: no index forbids it.
+#[testkit::test]
+async fn duplicates_are_listed_refused_and_removed(database: Database) {
+    let admin = admin_api(database).await;
+    admin.two();
+    admin.excluded(7, 123, "a second");
+    let (_, list) = admin.ask("GET", LIST).await;
+    let mut expected = two();
+    expected.as_array_mut().unwrap().push(exclusion(7, 123, "A Namespace Name", "a second"));
+    assert_eq!(list, expected);
+    assert_eq!(admin.exclude("123", &reason("x")).await, message(400, "Bad request - already excluded"));
+    assert_eq!(admin.ask("DELETE", P).await.0, 204);
+    assert_eq!(admin.exclusions(), 1);
+}

@@ -1,0 +1,182 @@
+//! No minute is lost or made, whoever buys and moves at once and however often the service is killed.
+//!
+//! `CONSERVATION_SECONDS` lets it run longer than the suite does.
+use std::collections::{BTreeSet, HashSet};
+use std::fmt::Write;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use super::support::{self, A, number, write_files};
+use diesel::RunQueryDsl;
+use diesel::sql_types::Text;
+use serde_json::json;
+use tempfile::TempDir;
+use testkit::fixture::THEN;
+use testkit::{Database, Process};
+
+const CLIENTS: u64 = 64;
+const FIRST: u64 = 20_000;
+const NAMESPACES: u64 = 50;
+const KILLS: u32 = 3;
+
+/// What the clients know of their work.
+#[derive(Default)]
+struct Ledger {
+    /// Purchases and minutes that were answered 201.
+    bought: Mutex<BTreeSet<(String, u64)>>,
+    /// Purchases that got no answer: made once or not at all.
+    open: Mutex<BTreeSet<(String, u64)>>,
+    moves: AtomicU64,
+    /// Answers that a client must not get.
+    wrong: Mutex<Vec<String>>,
+    ended: AtomicBool,
+}
+
+/// Numbers that look random and are the same in every run.
+fn next(state: &mut u64) -> u64 {
+    *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+    *state >> 33
+}
+
+/// One client: buys and moves until the end, each purchase with an id of its own.
+async fn work(client: u64, url: Arc<Mutex<String>>, ledger: Arc<Ledger>) {
+    let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(20)).build().unwrap();
+    let (mut state, mut purchase) = (client + 1, 0);
+    while !ledger.ended.load(Ordering::Relaxed) {
+        let (one, other) = (FIRST + next(&mut state) % NAMESPACES, FIRST + next(&mut state) % NAMESPACES);
+        let base = url.lock().unwrap().clone();
+        let root = format!("{base}/api/v4/namespaces/{one}/minutes");
+        if next(&mut state).is_multiple_of(2) || one == other {
+            purchase += 1;
+            let (xid, minutes) = (format!("{client}-{purchase}"), 1 + next(&mut state) % 1000);
+            let pack = json!({ "packs": [{ "number_of_minutes": minutes, "expires_at": "2030-01-01", "purchase_xid": xid }] });
+            match http.post(&root).header("PRIVATE-TOKEN", A).json(&pack).send().await {
+                Ok(answer) if answer.status() == 201 => ledger.buy(xid, minutes),
+                Ok(answer) => ledger.refuse(answer).await,
+                Err(_) => ledger.doubt(xid, minutes),
+            }
+        } else {
+            match http.patch(format!("{root}/move/{other}")).header("PRIVATE-TOKEN", A).send().await {
+                Ok(answer) if answer.status() == 202 => ledger.count_move(),
+                Ok(answer) => ledger.refuse(answer).await,
+                // The service is away: others are let through before the next try.
+                Err(_) => tokio::task::yield_now().await,
+            }
+        }
+    }
+}
+
+impl Ledger {
+    fn buy(&self, xid: String, minutes: u64) {
+        self.bought.lock().unwrap().insert((xid, minutes));
+    }
+
+    fn doubt(&self, xid: String, minutes: u64) {
+        self.open.lock().unwrap().insert((xid, minutes));
+    }
+
+    fn count_move(&self) {
+        self.moves.fetch_add(1, Ordering::Relaxed);
+    }
+
+    async fn refuse(&self, answer: reqwest::Response) {
+        let status = answer.status();
+        let text = answer.text().await.unwrap_or_default();
+        self.wrong.lock().unwrap().push(format!("{status} {text}"));
+    }
+}
+
+fn plant(database: &Database) {
+    support::plant(database);
+    let ids = if database.is_postgresql() { "{}" } else { "[]" };
+    let mut rows = String::new();
+    for id in FIRST..FIRST + NAMESPACES {
+        let comma = if rows.is_empty() { "" } else { "," };
+        write!(rows, "{comma}({id}, 'n{id}', 'n{id}', 'Group', 1, '{ids}', '{THEN}', '{THEN}')").unwrap();
+    }
+    database.sql(&format!(
+        "INSERT INTO namespaces (id, name, path, type, organization_id, traversal_ids, created_at, updated_at) VALUES {rows}"
+    ));
+}
+
+/// The ids of all purchases that were made.
+fn xids(database: &Database) -> HashSet<String> {
+    let all = diesel::dsl::sql::<Text>("SELECT purchase_xid FROM ci_minutes_additional_packs");
+    all.load(&mut database.open()).unwrap().into_iter().collect()
+}
+
+fn sum(purchases: &BTreeSet<(String, u64)>) -> u64 {
+    purchases.iter().map(|(_, minutes)| minutes).sum()
+}
+
+#[testkit::test]
+async fn no_minute_is_lost(database: Database) {
+    plant(&database);
+    let data = TempDir::new().unwrap();
+    let directory = write_files(&data);
+    let start = || {
+        let arguments = [
+            "--database-url",
+            database.url(),
+            "--data-dir",
+            &directory,
+            "--log-level",
+            "error",
+            "--database-pool-timeout",
+            "15s",
+        ];
+        Process::start("billing-api", &arguments, &[])
+    };
+    let seconds = std::env::var("CONSERVATION_SECONDS").ok().and_then(|text| text.parse().ok()).unwrap_or(6);
+    let lap = Duration::from_secs(seconds) / (KILLS + 1);
+    let mut process = answering(start()).await;
+    let url = Arc::new(Mutex::new(process.url.clone()));
+    let ledger = Arc::new(Ledger::default());
+    let clients: Vec<_> = (0..CLIENTS)
+        .map(|client| actix_web::rt::spawn(work(client, Arc::clone(&url), Arc::clone(&ledger))))
+        .collect();
+    let started = Instant::now();
+    for _ in 0..KILLS {
+        tokio::time::sleep(lap).await;
+        process.signal("KILL");
+        process = answering(start()).await;
+        url.lock().unwrap().clone_from(&process.url);
+    }
+    tokio::time::sleep(lap).await;
+    ledger.ended.store(true, Ordering::Relaxed);
+    futures_util::future::join_all(clients).await;
+    let elapsed = started.elapsed();
+
+    assert_eq!(*ledger.wrong.lock().unwrap(), Vec::<String>::new());
+    let (bought, open) = (ledger.bought.lock().unwrap(), ledger.open.lock().unwrap());
+    let stored = u64::try_from(number(
+        &database,
+        "SELECT CAST(COALESCE(sum(number_of_minutes), 0) AS bigint) FROM ci_minutes_additional_packs",
+    ))
+    .unwrap();
+    let made: HashSet<String> = xids(&database);
+    let in_doubt: u64 = open.iter().filter(|(xid, _)| made.contains(xid)).map(|(_, minutes)| minutes).sum();
+    assert_eq!(stored, sum(&bought) + in_doubt);
+    let twice = "SELECT count(*) FROM (SELECT purchase_xid FROM ci_minutes_additional_packs GROUP BY purchase_xid HAVING count(*) > 1) AS x";
+    assert_eq!(number(&database, twice), 0);
+    let (purchases, moves) = (bought.len(), ledger.moves.load(Ordering::Relaxed));
+    assert!(purchases > 100 && moves > 100, "{purchases} purchases, {moves} moves");
+    println!(
+        "{} in {:?}: {purchases} purchases ({} in doubt), {moves} moves, {KILLS} kills, {stored} minutes bought and kept",
+        if database.is_postgresql() { "PostgreSQL" } else { "SQLite" },
+        elapsed,
+        open.len(),
+    );
+}
+
+/// Waits until the service answers; its log is silent.
+async fn answering(process: Process) -> Process {
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let end = Instant::now() + Duration::from_mins(1);
+    while http.get(format!("{}/-/readiness", process.monitoring)).send().await.is_err() {
+        assert!(Instant::now() < end, "it does not start: {}", process.errors());
+        tokio::task::yield_now().await;
+    }
+    process
+}

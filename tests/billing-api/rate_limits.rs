@@ -1,0 +1,35 @@
+//! So many requests of one token; of the portal, of one address.
+use super::billing_api_with;
+use super::support::{A, CURRENT, LEGACY, O, unauthorized};
+use serde_json::json;
+
+#[testkit::test]
+async fn each_caller_has_its_own_limit(database: Database) {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "billing: {per_second: 0.001, burst: 2}").unwrap();
+    let billing = billing_api_with(database, &["--rate-limits-file", file.path().to_str().unwrap()]).await;
+    let path = format!("{LEGACY}/namespaces/123/gitlab_subscription");
+    let with = |token: &str| billing.anonymous("GET", &path).header("PRIVATE-TOKEN", token).send();
+    for _ in 0..3 {
+        assert_eq!(with("unknown").await.json(), unauthorized());
+    }
+    assert_eq!((with(A).await.status, with(A).await.status), (200, 200));
+    let third = with(A).await;
+    let message = "This endpoint has been requested too many times. Try again later.";
+    assert_eq!(third.json(), (429, json!({ "status": false, "message": message })));
+    third.assert_throttled(2);
+    assert_eq!(with(O).await.status, 200);
+
+    let portal = |address: &str| {
+        billing
+            .by_portal("GET", &format!("{CURRENT}/namespaces/123"))
+            .header("X-Forwarded-For", address)
+            .send()
+    };
+    assert_eq!((portal("192.0.2.1").await.status, portal("192.0.2.1").await.status), (200, 200));
+    portal("192.0.2.1").await.assert_throttled(2);
+    assert_eq!(portal("192.0.2.2").await.status, 200);
+    let series =
+        r#"internal_api_requests_throttled_total{consumer="billing",throttle_key="internal_api_request"}"#;
+    assert_eq!(billing.service.metric(series).await, Some(2.0));
+}

@@ -1,1 +1,0 @@
-//! Tests of the services from outside, one binary a service.

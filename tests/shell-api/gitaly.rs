@@ -1,0 +1,356 @@
+//! Repositories that a Gitaly keeps: what it is asked, as whom, and what comes of it when it fails. Rows 66, 96, 97 and 123.
+use std::time::{Duration, Instant};
+
+use super::binary::{Setup, push};
+use super::listeners::Authority;
+use super::push_protected::{FORCE, PUSH};
+use super::push_repository::{copy_of_p, env, quarantined_commit};
+use super::support::{ALLOWED, Shell, Z, shell_api_of, verdict};
+use gitaly_proto::Repository;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use testkit::Database;
+use testkit::fixture::P;
+use testkit::git::repositories;
+use testkit::gitaly::{Fault, Gitaly};
+use tonic::Code;
+
+const EXISTS: &str = "RepositoryService/RepositoryExists";
+const BRANCHES: &str = "RepositoryService/HasLocalBranches";
+const DEFAULT: &str = "RefService/FindDefaultBranchName";
+const CONTAINING: &str = "RefService/ListBranchNamesContainingCommit";
+const ANCESTOR: &str = "CommitService/CommitIsAncestor";
+
+const NO_REPOSITORY: (u16, &str) = (404, "A repository for this project does not exist yet.");
+const KEEP_DEFAULT: (u16, &str) = (401, "The default branch of a project cannot be deleted.");
+const WEB_ONLY: (u16, &str) =
+    (401, "You can only create protected branches using the web interface and API.");
+
+const POINTERS: &str = "BlobService/ListLFSPointers";
+
+/// A shell-api whose repositories are at this address, and where Git LFS is off: refs are all that is asked about.
+async fn shell_api_at(database: Database, address: &str, arguments: &[&str]) -> Shell {
+    let arguments = [arguments, &["--lfs-enabled", "false"]].concat();
+    shell_api_of(database, &format!("storages: {{default: {{address: '{address}'}}}}\n"), &arguments).await
+}
+
+/// A shell-api and its Gitaly, with the repositories of the fixture.
+async fn both(database: Database) -> (Shell, Gitaly) {
+    let gitaly = Gitaly::start(&repositories().path);
+    (shell_api_at(database, &gitaly.address, &[]).await, gitaly)
+}
+
+/// The repository of project P, as it is named to Gitaly.
+fn repository_of_p() -> Repository {
+    Repository {
+        storage_name: "default".to_owned(),
+        relative_path: "@hashed/4e/07/4e07408562bedb8b60ce05c1decfe3ad16b72230967de01f640b7e4729b49fce.git"
+            .to_owned(),
+        git_object_directory: String::new(),
+        git_alternate_object_directories: Vec::new(),
+        gl_repository: "project-3".to_owned(),
+        gl_project_path: "grp/p".to_owned(),
+    }
+}
+
+/// An update, a new branch and a general question: each needs Gitaly.
+async fn three(shell: &Shell) -> [(u16, Value); 3] {
+    let (a, b) = (&shell.git.a, &shell.git.b);
+    [
+        shell.push_any(14, "grp/p").await,
+        shell.push(14, &format!("{a} {b} refs/heads/main")).await,
+        shell.push(14, &format!("{Z} {b} refs/heads/f")).await,
+    ]
+}
+
+fn unavailable() -> (u16, Value) {
+    (503, json!({ "message": "503 Service Unavailable" }))
+}
+
+#[testkit::test]
+async fn a_pull_asks_nothing(database: Database) {
+    let (shell, gitaly) = both(database).await;
+    assert_eq!(verdict(&shell.clone(11, "grp/p").await), ALLOWED);
+    let archive = shell.allowed(json!({ "key_id": 11, "action": "git-upload-archive" })).await;
+    assert_eq!(verdict(&archive), ALLOWED);
+    assert_eq!((gitaly.methods(), gitaly.connections()), (Vec::new(), 0));
+    // Nor does a pull need a Gitaly that is there: the client will hear it.
+    gitaly.fail(Fault::Status(Code::Unavailable));
+    assert_eq!(verdict(&shell.clone(11, "grp/p").await), ALLOWED);
+}
+
+#[testkit::test]
+async fn before_a_push_the_repository_must_be_there(database: Database) {
+    let (shell, gitaly) = both(database).await;
+    let body = json!({ "key_id": 14, "project": "grp/p", "action": "git-receive-pack", "protocol": "ssh", "changes": "_any" });
+    let request = shell.request("POST", "/allowed").header("X-Request-Id", "01HELLO");
+    assert_eq!(verdict(&request.json(&body).answer().await), ALLOWED);
+    let asked = gitaly.asked();
+    let [asked] = &asked[..] else { panic!("{asked:?}") };
+    assert_eq!((asked.method, &asked.repository), (EXISTS, &repository_of_p()));
+    assert_eq!(asked.metadata["x-gitlab-correlation-id"], "01HELLO");
+    assert_eq!(asked.metadata["grpc-timeout"], "10000000u");
+    assert!(!asked.metadata.contains_key("authorization"));
+}
+
+/// 66
+#[testkit::test]
+async fn a_repository_that_is_missing_is_told(database: Database) {
+    let storage = TempDir::new().unwrap();
+    let gitaly = Gitaly::start(storage.path());
+    let shell = shell_api_at(database, &gitaly.address, &[]).await;
+    let (a, b) = (&shell.git.a, &shell.git.b);
+    assert_eq!(verdict(&shell.push_any(14, "grp/p").await), NO_REPOSITORY);
+    let wiki = (404, "A repository for this wiki does not exist yet.");
+    assert_eq!(verdict(&shell.push_any(14, "grp/p.wiki").await), wiki);
+    for (change, expected) in [
+        (format!("{Z} {b} refs/heads/f"), NO_REPOSITORY),
+        (format!("{b} {Z} refs/heads/main"), NO_REPOSITORY),
+        (format!("{a} {b} refs/heads/main"), FORCE),
+    ] {
+        assert_eq!(verdict(&shell.push(14, &change).await), expected, "{change}");
+    }
+}
+
+/// One call for each protected ref that is updated, none for others; one for a push that makes a branch, one for a
+/// push that takes one away or makes a tag.
+#[testkit::test]
+async fn a_push_asks_what_it_must(database: Database) {
+    let (shell, gitaly) = both(database).await;
+    let (a, b, c) = (&shell.git.a, &shell.git.b, &shell.git.c);
+    for (key, change, expected, methods) in [
+        (14, format!("{a} {b} refs/heads/main"), ALLOWED, vec![ANCESTOR]),
+        (14, format!("{b} {a} refs/heads/main"), FORCE, vec![ANCESTOR]),
+        (14, format!("{b} {c} refs/heads/main"), FORCE, vec![ANCESTOR]),
+        (11, format!("{a} {b} refs/heads/main"), PUSH, vec![ANCESTOR]),
+        (14, format!("{b} {a} refs/heads/release/1"), ALLOWED, vec![]),
+        (11, format!("{b} {a} refs/heads/f"), ALLOWED, vec![]),
+        (14, format!("{a} {b} refs/tags/t\n{a} {b} refs/notes/n"), ALLOWED, vec![]),
+        (11, format!("{Z} {b} refs/heads/f\n{Z} {b} refs/heads/g"), ALLOWED, vec![BRANCHES]),
+        (14, format!("{b} {Z} refs/heads/main"), KEEP_DEFAULT, vec![DEFAULT]),
+        (14, format!("{b} {Z} refs/heads/f\n{Z} {a} refs/tags/u"), ALLOWED, vec![DEFAULT]),
+        (11, format!("{Z} {b} refs/heads/main"), WEB_ONLY, vec![BRANCHES, CONTAINING]),
+    ] {
+        assert_eq!(verdict(&shell.push(key, &change).await), expected, "{key} {change}");
+        assert_eq!(gitaly.methods(), methods, "{key} {change}");
+    }
+    shell.sql("UPDATE protected_branches SET allow_force_push = false");
+    let protected = [(a, b), (b, a), (a, c), (c, a), (b, c), (c, b)];
+    let protected =
+        protected.iter().zip(1..).map(|((old, new), n)| format!("{old} {new} refs/heads/release/{n}\n"));
+    let others = (0..20).map(|n| format!("{a} {b} refs/heads/f{n}\n"));
+    assert_eq!(verdict(&shell.push(14, &protected.chain(others).collect::<String>()).await), FORCE);
+    assert_eq!(gitaly.methods(), [ANCESTOR; 6]);
+    assert_eq!(gitaly.connections(), 1, "one connection serves all");
+}
+
+/// Git LFS is on unless somebody turns it off: what is new is looked through once, however many refs there are.
+#[testkit::test]
+async fn what_a_push_brings_is_asked_once(database: Database) {
+    let gitaly = Gitaly::start(&repositories().path);
+    let config = format!("storages: {{default: {{address: '{}'}}}}\n", gitaly.address);
+    let shell = shell_api_of(database, &config, &[]).await;
+    let (a, b) = (&shell.git.a, &shell.git.b);
+    for (change, methods) in [
+        (format!("{a} {b} refs/heads/main"), vec![ANCESTOR, POINTERS]),
+        (format!("{a} {b} refs/heads/f\n{a} {b} refs/heads/g"), vec![POINTERS]),
+        (format!("{a} {Z} refs/heads/f"), vec![DEFAULT]),
+    ] {
+        assert_eq!(verdict(&shell.push(14, &change).await), ALLOWED, "{change}");
+        assert_eq!(gitaly.methods(), methods, "{change}");
+    }
+}
+
+#[testkit::test]
+async fn many_pushes_share_one_connection(database: Database) {
+    let (shell, gitaly) = both(database).await;
+    let change = format!("{} {} refs/heads/main", shell.git.a, shell.git.b);
+    let answers = futures_util::future::join_all((0..30).map(|_| shell.push(14, &change))).await;
+    assert!(answers.iter().all(|answer| verdict(answer) == ALLOWED));
+    assert_eq!((gitaly.methods().len(), gitaly.connections()), (30, 1));
+}
+
+/// 96, 97
+#[testkit::test]
+async fn the_quarantine_is_handed_on(database: Database) {
+    let (storage, copy) = copy_of_p();
+    let b = repositories().b.clone();
+    let new = quarantined_commit(&copy, &b, "objects/incoming-x");
+    let gitaly = Gitaly::start(storage.path());
+    let shell = shell_api_at(database, &gitaly.address, &[]).await;
+    let change = format!("{b} {new} refs/heads/main");
+    let with_quarantine = env("objects/incoming-x");
+    assert_eq!(verdict(&shell.push_with(14, &change, with_quarantine.clone()).await), ALLOWED);
+    let quarantined = Repository {
+        git_object_directory: "objects/incoming-x".to_owned(),
+        git_alternate_object_directories: vec!["objects".to_owned()],
+        ..repository_of_p()
+    };
+    assert_eq!(gitaly.asked()[0].repository, quarantined);
+    assert_eq!(verdict(&shell.push(14, &change).await), FORCE, "elsewhere it is not there");
+    assert_eq!(gitaly.asked()[0].repository, repository_of_p());
+
+    // In a transaction Gitaly reads a snapshot; what had been accepted is at its old place.
+    let snapshot = "+gitaly/staging/1/x.git";
+    std::fs::create_dir_all(storage.path().join("+gitaly/staging/1")).unwrap();
+    std::fs::rename(&copy, storage.path().join(snapshot)).unwrap();
+    assert_eq!(verdict(&shell.push_with(14, &change, with_quarantine.clone()).await), FORCE);
+    let mut further = with_quarantine;
+    further["relative_path"] = json!(snapshot);
+    assert_eq!(verdict(&shell.push_with(14, &change, further.clone()).await), ALLOWED);
+    assert_eq!(
+        gitaly.asked()[1].repository,
+        Repository { relative_path: snapshot.to_owned(), ..quarantined }
+    );
+    let made = format!("{Z} {new} refs/heads/f");
+    assert_eq!(verdict(&shell.push_with(14, &made, further).await), NO_REPOSITORY);
+    assert_eq!(gitaly.asked()[0].repository, repository_of_p());
+    for path in ["../x.git", "/x.git", "a/../../x.git"] {
+        let bad = json!({ "message": "400 Bad request - relative_path is invalid", "error": "relative_path is invalid" });
+        assert_eq!(
+            shell.push_with(14, &change, json!({ "relative_path": path })).await,
+            (400, bad),
+            "{path}"
+        );
+    }
+    assert_eq!(gitaly.methods(), Vec::<&str>::new());
+}
+
+#[testkit::test]
+async fn a_token_is_proved_and_not_sent(database: Database) {
+    let gitaly = Gitaly::with_token(&repositories().path, "s3cret");
+    let config =
+        |token: &str| format!("storages: {{default: {{address: '{}', token: {token}}}}}\n", gitaly.address);
+    let shell = shell_api_of(database, &config("s3cret"), &[]).await;
+    for answer in three(&shell).await {
+        assert_eq!(verdict(&answer), ALLOWED);
+    }
+    let asked = gitaly.asked();
+    assert_eq!(asked.len(), 5);
+    assert!(asked.iter().all(|asked| asked.metadata.values().all(|value| !value.contains("s3cret"))));
+}
+
+#[testkit::test]
+async fn a_wrong_token_is_no_yes(database: Database) {
+    let gitaly = Gitaly::with_token(&repositories().path, "s3cret");
+    let shell = shell_api_at(database, &gitaly.address, &[]).await;
+    assert_eq!(three(&shell).await, [unavailable(), unavailable(), unavailable()]);
+    let config = format!("storages: {{default: {{address: '{}', token: other}}}}\n", gitaly.address);
+    let shell = shell_api_of(Database::sqlite(), &config, &[]).await;
+    assert_eq!(three(&shell).await, [unavailable(), unavailable(), unavailable()]);
+    assert_eq!(gitaly.methods(), Vec::<&str>::new());
+}
+
+#[testkit::test]
+async fn a_failure_is_no_yes(database: Database) {
+    let (shell, gitaly) = both(database).await;
+    for code in [
+        Code::Unavailable,
+        Code::DeadlineExceeded,
+        Code::Unauthenticated,
+        Code::PermissionDenied,
+        Code::Internal,
+        Code::ResourceExhausted,
+        Code::InvalidArgument,
+        Code::Unimplemented,
+        Code::Cancelled,
+        Code::Unknown,
+    ] {
+        gitaly.fail(Fault::Status(code));
+        assert_eq!(three(&shell).await, [unavailable(), unavailable(), unavailable()], "{code:?}");
+    }
+    gitaly.fail(Fault::BrokenStream);
+    let created = format!("{Z} {} refs/heads/main", shell.git.a);
+    assert_eq!(shell.push(11, &created).await, unavailable(), "several branches contain it");
+    gitaly.fail(None);
+    for answer in three(&shell).await {
+        assert_eq!(verdict(&answer), ALLOWED);
+    }
+    assert_eq!(verdict(&shell.push(11, &created).await), WEB_ONLY);
+    // What is asked of nobody goes on through all of this.
+    gitaly.fail(Fault::Hang);
+    let (a, b) = (&shell.git.a, &shell.git.b);
+    assert_eq!(verdict(&shell.push(11, &format!("{a} {b} refs/heads/f")).await), ALLOWED);
+}
+
+#[testkit::test]
+async fn nobody_there_is_no_yes(database: Database) {
+    let directory = TempDir::new().unwrap();
+    let socket = directory.path().join("gitaly.socket");
+    let shell = shell_api_at(database, &format!("unix:{}", socket.display()), &[]).await;
+    let started = Instant::now();
+    assert_eq!(three(&shell).await, [unavailable(), unavailable(), unavailable()]);
+    for _ in 0..2 {
+        let gitaly = Gitaly::on_socket(&repositories().path, &socket);
+        for answer in three(&shell).await {
+            assert_eq!(verdict(&answer), ALLOWED, "it is found again");
+        }
+        assert_eq!(gitaly.connections(), 1);
+        drop(gitaly);
+        std::fs::remove_file(&socket).unwrap();
+        assert_eq!(three(&shell).await, [unavailable(), unavailable(), unavailable()]);
+    }
+    assert!(started.elapsed() < Duration::from_secs(50));
+}
+
+/// 123
+#[testkit::test]
+async fn a_gitaly_that_hangs_is_given_up(database: Database) {
+    let gitaly = Gitaly::start(&repositories().path);
+    let shell = shell_api_at(database, &gitaly.address, &["--allowed-timeout", "1s"]).await;
+    gitaly.fail(Fault::Hang);
+    let started = Instant::now();
+    let (status, body) = shell.push(14, &format!("{} {} refs/heads/main", shell.git.a, shell.git.b)).await;
+    assert!((Duration::from_secs(1)..Duration::from_secs(30)).contains(&started.elapsed()));
+    let message = body["message"].as_str().unwrap();
+    let beginning = "Push operation timed out\n\nTiming information for debugging purposes:\nRunning checks for ref: main (cancelled after ";
+    assert!(status == 503 && message.starts_with(beginning), "{status} {message}");
+    gitaly.fail(None);
+    assert_eq!(verdict(&shell.push_any(14, "grp/p").await), ALLOWED);
+}
+
+#[testkit::test]
+async fn a_pusher_hears_of_merge_requests(database: Database) {
+    let (shell, gitaly) = both(database).await;
+    let push = json!({ "gl_repository": format!("project-{P}"), "identifier": "key-11", "changes": format!("{Z} {} refs/heads/f\n", shell.git.b) });
+    let (status, body) = shell.post("/post_receive", push.clone()).await;
+    let link = "To create a merge request for f, visit:\n  https://gitlab.example.com/grp/p/-/merge_requests/new?merge_request%5Bsource_branch%5D=f";
+    assert_eq!((status, &body["messages"]), (200, &json!([{ "message": link, "type": "basic" }])));
+    let mut methods = gitaly.methods();
+    methods.sort_unstable();
+    assert_eq!(methods, [DEFAULT, BRANCHES]);
+    gitaly.fail(Fault::Status(Code::Unavailable));
+    let (status, body) = shell.post("/post_receive", push).await;
+    assert_eq!((status, &body["messages"]), (200, &json!([])));
+}
+
+/// Whom the system trusts, and nobody else, is told what a push brings.
+#[actix_web::test]
+async fn tls_trusts_the_authorities_of_the_system() {
+    let (trusted, other) = (Authority::new(), Authority::new());
+    trusted.sign("gitaly");
+    let (certificate, key) = (trusted.read("gitaly.pem"), trusted.read("gitaly.key"));
+    let gitaly = Gitaly::with_tls(&repositories().path, "s3cret", &certificate, &key);
+    let database = Database::sqlite();
+    database.sql(&format!("UPDATE projects SET repository_storage = 'sealed' WHERE id = {P}"));
+    let (a, b) = (&repositories().a, &repositories().b);
+    let update = push(&format!("{a} {b} refs/heads/f\n{a} {b} refs/heads/main"));
+    for (authority, expected) in [(&trusted, PUSH), (&other, (503, "503 Service Unavailable"))] {
+        let setup = Setup::new(&database);
+        setup.configure(&format!("  sealed: {{address: '{}', token: s3cret}}\n", gitaly.address));
+        let authorities = authority.path("ca.pem");
+        let binary = setup.start(&[], &[("SSL_CERT_FILE", authorities.to_str().unwrap())]);
+        let answer = binary.request("POST", "/allowed").json(&update).answer().await;
+        assert_eq!(verdict(&answer), expected);
+    }
+    assert_eq!(gitaly.methods(), [ANCESTOR]);
+    let setup = Setup::new(&database);
+    setup.configure(&format!("  sealed: {{address: '{}'}}\n", gitaly.address));
+    let output = setup.run(&["check-config"], &[("SSL_CERT_FILE", "/nonexistent")]);
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(78), "{errors}");
+    assert!(
+        errors.contains("storages: sealed is inspected by Gitaly but its address cannot be reached by TLS"),
+        "{errors}"
+    );
+}

@@ -1,0 +1,103 @@
+//! Health on the listener of the service itself: for balancers on this machine, and for nobody else.
+use super::support::eventually;
+use super::{Shell, shell_api, shell_api_with};
+use serde_json::{Value, json};
+use testkit::Redis;
+
+const PATHS: &[&str] = &["/-/health", "/-/liveness", "/-/readiness", "/-/readiness?all=1", "/-/metrics"];
+
+fn ok() -> Value {
+    json!([{ "status": "ok" }])
+}
+
+fn failed(message: &str) -> Value {
+    json!([{ "status": "failed", "message": message }])
+}
+
+/// A check has one second: a busy machine may need several attempts.
+async fn comes_to(shell: &Shell, path: &str, expected: &(u16, Value)) {
+    eventually(&format!("{path}: {expected:?}"), async || shell.service.get(path).await.json() == *expected)
+        .await;
+}
+
+#[testkit::test]
+async fn health_has_its_shapes(database: Database) {
+    let shell = shell_api(database).await;
+    let service = &shell.service;
+    let health = service.get("/-/health").await;
+    let content_type = health.header("content-type");
+    assert_eq!(
+        (health.status, &*health.text, content_type),
+        (200, "GitLab OK", Some("text/plain; charset=utf-8"))
+    );
+    assert_eq!(service.get("/-/liveness").await.json(), (200, json!({ "status": "ok" })));
+    let ready = json!({ "status": "ok", "master_check": ok() });
+    for path in ["/-/readiness", "/-/readiness?all=0", "/-/readiness?all="] {
+        assert_eq!(service.get(path).await.json(), (200, ready.clone()), "{path}");
+    }
+    let all = json!({
+        "status": "ok", "master_check": ok(), "db_check": ok(), "migrations_check": ok(), "redis_check": ok(),
+    });
+    comes_to(&shell, "/-/readiness?all=1", &(200, all)).await;
+    let metrics = service.get("/-/metrics").await;
+    assert_eq!(
+        (metrics.status, metrics.header("content-type")),
+        (200, Some("text/plain; version=0.0.4; charset=utf-8"))
+    );
+    assert!(metrics.text.contains("\n# TYPE http_requests_total counter\n"), "{}", metrics.text);
+    for path in ["/-/", "/-", "/-/nope", "/-/health/more"] {
+        assert_eq!(service.get(path).await.json(), (404, json!({ "error": "404 Not Found" })), "{path}");
+    }
+}
+
+#[testkit::test]
+async fn health_is_for_those_who_may_look(database: Database) {
+    let shell = shell_api_with(database, &["--monitoring-allowlist", "127.0.0.0/8,10.1.0.0/16"]).await;
+    for path in PATHS {
+        for (client, status) in [
+            ("127.0.0.1", 200),
+            ("10.1.2.3", 200),
+            ("10.2.2.3", 404),
+            ("1.2.3.4", 404),
+            ("6.6.6.6, 10.1.2.3", 200),
+            ("10.1.2.3, 6.6.6.6", 404),
+        ] {
+            let answer = shell.service.request("GET", path).header("X-Forwarded-For", client).send().await;
+            assert_eq!(answer.status, status, "{path} {client}");
+            if status == 404 {
+                assert_eq!(answer.text, r#"{"error":"404 Not Found"}"#);
+            }
+        }
+    }
+}
+
+#[testkit::test]
+async fn readiness_tells_what_is_broken(database: Database) {
+    let mut redis = Redis::start();
+    let shell = shell_api_with(database, &["--redis-url", &redis.url()]).await;
+    let service = &shell.service;
+    redis.stop();
+    let broken = json!({
+        "status": "failed", "master_check": ok(), "db_check": ok(), "migrations_check": ok(),
+        "redis_check": failed("Redis is unavailable"),
+    });
+    comes_to(&shell, "/-/readiness?all=1", &(503, broken)).await;
+    assert_eq!(
+        service.get("/-/readiness").await.json(),
+        (200, json!({ "status": "ok", "master_check": ok() }))
+    );
+    redis.restart();
+    shell.sql("ALTER TABLE protected_tags RENAME TO elsewhere");
+    let broken = json!({
+        "status": "failed", "master_check": ok(), "db_check": ok(), "migrations_check": failed("the tables do not fit"),
+        "redis_check": ok(),
+    });
+    comes_to(&shell, "/-/readiness?all=1", &(503, broken)).await;
+    service.core.lifecycle.drain();
+    let draining = json!({ "status": "failed", "master_check": failed("draining") });
+    assert_eq!(service.get("/-/readiness").await.json(), (503, draining));
+    assert_eq!(service.get("/-/liveness").await.status, 200);
+    // Whoever asks still is answered, and told to come by another connection next time.
+    let answer = shell.request("GET", "/check").send().await;
+    assert_eq!((answer.status, answer.header("connection")), (200, Some("close")));
+}

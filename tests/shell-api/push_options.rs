@@ -1,0 +1,231 @@
+//! Push options for merge requests: row 150.
+use super::push_merge_requests::merge_request;
+use super::support::{Shell, Z, shell_api_of};
+use super::{shell_api, shell_api_with};
+use serde_json::{Value, json};
+use testkit::fixture::{P, THEN};
+use testkit::gitaly::{Fault, Gitaly};
+use tonic::Code;
+
+const NEW: &str = "1111111111111111111111111111111111111111";
+
+fn pushed(branches: &[&str]) -> String {
+    branches.iter().map(|branch| format!("{Z} {NEW} refs/heads/{branch}\n")).collect()
+}
+
+async fn post(
+    shell: &Shell,
+    gl_repository: &str,
+    identifier: &str,
+    changes: &str,
+    options: &[&str],
+) -> Value {
+    let body = json!({ "gl_repository": gl_repository, "identifier": identifier, "changes": changes, "push_options": options });
+    let (status, body) = shell.post("/post_receive", body).await;
+    assert_eq!((status, &body["reference_counter_decreased"]), (200, &json!(true)));
+    body["messages"].clone()
+}
+
+/// The alerts of a push to project P by alice.
+async fn alerts(shell: &Shell, changes: &str, options: &[&str]) -> Vec<String> {
+    let messages = post(shell, "project-3", "key-11", changes, options).await;
+    let alerts = messages.as_array().unwrap().iter().filter(|message| message["type"] == "alert");
+    alerts.map(|message| message["message"].as_str().unwrap().to_owned()).collect()
+}
+
+fn warning(options: &str, reasons: &str) -> Vec<String> {
+    vec![format!("WARNINGS:\nError encountered with push options {options}: {reasons}")]
+}
+
+fn handed_over(shell: &Shell) -> Vec<Value> {
+    let listed =
+        database::outbox::list(&mut shell.service.database.open(), "merge_request_push_options").unwrap();
+    listed.iter().map(|payload| serde_json::from_str(payload).unwrap()).collect()
+}
+
+const NOT_NOW: &str = "Merge request push options could not be processed right now";
+const MISSING_CREATE: &str =
+    "A merge_request.create push option is required to create a merge request for branch";
+
+#[testkit::test]
+async fn what_is_asked_is_handed_over(database: Database) {
+    let shell = shell_api(database).await;
+    let changes = pushed(&["f"]);
+    let messages = post(
+        &shell,
+        "project-3",
+        "key-11",
+        &changes,
+        &["mr.create", "merge_request.target=old", "mr.label=a", "mr.label=a", "ci.skip"],
+    )
+    .await;
+    assert_eq!((messages.as_array().unwrap().len(), &messages[0]["type"]), (1, &json!("basic")));
+    let options = json!({ "create": true, "target": "old", "label": { "a": 2 } });
+    let expected = json!({ "project_id": 3, "user_id": 2, "changes": changes, "options": options });
+    assert_eq!(handed_over(&shell), [expected]);
+    assert_eq!(alerts(&shell, &changes, &["ci.skip"]).await, Vec::<String>::new());
+    assert_eq!(handed_over(&shell).len(), 1, "no other option is of merge requests");
+    assert_eq!(shell.outbox().len(), 2, "the job after a push is handed over all the same");
+}
+
+/// 150
+#[testkit::test]
+async fn each_reason_is_told(database: Database) {
+    let shell = shell_api(database).await;
+    let f = pushed(&["f"]);
+    assert_eq!(
+        alerts(&shell, &f, &["mr.target=nope", "mr.create"]).await,
+        warning("'mr.target=nope' 'mr.create'", "Target branch grp/p:nope does not exist")
+    );
+    assert_eq!(
+        alerts(&shell, &f, &["mr.label=x"]).await,
+        warning("'mr.label=x'", &format!("{MISSING_CREATE} f"))
+    );
+    assert_eq!(
+        alerts(&shell, &pushed(&["f", "g", "main"]), &["mr.squash"]).await,
+        warning("'mr.squash'", &format!("{MISSING_CREATE} f\n\n{MISSING_CREATE} g"))
+    );
+    let eleven: Vec<String> = (0..11).map(|n| format!("b{n}")).collect();
+    let eleven: Vec<&str> = eleven.iter().map(String::as_str).collect();
+    let too_many = "Too many branches pushed (11 were pushed, limit is 10)";
+    assert_eq!(alerts(&shell, &pushed(&eleven), &["mr.create"]).await, warning("'mr.create'", too_many));
+    assert_eq!(
+        alerts(&shell, &pushed(&eleven), &["mr.create", "mr.target=nope"]).await,
+        warning(
+            "'mr.create' 'mr.target=nope'",
+            &format!("{too_many}\n\nTarget branch grp/p:nope does not exist")
+        )
+    );
+    assert_eq!(handed_over(&shell), Vec::<Value>::new());
+    assert_eq!(alerts(&shell, &pushed(&eleven[..10]), &["mr.create"]).await, Vec::<String>::new());
+    let alert = |message: &str| json!([{ "type": "alert", "message": format!("WARNINGS:\nError encountered with push options 'mr.create': {message}") }]);
+    for repository in ["wiki-3", "snippet-7", "design-3", "group-20-wiki"] {
+        assert_eq!(
+            post(&shell, repository, "key-11", &f, &["mr.create"]).await,
+            alert("Push options are only supported for projects"),
+            "{repository}"
+        );
+    }
+    assert_eq!(post(&shell, "project-3", "key-999", &f, &["mr.create"]).await, alert("User is required"));
+    assert_eq!(post(&shell, "project-999", "key-11", &f, &["mr.create"]).await, json!([]));
+    shell.sql("UPDATE project_features SET merge_requests_access_level = 0 WHERE project_id = 3");
+    assert_eq!(
+        alerts(&shell, &f, &["mr.create"]).await,
+        warning("'mr.create'", "Merge requests are not enabled for project grp/p")
+    );
+    assert_eq!(handed_over(&shell).len(), 1);
+}
+
+#[testkit::test]
+async fn a_known_merge_request_needs_no_create(database: Database) {
+    let shell = shell_api(database).await;
+    shell.sql(&merge_request(7, (P, "f"), (P, "main"), &[]));
+    assert_eq!(alerts(&shell, &pushed(&["f"]), &["mr.label=x"]).await, Vec::<String>::new());
+    // One of two is carried out, the other one is told of.
+    assert_eq!(
+        alerts(&shell, &pushed(&["f", "g"]), &["mr.label=x"]).await,
+        warning("'mr.label=x'", &format!("{MISSING_CREATE} g"))
+    );
+    assert_eq!(handed_over(&shell).len(), 2);
+    // Nothing but the default branch, a tag, a branch that goes: there is nothing to do.
+    assert_eq!(
+        alerts(
+            &shell,
+            &format!("{NEW} {Z} refs/heads/g\n{Z} {NEW} refs/tags/t\n{}", pushed(&["main"])),
+            &["mr.create"]
+        )
+        .await,
+        Vec::<String>::new()
+    );
+    assert_eq!(handed_over(&shell).len(), 2);
+}
+
+/// What the person does not see is told of like what is not there.
+#[testkit::test]
+async fn the_target_may_be_another_project(database: Database) {
+    let shell = shell_api(database).await;
+    let f = pushed(&["f"]);
+    assert_eq!(
+        alerts(&shell, &f, &["mr.create", "mr.target_project=grp/pub", "mr.target=main"]).await,
+        Vec::<String>::new()
+    );
+    assert_eq!(
+        alerts(&shell, &f, &["mr.create", "mr.target_project=grp/pub", "mr.target=old"]).await,
+        warning(
+            "'mr.create' 'mr.target_project=grp/pub' 'mr.target=old'",
+            "Target branch grp/pub:old does not exist"
+        )
+    );
+    testkit::fixture::project(&mut shell.service.database.open(), 70, "mia/secret", 1005, 0);
+    for path in ["grp/nope", "mia/secret"] {
+        let option = format!("mr.target_project={path}");
+        assert_eq!(
+            alerts(&shell, &f, &["mr.create", &option]).await,
+            warning(
+                &format!("'mr.create' '{option}'"),
+                &format!("Merge requests are not enabled for project {path}")
+            )
+        );
+    }
+    assert_eq!(handed_over(&shell).len(), 1);
+}
+
+#[testkit::test]
+async fn without_a_sink_nothing_is_promised(database: Database) {
+    let shell = shell_api_with(database, &["--job-sink", "none"]).await;
+    let reason = "Merge request push options are not processed by this server";
+    assert_eq!(alerts(&shell, &pushed(&["f"]), &["mr.create"]).await, warning("'mr.create'", reason));
+    assert_eq!(handed_over(&shell), Vec::<Value>::new());
+}
+
+/// Where the outbox takes neither, the pusher hears both, and all else there is to say.
+#[testkit::test]
+async fn what_cannot_be_handed_over_is_told(database: Database) {
+    let shell = shell_api(database).await;
+    shell.sql("DROP TABLE outbox_messages");
+    let messages = post(&shell, "project-3", "key-11", &pushed(&["f"]), &["mr.create"]).await;
+    let lost = "WARNINGS:\nYour push has arrived, but the work that follows it (pipelines, merge requests, notifications) could not be handed over. Please tell an administrator.";
+    let link = "To create a merge request for f, visit:\n  https://gitlab.example.com/grp/p/-/merge_requests/new?merge_request%5Bsource_branch%5D=f";
+    assert_eq!(
+        messages,
+        json!([
+            { "message": lost, "type": "alert" },
+            { "message": warning("'mr.create'", NOT_NOW)[0], "type": "alert" },
+            { "message": link, "type": "basic" },
+        ])
+    );
+}
+
+/// The default branch is asked for once; while it is not known, nothing is done with what may be it.
+#[testkit::test]
+async fn what_may_be_the_default_branch_is_left_alone(database: Database) {
+    let gitaly = Gitaly::start(&testkit::git::repositories().path);
+    let config = format!("storages: {{default: {{address: '{}'}}}}\n", gitaly.address);
+    let shell = shell_api_of(database, &config, &[]).await;
+    let both = pushed(&["main", "f"]);
+    assert_eq!(alerts(&shell, &both, &["mr.create"]).await, Vec::<String>::new());
+    let mut methods = gitaly.methods();
+    methods.sort_unstable();
+    assert_eq!(methods, ["RefService/FindDefaultBranchName", "RepositoryService/HasLocalBranches"]);
+    gitaly.fail(Fault::Status(Code::Unavailable));
+    let messages = post(&shell, "project-3", "key-11", &both, &["mr.create"]).await;
+    assert_eq!(messages, json!([{ "message": warning("'mr.create'", NOT_NOW)[0], "type": "alert" }]));
+    assert_eq!((handed_over(&shell).len(), shell.outbox().len()), (1, 2));
+}
+
+/// Broadcast, warning, links, in this order.
+#[testkit::test]
+async fn messages_stand_in_their_order(database: Database) {
+    let shell = shell_api(database).await;
+    shell.sql(&format!("INSERT INTO broadcast_messages (id, message, message_html, created_at, updated_at, starts_at, ends_at) VALUES (1, 'banner', '', '{THEN}', '{THEN}', '{THEN}', '2999-01-01 00:00:00');
+            INSERT INTO redirect_routes (source_id, source_type, path, created_at, updated_at) VALUES (3, 'Project', 'grp/old', '{THEN}', '{THEN}')"));
+    shell.push_any(11, "grp/old").await;
+    let messages = post(&shell, "project-3", "key-11", &pushed(&["f"]), &["mr.label=x"]).await;
+    let starts: Vec<&str> = messages
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|message| message["message"].as_str().unwrap().split([' ', '\n', ':']).next().unwrap())
+        .collect();
+    assert_eq!(starts, ["banner", "WARNINGS", "To", "Project"]);
+}

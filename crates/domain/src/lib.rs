@@ -1,9 +1,9 @@
-//! GitLab's words and rules, with no HTTP, no SQL and no clock.
+//! GitLab's vocabulary and rules, with no HTTP, no SQL and no clock.
 //!
-//! Words are types that are valid once they exist ([`GlRepository`], [`Role`], [`git::changes::Change`]);
-//! rules are pure functions over facts that somebody else has gathered. The heart is [`access`]: the ordered
-//! table that says who may do what with a git repository. To add a rule, add its fact to the type that carries
-//! it, its row to the table, and a test beside it.
+//! The vocabulary is types that are valid once they exist ([`GlRepository`], [`Role`], [`git::changes::Change`]);
+//! the rules are pure functions over facts that the caller has loaded. The centre is [`access`]: the ordered table that
+//! decides who may do what with a git repository. To add a rule, add its fact to the type that carries it, its row to
+//! the table, and a test beside it.
 pub mod access;
 pub mod account;
 pub mod actor;
@@ -15,6 +15,7 @@ mod hex;
 pub mod instance;
 pub mod messages;
 pub mod namespace;
+pub mod path_name;
 pub mod project;
 mod role;
 pub mod snippet;

@@ -1,4 +1,5 @@
 //! Groups and personal namespaces: what holds the wikis of groups, and where projects may be made.
+use crate::path_name::{self, Owner, PathNameError};
 use crate::project::RootNamespace;
 use crate::user::User;
 use crate::{Error, Result, Role, Visibility};
@@ -99,30 +100,9 @@ impl NamespaceFacts {
     }
 }
 
-/// The last part of a project's path, as GitLab lets it be.
+/// The last segment of a project's path. Valid once it exists.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProjectPath(String);
-
-/// Words that routes below a project begin with. GitLab's list has `new` too, which pushes here do make.
-const RESERVED: &[&str] = &[
-    "-",
-    "badges",
-    "blame",
-    "blob",
-    "builds",
-    "commits",
-    "create",
-    "create_dir",
-    "edit",
-    "files",
-    "find_file",
-    "preview",
-    "raw",
-    "refs",
-    "tree",
-    "update",
-    "wikis",
-];
 
 impl ProjectPath {
     pub fn as_str(&self) -> &str {
@@ -134,25 +114,11 @@ impl std::str::FromStr for ProjectPath {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let invalid = |reason: &str| Err(Error::Invalid(format!("Path {reason}")));
-        let known = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
-        let begins_well = text.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_');
-        let ends_well = text.ends_with(|c: char| c.is_ascii_alphanumeric() || c == '_');
-        let lower = text.to_ascii_lowercase();
-        let taken_ending = matches!(lower.rsplit_once('.'), Some((_, "git" | "atom")));
-        if !text.chars().all(known) || !begins_well || !ends_well || taken_ending {
-            return invalid(
-                "can contain only letters, digits, '_', '-' and '.'. \
-                 It must not start or end with '-' or '.', nor end in '.git' or '.atom'.",
-            );
+        match path_name::check(text, Owner::Project) {
+            Ok(()) => Ok(Self(text.to_owned())),
+            Err(error @ PathNameError::Reserved) => Err(Error::Invalid(format!("Path {text} {error}"))),
+            Err(error) => Err(Error::Invalid(format!("Path {error}"))),
         }
-        if text.len() > 255 {
-            return invalid("is too long (maximum is 255 characters)");
-        }
-        if RESERVED.contains(&lower.as_str()) {
-            return invalid(&format!("{text} is a reserved name"));
-        }
-        Ok(Self(text.to_owned()))
     }
 }
 

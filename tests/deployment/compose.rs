@@ -40,11 +40,10 @@ fn each_service_listens_where_the_balancer_looks_for_it() {
         assert_eq!(environment["IAPI_MONITORING_LISTEN"], format!("0.0.0.0:{monitoring}"));
         let variable = name.to_uppercase().replace('-', "_") + "_ADDRESS";
         assert_eq!(balancer[&variable], format!("{name}:{port}"));
-        let default =
-            format!("\"${{{variable}-127.0.0.1:{port}}}\" check port \"${{CHECK_PORT-{monitoring}}}\"");
+        let default = format!("\"${{{variable}-127.0.0.1:{port}}}\" port \"${{CHECK_PORT-{monitoring}}}\"");
         assert!(read("deploy/haproxy/haproxy.cfg").contains(&default), "{default}");
     }
-    let ports = json!(["127.0.0.1:8080:8080", "127.0.0.1:8090:8090"]);
+    let ports = json!(["127.0.0.1:8080:8080", "127.0.0.1:8090:8090", "127.0.0.1:9080:9080"]);
     assert_eq!(compose["services"]["haproxy"]["ports"], ports);
     let published =
         compose["services"].as_object().unwrap().iter().filter(|(_, service)| service["ports"].is_array());

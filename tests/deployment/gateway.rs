@@ -1,4 +1,4 @@
-//! The routes of a Gateway, by the rules of the Gateway API: the longest prefix by segments wins.
+//! The routes of a Gateway, matched by the rules of the Gateway API: an exact path first, then the longest prefix.
 use regex::Regex;
 use serde_json::Value;
 
@@ -8,11 +8,11 @@ use crate::rendered::{Rendered, list, text};
 enum Match {
     Exact(String),
     Prefix(String),
-    /// Of the whole path, as every implementation has it.
+    /// A match of the whole path, as every implementation has it.
     Regex(Regex),
 }
 
-/// Who answers on a Gateway.
+/// The routes of a Gateway.
 #[derive(Debug)]
 pub struct Gateway {
     routes: Vec<(Match, String)>,
@@ -42,7 +42,7 @@ impl Gateway {
         Self { routes }
     }
 
-    /// The service that answers; what the implementation is free to decide must not matter.
+    /// The service that answers. Panics if the Gateway API leaves the choice to the implementation.
     pub fn route(&self, path: &str) -> Option<&str> {
         let path = path.split('?').next().unwrap();
         let exact = self.routes.iter().filter(|(one, _)| matches!(one, Match::Exact(exact) if exact == path));

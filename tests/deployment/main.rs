@@ -1,11 +1,14 @@
-//! What is deployed, as it is rendered, against what the services do: the manifests of every overlay, the images, the
-//! balancer's routes. Every test goes by the one list in `services.rs`.
+//! Compares what is deployed with what the services do: the rendered manifests of every overlay, the images, the load
+//! balancer. `services.rs` has the one list of services.
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
 mod availability;
 mod binaries;
 mod compose;
+mod edge;
+mod fall_through;
 mod images;
 mod jobs;
+mod listeners;
 mod monitoring;
 mod network;
 mod overlays;

@@ -1,5 +1,4 @@
-//! Who answers a path: HAProxy as it runs, the routes of the Gateway as the Gateway API reads them, and the services'
-//! endpoints say the same.
+//! Which service answers a path: a running HAProxy, the routes of the Gateway and the services' endpoint tables agree.
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::balancer::Balancer;
@@ -7,10 +6,10 @@ use crate::gateway::Gateway;
 use crate::rendered::{Rendered, overlays};
 use crate::services::{built, endpoints};
 
-/// What stands for a parameter of a path; a namespace may be a path with an encoded slash, or be called like a word of ours.
+/// Values of path parameters. A namespace may be a path with an encoded slash, or be named like a segment of ours.
 const VALUES: [&str; 5] = ["1", "gitlab-org", "gitlab-org%2Fgroup", "storage", "minutes"];
 
-/// Paths that are easily taken for another's: path, who answers at HAProxy, who answers at the Gateway. `-` is nobody.
+/// Paths that are easily routed wrongly: path, service at HAProxy, service at the Gateway. `-` is none.
 const TRICKY: &str = include_str!("routes.txt");
 
 fn tricky() -> impl Iterator<Item = [&'static str; 3]> {
@@ -21,7 +20,7 @@ fn tricky() -> impl Iterator<Item = [&'static str; 3]> {
     })
 }
 
-/// Every path of an endpoint, with each value in each place, with and without a slash at the end; and whose it is.
+/// Every path of every endpoint, with each value in each place, with and without a final slash; and its service.
 fn samples() -> BTreeMap<String, &'static str> {
     let mut samples = BTreeMap::new();
     for service in built() {
@@ -31,7 +30,7 @@ fn samples() -> BTreeMap<String, &'static str> {
                     .split('/')
                     .map(|segment| if segment.starts_with('{') { value } else { segment })
                     .collect();
-                // Below /api/v4/internal an encoded slash is for billing-api alone, elsewhere of a namespace alone.
+                // Below /api/v4/internal only billing-api takes an encoded slash, elsewhere only a namespace.
                 if value.contains('%') && !pattern.contains("/namespaces/{") {
                     continue;
                 }
@@ -57,13 +56,13 @@ fn balancer_gateway_and_endpoints_agree_on_every_path() {
     for (path, owner) in &samples {
         let found = balancer.route(path);
         if found.as_deref() != Some(owner) {
-            wrong.push(format!("{path} is {owner}'s, HAProxy says {found:?}"));
+            wrong.push(format!("{path} belongs to {owner}, HAProxy routes it to {found:?}"));
         }
     }
     for [path, owner, _] in tricky() {
         let found = balancer.route(path);
         if found.as_deref().unwrap_or("-") != owner {
-            wrong.push(format!("{path} is {owner}'s, HAProxy says {found:?}"));
+            wrong.push(format!("{path} belongs to {owner}, HAProxy routes it to {found:?}"));
         }
     }
     for overlay in with_gateways() {
@@ -72,7 +71,10 @@ fn balancer_gateway_and_endpoints_agree_on_every_path() {
         for (path, owner) in samples.iter().map(|(path, owner)| (path.as_str(), *owner)).chain(tricky) {
             let found = gateway.route(path).unwrap_or("-");
             if found != owner {
-                wrong.push(format!("{path} is {owner}'s, the Gateway of {} says {found}", overlay.name));
+                wrong.push(format!(
+                    "{path} belongs to {owner}, the Gateway of {} routes it to {found}",
+                    overlay.name
+                ));
             }
         }
     }
@@ -80,13 +82,11 @@ fn balancer_gateway_and_endpoints_agree_on_every_path() {
 }
 
 #[test]
-fn the_edge_reaches_scim_alone() {
+fn the_edge_reaches_scim_only() {
     let balancer = Balancer::start();
     let gateways: Vec<_> = with_gateways().map(|overlay| Gateway::new(overlay, "edge")).collect();
     assert_eq!(gateways.len(), 2);
     let ours: Vec<String> = samples().into_keys().collect();
-    // Once the internal listener answers, the edge's is there too.
-    balancer.route("/");
     for path in ours.iter().map(String::as_str).chain(tricky().map(|[path, ..]| path)) {
         let scim = path.starts_with("/api/scim/v2/");
         let found = balancer.edge(path);
@@ -103,21 +103,38 @@ fn the_edge_reaches_scim_alone() {
     assert_eq!(gateways[0].route("/api/scim/v2/groups/g/Users"), Some("scim-api"));
 }
 
-/// Only GitLab Shell says whose request it hands on, and what comes from outside says nothing of itself.
+/// The Gateway appends the client's address to `X-Forwarded-For`, and the services read that entry. At the edge, a caller
+/// cannot speak for a proxy, a tracer or GitLab.
 #[test]
-fn callers_are_not_believed_about_themselves() {
+fn routes_keep_client_addresses_and_the_edge_removes_forged_headers() {
     for overlay in with_gateways() {
         for route in overlay.of_kind("HTTPRoute") {
             let name = route["metadata"]["name"].as_str().unwrap();
+            let filters = &route["spec"]["rules"][0]["filters"];
+            if name != "scim-api-edge" {
+                assert!(filters.is_null(), "{name}: {filters}");
+                continue;
+            }
+            assert_eq!(route["spec"]["hostnames"], serde_json::json!(["gitlab.example.com"]));
+            let set = serde_json::json!([{ "name": "X-Forwarded-Proto", "value": "https" }]);
+            assert_eq!(filters[0]["requestHeaderModifier"]["set"], set);
             let removed = &route["spec"]["rules"][0]["filters"][0]["requestHeaderModifier"]["remove"];
             let removed: BTreeSet<&str> =
                 removed.as_array().into_iter().flatten().map(|name| name.as_str().unwrap()).collect();
-            let wanted: &[&str] = match name {
-                "shell-api" => &[],
-                "scim-api-edge" => &["X-Forwarded-For", "X-Forwarded-Host", "X-Request-Id"],
-                _ => &["X-Forwarded-For"],
-            };
-            assert_eq!(removed, wanted.iter().copied().collect(), "{name}");
+            let forged = [
+                "X-Request-Id",
+                "X-Correlation-Id",
+                "traceparent",
+                "tracestate",
+                "baggage",
+                "Forwarded",
+                "X-Real-IP",
+                "X-Forwarded-Host",
+                "X-Forwarded-Port",
+                "X-Forwarded-Prefix",
+                "X-Gitlab-Client-Name",
+            ];
+            assert_eq!(removed, BTreeSet::from(forged));
         }
     }
 }

@@ -1,14 +1,14 @@
-//! How many replicas there are, and how many may be missing.
+//! Replicas: how many there are, how many may be missing, and the database connections that they take.
 use serde_json::{Value, json};
 
-use crate::rendered::overlays;
+use crate::rendered::{list, overlays, text};
 use crate::services::{SERVICES, Service};
 
 #[test]
 fn each_consumer_has_its_own_range_of_replicas() {
     for overlay in overlays() {
         for Service { name, replicas: [fewest, most], .. } in &SERVICES {
-            // Without Redis counters belong to one process.
+            // Without Redis each process has counters of its own.
             let [fewest, most] = if overlay.name == "dev" { [1, 1] } else { [*fewest, *most] };
             let scaler = json!({
                 "scaleTargetRef": { "apiVersion": "apps/v1", "kind": "Deployment", "name": name },
@@ -28,7 +28,7 @@ fn each_consumer_has_its_own_range_of_replicas() {
 }
 
 #[test]
-fn one_replica_at_a_time_may_be_taken_away() {
+fn a_disruption_takes_one_replica_at_a_time() {
     for overlay in overlays() {
         for deployment in overlay.of_kind("Deployment") {
             let name = deployment["metadata"]["name"].as_str().unwrap();
@@ -53,5 +53,34 @@ fn a_service_is_reached_inside_the_cluster_at_80_and_its_metrics_at_9090() {
             assert_eq!(spec["ports"], json!([port("http", 80), port("monitoring", 9090)]));
             assert_eq!(spec["selector"], overlay.get("Deployment", name)["spec"]["selector"]["matchLabels"]);
         }
+    }
+}
+
+/// The connections of a default PostgreSQL (`max_connections` 100), less the 3 that it reserves.
+const AVAILABLE: u64 = 97;
+
+/// Replicas × pool, and while everything rolls one new pod (its pool) and one that drains (1 connection) a service, and
+/// the two jobs. `docs/next-to-gitlab.md` has the table.
+#[test]
+fn all_services_together_stay_within_the_connections_of_a_default_postgresql() {
+    for overlay in overlays().filter(|overlay| overlay.name != "dev") {
+        let mut sum = 2; // maintain and migrate, one connection each
+        for Service { name, .. } in &SERVICES {
+            let most = overlay.get("HorizontalPodAutoscaler", name)["spec"]["maxReplicas"].as_u64().unwrap();
+            let volumes = list(&overlay.get("Deployment", name)["spec"]["template"]["spec"]["volumes"]);
+            let config = volumes.iter().find(|volume| volume["name"] == "config").unwrap();
+            let config = overlay.get("ConfigMap", text(&config["configMap"]["name"]));
+            let line = text(&config["data"]["config.yaml"])
+                .lines()
+                .find_map(|line| line.strip_prefix("database_pool_size: "));
+            let pool: u64 = line.unwrap_or_else(|| panic!("{}: {name}", overlay.name)).parse().unwrap();
+            sum += most * pool + pool + 1;
+        }
+        assert!(sum <= AVAILABLE, "{}: {sum} connections", overlay.name);
+        let page = crate::services::read("docs/next-to-gitlab.md");
+        assert!(
+            page.contains(&format!("**{sum}** of {AVAILABLE}")),
+            "docs/next-to-gitlab.md does not say {sum}"
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! What the manifests say of a program, against the program: flags, secrets, ports, probes, how it ends.
+//! Compares the manifests with the programs: flags, secrets, ports, probes, shutdown.
 use std::path::Path;
 use std::process::Command;
 
@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use testkit::{Process, binary};
 
-use crate::rendered::{list, overlay, overlays, text};
+use crate::rendered::{Rendered, list, overlay, overlays, text};
 use crate::services::{Service, built};
 
-/// A service's files as a pod of `production` has them, below a directory of its own: same configuration, same secrets.
+/// The files of a pod, below a directory of the test: the same configuration, the same secrets.
 #[derive(Debug)]
 pub struct Setup {
     pub directory: TempDir,
@@ -18,10 +18,14 @@ pub struct Setup {
 }
 
 impl Setup {
+    /// As in the overlay `production`.
     pub fn new(name: &'static str) -> Self {
+        Self::from_rendering(name, overlay("production"))
+    }
+
+    pub fn from_rendering(name: &'static str, overlay: &Rendered) -> Self {
         let directory = TempDir::new().unwrap();
         let at = |path: &str| directory.path().join(path.trim_start_matches('/'));
-        let overlay = overlay("production");
         let pod = &overlay.get("Deployment", name)["spec"]["template"]["spec"];
         let mount = |volume: &Value| {
             let mounts = list(&pod["containers"][0]["volumeMounts"]);
@@ -45,18 +49,19 @@ impl Setup {
                 "gitlab-shell-secret" => vec![("secret", "5ec3e7".repeat(6))],
                 "gitlab-kas-secret" => vec![("kas_shared_secret", format!("{}=", "A".repeat(43)))],
                 "gitlab-db-key-base" => vec![("db_key_base", "0123456789abcdef".repeat(8))],
-                "internal-api-database" => vec![("url", database)],
-                "internal-api-redis" => vec![("url", "redis://127.0.0.1:1".to_owned())],
+                secret if secret.ends_with("-database") => vec![("url", database)],
+                secret if secret.ends_with("-redis") => vec![("url", "redis://127.0.0.1:1".to_owned())],
                 "" => vec![],
-                other => panic!("nobody knows {other}"),
+                other => panic!("unknown Secret {other}"),
             } {
                 std::fs::write(path.join(key), value).unwrap();
             }
         }
         let settings = text(&pod["containers"][0]["envFrom"][0]["configMapRef"]["name"]);
-        let settings = overlay.get("ConfigMap", settings)["data"].as_object().unwrap().clone();
-        let environment = settings.iter().map(|(key, value)| (key.clone(), place(text(value))));
-        // No collector answers here.
+        let settings = overlay.find("ConfigMap", settings).and_then(|map| map["data"].as_object());
+        let environment =
+            settings.into_iter().flatten().map(|(key, value)| (key.clone(), place(text(value))));
+        // There is no collector here.
         let environment = environment.filter(|(key, _)| !key.starts_with("OTEL_")).collect();
         Self { directory, name, environment }
     }
@@ -112,14 +117,14 @@ fn the_program_takes_the_configuration_of_the_manifests() {
 #[test]
 fn every_secret_that_is_mounted_is_read() {
     for Service { name, secrets, .. } in built() {
-        let common =
-            ["gitlab-db-key-base/db_key_base", "internal-api-database/url", "internal-api-redis/url"];
-        for file in secrets.iter().chain(&common) {
+        let (database, redis) = (format!("{name}-database/url"), format!("{name}-redis/url"));
+        let common = ["gitlab-db-key-base/db_key_base", &database, &redis];
+        for file in secrets.iter().copied().chain(common) {
             let setup = Setup::new(name);
             let path = setup.path("etc/internal-api/secrets/") + file;
             std::fs::remove_file(Path::new(&path)).unwrap();
             let (code, printed) = setup.check();
-            assert_eq!(code, Some(78), "{name} does not miss {file}: {printed}");
+            assert_eq!(code, Some(78), "{name} starts without {file}: {printed}");
         }
     }
 }
@@ -165,7 +170,7 @@ fn the_grace_period_covers_how_long_a_service_may_take_to_end() {
             let pod = &overlay.get("Deployment", name)["spec"]["template"]["spec"];
             let grace = pod["terminationGracePeriodSeconds"].as_u64().unwrap();
             assert!(grace >= blackout + timeout + TRACES, "{name}: {grace}");
-            // Whoever asks for readiness has heard of the end before nobody is served any more.
+            // A readiness probe sees that the pod drains before the pod stops serving.
             let probe = &pod["containers"][0]["readinessProbe"];
             let kubelet =
                 probe["periodSeconds"].as_u64().unwrap() * probe["failureThreshold"].as_u64().unwrap();
@@ -176,9 +181,9 @@ fn the_grace_period_covers_how_long_a_service_may_take_to_end() {
         }
         let balancer = crate::services::read("deploy/haproxy/haproxy.cfg");
         assert_eq!(
-            balancer.matches(r#"inter 1s fall "${CHECK_FALL-2}" rise 1"#).count(),
-            5,
-            "2 s, which are less than {blackout}"
+            balancer.matches(r#"check inter 1s fall "${CHECK_FALL-2}" rise 1"#).count(),
+            1,
+            "2 s, which is less than {blackout}"
         );
     }
 }
@@ -196,7 +201,7 @@ async fn probes_get_the_answers_that_they_wait_for() {
         }
         process.signal("TERM");
         process.log_line(|line| line["message"] == "draining");
-        // It lives, so that it is not killed; it is not ready, so that nobody sends it anything new.
+        // It is alive, so it is not killed; it is not ready, so it gets no new requests.
         assert_eq!(process.monitor(&path("livenessProbe")).await.status, 200, "{name}");
         let draining =
             json!({ "status": "failed", "master_check": [{ "status": "failed", "message": "draining" }] });

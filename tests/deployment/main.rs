@@ -1,6 +1,7 @@
 //! Compares what is deployed with what the services do: the rendered manifests of every overlay, the images, the load
 //! balancer. `services.rs` has the one list of services.
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
+mod alone;
 mod availability;
 mod binaries;
 mod compose;

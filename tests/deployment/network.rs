@@ -1,19 +1,19 @@
-//! Who reaches whom: what all policies that select a pod allow together.
+//! What all network policies that select a pod allow together.
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use crate::rendered::{Rendered, list, overlays};
-use crate::services::{SERVICES, Service};
+use crate::rendered::{Rendered, list, overlays, text};
+use crate::services::{SERVICES, Service, read};
 
-/// Does a selector by labels alone select these?
+/// Whether a selector by labels selects these labels.
 fn selects(selector: &Value, labels: &Value) -> bool {
     assert_eq!(selector["matchExpressions"], Value::Null, "not understood here: {selector}");
     let wanted = selector["matchLabels"].as_object();
     wanted.is_none_or(|wanted| wanted.iter().all(|(key, value)| labels[key] == *value))
 }
 
-/// Peers (as text) by port, in one direction, of a pod; a port by its name is the container's.
+/// The peers (as text) of a pod by port, in one direction. A named port is that of the container.
 fn allowed(overlay: &Rendered, pod: &Value, direction: &str) -> BTreeMap<u64, BTreeSet<String>> {
     let labels = &pod["metadata"]["labels"];
     let mut ports: BTreeMap<u64, BTreeSet<String>> = BTreeMap::new();
@@ -45,6 +45,12 @@ fn namespace(name: &str) -> String {
     json!({ "namespaceSelector": { "matchLabels": { "kubernetes.io/metadata.name": name } } }).to_string()
 }
 
+/// The cluster's DNS, and NodeLocal DNSCache.
+fn dns() -> BTreeSet<String> {
+    let cache = json!({ "ipBlock": { "cidr": "169.254.20.10/32" } }).to_string();
+    BTreeSet::from([namespace("kube-system"), cache])
+}
+
 fn pods(name: &str) -> String {
     let labels = json!({ "app.kubernetes.io/instance": "internal-api", "app.kubernetes.io/name": name });
     json!({ "podSelector": { "matchLabels": labels } }).to_string()
@@ -64,13 +70,13 @@ fn the_namespace_denies_both_ways() {
 }
 
 #[test]
-fn a_service_hears_the_balancer_and_its_metrics_are_for_monitoring() {
+fn a_service_is_reached_by_the_balancer_and_by_monitoring_only() {
     for overlay in overlays() {
         for Service { name, port, monitoring, .. } in &SERVICES {
             let pod = &overlay.get("Deployment", name)["spec"]["template"];
             let mut metrics = BTreeSet::from([namespace("monitoring")]);
             if overlay.has("Deployment", "haproxy") {
-                metrics.insert(pods("haproxy")); // which asks whether it is ready
+                metrics.insert(pods("haproxy")); // it checks readiness
             }
             let wanted = BTreeMap::from([
                 (u64::from(*port), BTreeSet::from([namespace("gateway-system"), pods("haproxy")])),
@@ -87,8 +93,8 @@ fn a_service_reaches_what_it_needs_and_nothing_else() {
         let anyone = || BTreeSet::from(["anyone".to_owned()]);
         for Service { name, reaches, .. } in &SERVICES {
             let pod = &overlay.get("Deployment", name)["spec"]["template"];
-            let mut wanted = BTreeMap::from([(53, BTreeSet::from([namespace("kube-system")]))]);
-            wanted.extend([5432, 6379].map(|port| (port, anyone())));
+            let mut wanted = BTreeMap::from([(53, dns())]);
+            wanted.extend([5432, 6432, 6379, 6380, 26379].map(|port| (port, anyone())));
             wanted.extend(reaches.iter().map(|port| (u64::from(*port), anyone())));
             if overlay.name == "production" {
                 wanted.insert(4318, BTreeSet::from([namespace("monitoring")]));
@@ -99,7 +105,7 @@ fn a_service_reaches_what_it_needs_and_nothing_else() {
 }
 
 #[test]
-fn jobs_reach_the_database_and_nobody_reaches_them() {
+fn jobs_reach_the_database_and_are_not_reached() {
     for overlay in overlays() {
         for object in overlay.of_kind("Job").chain(overlay.of_kind("CronJob")) {
             let job = if object["kind"] == "Job" {
@@ -110,21 +116,24 @@ fn jobs_reach_the_database_and_nobody_reaches_them() {
             let pod = &job["template"];
             assert_eq!(allowed(overlay, pod, "ingress"), BTreeMap::new());
             let ports: Vec<u64> = allowed(overlay, pod, "egress").into_keys().collect();
-            assert_eq!(ports, [53, 5432], "{}", overlay.name);
+            assert_eq!(ports, [53, 5432, 6432], "{}", overlay.name);
         }
     }
 }
 
 #[test]
-fn the_balancer_reaches_the_services_alone() {
+fn the_balancer_reaches_the_services_and_gitlab_only() {
     for overlay in overlays().filter(|overlay| overlay.has("Deployment", "haproxy")) {
         let pod = &overlay.get("Deployment", "haproxy")["spec"]["template"];
         let services = SERVICES.iter().flat_map(|service| [service.port, service.monitoring]).map(u64::from);
         let reached = allowed(overlay, pod, "egress");
-        assert_eq!(reached.keys().copied().collect::<BTreeSet<_>>(), services.chain([53]).collect());
+        assert_eq!(
+            reached.keys().copied().collect::<BTreeSet<_>>(),
+            services.chain([53, 80, 443, 8080, 8181]).collect()
+        );
         let hears = allowed(overlay, pod, "ingress");
-        assert_eq!(hears.keys().copied().collect::<Vec<_>>(), [8080, 8090]);
-        let private = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"];
+        assert_eq!(hears.keys().copied().collect::<Vec<_>>(), [8080, 8090, 9080]);
+        let private = private_networks();
         let mut near: BTreeSet<String> =
             private.iter().map(|cidr| json!({ "ipBlock": { "cidr": cidr } }).to_string()).collect();
         near.extend([json!({ "namespaceSelector": {} }).to_string()]);
@@ -132,7 +141,54 @@ fn the_balancer_reaches_the_services_alone() {
         assert_eq!(
             hears[&8090],
             BTreeSet::from([namespace("gateway-system")]),
-            "the edge comes from its gateway alone"
+            "only the edge's Gateway reaches the edge listener"
         );
+        assert_eq!(hears[&9080], BTreeSet::from([namespace("monitoring")]));
     }
+}
+
+/// The IPv4 networks that the balancer serves, loopback aside.
+pub fn private_networks() -> Vec<String> {
+    let text = read("deploy/haproxy/private-networks.lst");
+    let networks = text.lines().filter(|line| line.contains('.') && !line.starts_with(['#']));
+    networks.filter(|line| !line.starts_with("127.")).map(ToOwned::to_owned).collect()
+}
+
+/// The port of an address such as `tls://host:9999`, or the default one of its scheme.
+fn port(address: &str) -> Option<u64> {
+    let (scheme, rest) = address.split_once("://")?;
+    let host = rest.split('/').next()?;
+    let explicit = host.rsplit_once(':').and_then(|(_, port)| port.parse().ok());
+    explicit.or(match scheme {
+        "http" => Some(80),
+        "https" => Some(443),
+        _ => None,
+    })
+}
+
+/// Every address in a service's settings can be reached through the policies.
+#[test]
+fn every_configured_address_is_allowed_by_a_policy() {
+    let mut checked = 0;
+    for overlay in overlays() {
+        for Service { name, .. } in &SERVICES {
+            let pod = &overlay.get("Deployment", name)["spec"]["template"];
+            let reached = allowed(overlay, pod, "egress");
+            let maps = list(&pod["spec"]["volumes"]).iter().map(|volume| text(&volume["configMap"]["name"]));
+            let sources = list(&pod["spec"]["containers"][0]["envFrom"]).iter();
+            let maps = maps.chain(sources.map(|source| text(&source["configMapRef"]["name"])));
+            let texts =
+                maps.filter_map(|map| overlay.find("ConfigMap", map)).map(|map| map["data"].to_string());
+            for text in texts {
+                let addresses =
+                    text.split(|character: char| character.is_whitespace() || "\"=\\".contains(character));
+                for address in addresses.filter(|word| !word.starts_with("https://gitlab.example.com")) {
+                    let Some(port) = port(address) else { continue };
+                    assert!(reached.contains_key(&port), "{}: {name} cannot reach {address}", overlay.name);
+                    checked += 1;
+                }
+            }
+        }
+    }
+    assert!(checked >= 5, "{checked} addresses");
 }

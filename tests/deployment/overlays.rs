@@ -1,17 +1,24 @@
-//! What holds for whole overlays: nothing dangles, nothing is `latest`, and each has what it is for.
+//! Properties of whole overlays: references exist, no image is `latest`, and each overlay has its parts.
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::rendered::{Rendered, list, overlay, overlays, text};
-use crate::services::version;
+use crate::network::private_networks;
+use crate::rendered::{Rendered, list, overlay, overlays, render, text};
+use crate::services::{SERVICES, version};
 
 #[test]
-fn everything_lies_in_a_namespace_that_takes_restricted_pods_only() {
+fn every_object_is_in_the_namespace_and_none_is_cluster_scoped() {
+    let namespace = &render("k8s/components/namespace")[0];
+    assert_eq!(namespace["kind"], "Namespace");
+    assert_eq!(namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"], "restricted");
     for overlay in overlays() {
-        let labels = &overlay.get("Namespace", "internal-api")["metadata"]["labels"];
-        assert_eq!(labels["pod-security.kubernetes.io/enforce"], "restricted", "{}", overlay.name);
-        for object in overlay.objects.iter().filter(|object| object["kind"] != "Namespace") {
+        for object in &overlay.objects {
+            assert_ne!(
+                object["kind"], "Namespace",
+                "{}: delete -k would take the Secrets along",
+                overlay.name
+            );
             assert_eq!(object["metadata"]["namespace"], "internal-api", "{}: {object}", overlay.name);
         }
     }
@@ -30,7 +37,7 @@ fn images_have_the_release_for_their_tag() {
             if !name.ends_with("/haproxy") {
                 assert_eq!(tag, version(), "{place}: {image}");
             }
-            // Not from wherever a node looks first, but for a developer's, which are loaded into the node.
+            // The registry is named, except for the images that a developer loads into the node.
             assert_eq!(
                 name.contains('.'),
                 overlay.name != "dev" || name.ends_with("/haproxy"),
@@ -61,10 +68,10 @@ fn referred(overlay: &Rendered) -> BTreeSet<(&'static str, String)> {
 }
 
 #[test]
-fn what_pods_refer_to_is_there() {
+fn pods_refer_to_existing_objects() {
     for overlay in overlays() {
         for (kind, name) in referred(overlay) {
-            // The installation's secrets are not ours to make.
+            // The operator creates the Secrets of an installation.
             if kind != "Secret" || overlay.name == "dev" {
                 assert!(overlay.has(kind, &name), "{}: {kind} {name}", overlay.name);
             }
@@ -82,7 +89,7 @@ fn a_changed_configuration_rolls_the_pods() {
                 hash.len() == 10 && hash.bytes().all(|byte| byte.is_ascii_alphanumeric()),
                 "{name} has no hash"
             );
-            assert!(referred(overlay).contains(&("ConfigMap", name.to_owned())), "nobody reads {name}");
+            assert!(referred(overlay).contains(&("ConfigMap", name.to_owned())), "no pod reads {name}");
         }
     }
 }
@@ -105,25 +112,24 @@ fn a_cloud_gives_the_balancer_an_internal_address() {
         let service = overlay.get("Service", "internal-api");
         assert_eq!(service["metadata"]["annotations"][key], value);
         assert_eq!(service["spec"]["type"], "LoadBalancer");
-        // The balancer refuses sources that are not private, so it must see them.
+        // The balancer refuses addresses that are not private, so it must see them.
         assert_eq!(service["spec"]["externalTrafficPolicy"], "Local");
-        let private = json!(["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"]);
-        assert_eq!(service["spec"]["loadBalancerSourceRanges"], private);
+        assert_eq!(service["spec"]["loadBalancerSourceRanges"], json!(private_networks()));
     }
 }
 
 #[test]
-fn callers_are_limited_but_on_a_desk() {
+fn rate_limits_are_configured_outside_of_dev() {
     for overlay in overlays().filter(|overlay| overlay.name != "ingress") {
         let settings =
-            overlay.of_kind("ConfigMap").find(|map| map["data"]["IAPI_LOG_FORMAT"].is_string()).unwrap();
+            overlay.of_kind("ConfigMap").find(|map| map["data"]["IAPI_LOG_LEVEL"].is_string()).unwrap();
         let limits = (overlay.name != "dev").then_some("/etc/internal-api/rate-limits/rate-limits.yaml");
         assert_eq!(settings["data"]["IAPI_RATE_LIMITS_FILE"].as_str(), limits, "{}", overlay.name);
     }
 }
 
 #[test]
-fn nothing_else_is_reached_from_outside() {
+fn only_the_clouds_balancer_is_a_load_balancer() {
     for overlay in overlays() {
         for service in overlay.of_kind("Service") {
             let cloud = overlay.name.ends_with("-internal") && service["metadata"]["name"] == "internal-api";
@@ -134,10 +140,10 @@ fn nothing_else_is_reached_from_outside() {
 }
 
 #[test]
-fn an_ingress_needs_no_vendor_and_shows_scim_alone_to_the_edge() {
+fn an_ingress_needs_no_vendor_snippets_and_passes_scim_only_at_the_edge() {
     let overlay = overlay("ingress");
     for (name, path, service) in
-        [("internal", "/", "internal-api"), ("edge", "/api/scim/v2", "internal-api-edge")]
+        [("internal", "/", "internal-api"), ("edge", "/api/scim/v2/", "internal-api-edge")]
     {
         let ingress = overlay.get("Ingress", name);
         assert_eq!(ingress["metadata"]["annotations"], Value::Null);
@@ -147,5 +153,53 @@ fn an_ingress_needs_no_vendor_and_shows_scim_alone_to_the_edge() {
             "backend": { "service": { "name": service, "port": { "name": "http" } } },
         }]);
         assert_eq!(ingress["spec"]["rules"][0]["http"]["paths"], paths);
+    }
+}
+
+/// An address range in place of the balancer's pods would let any pod of the cluster forge a client's address.
+#[test]
+fn only_the_balancers_pods_are_trusted_proxies() {
+    for overlay in overlays() {
+        for map in overlay.of_kind("ConfigMap") {
+            let Some(networks) = map["data"]["IAPI_TRUSTED_PROXIES"].as_str() else { continue };
+            for network in networks.split(',').filter(|network| !network.starts_with("127.")) {
+                let length: u8 = network.rsplit_once('/').unwrap().1.parse().unwrap();
+                assert!(length >= 24, "{}: {network}", overlay.name);
+            }
+        }
+    }
+}
+
+/// What Services and pods of the balancer accept together must not be less than what the autoscaler can add.
+#[test]
+fn the_balancer_never_caps_the_autoscaler() {
+    for overlay in overlays().filter(|overlay| overlay.has("Deployment", "haproxy")) {
+        let container = &overlay.get("Deployment", "haproxy")["spec"]["template"]["spec"]["containers"][0];
+        let least =
+            overlay.get("HorizontalPodAutoscaler", "haproxy")["spec"]["minReplicas"].as_u64().unwrap();
+        for service in &SERVICES {
+            let variable = crate::balancer::variable(service.name, "MAXCONN");
+            let value = list(&container["env"]).iter().find(|env| env["name"] == variable);
+            let maxconn: u64 = text(&value.unwrap()["value"]).parse().unwrap();
+            assert!(
+                maxconn == 0 || least * maxconn >= service.replicas[1] * 256,
+                "{}: {variable}",
+                overlay.name
+            );
+        }
+    }
+}
+
+/// HAProxy's resolver knows no search domains, and the namespace is the installation's.
+#[test]
+fn the_balancer_looks_for_services_by_their_full_names() {
+    for overlay in overlays().filter(|overlay| overlay.has("Deployment", "haproxy")) {
+        let container = &overlay.get("Deployment", "haproxy")["spec"]["template"]["spec"]["containers"][0];
+        for service in &SERVICES {
+            let variable = crate::balancer::variable(service.name, "ADDRESS");
+            let value = list(&container["env"]).iter().find(|env| env["name"] == variable).unwrap();
+            let name = format!("{}.$(NAMESPACE).svc.$(CLUSTER_DOMAIN):80", service.name);
+            assert_eq!(value["value"], name, "{}", overlay.name);
+        }
     }
 }

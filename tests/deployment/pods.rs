@@ -28,7 +28,7 @@ fn container<'a>(pod: &'a Value, place: &str) -> &'a Value {
 }
 
 #[test]
-fn a_deployment_rolls_without_a_gap_and_is_found_by_name_and_instance() {
+fn a_deployment_rolls_one_pod_at_a_time() {
     for overlay in overlays() {
         for Service { name, .. } in &SERVICES {
             let deployment = overlay.get("Deployment", name);
@@ -39,8 +39,9 @@ fn a_deployment_rolls_without_a_gap_and_is_found_by_name_and_instance() {
             let rolling =
                 json!({ "type": "RollingUpdate", "rollingUpdate": { "maxUnavailable": 0, "maxSurge": 1 } });
             assert_eq!(spec["strategy"], rolling);
+            assert_eq!(spec["minReadySeconds"], 10, "the connection budget counts on it");
             assert_eq!(spec["revisionHistoryLimit"], 5);
-            assert_eq!(spec["replicas"], Value::Null, "the autoscaler decides");
+            assert_eq!(spec["replicas"], Value::Null, "the autoscaler sets it");
             assert_eq!(spec["template"]["spec"]["terminationGracePeriodSeconds"], 75);
         }
     }
@@ -111,7 +112,7 @@ fn probes_ask_the_monitoring_port() {
 }
 
 #[test]
-fn a_service_asks_for_what_it_needs_and_has_no_limit_of_cpu() {
+fn a_service_has_a_memory_limit_and_no_cpu_limit() {
     for overlay in overlays() {
         for Service { name, resources: [cpu, memory, limit], port, monitoring, .. } in &SERVICES {
             let container = container(&overlay.get("Deployment", name)["spec"]["template"], overlay.name);
@@ -137,10 +138,14 @@ fn a_service_asks_for_what_it_needs_and_has_no_limit_of_cpu() {
 #[test]
 fn replicas_spread_over_zones_and_nodes() {
     for overlay in overlays() {
-        for Service { name, .. } in &SERVICES {
+        for name in SERVICES.iter().map(|service| service.name).chain(["haproxy"]) {
+            if !overlay.has("Deployment", name) {
+                continue;
+            }
             let spread = |key: &str| {
                 json!({
                     "topologyKey": key, "maxSkew": 1, "whenUnsatisfiable": "ScheduleAnyway",
+                    "matchLabelKeys": ["pod-template-hash"],
                     "labelSelector": { "matchLabels": selector(name) },
                 })
             };
@@ -163,10 +168,9 @@ fn secrets_are_read_only_files_and_never_in_the_environment() {
                 );
             }
             for variable in list(&container["env"]) {
-                assert!(
-                    variable["value"].is_string() && variable["valueFrom"].is_null(),
-                    "{place}: {variable}"
-                );
+                let source = &variable["valueFrom"];
+                let is_plain = variable["value"].is_string() || source["fieldRef"].is_object();
+                assert!(is_plain && source["secretKeyRef"].is_null(), "{place}: {variable}");
             }
             for volume in list(&pod["spec"]["volumes"]) {
                 if volume["secret"].is_null() {
@@ -179,7 +183,7 @@ fn secrets_are_read_only_files_and_never_in_the_environment() {
                 assert_eq!(
                     mount["subPath"],
                     Value::Null,
-                    "{place}: a file of its own does not follow a rotation"
+                    "{place}: a file mounted by subPath does not follow a rotation"
                 );
             }
         }
@@ -187,14 +191,15 @@ fn secrets_are_read_only_files_and_never_in_the_environment() {
 }
 
 #[test]
-fn a_service_mounts_the_secrets_that_are_its_own_and_no_others() {
+fn a_service_mounts_its_own_secrets_only() {
     for overlay in overlays() {
         for Service { name, secrets, .. } in &SERVICES {
             let mut wanted: BTreeSet<&str> =
                 secrets.iter().map(|path| path.split('/').next().unwrap()).collect();
-            wanted.extend(["gitlab-db-key-base", "internal-api-database"]);
+            wanted.insert("gitlab-db-key-base");
+            let (database, redis) = (format!("{name}-database"), format!("{name}-redis"));
             if overlay.name != "dev" {
-                wanted.insert("internal-api-redis");
+                wanted.extend([database.as_str(), redis.as_str()]);
             }
             let volumes = list(&overlay.get("Deployment", name)["spec"]["template"]["spec"]["volumes"]);
             let found = volumes.iter().filter(|volume| volume["secret"].is_object());

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::services::root;
 
-/// The overlays that an operator starts from, and the one that renders the component no overlay uses.
+/// The overlays that an operator starts from, and one that renders the component `ingress`.
 pub const OVERLAYS: [&str; 7] = [
     "k8s/overlays/dev",
     "k8s/overlays/production",
@@ -18,7 +18,7 @@ pub const OVERLAYS: [&str; 7] = [
     "tests/deployment/ingress",
 ];
 
-/// What one overlay makes.
+/// The objects of one overlay.
 #[derive(Debug)]
 pub struct Rendered {
     pub name: &'static str,
@@ -42,7 +42,8 @@ pub fn documents(yaml: &str) -> Vec<Value> {
     yaml_serde::Deserializer::from_str(yaml).map(|document| Value::deserialize(document).unwrap()).collect()
 }
 
-fn render(path: &str) -> Vec<Value> {
+/// The objects of a directory, as `kubectl kustomize` renders them.
+pub fn render(path: &str) -> Vec<Value> {
     let pinned = root().join("target/tools/python/bin/kubectl");
     let kubectl = if pinned.exists() { pinned } else { "kubectl".into() };
     let output = Command::new(kubectl).arg("kustomize").arg(root().join(path)).output();
@@ -68,7 +69,7 @@ impl Rendered {
         self.find(kind, name).is_some()
     }
 
-    /// Every pod's template, by the name of what makes it.
+    /// Every pod template, with the name of its owner.
     pub fn pods(&self) -> Vec<(String, &Value)> {
         let pods = self.objects.iter().filter_map(|object| {
             let template = match text(&object["kind"]) {

@@ -1,4 +1,4 @@
-//! The services, and what the contract of their deployment says of each.
+//! The services, and what their deployment must look like.
 use std::path::{Path, PathBuf};
 
 /// A service as it is deployed.
@@ -9,12 +9,14 @@ pub struct Service {
     pub monitoring: u16,
     /// CPU, memory, and the limit of memory.
     pub resources: [&'static str; 3],
-    /// Fewest and most replicas.
+    /// Minimum and maximum number of replicas.
     pub replicas: [u64; 2],
-    /// Files of secrets that it has beyond `db_key_base`, database and Redis.
+    /// Secret files beside `db_key_base`, database and Redis.
     pub secrets: &'static [&'static str],
-    /// Ports that it reaches beyond DNS, database and Redis.
+    /// Ports that it reaches beside DNS, database and Redis.
     pub reaches: &'static [u16],
+    /// Threads that serve.
+    pub workers: u64,
 }
 
 const SMALL: [&str; 3] = ["100m", "64Mi", "256Mi"];
@@ -25,9 +27,10 @@ pub const SERVICES: [Service; 5] = [
         port: 8081,
         monitoring: 9081,
         resources: ["250m", "128Mi", "512Mi"],
-        replicas: [3, 20],
+        replicas: [3, 15],
         secrets: &["gitlab-shell-secret/secret"],
-        reaches: &[8075],
+        reaches: &[8075, 9999],
+        workers: 4,
     },
     Service {
         name: "kas-api",
@@ -36,7 +39,8 @@ pub const SERVICES: [Service; 5] = [
         resources: SMALL,
         replicas: [2, 10],
         secrets: &["gitlab-kas-secret/kas_shared_secret"],
-        reaches: &[],
+        reaches: &[8075, 9999],
+        workers: 2,
     },
     Service {
         name: "scim-api",
@@ -46,6 +50,7 @@ pub const SERVICES: [Service; 5] = [
         replicas: [2, 6],
         secrets: &[],
         reaches: &[],
+        workers: 2,
     },
     Service {
         name: "admin-api",
@@ -55,6 +60,7 @@ pub const SERVICES: [Service; 5] = [
         replicas: [1, 2],
         secrets: &[],
         reaches: &[],
+        workers: 2,
     },
     Service {
         name: "billing-api",
@@ -64,17 +70,18 @@ pub const SERVICES: [Service; 5] = [
         replicas: [2, 4],
         secrets: &[],
         reaches: &[443],
+        workers: 2,
     },
 ];
 
 impl Service {
-    /// Whether there is a program yet.
+    /// Whether its package exists.
     pub fn is_built(&self) -> bool {
         root().join("services").join(self.name).join("Cargo.toml").exists()
     }
 }
 
-/// Those that there is a program of.
+/// The services whose package exists.
 pub fn built() -> impl Iterator<Item = &'static Service> {
     SERVICES.iter().filter(|service| service.is_built())
 }
@@ -96,7 +103,7 @@ pub fn version() -> String {
     line.trim_end_matches('"').to_owned()
 }
 
-/// Method and path of each endpoint, from the page that a test of the service compares with its `ENDPOINTS`.
+/// Method and path of each endpoint, from the page that a test of the service compares with its endpoint table.
 pub fn endpoints(service: &str) -> Vec<(String, String)> {
     let page = read(&format!("docs/api/{service}.md"));
     let lines = page.lines().filter_map(|line| line.strip_prefix("- `")?.strip_suffix('`'));

@@ -1,53 +1,76 @@
 .DEFAULT_GOAL := help
-# One directory and one profile for everything: dependencies are built once. The scripts look there, too.
+# One directory and one profile for everything, so that dependencies are built once. The scripts use it, too.
 export CARGO_TARGET_DIR := $(CURDIR)/target
 
-scripts = .ci/run $(filter-out %/check-licences %/sbom,$(wildcard deploy/bin/*)) $(wildcard deploy/demo/hooks/*)
+python_scripts = deploy/bin/ci-rules deploy/bin/sbom
+scripts = .ci/run $(filter-out $(python_scripts),$(wildcard deploy/bin/*)) $(wildcard deploy/demo/hooks/*)
+suites = crates deployment together fuzz shell-api kas-api scim-api admin-api billing-api
 yaml = $(shell git ls-files --cached --others --exclude-standard '*.yml' '*.yaml')
 yaml_style = {extends: default, rules: {document-start: disable, line-length: {max: 160}, comments: {min-spaces-from-content: 1}}}
 
-.NOTPARALLEL: # cargo has its own parallelism, and one build directory
-.PHONY: run test check tour bench build lint licences manifests images doc help
+.NOTPARALLEL: # cargo is parallel itself, with one build directory
+.PHONY: run test check tour bench build lint dependencies advisories manifests cluster images doc help $(suites:%=test-%)
 
-run: ## Start the services and the balancer on 127.0.0.1:8080 with demo data in .data; Ctrl-C stops all.
+run: ## Start the services and the load balancer on 127.0.0.1:8080 with demo data in .data; Ctrl-C stops all.
 	@deploy/bin/install-packages run
-	@cargo build --release --locked --workspace --bins
+	@deploy/bin/build
 	@deploy/bin/run
 
 tour: ## Walk a newcomer through a running `make run`: the documented examples and real pushes.
 	@deploy/bin/tour
 
-test: ## Run every test on SQLite and on a throw-away PostgreSQL, beside a throw-away Redis.
+test: ## Run every test on every database shape, beside a throw-away PostgreSQL and Redis.
 	@deploy/bin/install-packages test
 	@deploy/bin/test-suite
+
+test-shell-api: ## Run the tests of shell-api on every database shape; likewise the targets that follow.
+test-kas-api: ## Run the tests of kas-api.
+test-scim-api: ## Run the tests of scim-api.
+test-admin-api: ## Run the tests of admin-api.
+test-billing-api: ## Run the tests of billing-api.
+test-crates: ## Run the tests inside the crates that the services share.
+test-together: ## Run the tests that need two services.
+test-deployment: ## Run the tests of manifests, images and load balancer.
+test-fuzz: ## Feed generated input to every parser.
+$(suites:%=test-%): test-%:
+	@deploy/bin/install-packages test
+	@deploy/bin/test-suite $*
 
 bench: ## Measure, on a throw-away PostgreSQL and Redis, and print the table of figures and targets.
 	@deploy/bin/install-packages bench
 	@cargo build --release --locked --workspace --bins
 	@deploy/bin/with-servers deploy/bin/bench
 
-check: lint licences manifests doc ## What CI runs: lint, licences, manifests and documentation, then the tests.
+check: lint dependencies advisories manifests doc ## What CI runs: lint, dependencies, manifests and documentation, then the tests.
 	@$(MAKE) --no-print-directory test
 
 build: ## Build every binary.
 	@deploy/bin/install-packages run
-	@cargo build --release --locked --workspace --bins
+	@deploy/bin/build
 
 lint: ## Check the format and run clippy, warnings as errors.
 	@deploy/bin/install-packages check
 	cargo fmt --all --check
 	cargo clippy --release --workspace --all-targets --locked -- -D warnings
 
-licences: ## Check that every dependency may be used under permissive terms.
+dependencies: ## Check licences, sources and versions of all dependencies by deny.toml.
 	@deploy/bin/install-packages check
-	@deploy/bin/check-licences
+	@deploy/bin/check-dependencies
 
-manifests: ## Check the scripts, the YAML files, the Kubernetes manifests, the Dockerfile and the balancer's configuration.
+advisories: ## Check the dependencies against the RustSec database. ADVISORIES=required fails where it cannot be reached.
+	@deploy/bin/install-packages check
+	@deploy/bin/check-advisories
+
+manifests: ## Check the scripts, YAML files, Kubernetes manifests, Dockerfile, pipeline and load balancer.
 	@deploy/bin/install-packages check
 	shellcheck $(scripts)
 	$(if $(yaml),yamllint --strict -d '$(yaml_style)' $(yaml))
 	PATH=$$PATH:/usr/sbin haproxy -c -f deploy/haproxy/haproxy.cfg
+	deploy/bin/ci-rules --check
 	deploy/bin/check-manifests
+
+cluster: ## Apply the manifests to a real Kubernetes control plane. KUBERNETES_TOOLS names the directory of its programs.
+	@deploy/bin/cluster
 
 images: ## Build the images from target/release, without an engine or a registry, and run each of them (root).
 	@deploy/bin/install-packages images
@@ -59,4 +82,4 @@ doc: ## Build the documentation of our crates, warnings as errors.
 	RUSTDOCFLAGS='-D warnings' cargo doc --release --no-deps --workspace --locked
 
 help: ## Print each target with a sentence.
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -5,6 +5,7 @@ mod alone;
 mod availability;
 mod binaries;
 mod compose;
+mod documents;
 mod edge;
 mod fall_through;
 mod images;

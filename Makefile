@@ -2,14 +2,14 @@
 # One directory and one profile for everything, so that dependencies are built once. The scripts use it, too.
 export CARGO_TARGET_DIR := $(CURDIR)/target
 
-python_scripts = deploy/bin/ci-rules deploy/bin/sbom
+python_scripts = deploy/bin/chart deploy/bin/ci-rules deploy/bin/sbom
 scripts = .ci/run $(filter-out $(python_scripts),$(wildcard deploy/bin/*)) $(wildcard deploy/demo/hooks/*)
 suites = crates deployment together fuzz shell-api kas-api scim-api admin-api billing-api
-yaml = $(shell git ls-files --cached --others --exclude-standard '*.yml' '*.yaml')
+yaml = $(shell git ls-files --cached --others --exclude-standard '*.yml' '*.yaml' ':!deploy/chart/templates')
 yaml_style = {extends: default, rules: {document-start: disable, line-length: {max: 160}, comments: {min-spaces-from-content: 1}}}
 
 .NOTPARALLEL: # cargo is parallel itself, with one build directory
-.PHONY: run test check tour bench build lint dependencies advisories manifests cluster images doc help $(suites:%=test-%)
+.PHONY: run test check tour bench build lint dependencies advisories manifests chart cluster images doc help $(suites:%=test-%)
 
 run: ## Start the services and the load balancer on 127.0.0.1:8080 with demo data in .data; Ctrl-C stops all.
 	@deploy/bin/install-packages run
@@ -67,7 +67,12 @@ manifests: ## Check the scripts, YAML files, Kubernetes manifests, Dockerfile, p
 	$(if $(yaml),yamllint --strict -d '$(yaml_style)' $(yaml))
 	PATH=$$PATH:/usr/sbin haproxy -c -f deploy/haproxy/haproxy.cfg
 	deploy/bin/ci-rules --check
+	target/tools/python/bin/python deploy/bin/chart fresh
 	deploy/bin/check-manifests
+
+chart: ## Compare the Helm chart with the overlays, by real helm. KUBERNETES_TOOLS names the directory of its programs.
+	@deploy/bin/install-packages check
+	@target/tools/python/bin/python deploy/bin/chart
 
 cluster: ## Apply the manifests to a real Kubernetes control plane. KUBERNETES_TOOLS names the directory of its programs.
 	@deploy/bin/cluster

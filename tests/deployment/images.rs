@@ -43,6 +43,10 @@ fn everything_has_one_version() {
     assert!(read("deploy/Dockerfile").contains(&format!("ARG VERSION={version}\n")));
     let registry = read("k8s/components/registry/kustomization.yaml");
     assert!(registry.contains(&format!("&release {version}\n")), "{registry}");
+    let chart = read("deploy/chart/Chart.yaml");
+    for field in ["version", "appVersion"] {
+        assert!(chart.contains(&format!("\n{field}: {version}\n")), "{chart}");
+    }
     assert_eq!(registry.matches("newTag: *release\n").count(), SERVICES.len() + 1);
 }
 

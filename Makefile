@@ -9,7 +9,7 @@ yaml = $(shell git ls-files --cached --others --exclude-standard '*.yml' '*.yaml
 yaml_style = {extends: default, rules: {document-start: disable, line-length: {max: 160}, comments: {min-spaces-from-content: 1}}}
 
 .NOTPARALLEL: # cargo is parallel itself, with one build directory
-.PHONY: run test check tour bench build lint dependencies advisories manifests chart cluster images doc help $(suites:%=test-%)
+.PHONY: run test check tour bench build lint dependencies advisories manifests monitoring chart cluster images doc help $(suites:%=test-%)
 
 run: ## Start the services and the load balancer on 127.0.0.1:8080 with demo data in .data; Ctrl-C stops all.
 	@deploy/bin/install-packages run
@@ -41,7 +41,7 @@ bench: ## Measure, on a throw-away PostgreSQL and Redis, and print the table of 
 	@cargo build --release --locked --workspace --bins
 	@deploy/bin/with-servers deploy/bin/bench
 
-check: lint dependencies advisories manifests doc ## What CI runs: lint, dependencies, manifests and documentation, then the tests.
+check: lint dependencies advisories manifests monitoring doc ## What CI runs: lint, dependencies, manifests, monitoring and documentation, then the tests.
 	@$(MAKE) --no-print-directory test
 
 build: ## Build every binary.
@@ -69,6 +69,10 @@ manifests: ## Check the scripts, YAML files, Kubernetes manifests, Dockerfile, p
 	deploy/bin/ci-rules --check
 	target/tools/python/bin/python deploy/bin/chart fresh
 	deploy/bin/check-manifests
+
+monitoring: ## Check the alerts: valid, tested, and the same in Kubernetes.
+	@deploy/bin/install-packages check
+	@deploy/bin/monitoring
 
 chart: ## Compare the Helm chart with the overlays, by real helm. KUBERNETES_TOOLS names the directory of its programs.
 	@deploy/bin/install-packages check

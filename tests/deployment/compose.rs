@@ -1,4 +1,4 @@
-//! What a person with Docker runs, against the images, the ports, the flags and the balancer.
+//! Compares the files for Docker Compose with the images, the ports, the options and the load balancer.
 use std::collections::BTreeSet;
 use std::process::Command;
 
@@ -8,9 +8,14 @@ use testkit::binary;
 use crate::rendered::{documents, list, text};
 use crate::services::{SERVICES, Service, built, read, version};
 
-/// The file, with its merge keys (`<<`) followed.
+/// The file for one machine.
 fn compose() -> Value {
-    let mut document = documents(&read("deploy/compose.yaml")).remove(0);
+    load("deploy/compose.yaml")
+}
+
+/// A file with its merge keys (`<<`) resolved.
+fn load(path: &str) -> Value {
+    let mut document = documents(&read(path)).remove(0);
     merge(&mut document);
     document
 }
@@ -126,6 +131,39 @@ fn every_variable_is_a_flag_and_every_command_is_known() {
         let help = String::from_utf8(help.stdout).unwrap();
         for flag in command.iter().filter(|word| word.starts_with("--")) {
             assert!(help.contains(&format!("{flag} <")), "{name}: {flag}");
+        }
+    }
+}
+
+/// Next to a GitLab: no database, no Redis, and each service has its own secrets only.
+#[test]
+fn next_to_a_gitlab_there_are_services_and_the_load_balancer_only() {
+    let compose = load("deploy/compose.gitlab.yaml");
+    let services = compose["services"].as_object().unwrap();
+    let names: BTreeSet<&str> = services.keys().map(String::as_str).collect();
+    let expected: BTreeSet<&str> = SERVICES.iter().map(|service| service.name).chain(["haproxy"]).collect();
+    assert_eq!(names, expected);
+    let alone = self::compose();
+    for Service { name, port, monitoring, secrets, .. } in &SERVICES {
+        let service = &services[*name];
+        let environment = &service["environment"];
+        assert_eq!(environment["IAPI_LISTEN"], format!("0.0.0.0:{port}"));
+        assert_eq!(environment["IAPI_MONITORING_LISTEN"], format!("0.0.0.0:{monitoring}"));
+        assert_eq!(
+            services["haproxy"]["environment"][crate::balancer::variable(name, "ADDRESS")],
+            format!("{name}:{port}")
+        );
+        for key in ["image", "build", "user", "read_only", "cap_drop", "security_opt", "stop_grace_period"] {
+            assert_eq!(service[key], alone["services"][name][key], "{name}: {key}");
+        }
+        let given: BTreeSet<&str> = list(&service["secrets"]).iter().map(text).collect();
+        let values = environment.as_object().unwrap().values().filter_map(Value::as_str);
+        let read: BTreeSet<&str> = values.filter_map(|value| value.strip_prefix("/run/secrets/")).collect();
+        assert_eq!(given, read, "{name}");
+        assert_eq!(given.len(), secrets.len() + 3, "{name}");
+        for secret in given {
+            assert!(secret.starts_with(name) || secret.starts_with("gitlab_"), "{name}: {secret}");
+            assert!(compose["secrets"][secret]["file"].is_string(), "{secret}");
         }
     }
 }

@@ -3,6 +3,9 @@ use std::collections::BTreeMap;
 use std::process::Command;
 
 use crate::balancer::{Balancer, Stub, Stubs, configuration};
+use crate::gateway::Gateway;
+use crate::rendered::{Rendered, render};
+use crate::services::{SERVICES, endpoints};
 
 const CHECK: &str = "/api/v4/internal/check";
 const AGENT: &str = "/api/v4/internal/kubernetes/agent_info";
@@ -10,7 +13,7 @@ const USERS: &str = "/api/scim/v2/groups/acme/Users";
 const LIMITS: &str = "/api/v4/namespaces/storage/limit_exclusions";
 const MINUTES: &str = "/api/v4/namespaces/1/minutes";
 
-/// Paths that GitLab alone answers.
+/// Paths that only GitLab answers.
 const OTHERS: [&str; 9] = [
     "/api/v4/job/allowed_agents",
     "/api/v4/internal/pages",
@@ -222,4 +225,28 @@ fn a_gitlab_that_is_away_breaks_nothing_of_ours() {
         let response = setup.balancer.until(503, |balancer| balancer.edge_get(USERS, &[]));
         assert_eq!(response.header("content-type"), "application/scim+json", "{address}");
     }
+}
+
+/// The Gateway's routes with the component `fall-through` send the same paths to GitLab as HAProxy does.
+#[test]
+fn a_gateway_falls_through_to_gitlab_too() {
+    let overlay = Rendered { name: "fall-through", objects: render("tests/deployment/fall-through") };
+    let gateway = Gateway::new(&overlay, "internal");
+    for path in OTHERS.into_iter().chain(["/api/v4/internal/lfs", "/api/v4/internal/lfs/"]) {
+        assert_eq!(gateway.route(path), Some("gitlab-webservice-default"), "{path}");
+    }
+    for path in ["/", "/api/v4/projects", "/api/v4/job", "/users/sign_in", "/v4/internal/pages"] {
+        assert_eq!(gateway.route(path), None, "{path}");
+    }
+    for service in &SERVICES {
+        for (_, pattern) in endpoints(service.name) {
+            let path = pattern.split('/').map(|segment| if segment.starts_with('{') { "1" } else { segment });
+            let path = path.collect::<Vec<_>>().join("/");
+            if path != "/api/v4/internal/lfs" {
+                assert_eq!(gateway.route(&path), Some(service.name), "{path}");
+            }
+        }
+    }
+    let edge = Gateway::new(&overlay, "edge");
+    assert_eq!(edge.route(OTHERS[0]), None, "the edge passes SCIM only");
 }

@@ -26,7 +26,7 @@ impl Gateway {
             for rule in list(&route["spec"]["rules"]) {
                 assert_eq!(rule["timeouts"]["request"], "60s");
                 let [backend] = list(&rule["backendRefs"]) else { panic!("one backend a rule: {rule}") };
-                assert_eq!(backend["port"], 80);
+                assert_eq!(backend["port"], if backend["namespace"] == "gitlab" { 8181 } else { 80 });
                 for one in list(&rule["matches"]) {
                     let value = text(&one["path"]["value"]);
                     let path = match text(&one["path"]["type"]) {
@@ -45,20 +45,27 @@ impl Gateway {
     /// The service that answers. Panics if the Gateway API leaves the choice to the implementation.
     pub fn route(&self, path: &str) -> Option<&str> {
         let path = path.split('?').next().unwrap();
-        let exact = self.routes.iter().filter(|(one, _)| matches!(one, Match::Exact(exact) if exact == path));
-        let regex =
-            self.routes.iter().filter(|(one, _)| matches!(one, Match::Regex(regex) if regex.is_match(path)));
+        let services = |is_match: &dyn Fn(&Match) -> bool| -> Vec<&str> {
+            self.routes.iter().filter(|(one, _)| is_match(one)).map(|(_, service)| service.as_str()).collect()
+        };
+        // An exact path comes before everything else.
+        let exact = services(&|one| matches!(one, Match::Exact(exact) if exact == path));
+        assert!(exact.len() <= 1, "{path} is ambiguous: {exact:?}");
+        if let [service] = exact[..] {
+            return Some(service);
+        }
+        let regex = services(&|one| matches!(one, Match::Regex(regex) if regex.is_match(path)));
         let prefixes = self.routes.iter().filter_map(|(one, service)| {
             let Match::Prefix(prefix) = one else { return None };
             let rest = path.strip_prefix(prefix.as_str())?;
             (rest.is_empty() || rest.starts_with('/')).then_some((prefix.len(), service))
         });
-        let prefix = prefixes.max();
-        let others: Vec<&String> = exact.chain(regex).map(|(_, service)| service).collect();
+        let prefix = prefixes.max().map(|(_, service)| service.as_str());
+        // Between a regular expression and a prefix the implementation chooses.
         assert!(
-            others.len() + usize::from(prefix.is_some()) <= 1,
-            "{path} is ambiguous: {others:?} {prefix:?}"
+            regex.len() + usize::from(prefix.is_some()) <= 1,
+            "{path} is ambiguous: {regex:?} {prefix:?}"
         );
-        others.first().copied().or(prefix.map(|(_, service)| service)).map(String::as_str)
+        regex.first().copied().or(prefix)
     }
 }

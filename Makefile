@@ -1,6 +1,8 @@
 .DEFAULT_GOAL := help
 # One directory and one profile for everything, so that dependencies are built once. The scripts use it, too.
 export CARGO_TARGET_DIR := $(CURDIR)/target
+# The commit that `--version` and the metrics name; `unknown` outside of a git checkout.
+export IAPI_REVISION := $(shell git describe --always --abbrev=40 --dirty --exclude='*' 2>/dev/null || echo unknown)
 
 python_scripts = deploy/bin/chart deploy/bin/ci-rules deploy/bin/sbom
 scripts = .ci/run $(filter-out $(python_scripts),$(wildcard deploy/bin/*)) $(wildcard deploy/demo/hooks/*)

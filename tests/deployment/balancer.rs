@@ -61,7 +61,7 @@ impl Balancer {
         }
         let child = command.stdin(Stdio::from(OwnedFd::from(listener))).stdout(log).spawn().unwrap();
         let balancer = Self { child, directory, address };
-        balancer.wait_until("it listens", || balancer.unix("monitoring").is_ok().then_some(()));
+        wait_until("it listens", || balancer.unix("monitoring").is_ok().then_some(()));
         balancer
     }
 
@@ -91,40 +91,29 @@ impl Balancer {
 
     /// The response as soon as it has this status. Backends are checked once a second.
     pub fn until(&self, status: u16, ask: impl Fn(&Self) -> Response) -> Response {
-        self.wait_until(&format!("status {status}"), || Some(ask(self)).filter(|got| got.status == status))
-    }
-
-    pub fn wait_until<T>(&self, what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
-        let end = Instant::now() + PATIENCE;
-        loop {
-            if let Some(value) = probe() {
-                return value;
-            }
-            assert!(Instant::now() < end, "{what} did not happen within {PATIENCE:?}");
-            std::thread::yield_now();
-        }
+        wait_until(&format!("status {status}"), || Some(ask(self)).filter(|got| got.status == status))
     }
 
     /// The service that answers this path, byte for byte, on the internal listener; `None` is 404.
     pub fn route(&self, path: &str) -> Option<String> {
-        let response = self.until_ready(|| self.get(path, &[]));
+        let response = Self::until_ready(|| self.get(path, &[]));
         answered(path, &response, r#"{"error":"404 Not Found"}"#)
     }
 
     /// The same on the edge listener, whose clients read errors of SCIM.
     pub fn edge(&self, path: &str) -> Option<String> {
-        let response = self.until_ready(|| self.edge_get(path, &[]));
+        let response = Self::until_ready(|| self.edge_get(path, &[]));
         answered(path, &response, SCIM_NOT_FOUND)
     }
 
     /// A stub that was slow to answer the health check makes a 503 for a moment.
-    fn until_ready(&self, ask: impl Fn() -> Response) -> Response {
-        self.wait_until("a backend is ready", || Some(ask()).filter(|response| response.status != 503))
+    fn until_ready(ask: impl Fn() -> Response) -> Response {
+        wait_until("a backend is ready", || Some(ask()).filter(|response| response.status != 503))
     }
 
     /// Lines of the access log that satisfy the condition, once there are so many.
     pub fn log_lines(&self, count: usize, is_wanted: impl Fn(&Value) -> bool) -> Vec<Value> {
-        self.wait_until("the log lines", || {
+        wait_until("the log lines", || {
             let text = std::fs::read_to_string(self.directory.path().join("log")).unwrap();
             let complete = text.lines().take(text.matches('\n').count());
             let lines = complete.filter(|line| line.contains("\"access\"")).map(|line| {
@@ -161,6 +150,18 @@ impl Drop for Balancer {
     }
 }
 
+/// The value of the probe, as soon as it has one.
+pub fn wait_until<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        if let Some(value) = probe() {
+            return value;
+        }
+        assert!(Instant::now() < end, "{what} did not happen within {PATIENCE:?}");
+        std::thread::yield_now();
+    }
+}
+
 /// A response with its header names in lower case.
 #[derive(Debug)]
 pub struct Response {
@@ -182,7 +183,7 @@ fn request(method: &str, path: &str, headers: &[(&str, &str)]) -> String {
         text += "Host: localhost\r\n";
     }
     for (name, value) in headers {
-        text += &format!("{name}: {value}\r\n");
+        text.extend([name, ": ", value, "\r\n"]);
     }
     text + "\r\n"
 }

@@ -2,7 +2,7 @@
 use std::collections::BTreeMap;
 use std::process::Command;
 
-use crate::balancer::{Balancer, Stub, Stubs, configuration};
+use crate::balancer::{Balancer, Stub, Stubs, configuration, wait_until};
 use crate::gateway::Gateway;
 use crate::rendered::{Rendered, render};
 use crate::services::{SERVICES, endpoints};
@@ -207,7 +207,7 @@ fn an_answer_of_ours_is_final() {
         variables.push(("KAS_API_ADDRESS".to_owned(), format!("127.0.0.1:{}", kas.port)));
         variables.push(("GITLAB_ADDRESS".to_owned(), format!("127.0.0.1:{}", gitlab.port)));
         let balancer = Balancer::launch(&configuration(), variables);
-        let response = balancer.wait_until("an answer of the stub", || {
+        let response = wait_until("an answer of the stub", || {
             Some(balancer.get(AGENT, &[])).filter(|response| response.body == "kas-api")
         });
         assert_eq!(response.status, status);

@@ -45,7 +45,7 @@ fn namespace(name: &str) -> String {
     json!({ "namespaceSelector": { "matchLabels": { "kubernetes.io/metadata.name": name } } }).to_string()
 }
 
-/// The cluster's DNS, and NodeLocal DNSCache.
+/// The cluster's DNS, and its cache on the node (`NodeLocal DNSCache`).
 fn dns() -> BTreeSet<String> {
     let cache = json!({ "ipBlock": { "cidr": "169.254.20.10/32" } }).to_string();
     BTreeSet::from([namespace("kube-system"), cache])

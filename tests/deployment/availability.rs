@@ -1,7 +1,7 @@
 //! Replicas: how many there are, how many may be missing, and the database connections that they take.
 use serde_json::{Value, json};
 
-use crate::rendered::{list, overlays, text};
+use crate::rendered::{Rendered, list, overlays, render, text};
 use crate::services::{SERVICES, Service};
 
 #[test]
@@ -82,5 +82,48 @@ fn all_services_together_stay_within_the_connections_of_a_default_postgresql() {
             page.contains(&format!("**{sum}** of {AVAILABLE}")),
             "docs/next-to-gitlab.md does not say {sum}"
         );
+    }
+}
+
+/// With each autoscaling component, a Deployment has one owner of its replicas, within the range of its base.
+#[test]
+fn autoscaling_components_scale_on_requests_in_flight() {
+    for (component, name) in [
+        ("custom-metrics", "tests/deployment/autoscaling-custom-metrics"),
+        ("keda", "tests/deployment/autoscaling-keda"),
+    ] {
+        let overlay = Rendered { name: component, objects: render(name) };
+        for Service { name, replicas: [least, most], .. } in &SERVICES {
+            let scaler = overlay.find("HorizontalPodAutoscaler", name);
+            let object = overlay.find("ScaledObject", name);
+            assert_eq!(
+                (scaler.is_some(), object.is_some()),
+                (component != "keda", component == "keda"),
+                "{name}"
+            );
+            if let Some(scaler) = scaler {
+                let metrics = list(&scaler["spec"]["metrics"]);
+                let pods = json!({
+                    "metric": { "name": "internal_api_inflight_requests" },
+                    "target": { "type": "AverageValue", "averageValue": "8" },
+                });
+                assert_eq!(metrics.len(), 2, "CPU stays: {name}");
+                assert_eq!(metrics[1]["pods"], pods, "{name}");
+            }
+            if let Some(object) = object {
+                let spec = &object["spec"];
+                assert_eq!(spec["scaleTargetRef"]["name"], *name);
+                assert_eq!(
+                    (&spec["minReplicaCount"], &spec["maxReplicaCount"]),
+                    (&json!(least), &json!(most))
+                );
+                for trigger in list(&spec["triggers"]) {
+                    assert!(
+                        text(&trigger["metadata"]["query"]).contains(&format!("job=\"{name}\"")),
+                        "{trigger}"
+                    );
+                }
+            }
+        }
     }
 }

@@ -87,7 +87,7 @@ fn commands_in_the_documentation_exist() {
     let targets = Regex::new(r"(?m)^([a-z][a-z-]*):.*##").unwrap();
     let targets: BTreeSet<&str> =
         targets.captures_iter(&makefile).map(|found| found.extract::<1>().1[0]).collect();
-    let command = Regex::new(r"(?:^|[`\s(])make ([a-z][a-z-]*)\b").unwrap();
+    let command = Regex::new(r"(?:^|[`\s(])make ([a-z]+(?:-[a-z]+)*)").unwrap();
     let script = Regex::new(r"(?:^|[`\s(])((?:deploy/bin|\.ci)/[a-z-]+)\b").unwrap();
     for path in pages() {
         let text = page(&path);

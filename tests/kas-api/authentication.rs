@@ -174,7 +174,12 @@ async fn no_endpoint_of_agents_answers_whoever_is_none(database: Database) {
         }
     }
     nothing_changed(&kas, &redis);
-    let failures = kas.service.metric("internal_api_auth_failures_total{consumer=\"kas\",reason=\"unknown_token\",scheme=\"agent_token\"}").await;
+    let failures = kas
+        .service
+        .metric(
+            "internal_api_auth_failures_total{consumer=\"kas\",reason=\"unknown\",scheme=\"agent_token\"}",
+        )
+        .await;
     assert_eq!(failures, Some(27.0));
 }
 

@@ -1,4 +1,6 @@
-//! What the tokens of all clients have in common: a JWT of HS256 and no other algorithm.
+//! The common part of all shared-secret tokens: a JWT signed with HS256 and no other algorithm.
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, Header, Validation, decode, encode};
 use serde::de::DeserializeOwned;
@@ -7,8 +9,25 @@ use serde_json::Value;
 
 use crate::{Rejection, Secrets};
 
-/// The claims of a token that one of the secrets has signed. The times are the caller's to check, by its own clock.
+/// The header of a token, as far as this crate reads it itself.
+#[derive(Deserialize)]
+struct CriticalHeader {
+    #[serde(default, deserialize_with = "there")]
+    crit: Option<Value>,
+}
+
+/// Refuses a token whose header has the parameter `crit`, whatever its value: no extension is understood here
+/// (RFC 7515 §4.1.11). The JWT library does not look at it.
+pub(crate) fn refuse_extensions(token: &str) -> Result<(), Rejection> {
+    let header = token.split('.').next().unwrap_or_default();
+    let json = URL_SAFE_NO_PAD.decode(header).map_err(|_| Rejection::Malformed)?;
+    let header: CriticalHeader = serde_json::from_slice(&json).map_err(|_| Rejection::Malformed)?;
+    if header.crit.is_some() { Err(Rejection::Crit) } else { Ok(()) }
+}
+
+/// The claims of a token that one of the secrets has signed. The caller checks the times, by its own clock.
 pub(crate) fn claims<C: DeserializeOwned>(secrets: &Secrets, token: &str) -> Result<C, Rejection> {
+    refuse_extensions(token)?;
     let claims = secrets.verifying().map(|secret| decode_with(secret, token)).reduce(Result::or);
     claims.unwrap_or(Err(Rejection::Signature))
 }
@@ -25,12 +44,12 @@ fn decode_with<C: DeserializeOwned>(secret: &crate::Secret, token: &str) -> Resu
     }
 }
 
-/// A claim that is there, be it `null`: an `Option` by itself takes that for no claim.
+/// A member that is present, be it `null`: an `Option` by itself takes that for an absent one.
 pub(crate) fn there<'de, D: Deserializer<'de>>(claim: D) -> Result<Option<Value>, D::Error> {
     Value::deserialize(claim).map(Some)
 }
 
-/// A moment in seconds of Unix time, which may have a fraction.
+/// A time in seconds of Unix time, which may have a fraction.
 pub(crate) fn seconds(claim: Option<Value>) -> Result<Option<f64>, Rejection> {
     claim.map(|value| value.as_f64().ok_or(Rejection::Malformed)).transpose()
 }
@@ -45,4 +64,43 @@ pub(crate) fn moment(now: i64) -> f64 {
 pub(crate) fn sign(secrets: &Secrets, claims: &impl Serialize) -> Result<String, Rejection> {
     encode(&Header::new(Algorithm::HS256), claims, &secrets.signing().encoding())
         .map_err(|_| Rejection::Malformed)
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::Secret;
+
+    /// A token with further members in its header.
+    pub(crate) fn with_header(token: &str, further: &str) -> String {
+        let (_, rest) = token.split_once('.').unwrap();
+        let header = format!(r#"{{"alg":"HS256","typ":"JWT"{further}}}"#);
+        format!("{}.{rest}", URL_SAFE_NO_PAD.encode(header))
+    }
+
+    /// Signs a header that the library would not write.
+    pub(crate) fn signed(key: &[u8], further: &str, claims: &Value) -> String {
+        let header = URL_SAFE_NO_PAD.encode(format!(r#"{{"alg":"HS256","typ":"JWT"{further}}}"#));
+        let text = format!("{header}.{}", URL_SAFE_NO_PAD.encode(claims.to_string()));
+        let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, key);
+        let signature = aws_lc_rs::hmac::sign(&key, text.as_bytes());
+        format!("{text}.{}", URL_SAFE_NO_PAD.encode(signature))
+    }
+
+    #[test]
+    fn critical_extensions_are_refused_whatever_their_value() {
+        let secrets = Secrets::new(Secret::from_text("current").unwrap(), None);
+        let check =
+            |further: &str| claims::<Value>(&secrets, &signed(b"current", further, &serde_json::json!({})));
+        for accepted in ["", r#","kid":"x""#, r#","unknown":["crit"]"#] {
+            assert!(check(accepted).is_ok(), "{accepted}");
+        }
+        for value in [r#"["exp"]"#, r#"["x"]"#, "[]", "null", "7", r#""b64""#, "{}"] {
+            assert_eq!(check(&format!(r#","crit":{value}"#)), Err(Rejection::Crit), "{value}");
+        }
+        assert_eq!(check(r#","crit":[],"crit":[]"#), Err(Rejection::Malformed));
+        assert_eq!(check(r#","\u0063rit":["x"]"#), Err(Rejection::Crit));
+        let token = signed(b"other", "", &serde_json::json!({}));
+        assert_eq!(claims::<Value>(&secrets, &with_header(&token, r#","crit":["x"]"#)), Err(Rejection::Crit));
+    }
 }

@@ -39,11 +39,13 @@ pub fn verify(secrets: &Secrets, token: &str, now: i64, rules: Rules) -> Result<
         return Err(Rejection::Expired);
     }
     if jwt::seconds(claims.nbf)?.is_some_and(|start| start > now + leeway) {
-        return Err(Rejection::Expired);
+        return Err(Rejection::NotYetValid);
     }
-    let is_kas = claims.iss.as_ref().and_then(Value::as_str) == Some(ISSUER);
+    if claims.iss.as_ref().and_then(Value::as_str) != Some(ISSUER) {
+        return Err(Rejection::Issuer);
+    }
     let is_for_gitlab = !rules.require_audience || claims.aud.as_ref().is_some_and(names_gitlab);
-    if is_kas && is_for_gitlab { Ok(()) } else { Err(Rejection::Issuer) }
+    if is_for_gitlab { Ok(()) } else { Err(Rejection::Audience) }
 }
 
 /// A text, or a list of them.
@@ -82,7 +84,7 @@ mod tests {
         let token = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJpc3MiOiJnaXRsYWIta2FzIiwiYXVkIjpbImdpdGxhYiJdLCJleHAiOjQxMDI0NDQ4MDAsIm5iZiI6MTYwMDAwMDAwMCwiaWF0IjoxNjAwMDAwMDAwfQ.mno7KKkTFSfvjQum2AA4RRZFusSLFerHBeCgolTrijo";
         assert_eq!(verify(&secrets(), token, NOW, RULES), Ok(()));
         assert_eq!(verify(&secrets(), token, 4_102_444_800, RULES), Err(Rejection::Expired));
-        assert_eq!(verify(&secrets(), token, 1_599_999_999, RULES), Err(Rejection::Expired));
+        assert_eq!(verify(&secrets(), token, 1_599_999_999, RULES), Err(Rejection::NotYetValid));
         let fresh = issue(&secrets(), NOW).unwrap();
         assert_eq!(verify(&secrets(), &fresh, NOW, RULES), Ok(()));
     }
@@ -96,8 +98,8 @@ mod tests {
             (NOW, NOW, Err(Rejection::Expired), Ok(())),
             (NOW - 9, NOW, Err(Rejection::Expired), Ok(())),
             (NOW - 10, NOW, Err(Rejection::Expired), Err(Rejection::Expired)),
-            (NOW + 1, NOW + 10, Err(Rejection::Expired), Ok(())),
-            (NOW + 1, NOW + 11, Err(Rejection::Expired), Err(Rejection::Expired)),
+            (NOW + 1, NOW + 10, Err(Rejection::NotYetValid), Ok(())),
+            (NOW + 1, NOW + 11, Err(Rejection::NotYetValid), Err(Rejection::NotYetValid)),
         ] {
             assert_eq!(check(&claims(exp, nbf), RULES), strict, "{exp} {nbf}");
             assert_eq!(check(&claims(exp, nbf), Rules { leeway: 10, ..RULES }), lenient, "{exp} {nbf}");
@@ -119,8 +121,8 @@ mod tests {
         for (iss, aud, expected) in [
             (json!("gitlab-kas"), json!("gitlab"), Ok(())),
             (json!("gitlab-kas"), json!(["other", "gitlab"]), Ok(())),
-            (json!("gitlab-kas"), json!(["kas"]), Err(Rejection::Issuer)),
-            (json!("gitlab-kas"), Value::Null, Err(Rejection::Issuer)),
+            (json!("gitlab-kas"), json!(["kas"]), Err(Rejection::Audience)),
+            (json!("gitlab-kas"), Value::Null, Err(Rejection::Audience)),
             (json!("gitlab-shell"), json!("gitlab"), Err(Rejection::Issuer)),
             (json!(["gitlab-kas"]), json!("gitlab"), Err(Rejection::Issuer)),
         ] {

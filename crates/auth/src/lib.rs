@@ -16,7 +16,7 @@ pub use key_base::KeyBase;
 pub use lfs::{LfsActor, LfsToken};
 pub use secret::{Secret, SecretError, Secrets};
 
-/// Why a credential is refused, as the metrics count it. Callers hear no more than "401 Unauthorized".
+/// Why a credential is refused. Logs and metrics tell the reason; the caller learns no more than "401 Unauthorized".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Rejection {
     #[error("no credential was given")]
@@ -25,24 +25,50 @@ pub enum Rejection {
     Malformed,
     #[error("the signature, or the secret, is wrong")]
     Signature,
-    #[error("the credential is not valid now")]
+    #[error("the credential has expired")]
     Expired,
-    #[error("the credential was issued by somebody else, or for somebody else")]
+    #[error("the credential is not valid yet")]
+    NotYetValid,
+    #[error("the credential was issued by somebody else")]
     Issuer,
-    #[error("nobody has this token, or it has been revoked")]
+    #[error("the credential is meant for somebody else")]
+    Audience,
+    #[error("the token's header has `crit`")]
+    Crit,
+    #[error("no account has this token")]
     UnknownToken,
+    #[error("the token has been revoked")]
+    Revoked,
 }
 
 impl Rejection {
-    /// The value of the metrics' label `reason`.
+    /// Every reason, for metrics that exist from the start.
+    pub const ALL: [Self; 10] = [
+        Self::Missing,
+        Self::Malformed,
+        Self::Signature,
+        Self::Expired,
+        Self::NotYetValid,
+        Self::Issuer,
+        Self::Audience,
+        Self::Crit,
+        Self::UnknownToken,
+        Self::Revoked,
+    ];
+
+    /// The word for logs and metrics.
     pub fn reason(self) -> &'static str {
         match self {
             Self::Missing => "missing",
             Self::Malformed => "malformed",
             Self::Signature => "signature",
             Self::Expired => "expired",
+            Self::NotYetValid => "not_yet_valid",
             Self::Issuer => "issuer",
-            Self::UnknownToken => "unknown_token",
+            Self::Audience => "audience",
+            Self::Crit => "crit",
+            Self::UnknownToken => "unknown",
+            Self::Revoked => "revoked",
         }
     }
 }

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::Rejection;
-use crate::jwt::{moment, seconds, there};
+use crate::jwt::{self, moment, seconds, there};
 
 /// More keys than any portal has.
 const MOST_KEYS: usize = 100;
@@ -99,6 +99,7 @@ pub struct Token<'a> {
 impl<'a> Token<'a> {
     /// Reads the header. An algorithm that is not expected is refused before any key is looked for.
     pub fn read(text: &'a str, expected: &Expected) -> Result<Self, Rejection> {
+        jwt::refuse_extensions(text)?;
         let header = decode_header(text).map_err(|_| Rejection::Malformed)?;
         if !expected.algorithms.contains(&header.alg) {
             return Err(Rejection::Malformed);
@@ -145,8 +146,11 @@ impl Key {
         };
         let now = moment(now);
         let expiry = seconds(claims.exp)?.ok_or(Rejection::Malformed)?;
-        if now >= expiry || seconds(claims.nbf)?.is_some_and(|start| start > now) {
+        if now >= expiry {
             return Err(Rejection::Expired);
+        }
+        if seconds(claims.nbf)?.is_some_and(|start| start > now) {
+            return Err(Rejection::NotYetValid);
         }
         let is = |claim: &Value, wanted: &str| claim.as_str() == Some(wanted);
         let for_us = match &claims.aud {
@@ -155,7 +159,11 @@ impl Key {
             None => false,
         };
         let from_portal = claims.iss.as_ref().is_some_and(|issuer| is(issuer, &expected.issuer));
-        if for_us && from_portal { Ok(()) } else { Err(Rejection::Issuer) }
+        match (from_portal, for_us) {
+            (true, true) => Ok(()),
+            (false, _) => Err(Rejection::Issuer),
+            (true, false) => Err(Rejection::Audience),
+        }
     }
 }
 

@@ -43,7 +43,7 @@ pub(crate) fn verify_from(
         _ => {}
     }
     if jwt::seconds(claims.nbf)?.is_some_and(|start| start > now + LEEWAY) {
-        return Err(Rejection::Expired);
+        return Err(Rejection::NotYetValid);
     }
     if claims.iss.as_ref().and_then(Value::as_str) == Some(issuer) { Ok(()) } else { Err(Rejection::Issuer) }
 }
@@ -91,7 +91,7 @@ mod tests {
     #[test]
     fn refuses_what_has_gone_or_has_not_come() {
         assert_eq!(check(&json!({ "iss": "gitlab-shell", "exp": NOW - 61 })), Err(Rejection::Expired));
-        assert_eq!(check(&json!({ "iss": "gitlab-shell", "nbf": NOW + 61 })), Err(Rejection::Expired));
+        assert_eq!(check(&json!({ "iss": "gitlab-shell", "nbf": NOW + 61 })), Err(Rejection::NotYetValid));
         for moment in [json!("soon"), Value::Null] {
             assert_eq!(check(&json!({ "iss": "gitlab-shell", "exp": moment })), Err(Rejection::Malformed));
             assert_eq!(check(&json!({ "iss": "gitlab-shell", "nbf": moment })), Err(Rejection::Malformed));

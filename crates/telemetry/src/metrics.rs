@@ -15,8 +15,24 @@ use families::Families;
 /// Methods which are told apart; a caller may send any word.
 const METHODS: [&str; 7] = ["get", "head", "post", "put", "patch", "delete", "options"];
 
-/// Why a caller is not believed.
-const AUTH_FAILURES: [&str; 6] = ["missing", "malformed", "signature", "expired", "issuer", "unknown_token"];
+/// Why a credential is refused: the words of `docs/observability.md`.
+const AUTH_FAILURES: [&str; 15] = [
+    "missing",
+    "malformed",
+    "signature",
+    "expired",
+    "not_yet_valid",
+    "issuer",
+    "audience",
+    "crit",
+    "unknown",
+    "revoked",
+    "blocked",
+    "scope",
+    "not_admin",
+    "admin_mode",
+    "no_keys",
+];
 
 /// The metrics of one service. Clones share their values; two services in one process share none.
 #[derive(Clone, Debug)]
@@ -94,6 +110,13 @@ impl Metrics {
         Inflight(gauge)
     }
 
+    /// The memory that request bodies take and may take.
+    pub fn body_budget(&self, taken: usize, budget: usize) {
+        let gauge = |bytes: usize| i64::try_from(bytes).unwrap_or(i64::MAX);
+        self.families().body_bytes.set(gauge(taken));
+        self.families().body_budget.set(gauge(budget));
+    }
+
     /// Whether the service is stopping.
     pub fn draining(&self, draining: bool) {
         self.families().draining.set(draining.into());
@@ -165,7 +188,7 @@ impl Metrics {
         }
     }
 
-    /// Counts a caller who is not believed: missing, malformed, signature, expired, issuer or `unknown_token`.
+    /// Counts a refused credential by its reason.
     pub fn auth_failure(&self, consumer: &str, scheme: &str, reason: &str) {
         self.families().auth_failures.with_label_values(&[consumer, scheme, reason]).inc();
     }

@@ -30,6 +30,12 @@ fn shared_secrets_sign_nothing() {
     }
 }
 
+#[test]
+fn critical_extensions_are_refused() {
+    let token = crate::jwt::tests::with_header("h.e.s", r#","crit":null"#);
+    assert_eq!(Token::read(&token, &expected()).unwrap_err(), Rejection::Crit);
+}
+
 proptest::proptest! {
     #[test]
     fn any_text_is_read_or_refused(text in "\\PC*", json in "[{}\\[\\]\":,a-z]*") {

@@ -7,7 +7,10 @@ use prometheus::{
     Registry, Result, core::Collector,
 };
 
-const HTTP_BUCKETS: [f64; 12] = [0.05, 0.1, 0.25, 0.5, 0.7, 1.0, 2.5, 5.0, 10.0, 25.0, 50.0, 60.0];
+const HTTP_BUCKETS: [f64; 18] = [
+    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.7, 1.0, 2.5, 5.0, 10.0, 25.0, 50.0,
+    60.0,
+];
 /// GitLab's three, finer ones below them for databases nearby, and what is far too slow.
 const SQL_BUCKETS: [f64; 9] = [0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 1.0, 5.0];
 const RATIO_BUCKETS: [f64; 4] = [0.25, 0.5, 0.75, 1.0];
@@ -32,6 +35,8 @@ pub(super) struct Families {
     pub(super) throttled: IntCounterVec,
     pub(super) inflight: IntGauge,
     pub(super) draining: IntGauge,
+    pub(super) body_bytes: IntGauge,
+    pub(super) body_budget: IntGauge,
     pub(super) secret_reload: IntCounterVec,
     pub(super) secret_loaded: GaugeVec,
     pub(super) jobs_enqueued: IntCounterVec,
@@ -108,6 +113,9 @@ impl Families {
             ),
             inflight: new.gauge("internal_api_inflight_requests", "Requests being answered"),
             draining: new.gauge("internal_api_draining", "1 while the service stops"),
+            body_bytes: new.gauge("internal_api_body_bytes", "Bytes of the budget that request bodies take"),
+            body_budget: new
+                .gauge("internal_api_body_budget_bytes", "Bytes that all request bodies may take"),
             secret_reload: new.counters(
                 "internal_api_secret_reload_total",
                 "Attempts to read a secret again",

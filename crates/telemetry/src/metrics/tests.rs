@@ -32,7 +32,7 @@ fn known_series_are_there_from_the_start() {
             "rack_uncaught_errors_total 0",
             "gitlab_sql_duration_seconds_count 0",
             r#"gitlab_redis_client_requests_total{storage="rate_limiting"} 0"#,
-            r#"internal_api_auth_failures_total{consumer="shell",reason="unknown_token",scheme="jwt"} 0"#,
+            r#"internal_api_auth_failures_total{consumer="shell",reason="unknown",scheme="jwt"} 0"#,
             r#"internal_api_requests_throttled_total{consumer="shell",throttle_key="gitlab_shell_operation"} 0"#,
             "internal_api_inflight_requests 0",
             "internal_api_draining 0",

@@ -131,22 +131,21 @@ async fn answer(request: reqwest::RequestBuilder) -> reqwest::Result<(u16, Strin
     Ok((status, answer.text().await?))
 }
 
-/// The load balancer's configuration with these servers (address, monitoring port) in place of the one of each backend.
+/// The balancer's configuration with these servers (address, monitoring port) for the one that each backend has.
 fn configuration(servers: &[(&str, &[String; 2])]) -> String {
     let mut text = String::new();
     let mut backend = String::new();
     for line in read("deploy/haproxy/haproxy.cfg").lines() {
-        if let Some(rest) = line.strip_prefix("backend ") {
-            rest.split(' ').next().unwrap().clone_into(&mut backend);
-        }
-        let is_server = line.trim_start().starts_with("server s1 ");
-        let Some((_, limit)) = line.split_once(" maxconn ").filter(|_| is_server) else {
+        line.strip_prefix("backend ").inspect(|name| (*name).clone_into(&mut backend));
+        let Some((_, options)) =
+            line.split_once(" inter ").filter(|_| line.trim_start().starts_with("server "))
+        else {
             writeln!(text, "{line}").unwrap();
             continue;
         };
         for (i, (_, [main, monitoring])) in servers.iter().filter(|(name, _)| *name == backend).enumerate() {
             let port = monitoring.rsplit(':').next().unwrap();
-            writeln!(text, "  server s{i} {main} port {port} maxconn {limit}").unwrap();
+            writeln!(text, "  server s{i} {main} check port {port} inter {options}").unwrap();
         }
     }
     text

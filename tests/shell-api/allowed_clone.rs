@@ -1,10 +1,9 @@
-//! Who may clone what: rows 23 to 38.
+//! Who may clone what.
 use super::shell_api;
 use super::support::{ALLOWED, NO_DOWNLOAD, NOT_FOUND, refusal, verdict};
 use serde_json::json;
 use testkit::fixture;
 
-/// 23, 24
 #[testkit::test]
 async fn a_developer_hears_where_the_repository_is(database: Database) {
     let shell = shell_api(database).await;
@@ -38,7 +37,6 @@ async fn a_developer_hears_where_the_repository_is(database: Database) {
     assert_eq!(shell.clone(11, "grp/p").await, (200, expected));
 }
 
-/// 25
 #[testkit::test]
 async fn a_path_may_be_written_in_many_ways(database: Database) {
     let shell = shell_api(database).await;
@@ -47,7 +45,6 @@ async fn a_path_may_be_written_in_many_ways(database: Database) {
     }
 }
 
-/// 26 to 33, 36
 #[testkit::test]
 async fn roles_and_visibility_decide(database: Database) {
     fixture::run(&mut database.open(), "UPDATE projects SET visibility_level = 0 WHERE id = 6");

@@ -247,3 +247,15 @@ async fn the_ban_of_an_owner_stops_pushes_of_the_key(database: Database) {
     assert_eq!(verdict(&shell.push(31, &format!("{a} {b} refs/heads/f")).await), NO_PUSH);
     assert_eq!(verdict(&shell.clone(31, "grp/pub").await), ALLOWED, "project {Q} is public");
 }
+
+/// A custom role counts as its base role: `read_code` does not let a guest pull.
+#[testkit::test]
+async fn a_custom_role_counts_as_its_base_role(database: Database) {
+    let shell = shell_api(database).await;
+    shell.sql(
+        r#"INSERT INTO member_roles (id, namespace_id, base_access_level, permissions, created_at, updated_at)
+           VALUES (1, 20, 10, '{"read_code": true}', '2020-01-01 00:00:00', '2020-01-01 00:00:00');
+           UPDATE members SET member_role_id = 1 WHERE user_id = 3"#,
+    );
+    assert_eq!(verdict(&shell.clone(12, "grp/p").await), NO_DOWNLOAD);
+}

@@ -1,4 +1,4 @@
-//! `/shellhorse/git_audit_event`: row 154.
+//! `/shellhorse/git_audit_event`.
 use super::binary::Setup;
 use super::support::{NOT_FOUND, SECRET, UNAUTHORIZED, token, verdict};
 use super::{Shell, shell_api, shell_api_with};
@@ -63,7 +63,6 @@ async fn an_event_is_a_line_of_the_log() {
     }
 }
 
-/// 154
 #[testkit::test]
 async fn nothing_is_audited_unless_that_is_wanted(database: Database) {
     let shell = shell_api(database).await;
@@ -73,7 +72,6 @@ async fn nothing_is_audited_unless_that_is_wanted(database: Database) {
     assert_eq!(answer["need_audit"], false);
 }
 
-/// 154
 #[testkit::test]
 async fn an_event_says_what_was_done(database: Database) {
     let shell = shell_api_with(database, &["--git-audit-events"]).await;
@@ -96,7 +94,6 @@ async fn an_event_says_what_was_done(database: Database) {
     assert_eq!(answer["need_audit"], true);
 }
 
-/// 154
 #[testkit::test]
 async fn what_was_not_allowed_is_no_event(database: Database) {
     let shell = shell_api_with(database, &["--git-audit-events"]).await;

@@ -1,4 +1,4 @@
-//! Who may ask at all: rows 3 to 16.
+//! Who may ask at all.
 use super::support::{SECRET, UNAUTHORIZED, nothing_changed, token};
 use super::tokens::{self, claims, signed_by};
 use super::{Shell, raw, shell_api, shell_api_with};
@@ -15,7 +15,6 @@ async fn check_with(shell: &Shell, token: &str) -> u16 {
     shell.anonymous("GET", "/check").header("Gitlab-Shell-Api-Request", token).send().await.status
 }
 
-/// 3 to 7
 #[testkit::test]
 async fn no_endpoint_answers_whoever_has_no_good_token(database: Database) {
     let redis = Redis::start();
@@ -42,7 +41,6 @@ async fn no_endpoint_answers_whoever_has_no_good_token(database: Database) {
     }
 }
 
-/// 7 to 11
 #[testkit::test]
 async fn clocks_may_differ_by_a_minute(database: Database) {
     let shell = shell_api(database).await;
@@ -66,7 +64,6 @@ async fn clocks_may_differ_by_a_minute(database: Database) {
     assert_eq!(check_with(&shell, &signed_by(&format!("{SECRET}\n"), &claims())).await, 401);
 }
 
-/// 10
 #[testkit::test]
 async fn a_token_ends_where_that_is_required(database: Database) {
     let shell = shell_api_with(database, &["--require-exp"]).await;
@@ -75,7 +72,6 @@ async fn a_token_ends_where_that_is_required(database: Database) {
     assert_eq!(check_with(&shell, &token()).await, 200);
 }
 
-/// 12
 #[testkit::test]
 async fn the_secret_itself_is_no_credential(database: Database) {
     let shell = shell_api(database).await;
@@ -84,7 +80,6 @@ async fn the_secret_itself_is_no_credential(database: Database) {
     }
 }
 
-/// 13, 14
 #[testkit::test]
 async fn the_secret_itself_is_a_credential_when_switched_on(database: Database) {
     let shell = shell_api_with(database, &["--legacy-shared-secret"]).await;
@@ -112,7 +107,6 @@ async fn the_secret_itself_is_a_credential_when_switched_on(database: Database) 
     assert_eq!(raw::send(&shell, &head).await, (401, UNAUTHORIZED.to_owned()));
 }
 
-/// 15
 #[testkit::test]
 async fn basic_authentication_says_nothing(database: Database) {
     let shell = shell_api(database).await;
@@ -121,7 +115,6 @@ async fn basic_authentication_says_nothing(database: Database) {
     assert_eq!(shell.anonymous("GET", "/check").header("Authorization", &basic).send().await.status, 401);
 }
 
-/// 16
 #[testkit::test]
 async fn the_credential_is_looked_at_first(database: Database) {
     let shell = shell_api(database).await;

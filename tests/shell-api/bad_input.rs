@@ -114,7 +114,6 @@ async fn an_id_is_a_whole_number_of_64_bits(database: Database) {
     nothing_changed(&shell, &redis);
 }
 
-/// 18
 #[testkit::test]
 async fn broken_bodies_are_refused(database: Database) {
     let redis = Redis::start();

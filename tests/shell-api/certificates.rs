@@ -1,4 +1,4 @@
-//! `/authorized_certs`: rows 134, 135.
+//! `/authorized_certs`.
 use super::{Shell, shell_api, shell_api_with};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
@@ -47,7 +47,6 @@ fn refused(status: u16, message: &str) -> (u16, Value) {
     (status, json!({ "success": false, "message": message }))
 }
 
-/// 134
 #[testkit::test]
 async fn a_member_signs_in(database: Database) {
     let shell = with_authority(database, &[]).await;
@@ -72,7 +71,6 @@ async fn a_member_signs_in(database: Database) {
     assert_eq!(shell.allowed(body).await.0, 401, "a guest may not pull, but the project is found");
 }
 
-/// 135
 #[testkit::test]
 async fn others_do_not(database: Database) {
     let shell = with_authority(database, &[]).await;

@@ -1,11 +1,11 @@
-//! What rows of Part C say beside what the other files prove.
+//! Cases that the other files leave out.
 use super::pre_post_receive::decreased;
 use super::shell_api;
 use super::support::{ALLOWED, NOT_FOUND, verdict};
 use serde_json::json;
 use testkit::fixture::{self, P, THEN};
 
-/// 25, 72: neither another case nor a path that somebody else has taken since is a move.
+/// Neither another case nor a path that somebody else has taken since is a move.
 #[testkit::test]
 async fn only_what_has_moved_is_told_so(database: Database) {
     fixture::project(&mut database.open(), 70, "grp/old", 20, 20);
@@ -23,14 +23,12 @@ async fn only_what_has_moved_is_told_so(database: Database) {
     }
 }
 
-/// 48
 #[testkit::test]
 async fn no_confirmation_may_be_asked_for(database: Database) {
     database.sql("UPDATE application_settings SET email_confirmation_setting = 0; UPDATE users SET confirmed_at = NULL");
     assert_eq!(verdict(&shell_api(database).await.clone(11, "grp/p").await), ALLOWED);
 }
 
-/// 52
 #[testkit::test]
 async fn the_application_needs_no_protocol(database: Database) {
     database.sql("UPDATE application_settings SET enabled_git_access_protocol = 'ssh'");
@@ -46,7 +44,6 @@ async fn the_application_needs_no_protocol(database: Database) {
     }
 }
 
-/// 95
 #[testkit::test]
 async fn a_certificate_reaches_its_group_alone(database: Database) {
     let shell = shell_api(database).await;
@@ -56,7 +53,7 @@ async fn a_certificate_reaches_its_group_alone(database: Database) {
     }
 }
 
-/// 96: a quarantine that cannot be read is none.
+/// A quarantine that cannot be read is none.
 #[testkit::test]
 async fn an_environment_that_is_no_json_stops_no_push(database: Database) {
     let shell = shell_api(database).await;

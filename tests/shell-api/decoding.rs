@@ -39,8 +39,16 @@ const PROOFS: &[Proof] = &[
         method: "GET",
         name: "authorized_keys",
         decoders: &[decode::<AuthorizedKey>],
-        successes: |_| [11, 16, 30, 41].map(|id| json!({ "key": ssh::word(&ssh::ed25519(id)) })).into(),
-        failures: |_| vec![(404, json!({ "key": "AAAA" })), (404, json!({ "key": "!" })), (400, json!({}))],
+        successes: |_| [11, 14, 30, 42].map(|id| json!({ "key": ssh::word(&ssh::ed25519(id)) })).into(),
+        failures: |_| {
+            let expired = ssh::ed25519(41);
+            vec![
+                (401, json!({ "key": ssh::word(&expired) })),
+                (404, json!({ "key": "AAAA" })),
+                (404, json!({ "key": "!" })),
+                (400, json!({})),
+            ]
+        },
     },
     Proof {
         method: "GET",

@@ -1,4 +1,4 @@
-//! `/error_tracking/allowed`: rows 155, 156.
+//! `/error_tracking/allowed`.
 use super::support::{SECRET, UNAUTHORIZED};
 use super::{Shell, shell_api, shell_api_with};
 use base64::Engine;
@@ -36,7 +36,6 @@ fn said(answer: &Answer) -> (u16, &str) {
     (answer.status, &answer.text)
 }
 
-/// 155
 #[testkit::test]
 async fn an_active_key_is_allowed(database: Database) {
     prepare(&database);
@@ -64,7 +63,6 @@ async fn an_active_key_is_allowed(database: Database) {
     assert_eq!(ask(&shell, json!(3), "glet_on").await, enabled(false));
 }
 
-/// 156
 #[testkit::test]
 async fn the_installations_own_token_is_a_credential(database: Database) {
     prepare(&database);

@@ -1,4 +1,4 @@
-//! What is asked of while something that it needs is gone: `operations.md` §5 and §11, rows 2 and 145.
+//! Answers while the database, Redis or Gitaly is away.
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
@@ -116,7 +116,6 @@ async fn the_next_read_after_broken_connections_succeeds() {
     is_unharmed(&shell).await;
 }
 
-/// 2, 145
 #[testkit::test]
 async fn without_redis_limits_are_open_and_pushes_are_refused(database: Database) {
     database.sql("UPDATE application_settings SET gitlab_shell_operation_limit = 1");

@@ -1,4 +1,4 @@
-//! A Geo secondary: row 126.
+//! A Geo secondary.
 use super::Shell;
 use super::support::{ALLOWED, storages, verdict, write_config};
 use serde_json::{Value, json};
@@ -61,7 +61,6 @@ fn forwarded(path: &str, headers: &Value, direct: bool) -> (u16, Value) {
     )
 }
 
-/// 126
 #[testkit::test]
 async fn pushes_go_to_the_primary(database: Database) {
     let shell = secondary(database, "").await;

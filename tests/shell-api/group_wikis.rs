@@ -1,4 +1,4 @@
-//! Wikis of groups, by role and visibility; rows 76 and 77 have those of projects.
+//! Wikis of groups, by role and visibility.
 use super::support::{ALLOWED, Shell, shell_api_at, verdict};
 use database::memberships::Source;
 use domain::{Role, hashed_path};

@@ -1,4 +1,4 @@
-//! `/lfs_authenticate` and `/lfs`: rows 127 to 130, 157.
+//! `/lfs_authenticate` and `/lfs`.
 use super::{Shell, shell_api, shell_api_with};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
@@ -40,7 +40,6 @@ fn is_for((status, mut body): (u16, Value), username: &str, key: &str, path: &st
     assert_eq!(claims, expected);
 }
 
-/// 127
 #[testkit::test]
 async fn a_person_gets_a_token(database: Database) {
     let shell = shell_api(database).await;
@@ -54,7 +53,6 @@ async fn a_person_gets_a_token(database: Database) {
     assert_ne!(jti().await, jti().await);
 }
 
-/// 129
 #[testkit::test]
 async fn a_person_is_named_by_id_too(database: Database) {
     let shell = shell_api(database).await;
@@ -62,7 +60,6 @@ async fn a_person_is_named_by_id_too(database: Database) {
     is_for(authenticate(&shell, body).await, "alice", ALICE, "grp/p", 1800);
 }
 
-/// 128
 #[testkit::test]
 async fn a_deploy_key_gets_a_token(database: Database) {
     let shell = shell_api(database).await;
@@ -96,7 +93,6 @@ async fn lifetime_and_base_may_be_chosen(database: Database) {
     assert_eq!(answer["expires_in"], 7200);
 }
 
-/// 130
 #[testkit::test]
 async fn others_get_none(database: Database) {
     fixture::run(
@@ -143,7 +139,6 @@ async fn others_get_none(database: Database) {
     }
 }
 
-/// 130
 #[testkit::test]
 async fn an_installation_may_have_no_lfs(database: Database) {
     let shell = shell_api_with(database, &["--lfs-enabled", "false"]).await;
@@ -151,7 +146,6 @@ async fn an_installation_may_have_no_lfs(database: Database) {
     assert_eq!(answer, (404, serde_json::from_str(NOT_FOUND).unwrap()));
 }
 
-/// 157
 #[testkit::test]
 async fn an_object_of_the_project_is_handed_out(database: Database) {
     let files = TempDir::new().unwrap();

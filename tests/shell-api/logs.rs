@@ -26,7 +26,6 @@ fn fixed(mut line: Value) -> Value {
     line
 }
 
-/// 22
 #[actix_web::test]
 async fn a_line_has_the_fields_of_the_contract() {
     let database = Database::sqlite();
@@ -122,7 +121,6 @@ async fn health_is_logged_for_those_who_ask_for_it() {
     );
 }
 
-/// 160
 #[actix_web::test]
 async fn no_line_holds_a_secret() {
     let database = Database::sqlite();

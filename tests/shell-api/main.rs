@@ -1,5 +1,6 @@
-//! shell-api from outside, on both databases. The numbers in the tests' comments are rows of the contract's Part C.
+//! Tests of shell-api from outside, on every database.
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
+mod addresses;
 mod allowed_clone;
 mod allowed_roles;
 mod audit;
@@ -9,6 +10,7 @@ mod certificates;
 mod configuration;
 mod corner_cases;
 mod decoding;
+mod deploy_keys;
 mod deploy_tokens;
 mod error_tracking;
 mod examples;
@@ -18,6 +20,7 @@ mod gitaly;
 mod group_wikis;
 mod health;
 mod key_base;
+mod key_states;
 mod lfs;
 mod lifecycle;
 mod listeners;

@@ -1,5 +1,5 @@
-//! Who may do what: each table of `matrix/` is asked whole, over HTTP. The tables were written from the contract
-//! (B.2.1 to B.2.6), letter by letter; nothing here decides.
+//! Who may do what: every cell of the tables in `matrix/` is checked over HTTP. The tables were written from the
+//! contract, letter by letter; nothing here decides.
 use std::collections::HashMap;
 
 use super::Shell;
@@ -180,7 +180,7 @@ struct Case {
 }
 
 /// The lines of a table that say something.
-fn lines(table: &str) -> impl Iterator<Item = &str> {
+pub(super) fn lines(table: &str) -> impl Iterator<Item = &str> {
     table.lines().filter(|line| !line.starts_with('#') && !line.trim().is_empty())
 }
 
@@ -236,7 +236,7 @@ fn body(ask: &Value, row: &str, at: i64) -> Value {
 }
 
 /// Status and message by letter.
-fn verdicts() -> HashMap<char, (u16, Value)> {
+pub(super) fn verdicts() -> HashMap<char, (u16, Value)> {
     lines(VERDICTS)
         .map(|line| {
             let mut words = line.splitn(3, ' ');

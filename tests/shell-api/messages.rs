@@ -1,4 +1,4 @@
-//! What a pusher hears after a push: rows 146 to 149 and 152.
+//! What a pusher hears after a push.
 use super::pre_post_receive::decreased;
 use super::push_merge_requests::merge_request;
 use super::support::{ALLOWED, Z, verdict};
@@ -44,7 +44,6 @@ fn banner(database: &Database, id: i64, further: &[(&str, &str)]) {
     ));
 }
 
-/// 146
 #[testkit::test]
 async fn a_branch_may_become_a_merge_request(database: Database) {
     let shell = shell_api(database).await;
@@ -67,7 +66,6 @@ async fn names_of_branches_are_escaped(database: Database) {
     assert_eq!(shell.post_receive(&pushed(&branches)).await, decreased(&json!(links)));
 }
 
-/// 147
 #[testkit::test]
 async fn an_open_merge_request_is_named(database: Database) {
     let shell = shell_api(database).await;
@@ -97,7 +95,6 @@ async fn an_open_merge_request_is_named(database: Database) {
     );
 }
 
-/// 148
 #[testkit::test]
 async fn nothing_else_is_linked(database: Database) {
     let shell = shell_api(database).await;
@@ -136,7 +133,6 @@ async fn a_project_may_want_no_links(database: Database) {
     assert_eq!(shell.post_receive(&pushed(&["f"])).await, decreased(&json!([new_link("f", "f")])));
 }
 
-/// 149
 #[testkit::test]
 async fn a_banner_comes_first(database: Database) {
     banner(&database, 1, &[]);
@@ -186,7 +182,6 @@ async fn a_banner_may_be_for_some_roles(database: Database) {
     }
 }
 
-/// 71, 152
 #[testkit::test]
 async fn whoever_used_an_old_path_is_told_once(database: Database) {
     let redis = Redis::start();

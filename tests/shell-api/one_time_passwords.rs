@@ -1,4 +1,4 @@
-//! `/two_factor_config`, `/two_factor_manual_otp_check` and `/two_factor_push_otp_check`: row 153.
+//! `/two_factor_config`, `/two_factor_manual_otp_check` and `/two_factor_push_otp_check`.
 use super::support::KEY_BASE;
 use super::{Shell, shell_api, shell_api_with};
 use aws_lc_rs::hmac;
@@ -40,7 +40,6 @@ fn refused(message: &str) -> (u16, Value) {
     (200, json!({ "success": false, "message": message }))
 }
 
-/// 153
 #[testkit::test]
 async fn nobody_is_asked_for_a_code(database: Database) {
     fixture::run(&mut database.open(), SEALED);

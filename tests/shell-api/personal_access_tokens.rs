@@ -1,4 +1,4 @@
-//! `/personal_access_token`: rows 140 to 143.
+//! `/personal_access_token`.
 use super::support::KEY_BASE;
 use super::{Shell, shell_api};
 use auth::KeyBase;
@@ -48,7 +48,6 @@ fn refused(message: &str) -> (u16, Value) {
     (200, json!({ "success": false, "message": message }))
 }
 
-/// 140
 #[testkit::test]
 async fn a_token_is_told_once_and_kept_as_its_digest(database: Database) {
     let shell = shell_api(database).await;
@@ -67,7 +66,6 @@ async fn a_token_is_told_once_and_kept_as_its_digest(database: Database) {
     );
 }
 
-/// 141
 #[testkit::test]
 async fn scopes_may_come_as_a_form(database: Database) {
     let shell = shell_api(database).await;
@@ -79,7 +77,6 @@ async fn scopes_may_come_as_a_form(database: Database) {
     assert_eq!(rows(&shell)[0].4, Some(digest(&token)));
 }
 
-/// 142
 #[testkit::test]
 async fn a_token_ends_of_itself(database: Database) {
     let shell = shell_api(database).await;
@@ -108,7 +105,6 @@ async fn the_installation_chooses_the_prefix(database: Database) {
     }
 }
 
-/// 143
 #[testkit::test]
 async fn who_gets_no_token_hears_why(database: Database) {
     let shell = shell_api(database).await;

@@ -1,6 +1,8 @@
-//! Reference counters, and the job after a push: rows 144, 146, 151 and 159.
+//! Reference counters, and the job after a push.
 use super::support::Shell;
 use super::{shell_api, shell_api_with};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -45,6 +47,44 @@ pub fn decreased(messages: &Value) -> (u16, Value) {
     (200, json!({ "reference_counter_decreased": true, "messages": messages }))
 }
 
+/// The context of the client goes on to the job; with a scoped user it carries the composite identity.
+#[testkit::test]
+async fn the_context_of_a_push_reaches_the_job(database: Database) {
+    let shell = shell_api(database).await;
+    let post = async |identifier: &str, context: Value| {
+        let body = json!({
+            "gl_repository": "project-3", "identifier": identifier, "changes": CHANGES,
+            "gitaly_client_context_bin": context,
+        });
+        shell.post("/post_receive", body).await.0
+    };
+    let encode = |context: Value| json!(STANDARD.encode(context.to_string()));
+    let context = json!({ "glBuildId": "123", "scoped-user-id": "7" });
+    let build = json!({ "glBuildId": "123" });
+    for (identifier, context) in [
+        ("key-11", encode(context.clone())),
+        ("key-999", encode(context.clone())),
+        ("user-2", encode(build.clone())),
+        ("user-2", Value::Null),
+        ("user-2", json!("")),
+    ] {
+        assert_eq!(post(identifier, context).await, 200);
+    }
+    let jobs = shell.outbox();
+    let seen: Vec<(usize, &Value, Option<&Value>)> = jobs
+        .iter()
+        .map(|job| (job["args"].as_array().unwrap().len(), &job["args"][4], job.get("sqci")))
+        .collect();
+    let (scoped, build) = (json!({ "gitaly_context": context }), json!({ "gitaly_context": build }));
+    let identity = json!([2, 7, "permission_check"]);
+    let none = (4, &Value::Null, None);
+    assert_eq!(seen, [(5, &scoped, Some(&identity)), (5, &scoped, None), (5, &build, None), none, none]);
+    for malformed in ["!!", "bnVsbA==", "W10="] {
+        assert_eq!(post("user-2", json!(malformed)).await, 400, "{malformed}");
+    }
+    assert_eq!(shell.outbox().len(), 5);
+}
+
 /// Takes what is another each time out of a job, and looks at its form.
 fn fixed(mut job: Value) -> Value {
     let fields = job.as_object_mut().unwrap();
@@ -64,7 +104,6 @@ fn jobs_in(redis: &Redis, list: &str) -> Vec<Value> {
     jobs.iter().map(|job| serde_json::from_str(job).unwrap()).collect()
 }
 
-/// 144
 #[testkit::test]
 async fn the_counter_counts_pushes_under_way(database: Database) {
     let redis = Redis::start();
@@ -90,7 +129,7 @@ async fn the_counter_counts_pushes_under_way(database: Database) {
     assert_eq!(redis.ask::<Option<i64>>(&["GET", "git-receive-pack-reference-counter:wiki-999"]), Some(1));
 }
 
-/// 144, 159, in this process's memory
+/// In this process's memory.
 #[testkit::test]
 async fn the_counter_needs_no_redis(database: Database) {
     let shell = shell_api(database).await;
@@ -105,7 +144,6 @@ async fn the_counter_needs_no_redis(database: Database) {
     assert_eq!(next().await, [1]);
 }
 
-/// 159
 #[testkit::test]
 async fn pushes_at_once_are_all_counted(database: Database) {
     let redis = Redis::start();
@@ -122,7 +160,6 @@ async fn pushes_at_once_are_all_counted(database: Database) {
     assert_eq!(redis.ask::<i64>(&["LLEN", "queue:default"]), 200);
 }
 
-/// 146
 #[testkit::test]
 async fn the_work_after_a_push_is_a_job_of_sidekiq(database: Database) {
     let redis = Redis::start();
@@ -208,7 +245,6 @@ async fn the_job_may_be_wanted_nowhere(database: Database) {
     assert_eq!(shell.outbox(), Vec::<Value>::new());
 }
 
-/// 151
 #[testkit::test]
 async fn whoever_and_whatever_is_not_known_is_counted_all_the_same(database: Database) {
     let shell = shell_api(database).await;

@@ -1,13 +1,21 @@
-//! Push options for merge requests: row 150.
+//! Push options, for merge requests above all.
 use super::push_merge_requests::merge_request;
 use super::support::{Shell, Z, shell_api_of};
 use super::{shell_api, shell_api_with};
 use serde_json::{Value, json};
+use testkit::Database;
 use testkit::fixture::{P, THEN};
 use testkit::gitaly::{Fault, Gitaly};
 use tonic::Code;
 
 const NEW: &str = "1111111111111111111111111111111111111111";
+
+/// A service whose operator has a worker for merge-request push options.
+async fn with_outbox(database: Database) -> Shell {
+    shell_api_with(database, &OUTBOX).await
+}
+
+const OUTBOX: [&str; 2] = ["--merge-request-push-options", "outbox"];
 
 fn pushed(branches: &[&str]) -> String {
     branches.iter().map(|branch| format!("{Z} {NEW} refs/heads/{branch}\n")).collect()
@@ -49,7 +57,7 @@ const MISSING_CREATE: &str =
 
 #[testkit::test]
 async fn what_is_asked_is_handed_over(database: Database) {
-    let shell = shell_api(database).await;
+    let shell = with_outbox(database).await;
     let changes = pushed(&["f"]);
     let messages = post(
         &shell,
@@ -68,10 +76,9 @@ async fn what_is_asked_is_handed_over(database: Database) {
     assert_eq!(shell.outbox().len(), 2, "the job after a push is handed over all the same");
 }
 
-/// 150
 #[testkit::test]
 async fn each_reason_is_told(database: Database) {
-    let shell = shell_api(database).await;
+    let shell = with_outbox(database).await;
     let f = pushed(&["f"]);
     assert_eq!(
         alerts(&shell, &f, &["mr.target=nope", "mr.create"]).await,
@@ -118,7 +125,7 @@ async fn each_reason_is_told(database: Database) {
 
 #[testkit::test]
 async fn a_known_merge_request_needs_no_create(database: Database) {
-    let shell = shell_api(database).await;
+    let shell = with_outbox(database).await;
     shell.sql(&merge_request(7, (P, "f"), (P, "main"), &[]));
     assert_eq!(alerts(&shell, &pushed(&["f"]), &["mr.label=x"]).await, Vec::<String>::new());
     // One of two is carried out, the other one is told of.
@@ -143,7 +150,7 @@ async fn a_known_merge_request_needs_no_create(database: Database) {
 /// What the person does not see is told of like what is not there.
 #[testkit::test]
 async fn the_target_may_be_another_project(database: Database) {
-    let shell = shell_api(database).await;
+    let shell = with_outbox(database).await;
     let f = pushed(&["f"]);
     assert_eq!(
         alerts(&shell, &f, &["mr.create", "mr.target_project=grp/pub", "mr.target=main"]).await,
@@ -170,18 +177,57 @@ async fn the_target_may_be_another_project(database: Database) {
     assert_eq!(handed_over(&shell).len(), 1);
 }
 
+/// By default the pusher is told that the options are not processed, and gets the link that creates the merge request.
 #[testkit::test]
-async fn without_a_sink_nothing_is_promised(database: Database) {
-    let shell = shell_api_with(database, &["--job-sink", "none"]).await;
+async fn options_are_refused_with_an_alert_by_default(database: Database) {
+    let shell = shell_api(database).await;
+    let messages = post(&shell, "project-3", "key-11", &pushed(&["f"]), &["mr.create", "ci.skip"]).await;
     let reason = "Merge request push options are not processed by this server";
-    assert_eq!(alerts(&shell, &pushed(&["f"]), &["mr.create"]).await, warning("'mr.create'", reason));
+    let link = "To create a merge request for f, visit:\n  \
+        https://gitlab.example.com/grp/p/-/merge_requests/new?merge_request%5Bsource_branch%5D=f";
+    assert_eq!(
+        messages,
+        json!([
+            { "message": warning("'mr.create' 'ci.skip'", reason)[0], "type": "alert" },
+            { "message": link, "type": "basic" },
+        ])
+    );
     assert_eq!(handed_over(&shell), Vec::<Value>::new());
+    // The job gets all options all the same.
+    assert_eq!(
+        shell.outbox()[0]["args"][3],
+        json!({ "merge_request": { "create": true }, "ci": { "skip": true } })
+    );
+    // A reason that the pusher can do something about comes first.
+    let missing = warning("'mr.label=x'", &format!("{MISSING_CREATE} f"));
+    assert_eq!(alerts(&shell, &pushed(&["f"]), &["mr.label=x"]).await, missing);
+}
+
+/// Values are trimmed, blank ones are `true`, and leading dots are skipped.
+#[testkit::test]
+async fn the_job_gets_the_options_as_gitlab_parses_them(database: Database) {
+    let shell = shell_api(database).await;
+    let options = [
+        "ci.skip=",
+        " mr.title = A b ",
+        "mr.label=",
+        "mr.create= ",
+        ".ci.skip",
+        "ci.skip.x",
+        "ci.variable=A=1",
+    ];
+    post(&shell, "project-3", "key-11", &pushed(&["f"]), &options).await;
+    let expected = json!({
+        "ci": { "skip": true, "variable": { "A=1": 1 } },
+        "merge_request": { "title": "A b", "label": { "true": 1 }, "create": true },
+    });
+    assert_eq!(shell.outbox()[0]["args"][3], expected);
 }
 
 /// Where the outbox takes neither, the pusher hears both, and all else there is to say.
 #[testkit::test]
 async fn what_cannot_be_handed_over_is_told(database: Database) {
-    let shell = shell_api(database).await;
+    let shell = with_outbox(database).await;
     shell.sql("DROP TABLE outbox_messages");
     let messages = post(&shell, "project-3", "key-11", &pushed(&["f"]), &["mr.create"]).await;
     let lost = "WARNINGS:\nYour push has arrived, but the work that follows it (pipelines, merge requests, notifications) could not be handed over. Please tell an administrator.";
@@ -201,7 +247,7 @@ async fn what_cannot_be_handed_over_is_told(database: Database) {
 async fn what_may_be_the_default_branch_is_left_alone(database: Database) {
     let gitaly = Gitaly::start(&testkit::git::repositories().path);
     let config = format!("storages: {{default: {{address: '{}'}}}}\n", gitaly.address);
-    let shell = shell_api_of(database, &config, &[]).await;
+    let shell = shell_api_of(database, &config, &OUTBOX).await;
     let both = pushed(&["main", "f"]);
     assert_eq!(alerts(&shell, &both, &["mr.create"]).await, Vec::<String>::new());
     let mut methods = gitaly.methods();
@@ -216,7 +262,7 @@ async fn what_may_be_the_default_branch_is_left_alone(database: Database) {
 /// Broadcast, warning, links, in this order.
 #[testkit::test]
 async fn messages_stand_in_their_order(database: Database) {
-    let shell = shell_api(database).await;
+    let shell = with_outbox(database).await;
     shell.sql(&format!("INSERT INTO broadcast_messages (id, message, message_html, created_at, updated_at, starts_at, ends_at) VALUES (1, 'banner', '', '{THEN}', '{THEN}', '{THEN}', '2999-01-01 00:00:00');
             INSERT INTO redirect_routes (source_id, source_type, path, created_at, updated_at) VALUES (3, 'Project', 'grp/old', '{THEN}', '{THEN}')"));
     shell.push_any(11, "grp/old").await;

@@ -1,4 +1,4 @@
-//! Protected branches and tags: rows 99 to 105, 109, 110 and 117 to 119.
+//! Protected branches and tags.
 use super::shell_api;
 use super::support::{ALLOWED, Shell, Z, refusal, verdict};
 use serde_json::json;
@@ -42,7 +42,6 @@ fn only_push_level(column: &str, value: i64) -> String {
     )
 }
 
-/// 99 to 101
 #[testkit::test]
 async fn updates_need_the_rule_and_a_fast_forward(database: Database) {
     let shell = shell_api(database).await;
@@ -59,7 +58,6 @@ async fn updates_need_the_rule_and_a_fast_forward(database: Database) {
     expect(&shell, 11, &format!("{b} {a} refs/heads/release/1"), PUSH, PUSH).await;
 }
 
-/// 102
 #[testkit::test]
 async fn creation_starts_from_what_is_protected(database: Database) {
     fixture::protect_branch(&mut database.open(), 9, P, "stable/*", false, 40, 30);
@@ -74,17 +72,16 @@ async fn creation_starts_from_what_is_protected(database: Database) {
     expect(&shell, 11, &format!("{Z} {unknown} refs/heads/stable/1"), CREATE_BASE, CREATE_BASE).await;
 }
 
-/// 104, 105
 #[testkit::test]
 async fn deletion_is_for_maintainers_in_the_web_interface(database: Database) {
     let shell = shell_api(database).await;
     let change = format!("{} {Z} refs/heads/release/1", shell.git.b);
     expect(&shell, 14, &change, DELETE_WEB, ALLOWED).await;
     expect(&shell, 11, &change, DELETE, DELETE).await;
-    expect(&shell, 31, &change, DELETE, DELETE).await;
+    // The deploy key of a maintainer.
+    expect(&shell, 31, &change, DELETE_WEB, ALLOWED).await;
 }
 
-/// 109, 110
 #[testkit::test]
 async fn tags_are_made_once(database: Database) {
     let shell = shell_api(database).await;
@@ -95,10 +92,10 @@ async fn tags_are_made_once(database: Database) {
     expect(&shell, 11, &format!("{a} {b} refs/tags/v1"), TAG_UPDATE, TAG_UPDATE).await;
     expect(&shell, 14, &format!("{a} {Z} refs/tags/v1"), TAG_DELETE_WEB, ALLOWED).await;
     expect(&shell, 11, &format!("{a} {Z} refs/tags/v1"), TAG_DELETE, TAG_DELETE).await;
-    expect(&shell, 31, &format!("{Z} {a} refs/tags/v2"), TAG_CREATE, TAG_CREATE).await;
+    // The deploy key of a maintainer.
+    expect(&shell, 31, &format!("{Z} {a} refs/tags/v2"), ALLOWED, ALLOWED).await;
 }
 
-/// 117
 #[testkit::test]
 async fn a_star_stands_for_any_run(database: Database) {
     fixture::protect_branch(&mut database.open(), 9, P, "*-stable", false, 40, 40);
@@ -121,7 +118,6 @@ async fn a_star_stands_for_any_run(database: Database) {
     }
 }
 
-/// 118
 #[testkit::test]
 async fn levels_are_no_one_roles_and_administrators(database: Database) {
     let shell = shell_api(database).await;
@@ -144,25 +140,34 @@ async fn levels_are_no_one_roles_and_administrators(database: Database) {
     expect(&shell, 11, &change, ALLOWED, ALLOWED).await;
 }
 
-/// 119
+/// A rule that names a deploy key admits its owner, in person or with any write key.
 #[testkit::test]
 async fn a_rule_may_name_a_deploy_key(database: Database) {
-    fixture::deploy_key(&mut database.open(), 32, Some(5), P, true);
-    fixture::deploy_key(&mut database.open(), 33, Some(6), P, true);
+    let mut conn = database.open();
+    fixture::deploy_key(&mut conn, 35, Some(2), P, true);
+    fixture::deploy_key(&mut conn, 36, Some(2), P, true);
+    fixture::deploy_key(&mut conn, 37, Some(6), P, true);
+    fixture::deploy_key(&mut conn, 38, Some(2), P, false);
     let shell = shell_api(database).await;
     let change = format!("{} {} refs/heads/main", shell.git.a, shell.git.b);
-    expect(&shell, 31, &change, PUSH, PUSH).await;
-    shell.sql(&only_push_level("deploy_key_id", 31));
-    for (key, expected) in [(31, ALLOWED), (32, PUSH), (14, PUSH)] {
+    expect(&shell, 31, &change, ALLOWED, ALLOWED).await;
+    expect(&shell, 35, &change, PUSH, PUSH).await;
+    shell.sql(&only_push_level("deploy_key_id", 35));
+    for (key, expected) in [(35, ALLOWED), (11, ALLOWED), (36, ALLOWED), (31, PUSH), (14, PUSH)] {
         expect(&shell, key, &change, expected, expected).await;
     }
-    // Its owner may not read the project: the key can be named, but pushes nothing.
-    shell.sql(&only_push_level("deploy_key_id", 33));
-    expect(&shell, 33, &change, crate::push::NO_PUSH, crate::push::NO_PUSH).await;
-    // Nor may the key itself without the right to write.
-    shell.sql(&only_push_level("deploy_key_id", 30));
+    // A rule may name a key without write access: then it admits nobody.
+    shell.sql(&only_push_level("deploy_key_id", 38));
+    for key in [11, 35] {
+        expect(&shell, key, &change, PUSH, PUSH).await;
+    }
     let no_write = (401, "This deploy key does not have write access to this project.");
-    expect(&shell, 30, &change, no_write, no_write).await;
+    expect(&shell, 38, &change, no_write, no_write).await;
+    // The owner may not read the project.
+    shell.sql(&only_push_level("deploy_key_id", 37));
+    expect(&shell, 37, &change, crate::push::NO_PUSH, crate::push::NO_PUSH).await;
+    shell.sql(&only_push_level("access_level", 0));
+    expect(&shell, 31, &change, PUSH, PUSH).await;
 }
 
 #[testkit::test]

@@ -54,7 +54,6 @@ fn owned((status, message): (u16, &str)) -> (u16, String) {
     (status, message.to_owned())
 }
 
-/// 96
 #[testkit::test]
 async fn objects_in_quarantine_are_seen(database: Database) {
     let (storage, copy) = copy_of_p();
@@ -101,7 +100,6 @@ async fn an_update_proves_that_a_repository_is_not_empty(database: Database) {
     assert_eq!(push(&shell, &format!("{a} {Z} refs/heads/release/1"), json!({})).await, owned(web));
 }
 
-/// 97
 #[testkit::test]
 async fn quarantines_lie_inside_the_repository(database: Database) {
     let shell = shell_api(database).await;
@@ -135,7 +133,6 @@ async fn what_is_not_there_proves_nothing(database: Database) {
     }
 }
 
-/// 125
 #[testkit::test]
 async fn revisions_may_be_of_sha_256(database: Database) {
     let storage = TempDir::new().unwrap();
@@ -160,7 +157,6 @@ async fn revisions_may_be_of_sha_256(database: Database) {
     }
 }
 
-/// 115, 116
 #[testkit::test]
 async fn the_first_branch_is_for_maintainers(database: Database) {
     let shell = shell_api(database).await;
@@ -198,7 +194,6 @@ async fn the_first_branch_is_for_maintainers(database: Database) {
     }
 }
 
-/// 123
 #[testkit::test]
 async fn a_repository_that_hangs_is_given_up(database: Database) {
     let (storage, copy) = copy_of_p();

@@ -1,4 +1,4 @@
-//! A push that makes its project: rows 83 to 86.
+//! A push that makes its project.
 use super::support::{ALLOWED, NOT_FOUND, Shell, Z, eventually, shell_api_at, shell_api_of, verdict};
 use database::memberships::{self, Source};
 use diesel::prelude::*;
@@ -68,7 +68,6 @@ async fn messages(shell: &Shell, gl_repository: &str, identifier: &str) -> Value
     shell.post_receive_of(gl_repository, identifier, "").await.1["messages"].clone()
 }
 
-/// 83
 #[testkit::test]
 async fn a_push_makes_its_project(database: Database) {
     let (shell, storage) = service(database, &[]).await;
@@ -204,7 +203,6 @@ async fn members_of_the_group_reach_it(database: Database) {
     assert_eq!(verdict(&shell.push_any(13, "grp/sub/fresh").await), ALLOWED);
 }
 
-/// 84
 #[testkit::test]
 async fn a_path_must_be_one_of_gitlab(database: Database) {
     let (shell, _storage) = service(database, &[]).await;
@@ -226,7 +224,6 @@ async fn a_path_must_be_one_of_gitlab(database: Database) {
     assert_eq!(projects(&shell), before);
 }
 
-/// 85, 86
 #[testkit::test]
 async fn nothing_else_is_made(database: Database) {
     let (shell, storage) = service(database, &[]).await;
@@ -448,4 +445,58 @@ async fn the_heaviest_storage_takes_it(database: Database) {
     assert_eq!(std::fs::read_dir(storage.path()).unwrap().count(), 0);
     let expected = json!([created("alice/blind", "https://gitlab.example.com/alice/blind.git")]);
     assert_eq!(messages(&shell, body["gl_repository"].as_str().unwrap(), "user-2").await, expected);
+}
+
+/// Columns and tables that only a GitLab has, as far as a created project fills them.
+const COMPANIONS: &str = "
+    ALTER TABLE project_features ADD COLUMN container_registry_access_level integer NOT NULL DEFAULT 0;
+    ALTER TABLE project_features ADD COLUMN package_registry_access_level integer NOT NULL DEFAULT 0;
+    ALTER TABLE project_features ADD COLUMN unknown_access_level integer NOT NULL DEFAULT 20;
+    ALTER TABLE projects ADD COLUMN last_repository_updated_at timestamp;
+    ALTER TABLE projects ADD COLUMN shared_runners_enabled boolean NOT NULL DEFAULT true;
+    ALTER TABLE application_settings ADD COLUMN shared_runners_enabled boolean NOT NULL DEFAULT true;
+    ALTER TABLE application_settings ADD COLUMN default_ci_config_path text;
+    ALTER TABLE projects ADD COLUMN ci_config_path text;
+    CREATE TABLE project_ci_cd_settings (id bigint, project_id bigint NOT NULL, default_git_depth integer,
+        forward_deployment_enabled boolean, separated_caches boolean NOT NULL DEFAULT false);
+    CREATE TABLE container_expiration_policies (project_id bigint NOT NULL, created_at timestamp NOT NULL,
+        updated_at timestamp NOT NULL, enabled boolean NOT NULL DEFAULT false);
+    UPDATE application_settings SET shared_runners_enabled = false, default_ci_config_path = 'ci/x.yml';";
+
+/// A project that a push creates has the rows that GitLab's model writes. A table that is missing is left out.
+#[testkit::test]
+async fn a_created_project_has_the_companion_rows_of_gitlab(database: Database) {
+    database.sql(COMPANIONS);
+    database.sql(
+        "CREATE TABLE project_pages_metadata (project_id bigint NOT NULL, deployed boolean DEFAULT false)",
+    );
+    let (shell, _storage) = service(database, &[]).await;
+    assert_eq!(verdict(&shell.push_any(11, "alice/first.git").await), ALLOWED);
+    for (expected, query) in [
+        (
+            "20|20|10|20",
+            "SELECT container_registry_access_level || '|' || package_registry_access_level || '|' \
+            || security_and_compliance_access_level || '|' || unknown_access_level FROM project_features",
+        ),
+        ("20", "SELECT default_git_depth FROM project_ci_cd_settings"),
+        ("ci/x.yml", "SELECT ci_config_path FROM projects"),
+    ] {
+        let order = if query.contains("FROM projects") { "id" } else { "project_id" };
+        assert_eq!(text(&shell, &format!("{query} ORDER BY {order} DESC LIMIT 1")), expected, "{query}");
+    }
+    let id = number(&shell, "SELECT id FROM projects WHERE path = 'first'");
+    for (count, condition) in [
+        (1, "project_ci_cd_settings WHERE forward_deployment_enabled AND separated_caches"),
+        (1, "container_expiration_policies WHERE NOT enabled AND created_at = updated_at"),
+        (1, "project_pages_metadata WHERE NOT deployed"),
+        (1, "projects WHERE path = 'first' AND last_repository_updated_at = created_at"),
+        (1, "projects WHERE path = 'first' AND NOT shared_runners_enabled"),
+        (1, &format!("project_settings WHERE project_id = {id}")),
+        (1, &format!("project_statistics WHERE project_id = {id}")),
+    ] {
+        assert_eq!(number(&shell, &format!("SELECT count(*) FROM {condition}")), count, "{condition}");
+    }
+    shell.sql("DROP TABLE project_pages_metadata");
+    assert_eq!(verdict(&shell.push_any(11, "alice/second.git").await), ALLOWED);
+    assert_eq!(number(&shell, "SELECT count(*) FROM project_ci_cd_settings"), 2);
 }

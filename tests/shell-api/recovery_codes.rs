@@ -1,4 +1,4 @@
-//! `/two_factor_recovery_codes`: rows 137 to 139.
+//! `/two_factor_recovery_codes`.
 use std::collections::BTreeSet;
 
 use super::{Shell, shell_api};
@@ -47,7 +47,6 @@ fn refused(message: &str) -> (u16, Value) {
     (200, json!({ "success": false, "message": message }))
 }
 
-/// 137
 #[testkit::test]
 async fn new_codes_take_the_place_of_the_old(database: Database) {
     let shell = with_second_factor(database).await;
@@ -57,7 +56,6 @@ async fn new_codes_take_the_place_of_the_old(database: Database) {
     assert!(are_valid(&shell, &second) && !are_valid(&shell, &first));
 }
 
-/// 139
 #[testkit::test]
 async fn a_user_is_named_by_number_too(database: Database) {
     let shell = with_second_factor(database).await;
@@ -73,7 +71,6 @@ async fn a_security_token_is_a_second_factor(database: Database) {
     assert!(are_valid(&shell, &codes(&shell.post(PATH, json!({ "key_id": 11 })).await)));
 }
 
-/// 138
 #[testkit::test]
 async fn who_gets_no_codes_hears_why(database: Database) {
     fixture::run(&mut database.open(), "UPDATE keys SET user_id = NULL WHERE id IN (12, 31)");

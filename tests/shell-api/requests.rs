@@ -1,4 +1,4 @@
-//! How requests may be written, and what every answer has: rows 17 to 22.
+//! How requests may be written, and what every answer has.
 use super::support::{storages, token, write_config};
 use super::{Shell, raw, shell_api, shell_api_with};
 use serde_json::{Value, json};
@@ -20,7 +20,6 @@ fn has_the_headers(answer: &Answer, what: &str) {
     assert!(answer.header("x-request-id").is_some_and(|id| id.len() == 26), "{what}");
 }
 
-/// 17
 #[testkit::test]
 async fn what_is_not_there_is_said(database: Database) {
     let shell = shell_api(database).await;
@@ -53,7 +52,6 @@ async fn what_is_not_there_is_said(database: Database) {
     }
 }
 
-/// 18
 #[testkit::test]
 async fn every_answer_has_its_headers(database: Database) {
     let shell = shell_api(database).await;
@@ -75,7 +73,6 @@ async fn every_answer_has_its_headers(database: Database) {
     }
 }
 
-/// 19
 #[testkit::test]
 async fn parameters_may_be_sent_in_many_ways(database: Database) {
     let shell = shell_api(database).await;
@@ -112,7 +109,6 @@ async fn parameters_may_be_sent_in_many_ways(database: Database) {
     assert_eq!(reduced(&answer), (400, missing));
 }
 
-/// 19, 20
 #[testkit::test]
 async fn a_form_a_body_and_a_query_say_the_same(database: Database) {
     let shell = shell_api(database).await;
@@ -130,7 +126,6 @@ async fn a_form_a_body_and_a_query_say_the_same(database: Database) {
     );
 }
 
-/// 21
 #[testkit::test]
 async fn everything_may_lie_below_a_root(database: Database) {
     let shell = shell_api_with(database, &["--relative-url-root", "/gitlab"]).await;
@@ -153,7 +148,6 @@ async fn everything_may_lie_below_a_root(database: Database) {
     assert_eq!(ask("/-/readiness").await.status, 200);
 }
 
-/// 22
 #[testkit::test]
 async fn a_request_keeps_its_name(database: Database) {
     let shell = shell_api(database).await;
@@ -177,7 +171,6 @@ async fn a_request_keeps_its_name(database: Database) {
     assert_ne!(request.send().await.header("x-request-id"), Some("abc"), "nobody's word is believed");
 }
 
-/// 22
 #[testkit::test]
 async fn the_name_of_a_request_stands_in_the_log(database: Database) {
     let data = TempDir::new().unwrap();

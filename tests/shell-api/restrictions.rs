@@ -1,12 +1,12 @@
-//! What the installation asks of keys, type by type: row 39; and whom the rate limit counts: row 124.
-use super::support::{ALLOWED, verdict};
+//! Restrictions of key types and lengths, and the rate limit.
+use super::support::{ALLOWED, in_one_minute, verdict};
 use super::{shell_api, shell_api_with};
 use serde_json::json;
 use testkit::{Redis, fixture, ssh};
 
-const FORBIDDEN: &str = "Your SSH key type is forbidden. Must be RSA, DSA, ECDSA, or ED25519.";
+const FORBIDDEN: &str = "Your SSH key type is forbidden. Must be RSA, DSA, ECDSA, ED25519, or ED25519_SK.";
 
-/// 39
+/// Each key type has a setting of its own.
 #[testkit::test]
 async fn each_type_of_key_may_be_restricted(database: Database) {
     fixture::run(
@@ -30,7 +30,35 @@ async fn each_type_of_key_may_be_restricted(database: Database) {
     }
 }
 
-/// 124: however a person is named, it is the same person.
+/// The message about a forbidden type names every type that is allowed, security keys among them.
+#[testkit::test]
+async fn the_message_about_a_forbidden_key_type_names_security_keys(database: Database) {
+    fixture::run(
+        &mut database.open(),
+        "UPDATE application_settings SET dsa_key_restriction = -1, ed25519_key_restriction = -1",
+    );
+    let shell = shell_api(database).await;
+    let message = "Your SSH key type is forbidden. Must be RSA, ECDSA, ECDSA_SK, or ED25519_SK.";
+    assert_eq!(verdict(&shell.clone(11, "grp/p").await), (401, message));
+}
+
+/// `/GRP/P` and `grp/p.git` are one project to the rate limit.
+#[testkit::test]
+async fn all_spellings_of_a_project_count_together(database: Database) {
+    fixture::run(&mut database.open(), "UPDATE application_settings SET gitlab_shell_operation_limit = 2");
+    let shell = shell_api(database).await;
+    let statuses = in_one_minute(async |_| {
+        let mut statuses = Vec::new();
+        for path in ["grp/p.git", "grp/p.git", "/grp/p.git", "grp/p", "GRP/P.git", "grp/pub.git"] {
+            statuses.push(shell.clone(11, path).await.0);
+        }
+        statuses
+    })
+    .await;
+    assert_eq!(statuses, [200, 200, 429, 429, 429, 200]);
+}
+
+/// A user is counted by id, whatever name the caller uses.
 #[testkit::test]
 async fn people_are_counted_by_their_id(database: Database) {
     fixture::run(
@@ -57,5 +85,5 @@ async fn people_are_counted_by_their_id(database: Database) {
         .collect();
     scopes.sort();
     scopes.dedup();
-    assert_eq!(scopes, ["application_rate_limiter:gitlab_shell_operation:git-upload-pack:grp/p:user:2"]);
+    assert_eq!(scopes, ["application_rate_limiter:gitlab_shell_operation:git-upload-pack:grp/p.git:user:2"]);
 }

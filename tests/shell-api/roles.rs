@@ -1,4 +1,4 @@
-//! Where roles come from: rows 32, 87 to 92; and what the installation limits: rows 51, 52, 61, 65, 124.
+//! Where roles come from, and what the instance limits.
 use super::support::{ALLOWED, NO_DOWNLOAD, NOT_FOUND, in_one_minute, verdict};
 use super::{shell_api, shell_api_with};
 use database::memberships::Source;
@@ -9,7 +9,7 @@ use testkit::{Redis, fixture};
 const NO_PUSH: (u16, &str) = (401, "You are not allowed to push code to this project.");
 const THROTTLED: &str = "This endpoint has been requested too many times. Try again later.";
 
-/// 32, 87, 88, 92: `out` has key 15.
+/// `out` has key 15.
 #[testkit::test]
 async fn roles_are_direct_or_inherited(database: Database) {
     let shell = shell_api(database).await;
@@ -31,7 +31,6 @@ async fn roles_are_direct_or_inherited(database: Database) {
     assert_eq!(verdict(&shell.push_any(15, "grp/p").await), ALLOWED, "the higher of two");
 }
 
-/// 89, 90
 #[testkit::test]
 async fn groups_are_invited(database: Database) {
     let shell = shell_api(database).await;
@@ -58,7 +57,6 @@ async fn groups_are_invited(database: Database) {
     assert_eq!(verdict(&shell.push_any(15, "grp/p").await), NO_PUSH);
 }
 
-/// 91
 #[testkit::test]
 async fn only_effective_members_count(database: Database) {
     let shell = shell_api(database).await;
@@ -83,7 +81,6 @@ async fn only_effective_members_count(database: Database) {
     assert_eq!(verdict(&shell.clone(15, "grp/p").await), NOT_FOUND);
 }
 
-/// 51, 52
 #[testkit::test]
 async fn the_installation_may_want_one_protocol(database: Database) {
     fixture::run(
@@ -98,7 +95,6 @@ async fn the_installation_may_want_one_protocol(database: Database) {
     }
 }
 
-/// 52, 61, 65
 #[testkit::test]
 async fn settings_of_the_installation_are_followed(database: Database) {
     fixture::run(
@@ -133,7 +129,6 @@ async fn http_may_be_switched_off_by_direction(database: Database) {
     assert_eq!(verdict(&shell.clone(11, "grp/p").await), ALLOWED);
 }
 
-/// 124
 #[testkit::test]
 async fn operations_are_limited(database: Database) {
     fixture::run(&mut database.open(), "UPDATE application_settings SET gitlab_shell_operation_limit = 1");
@@ -166,7 +161,7 @@ async fn operations_are_limited(database: Database) {
     );
 }
 
-/// 124, with GitLab's keys
+/// With GitLab's keys.
 #[testkit::test]
 async fn operations_are_counted_in_redis(database: Database) {
     fixture::run(&mut database.open(), "UPDATE application_settings SET gitlab_shell_operation_limit = 2");
@@ -187,7 +182,7 @@ async fn operations_are_counted_in_redis(database: Database) {
     assert_eq!(statuses, [200, 200, 429]);
     keys.sort();
     let period = keys[0].rsplit(':').next().unwrap().to_owned();
-    let prefix = "application_rate_limiter:gitlab_shell_operation:git-upload-pack:grp/p";
+    let prefix = "application_rate_limiter:gitlab_shell_operation:git-upload-pack:grp/p.git";
     assert_eq!(keys, [format!("{prefix}:1.2.3.4:{period}"), format!("{prefix}:key:11:{period}")]);
     for key in &keys {
         // It may have come to its end meanwhile.

@@ -10,7 +10,6 @@ async fn check_with(shell: &Shell, secret: &str) -> u16 {
     request.header("Gitlab-Shell-Api-Request", &signed_by(secret, &claims())).send().await.status
 }
 
-/// 11
 #[testkit::test]
 async fn the_previous_secret_verifies_until_its_file_is_empty(database: Database) {
     let files = TempDir::new().unwrap();

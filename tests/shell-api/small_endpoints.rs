@@ -1,4 +1,4 @@
-//! `/check`, `/authorized_keys` and `/discover`: rows 1, 2, 131 to 133, 136.
+//! `/check`, `/authorized_keys` and `/discover`.
 use super::{Shell, shell_api, shell_api_with};
 use serde_json::{Value, json};
 use testkit::{Redis, fixture, ssh};
@@ -28,7 +28,6 @@ async fn find(shell: &Shell, key: &str) -> (u16, Value) {
     shell.get(&format!("/authorized_keys?key={encoded}")).await
 }
 
-/// 1
 #[testkit::test]
 async fn check_tells_what_answers(database: Database) {
     let shell = shell_api_with(database, &["--gitlab-version", "18.6.1", "--gitlab-rev", "abc"]).await;
@@ -37,7 +36,6 @@ async fn check_tells_what_answers(database: Database) {
     assert_eq!(shell.get("/check").await, (200, expected));
 }
 
-/// 1, 2
 #[testkit::test]
 async fn check_tells_whether_redis_answers(database: Database) {
     let mut redis = Redis::start();
@@ -55,7 +53,6 @@ async fn check_tells_whether_redis_answers(database: Database) {
     assert_eq!(shell.get("/check").await, expected(true));
 }
 
-/// 131
 #[testkit::test]
 async fn a_key_is_found_however_it_is_written(database: Database) {
     let rsa = ssh::rsa(3072, 50);
@@ -83,7 +80,6 @@ async fn a_key_is_found_however_it_is_written(database: Database) {
     );
 }
 
-/// 131
 #[testkit::test]
 async fn a_line_has_no_other_line_in_it(database: Database) {
     let shell = shell_api(database).await;
@@ -94,7 +90,6 @@ async fn a_line_has_no_other_line_in_it(database: Database) {
     assert_eq!((status, &answer["key"], &answer["usage_type"]), (200, &json!(line), &json!("auth")));
 }
 
-/// 132
 #[testkit::test]
 async fn other_keys_are_not_found(database: Database) {
     let shell = shell_api(database).await;
@@ -111,18 +106,21 @@ async fn other_keys_are_not_found(database: Database) {
     assert_eq!(find(&shell, "").await, (400, missing), "blank is missing");
 }
 
-/// 133
+/// Deploy keys are found whatever their state; a key without a user is found, too.
 #[testkit::test]
-async fn deploy_keys_and_expired_keys_are_found(database: Database) {
+async fn deploy_keys_are_found_in_any_state(database: Database) {
     fixture::key(&mut database.open(), 51, None, &ssh::ed25519(51));
     let shell = shell_api(database).await;
-    for (id, owner) in [(30, "mia"), (31, "mia"), (16, "blk")] {
+    for (id, owner) in [(30, "mia"), (31, "mia"), (14, "mia")] {
         let key = ssh::ed25519(id);
         assert_eq!(find(&shell, ssh::word(&key)).await, (200, entry(id, &key, owner)));
     }
-    shell.sql("UPDATE keys SET expires_at = '2024-02-29 12:30:00' WHERE id = 41");
-    let key = ssh::ed25519(41);
-    let mut expected = entry(41, &key, "alice");
+    shell.sql(
+        "UPDATE keys SET expires_at = '2024-02-29 12:30:00' WHERE id = 30;
+         UPDATE users SET state = 'blocked' WHERE id = 5",
+    );
+    let key = ssh::ed25519(30);
+    let mut expected = entry(30, &key, "mia");
     expected["expires_at"] = json!("2024-02-29T12:30:00.000Z");
     assert_eq!(find(&shell, ssh::word(&key)).await, (200, expected));
     let key = ssh::ed25519(51);
@@ -130,7 +128,6 @@ async fn deploy_keys_and_expired_keys_are_found(database: Database) {
     assert_eq!((status, &answer["id"]), (200, &json!(51)));
 }
 
-/// 136
 #[testkit::test]
 async fn discover_greets(database: Database) {
     fixture::run(&mut database.open(), "UPDATE keys SET user_id = NULL WHERE id = 31;

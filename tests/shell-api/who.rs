@@ -1,4 +1,4 @@
-//! Whom a request is about, and whether their account may use git: rows 34 to 50 and 158.
+//! Whom a request is about, and whether their account may use git.
 use super::support::{ALLOWED, NO_DOWNLOAD, NOT_FOUND, verdict};
 use super::{shell_api, shell_api_with};
 use database::schema::{keys, users};
@@ -8,7 +8,6 @@ use testkit::{fixture, ssh};
 
 const BLOCKED: (u16, &str) = (401, "Your account has been blocked.");
 
-/// 34, 35
 #[testkit::test]
 async fn nobody_pulls_what_is_public_and_pushes_nothing(database: Database) {
     let shell = shell_api(database).await;
@@ -19,7 +18,6 @@ async fn nobody_pulls_what_is_public_and_pushes_nothing(database: Database) {
     assert_eq!(verdict(&shell.push_any(999, "grp/pub").await), refused);
 }
 
-/// 40 to 43
 #[testkit::test]
 async fn the_first_name_wins(database: Database) {
     let shell = shell_api(database).await;
@@ -52,7 +50,6 @@ async fn the_first_name_wins(database: Database) {
     assert_eq!(verdict(&shell.allowed(json!({ "username": "alice@example.com" })).await), NOT_FOUND);
 }
 
-/// 37 to 39
 #[testkit::test]
 async fn keys_end_and_may_be_too_weak(database: Database) {
     fixture::run(
@@ -67,7 +64,7 @@ async fn keys_end_and_may_be_too_weak(database: Database) {
         (41, (401, "Your SSH key has expired.")),
         (50, (401, "Your SSH key must be at least 3072 bits.")),
         (51, ALLOWED),
-        (12, (401, "Your SSH key type is forbidden. Must be RSA or ED25519.")),
+        (12, (401, "Your SSH key type is forbidden. Must be RSA, ED25519, ECDSA_SK, or ED25519_SK.")),
     ] {
         assert_eq!(verdict(&shell.clone(key, "grp/p").await), expected, "{key}");
     }
@@ -76,7 +73,6 @@ async fn keys_end_and_may_be_too_weak(database: Database) {
     assert_eq!((status, &body["gl_console_messages"]), (200, &soon));
 }
 
-/// 44 to 47, 49
 #[testkit::test]
 async fn accounts_have_states(database: Database) {
     let shell = shell_api(database).await;
@@ -109,7 +105,6 @@ async fn accounts_have_states(database: Database) {
     assert_eq!(verdict(&shell.clone(11, "grp/p").await), ALLOWED);
 }
 
-/// 48, 50
 #[testkit::test]
 async fn the_installation_may_ask_for_more(database: Database) {
     fixture::run(&mut database.open(), "UPDATE application_settings SET enforce_terms = true, email_confirmation_setting = 2;
@@ -126,7 +121,18 @@ async fn the_installation_may_ask_for_more(database: Database) {
     assert_eq!(verdict(&shell.clone(13, "grp/p").await), ALLOWED);
 }
 
-/// 48
+/// Some types of bots and service accounts may use git; types that are internal to GitLab may not.
+#[testkit::test]
+async fn only_some_user_types_may_use_git(database: Database) {
+    let shell = shell_api(database).await;
+    let internal = (401, "This action cannot be performed by internal users");
+    for user_type in 0..=17 {
+        shell.sql(&format!("UPDATE users SET user_type = {user_type} WHERE id = 2"));
+        let expected = if [0, 4, 6, 7, 8, 10, 13].contains(&user_type) { ALLOWED } else { internal };
+        assert_eq!(verdict(&shell.clone(11, "grp/p").await), expected, "{user_type}");
+    }
+}
+
 #[testkit::test]
 async fn a_soft_confirmation_keeps_nobody_out(database: Database) {
     fixture::run(
@@ -136,7 +142,6 @@ async fn a_soft_confirmation_keeps_nobody_out(database: Database) {
     assert_eq!(verdict(&shell_api(database).await.clone(11, "grp/p").await), ALLOWED);
 }
 
-/// 158
 #[testkit::test]
 async fn the_last_use_is_noted_once_a_day(database: Database) {
     let shell = shell_api(database).await;

@@ -1,41 +1,54 @@
-//! Accounts that want credentials: recovery codes, one-time passwords.
+//! Accounts that request credentials: recovery codes, one-time passwords.
 use chrono::NaiveDateTime;
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
 
+use crate::keys::DEPLOY_KEY;
 use crate::schema::{keys, users};
 use crate::{Conn, Result};
 use domain::account::{Account, AccountId, AccountLookup};
+use domain::actor::Key;
 use domain::user::{State, UserType};
 
-/// The second factor is on: a one-time password, or a security token.
-const SECOND_FACTOR: &str = "(users.otp_required_for_login OR EXISTS (SELECT 1 FROM webauthn_registrations w WHERE w.user_id = users.id))";
+/// Whether a second factor is on: a one-time password or a security key. A registration of mode 1 is a passkey, which is
+/// not a second factor. GitLab 18.0 has no column `authentication_mode`: there the name resolves to the column of
+/// `default_mode`, in the enclosing query, so that every registration counts.
+const SECOND_FACTOR: &str = "(users.otp_required_for_login OR (\
+    SELECT EXISTS (SELECT 1 FROM webauthn_registrations w WHERE w.user_id = users.id AND COALESCE(authentication_mode, 2) = 2) \
+      FROM (SELECT 2 AS authentication_mode) AS default_mode))";
 
 type Row = (i64, Option<String>, Option<String>, i16, bool);
+type KeyRow = (i64, Option<String>, Option<String>, Option<NaiveDateTime>);
 
-/// Finds whom a request for credentials is about. One statement.
+/// Finds the account of a request for credentials, and the key that names it. One statement.
 pub fn find(conn: &mut Conn, id: AccountId) -> Result<AccountLookup> {
     let columns = (users::id, users::username, users::state, users::user_type, sql::<Bool>(SECOND_FACTOR));
     Ok(match id {
-        AccountId::None => AccountLookup::NoKey,
+        AccountId::None => AccountLookup::KeyNotFound,
         AccountId::User(id) => {
             let row: Option<Row> = users::table.find(id).select(columns).first(conn).optional()?;
-            row.map_or(AccountLookup::NoUser, |row| AccountLookup::Found(account(row)))
+            row.map_or(AccountLookup::UserNotFound, |row| AccountLookup::Found {
+                key: None,
+                account: account(row),
+            })
         }
         AccountId::Key(id) => {
-            let row: Option<(Option<String>, Option<Row>)> = keys::table
+            let row: Option<(KeyRow, Option<Row>)> = keys::table
                 .left_join(users::table.on(keys::user_id.eq(users::id.nullable())))
                 .filter(keys::id.eq(id))
                 .filter(keys::usage_type.eq(0).or(keys::usage_type.eq(1)))
-                .select((keys::type_, columns.nullable()))
+                .select(((keys::id, keys::type_, keys::key, keys::expires_at), columns.nullable()))
                 .first(conn)
                 .optional()?;
             match row {
-                None => AccountLookup::NoKey,
-                Some((Some(kind), _)) if kind == "DeployKey" => AccountLookup::DeployKey,
-                Some((_, None)) => AccountLookup::NoOwner,
-                Some((_, Some(row))) => AccountLookup::Found(account(row)),
+                None => AccountLookup::KeyNotFound,
+                Some(((_, Some(kind), ..), _)) if kind == DEPLOY_KEY => AccountLookup::DeployKey,
+                Some((_, None)) => AccountLookup::KeyWithoutUser,
+                Some(((id, _, text, expires_at), Some(row))) => AccountLookup::Found {
+                    key: Some(Key { id, text: text.unwrap_or_default(), expires_at }),
+                    account: account(row),
+                },
             }
         }
     })
@@ -51,8 +64,7 @@ fn account((id, username, state, user_type, second_factor): Row) -> Account {
     }
 }
 
-/// Puts hashes of recovery codes in the place of all that there were, if the second factor is still on. The answer is
-/// whether it was. One statement.
+/// Replaces all recovery codes by these hashes if the second factor is still on. Returns whether it was. One statement.
 pub fn replace_recovery_codes(
     conn: &mut Conn,
     user_id: i64,
@@ -67,7 +79,7 @@ pub fn replace_recovery_codes(
     Ok(changed > 0)
 }
 
-/// What a one-time password is verified with, as it is stored.
+/// The stored secret of one-time passwords.
 #[derive(Debug, Clone, Queryable)]
 pub struct OtpColumns {
     pub secret: Option<String>,
@@ -75,7 +87,7 @@ pub struct OtpColumns {
     pub salt: Option<String>,
 }
 
-/// Reads what a user's one-time passwords are verified with, and how many minutes one of them lets git through.
+/// Reads the secret of a user's one-time passwords.
 pub fn otp(conn: &mut Conn, user_id: i64) -> Result<Option<OtpColumns>> {
     Ok(users::table
         .find(user_id)
@@ -89,7 +101,7 @@ pub fn otp(conn: &mut Conn, user_id: i64) -> Result<Option<OtpColumns>> {
         .optional()?)
 }
 
-/// Uses a time step up: no code of it, or of one before it, serves again. The answer is whether it was unused.
+/// Consumes a time step, so that no code of this step or an earlier one is accepted again. Returns whether it was unused.
 pub fn consume_step(conn: &mut Conn, user_id: i64, step: i32, now: NaiveDateTime) -> Result<bool> {
     let changed = diesel::update(users::table.find(user_id))
         .filter(users::consumed_timestep.is_null().or(users::consumed_timestep.lt(step)))
@@ -98,7 +110,7 @@ pub fn consume_step(conn: &mut Conn, user_id: i64, step: i32, now: NaiveDateTime
     Ok(changed > 0)
 }
 
-/// Minutes for which a one-time password lets git through.
+/// Minutes for which a verified one-time password allows git operations.
 pub fn otp_session_minutes(conn: &mut Conn) -> Result<i32> {
     use crate::schema::application_settings as settings;
     let minutes = settings::table.order(settings::id.desc()).select(settings::git_two_factor_session_expiry);

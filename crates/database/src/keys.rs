@@ -1,39 +1,69 @@
-//! SSH public keys, as `sshd` asks for them.
+//! SSH public keys, as `sshd` looks them up.
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
 use crate::schema::{keys, users};
 use crate::{Conn, Result};
+use domain::account::KeyState;
+use domain::user::{State, UserType};
 
-/// A key that may authenticate, and the name of its person.
-#[derive(Debug, Clone, PartialEq, Eq, Queryable)]
+/// `keys.type` of a key that belongs to projects.
+pub(crate) const DEPLOY_KEY: &str = "DeployKey";
+
+/// A key that may authenticate, and its user.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuthorizedKey {
     pub id: i64,
     pub title: Option<String>,
     pub created_at: Option<NaiveDateTime>,
     pub expires_at: Option<NaiveDateTime>,
-    /// As it was stored, with the comment of whoever added it.
+    /// As stored, with the comment of the user who added it.
     pub key: Option<String>,
     /// 0 authenticates and signs, 1 only authenticates.
     pub usage_type: i16,
     pub user_name: Option<String>,
+    pub state: KeyState,
 }
 
 /// Finds a key by its raw SHA-256 fingerprint; keys that only sign are not found. One statement.
 pub fn find_by_fingerprint(conn: &mut Conn, fingerprint: &[u8; 32]) -> Result<Option<AuthorizedKey>> {
-    Ok(keys::table
+    type KeyRow = (
+        i64,
+        Option<String>,
+        Option<NaiveDateTime>,
+        Option<NaiveDateTime>,
+        Option<String>,
+        i16,
+        Option<String>,
+    );
+    type UserRow = (Option<String>, Option<String>, i16);
+    let row: Option<(KeyRow, Option<UserRow>)> = keys::table
         .left_join(users::table.on(keys::user_id.eq(users::id.nullable())))
         .filter(keys::fingerprint_sha256.eq(fingerprint.as_slice()))
         .filter(keys::usage_type.eq(0).or(keys::usage_type.eq(1)))
         .select((
-            keys::id,
-            keys::title,
-            keys::created_at,
-            keys::expires_at,
-            keys::key,
-            keys::usage_type,
-            users::name.nullable(),
+            (
+                keys::id,
+                keys::title,
+                keys::created_at,
+                keys::expires_at,
+                keys::key,
+                keys::usage_type,
+                keys::type_,
+            ),
+            (users::name, users::state, users::user_type).nullable(),
         ))
         .first(conn)
-        .optional()?)
+        .optional()?;
+    Ok(row.map(|((id, title, created_at, expires_at, key, usage_type, kind), user)| {
+        let (user_name, user) = match user {
+            Some((name, state, user_type)) => {
+                (name, Some((State::from_name(state.as_deref()), UserType(user_type))))
+            }
+            None => (None, None),
+        };
+        let is_deploy_key = kind.as_deref() == Some(DEPLOY_KEY);
+        let state = KeyState { is_deploy_key, expires_at, user };
+        AuthorizedKey { id, title, created_at, expires_at, key, usage_type, user_name, state }
+    }))
 }

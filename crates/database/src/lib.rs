@@ -30,6 +30,7 @@ pub mod pool_repositories;
 pub mod projects;
 pub mod protected_refs;
 pub mod push_checks;
+mod rows;
 pub mod scan_policies;
 pub mod schema;
 pub mod scim;

@@ -1,17 +1,17 @@
-//! Personal access tokens. The token itself is nowhere: its digest is.
+//! Personal access tokens. Only the digest of a token is stored.
 use chrono::NaiveDateTime;
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Nullable, Text};
 
-use crate::schema::{application_settings as settings, personal_access_tokens as tokens};
-use crate::{Conn, Result};
+use crate::schema::application_settings as settings;
+use crate::{Conn, Result, rows};
 use domain::tokens::personal_access_token::{Grant, Policy};
 
-/// GitLab's default organization, which every token of an installation belongs to.
-const ORGANIZATION: i64 = 1;
+/// GitLab's default organization.
+const DEFAULT_ORGANIZATION: i64 = 1;
 
-/// What the installation, and the group that owns the account, say of a person's tokens.
+/// The settings of the instance, and of the group that owns the account, for a user's tokens.
 pub fn policy(conn: &mut Conn, user_id: i64) -> Result<Policy> {
     type Row = (bool, Option<String>, Option<String>, Option<i32>, bool);
     let row: Option<Row> = settings::table
@@ -44,28 +44,33 @@ pub fn policy(conn: &mut Conn, user_id: i64) -> Result<Policy> {
     })
 }
 
-/// An installation may put its own word in front of every kind of token.
+/// An instance may have a prefix of its own for every kind of token.
 fn instance_prefix(prefixes: Option<&str>) -> Option<String> {
     let prefixes: serde_json::Value = serde_json::from_str(prefixes?).ok()?;
     let own = prefixes.get("instance_token_prefix")?.as_str().filter(|own| !own.is_empty())?;
     Some(format!("{own}-glpat-"))
 }
 
-/// Writes a new token down. One statement.
+/// Stores a new token. Its organization and type are those of the user, in databases that have these columns.
 pub fn create(conn: &mut Conn, user_id: i64, grant: &Grant, digest: &str, now: NaiveDateTime) -> Result<()> {
-    diesel::insert_into(tokens::table)
-        .values((
-            tokens::user_id.eq(user_id),
-            tokens::name.eq(&grant.name),
-            tokens::scopes.eq(grant.scopes_yaml()),
-            tokens::expires_at.eq(grant.expires_at),
-            tokens::token_digest.eq(digest),
-            tokens::revoked.eq(false),
-            tokens::impersonation.eq(false),
-            tokens::organization_id.eq(ORGANIZATION),
-            tokens::created_at.eq(now),
-            tokens::updated_at.eq(now),
-        ))
-        .execute(conn)?;
+    let of_user = |conn: &mut Conn, column| rows::text(conn, "users", column, &format!("id = {user_id}"));
+    let number = |text: Option<String>| text.and_then(|text| text.parse::<i64>().ok());
+    let organization_id = number(of_user(conn, "organization_id")?).unwrap_or(DEFAULT_ORGANIZATION);
+    let user_type = number(of_user(conn, "user_type")?).unwrap_or_default();
+    let scopes = grant.scopes_yaml();
+    let mut token: rows::Values = vec![
+        ("user_id", user_id.into()),
+        ("name", grant.name.as_str().into()),
+        ("scopes", scopes.as_str().into()),
+        ("token_digest", digest.into()),
+        ("revoked", false.into()),
+        ("impersonation", false.into()),
+        ("organization_id", organization_id.into()),
+        ("user_type", user_type.into()),
+        ("created_at", now.into()),
+        ("updated_at", now.into()),
+    ];
+    token.extend(grant.expires_at.map(|date| ("expires_at", date.into())));
+    rows::insert(conn, "personal_access_tokens", token)?;
     Ok(())
 }

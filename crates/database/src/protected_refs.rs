@@ -1,4 +1,4 @@
-//! Rules for branches and tags of a project, read whole in one statement; which of them match is for the rules.
+//! The rules for protected branches and tags of a project, loaded in one statement. `domain` decides which match.
 use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
@@ -11,7 +11,7 @@ use domain::Role;
 use domain::access::protected_refs::{Grant, ProtectedBranch, ProtectedTag};
 use domain::access::push::Rules;
 
-/// The rules of a project and of its top-level group, as they bear on `user_id`. One statement.
+/// Loads the rules of a project and of its top-level group. `user_id` is the pusher. One statement.
 pub fn load(
     conn: &mut Conn,
     project_id: i64,
@@ -61,13 +61,15 @@ struct Row {
     rule_id: i64,
     name: String,
     allow_force_push: bool,
-    /// `None` where the rule has no row at all.
+    /// `None` if the rule has no access levels.
     level_id: Option<i64>,
     access_level: Option<i32>,
     user_id: Option<i64>,
     group_id: Option<i64>,
     deploy_key_id: Option<i64>,
-    /// What the invitation of the group, and what the person's membership in it, is worth.
+    /// The owner of the deploy key, if the key has write access to the project.
+    deploy_key_owner_id: Option<i64>,
+    /// The role that the invitation gives to the group, and the user's role in the group.
     group_access: Option<i32>,
     group_role: Option<i32>,
 }
@@ -81,8 +83,8 @@ impl Row {
                 let role = self.group_access.unwrap_or(0).min(self.group_role.unwrap_or(0));
                 Grant::Group { role: Role(role) }
             }
-            (_, _, Some(id)) => Grant::DeployKey(id),
-            // A level that is not there lets nobody through.
+            (_, _, Some(_)) => Grant::DeployKey { owner_id: self.deploy_key_owner_id },
+            // A missing level admits nobody.
             _ => Grant::Role(Role(self.access_level.unwrap_or(0))),
         })
     }
@@ -98,18 +100,25 @@ struct ProtectedRefs {
 /// The rows of one kind, by table of rules and table of levels, joined so that a rule without levels stays.
 const SELECTS: [&str; 3] = [
     "SELECT 0, b.id, b.name, b.allow_force_push, l.id, l.access_level, l.user_id, l.group_id, l.deploy_key_id, \
-     i.group_access, m.access_level \
-     FROM rules b LEFT JOIN protected_branch_push_access_levels l ON l.protected_branch_id = b.id",
+     w.owner_id, i.group_access, m.access_level \
+     FROM rules b LEFT JOIN protected_branch_push_access_levels l ON l.protected_branch_id = b.id \
+     LEFT JOIN writers w ON w.deploy_key_id = l.deploy_key_id",
     "SELECT 1, b.id, b.name, b.allow_force_push, l.id, l.access_level, l.user_id, l.group_id, CAST(NULL AS bigint), \
-     i.group_access, m.access_level \
+     CAST(NULL AS bigint), i.group_access, m.access_level \
      FROM rules b LEFT JOIN protected_branch_merge_access_levels l ON l.protected_branch_id = b.id",
     "SELECT 2, b.id, b.name, false, l.id, l.access_level, l.user_id, l.group_id, l.deploy_key_id, \
-     i.group_access, m.access_level \
-     FROM tags b LEFT JOIN protected_tag_create_access_levels l ON l.protected_tag_id = b.id",
+     w.owner_id, i.group_access, m.access_level \
+     FROM tags b LEFT JOIN protected_tag_create_access_levels l ON l.protected_tag_id = b.id \
+     LEFT JOIN writers w ON w.deploy_key_id = l.deploy_key_id",
 ];
 
-/// Groups that the project is shared with, and what the person holds in them or above them.
-const INVITED: &str = "invited AS (\
+/// Deploy keys with write access to the project; groups that the project is shared with; and the user's roles in these
+/// groups or above them.
+const SOURCES: &str = "writers AS (\
+  SELECT d.deploy_key_id, max(k.user_id) AS owner_id FROM deploy_keys_projects d JOIN keys k ON k.id = d.deploy_key_id \
+   WHERE d.project_id = (SELECT project_id FROM asked) AND d.can_push AND k.type = 'DeployKey' \
+   GROUP BY d.deploy_key_id), \
+invited AS (\
   SELECT group_id, max(group_access) AS group_access FROM project_group_links \
    WHERE project_id = (SELECT project_id FROM asked) AND (expires_at IS NULL OR expires_at > (SELECT today FROM asked)) \
    GROUP BY group_id), \
@@ -134,7 +143,7 @@ impl QueryFragment<MultiBackend> for ProtectedRefs {
         out.push_sql(" AS user_id, ");
         out.push_bind_param::<Date, _>(&self.today)?;
         out.push_sql(" AS today), ");
-        out.push_sql(INVITED);
+        out.push_sql(SOURCES);
         out.push_sql(
             ", rules AS (SELECT id, name, allow_force_push FROM protected_branches \
              WHERE project_id = (SELECT project_id FROM asked) OR namespace_id = (SELECT root_id FROM asked)), \
@@ -166,6 +175,7 @@ impl Query for ProtectedRefs {
         Bool,
         Nullable<BigInt>,
         Nullable<Integer>,
+        Nullable<BigInt>,
         Nullable<BigInt>,
         Nullable<BigInt>,
         Nullable<BigInt>,

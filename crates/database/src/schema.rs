@@ -745,6 +745,7 @@ diesel::table! {
         email_confirmation_setting -> SmallInt,
         error_tracking_access_token_encrypted -> Nullable<Text>,
         git_two_factor_session_expiry -> Integer,
+        globally_allowed_ips -> Text,
     }
 }
 

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::{Nullable, Text};
+use ipnet::IpNet;
 
 use crate::schema::{application_setting_terms as terms, application_settings as settings};
 use crate::{Conn, Result};
-use domain::access::Protocol;
 use domain::access::branch_protection::BranchProtection;
+use domain::access::{Protocol, parse_allowed_ips};
 use domain::ssh_key::{Restrictions, Rule};
 
 /// What an administrator has set for the whole installation. An installation without a row has GitLab's defaults.
@@ -30,6 +31,8 @@ pub struct Settings {
     pub default_branch_name: String,
     /// Base of URLs for git over HTTP, where it differs.
     pub custom_http_clone_url_root: Option<String>,
+    /// Addresses that pass the IP ranges of every group.
+    pub globally_allowed_ips: Vec<IpNet>,
 }
 
 #[derive(Queryable)]
@@ -50,6 +53,7 @@ struct Row {
     branch_protection_defaults: Option<String>,
     default_branch_name: Option<String>,
     custom_http_clone_url_root: Option<String>,
+    globally_allowed_ips: String,
 }
 
 /// Reads the settings.
@@ -73,6 +77,7 @@ pub fn load(conn: &mut Conn) -> Result<Settings> {
             sql::<Nullable<Text>>("CAST(default_branch_protection_defaults AS text)"),
             settings::default_branch_name,
             settings::custom_http_clone_url_root,
+            settings::globally_allowed_ips,
         ))
         .first(conn)
         .optional()?;
@@ -113,6 +118,7 @@ impl Default for Settings {
             branch_protection: BranchProtection::FULL,
             default_branch_name: "main".to_owned(),
             custom_http_clone_url_root: None,
+            globally_allowed_ips: Vec::new(),
         }
     }
 }
@@ -146,6 +152,7 @@ impl From<Row> for Settings {
                 .filter(|name| !name.is_empty())
                 .unwrap_or_else(|| "main".to_owned()),
             custom_http_clone_url_root: row.custom_http_clone_url_root.filter(|root| !root.is_empty()),
+            globally_allowed_ips: parse_allowed_ips(&row.globally_allowed_ips),
         }
     }
 }

@@ -1,9 +1,12 @@
-//! Who asks for git: nobody known, a user, a user's key, or a key or token of a project.
+//! The actor of a git request: nobody known, a user, a user's SSH key, or a key or token of a project.
 use chrono::NaiveDateTime;
 
+use crate::access::Denial;
+use crate::messages as text;
+use crate::ssh_key::Restrictions;
 use crate::user::User;
 
-/// An SSH key which may authenticate; signing-only keys do not exist here.
+/// An SSH key that may authenticate; keys that only sign are never loaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Key {
     pub id: i64,
@@ -12,16 +15,31 @@ pub struct Key {
     pub expires_at: Option<NaiveDateTime>,
 }
 
+impl Key {
+    /// Refuses a key whose type or length the instance restricts, and a key that has expired.
+    pub fn check(&self, restrictions: &Restrictions, now: NaiveDateTime) -> Result<(), Denial> {
+        restrictions.check(&self.text)?;
+        if self.has_expired(now) { Err(Denial::forbidden(text::KEY_EXPIRED)) } else { Ok(()) }
+    }
+
+    /// Whether `expires_at` has been reached.
+    pub fn has_expired(&self, now: NaiveDateTime) -> bool {
+        self.expires_at.is_some_and(|expiry| expiry <= now)
+    }
+}
+
+/// Who makes a git request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Actor {
     Nobody,
     User(User),
-    /// A key of a person; one whose person is gone acts as nobody.
+    /// A key of a user. Without the user (the row is gone) it acts as nobody.
     Key {
         key: Key,
         user: Option<User>,
     },
-    /// A key of one or more projects. Its owner lends it nothing but the right to change refs.
+    /// A key of one or more projects. The key decides what may be read and whether it may write at all; every later
+    /// question of a push is about its owner.
     DeployKey {
         key: Key,
         owner: Option<User>,
@@ -33,7 +51,7 @@ pub enum Actor {
 }
 
 impl Actor {
-    /// The person who acts; a deploy key acts for itself.
+    /// The user who authenticated. `None` for a deploy key, which authenticates for itself.
     pub fn user(&self) -> Option<&User> {
         match self {
             Self::User(user) => Some(user),
@@ -42,6 +60,16 @@ impl Actor {
         }
     }
 
+    /// The person responsible for the request: the user, or the owner of a deploy key. A push has the authority of this
+    /// person, and answers and logs name them.
+    pub fn responsible_user(&self) -> Option<&User> {
+        match self {
+            Self::DeployKey { owner, .. } => owner.as_ref(),
+            _ => self.user(),
+        }
+    }
+
+    /// The SSH key that was used.
     pub fn key(&self) -> Option<&Key> {
         match self {
             Self::Key { key, .. } | Self::DeployKey { key, .. } => Some(key),
@@ -49,23 +77,20 @@ impl Actor {
         }
     }
 
-    /// The person named in GitLab's answers and logs: of a deploy key its owner.
-    pub fn named_user(&self) -> Option<&User> {
-        match self {
-            Self::DeployKey { owner, .. } => owner.as_ref(),
-            _ => self.user(),
-        }
+    /// Whether the actor is a deploy key.
+    pub fn is_deploy_key(&self) -> bool {
+        matches!(self, Self::DeployKey { .. })
     }
 
-    /// `gl_id`: `user-1`, `deploy-token-1`, or empty where there is nobody.
+    /// `gl_id`: `user-1`, `deploy-token-1`, or empty without a user.
     pub fn gl_id(&self) -> String {
         if let Self::DeployToken { id } = self {
             return format!("deploy-token-{id}");
         }
-        self.named_user().map(|user| format!("user-{}", user.id)).unwrap_or_default()
+        self.responsible_user().map(|user| format!("user-{}", user.id)).unwrap_or_default()
     }
 
-    /// `gl_key_type`, when a key was used.
+    /// `gl_key_type`, if a key was used.
     pub fn key_type(&self) -> Option<&'static str> {
         match self {
             Self::Key { .. } => Some("key"),

@@ -1,5 +1,4 @@
-//! The sentences that GitLab's server says to a person at a terminal. People search for them and scripts match
-//! them: they are exact.
+//! GitLab's messages for users at a terminal. People search for them and scripts match them, so they are exact.
 
 use crate::{Role, git::wildcard};
 
@@ -36,8 +35,8 @@ pub const UPLOAD: &str = "You are not allowed to upload code for this project.";
 pub const PUSH_CODE: &str = "You are not allowed to push code to this project.";
 pub const WRITE_WIKI: &str = "You are not allowed to write to this project's wiki.";
 
-/// After a push that has landed.
-pub const WORK_NOT_HANDED_OVER: &str = "WARNINGS:\nYour push has arrived, but the work that follows it (pipelines, merge requests, notifications) \
+/// The alert after a push whose job could not be enqueued.
+pub const JOB_NOT_ENQUEUED: &str = "WARNINGS:\nYour push has arrived, but the work that follows it (pipelines, merge requests, notifications) \
      could not be handed over. Please tell an administrator.";
 
 pub const INTERNAL_USER: &str = "This action cannot be performed by internal users";
@@ -63,6 +62,7 @@ pub const MERGE_PROTECTED: &str =
     "You are not allowed to merge code into protected branches on this project.";
 pub const PUSH_PROTECTED: &str = "You are not allowed to push code to protected branches on this project.";
 
+pub const CHANGE_TAG: &str = "You are not allowed to change existing tags on this project.";
 pub const TAG_NAMED_AS_DEFAULT: &str = "You cannot use default branch name to create a tag";
 pub const TAG_PROHIBITED: &str = "You cannot create a tag with a prohibited pattern.";
 pub const TAG_NOT_UTF8: &str = "Tag names must be valid when converted to UTF-8 encoding";

@@ -1,8 +1,9 @@
-//! Projects, and what a person or a key may do in one.
+//! Projects, and what a user or a key may do in one.
 use chrono::NaiveDate;
 use ipnet::IpNet;
 
 use crate::access::branch_protection::BranchProtection;
+use crate::access::protected_refs::Pusher;
 use crate::actor::Actor;
 use crate::user::User;
 use crate::{FeatureLevel, Role, Visibility};
@@ -23,7 +24,7 @@ pub struct Project {
     /// Its own flag, or that of a group above it.
     pub repository_read_only: bool,
     pub root: RootNamespace,
-    /// What its group says of the first branch; the installation's word where it says nothing.
+    /// The group's setting for the first branch. `None`: the setting of the instance applies.
     pub branch_protection: Option<BranchProtection>,
 }
 
@@ -32,9 +33,9 @@ pub struct Project {
 pub struct RootNamespace {
     pub id: i64,
     pub git_protocols: GitProtocols,
-    /// SSH only with a certificate of this group.
+    /// People authenticate over SSH with a certificate of this group, not with a key of their own.
     pub enforce_ssh_certificates: bool,
-    /// Addresses that may reach the group; empty = all.
+    /// Addresses that may reach the group. Empty: all.
     pub ip_ranges: Vec<IpNet>,
 }
 
@@ -47,7 +48,7 @@ pub enum GitProtocols {
 }
 
 impl GitProtocols {
-    /// Reads GitLab's number; 3 is SSH by certificate, which is SSH.
+    /// Converts the column. 3 is SSH with certificates, which is SSH.
     pub fn from_number(number: Option<i16>) -> Self {
         match number {
             Some(1 | 3) => Self::OnlySsh,
@@ -57,16 +58,16 @@ impl GitProtocols {
     }
 }
 
-/// How an actor stands to a project.
+/// The access of an actor to a project.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct ActorAccess {
-    /// The role of the person; of a deploy key, that of its owner.
+    /// The role of the user; for a deploy key, the role of its owner.
     pub role: Role,
     /// A deploy key that is enabled for the project.
     pub deploy_key: Option<DeployKeyGrant>,
     /// A deploy token that is valid here: not revoked, not expired.
     pub deploy_token: Option<DeployTokenGrant>,
-    /// The person, or the owner of a deploy key, is banned from the top-level group.
+    /// The user, or the owner of a deploy key, is banned from the top-level group.
     pub banned: bool,
 }
 
@@ -81,7 +82,7 @@ pub struct DeployTokenGrant {
 }
 
 impl Project {
-    /// Whether this person sees the project, with `role` in it.
+    /// Whether a user with `role` in the project can see it.
     pub fn is_visible_to(&self, user: Option<&User>, role: Role) -> bool {
         match (self.visibility, user) {
             (Visibility::Public, _) => true,
@@ -116,19 +117,35 @@ impl Project {
             FeatureLevel::Private if role < Role::GUEST && !is_admin => return false,
             FeatureLevel::Private | FeatureLevel::Enabled => {}
         }
-        // A guest sees the project, but has its code only where everybody of his kind has it.
+        // A guest can see a private project, but not download its code.
         role >= Role::REPORTER || self.is_visible_to(user, Role::NONE)
     }
 
+    /// Whether a user with `role` may push code, as far as roles decide.
     pub fn may_push_code(&self, user: &User, role: Role) -> bool {
-        self.repository != FeatureLevel::Disabled && (user.admin || role >= Role::DEVELOPER)
+        self.lets_push_code(user.admin, role)
+    }
+
+    /// The pusher of a push by this user, or by a deploy key of theirs, with this access.
+    pub fn pusher<'a>(&self, user: Option<&'a User>, access: ActorAccess) -> Pusher<'a> {
+        Pusher {
+            user,
+            role: access.role,
+            may_read: self.is_visible_to(user, access.role),
+            may_push_code: user.is_some_and(|user| self.may_push_code(user, access.role)),
+        }
+    }
+
+    /// The same of a user of whom only the role and the admin flag are known.
+    pub fn lets_push_code(&self, is_admin: bool, role: Role) -> bool {
+        self.repository != FeatureLevel::Disabled && (is_admin || role >= Role::DEVELOPER)
     }
 
     pub fn may_push_wiki(&self, user: &User, role: Role) -> bool {
         self.wiki != FeatureLevel::Disabled && (user.admin || role >= Role::DEVELOPER)
     }
 
-    /// Pushes are over: archived, or on its way out.
+    /// Archived, or marked for deletion: pushes are refused.
     pub fn is_archived(&self) -> bool {
         self.archived || self.marked_for_deletion_at.is_some()
     }
@@ -142,7 +159,7 @@ impl Project {
     }
 }
 
-/// The role in the project of the actor himself: the owner of a deploy key lends it none.
+/// The role that counts for reading: a deploy key reads by its own grant, not by its owner's role.
 fn role_of(actor: &Actor, standing: ActorAccess) -> Role {
     match actor {
         Actor::DeployKey { .. } => Role::NONE,

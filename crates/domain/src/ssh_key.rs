@@ -98,8 +98,16 @@ impl Restrictions {
         }
     }
 
+    /// The message that names every type that is not forbidden.
     fn forbidden(&self) -> String {
-        let kinds = [("RSA", self.rsa), ("DSA", self.dsa), ("ECDSA", self.ecdsa), ("ED25519", self.ed25519)];
+        let kinds = [
+            ("RSA", self.rsa),
+            ("DSA", self.dsa),
+            ("ECDSA", self.ecdsa),
+            ("ED25519", self.ed25519),
+            ("ECDSA_SK", self.ecdsa_sk),
+            ("ED25519_SK", self.ed25519_sk),
+        ];
         let allowed: Vec<&str> =
             kinds.iter().filter(|(_, rule)| *rule != Rule::Forbidden).map(|(name, _)| *name).collect();
         let sentence = match allowed.as_slice() {
@@ -183,6 +191,15 @@ mod tests {
         ed25519_sk: Rule::Any,
     };
 
+    const CLOSED: Restrictions = Restrictions {
+        rsa: Rule::Forbidden,
+        dsa: Rule::Forbidden,
+        ecdsa: Rule::Forbidden,
+        ed25519: Rule::Forbidden,
+        ecdsa_sk: Rule::Forbidden,
+        ed25519_sk: Rule::Forbidden,
+    };
+
     fn rsa(modulus_bytes: usize) -> String {
         let mut blob = Vec::new();
         for part in [b"ssh-rsa".to_vec(), vec![1, 0, 1], [vec![0, 0x80], vec![1; modulus_bytes - 1]].concat()]
@@ -229,14 +246,28 @@ mod tests {
         assert_eq!(strict.check(&rsa(384)), Ok(()));
         assert_eq!(strict.check("ssh-rsa rubbish"), denied("Your SSH key must be at least 3072 bits."));
         assert_eq!(OPEN.check(&rsa(128)), Ok(()));
-        let kinds = "Your SSH key type is forbidden. Must be RSA, ECDSA, or ED25519.";
+        let kinds = "Your SSH key type is forbidden. Must be RSA, ECDSA, ED25519, ECDSA_SK, or ED25519_SK.";
         assert_eq!(OPEN.check("ssh-dss AAAA"), denied(kinds));
         assert_eq!(OPEN.check("ssh-unknown AAAA"), denied(kinds));
         let no_rsa = Restrictions { rsa: Rule::from_number(-1), ..OPEN };
         assert_eq!(
             no_rsa.check(&rsa(512)),
-            denied("Your SSH key type is forbidden. Must be ECDSA or ED25519.")
+            denied("Your SSH key type is forbidden. Must be ECDSA, ED25519, ECDSA_SK, or ED25519_SK.")
         );
+        let forbidden = Rule::Forbidden;
+        let key = format!("ssh-ed25519 {ED25519}");
+        for (restrictions, allowed) in [
+            (Restrictions { ed25519: forbidden, ..OPEN }, " Must be RSA, ECDSA, ECDSA_SK, or ED25519_SK."),
+            (
+                Restrictions { rsa: forbidden, ecdsa: forbidden, ed25519: forbidden, ..OPEN },
+                " Must be ECDSA_SK or ED25519_SK.",
+            ),
+            (Restrictions { rsa: Rule::Any, ..CLOSED }, " Must be RSA."),
+            (CLOSED, ""),
+        ] {
+            let message = format!("Your SSH key type is forbidden.{allowed}");
+            assert_eq!(restrictions.check(&key), denied(&message));
+        }
         let long = Restrictions { ed25519: Rule::MinBits(512), ..OPEN };
         assert_eq!(
             long.check(&format!("ssh-ed25519 {ED25519}")),

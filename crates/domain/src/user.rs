@@ -1,4 +1,4 @@
-//! People and bots, and whether their account may use git.
+//! Users, human or not, and whether their account may use git.
 use chrono::{NaiveDateTime, TimeDelta};
 
 use crate::access::Denial;
@@ -6,7 +6,7 @@ use crate::instance::Instance;
 use crate::messages as text;
 
 /// How long an account stays locked after too many failed sign-ins.
-const LOCK: TimeDelta = TimeDelta::minutes(10);
+const LOCK_DURATION: TimeDelta = TimeDelta::minutes(10);
 
 /// What a decision needs to know of a user.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,8 +21,8 @@ pub struct User {
     pub confirmed: bool,
     pub accepted_term_id: Option<i64>,
     pub password_expires_at: Option<NaiveDateTime>,
-    /// The password is not the user's to renew: LDAP or single sign-on keeps it, or there is none.
-    pub password_kept_elsewhere: bool,
+    /// The user cannot renew the password: LDAP or single sign-on manages it, or there is none.
+    pub password_managed_elsewhere: bool,
     pub locked_at: Option<NaiveDateTime>,
 }
 
@@ -32,7 +32,7 @@ pub enum State {
     Active,
     Deactivated,
     PendingApproval,
-    /// `blocked`, `ldap_blocked`, `banned`, and every state that nobody knows.
+    /// `blocked`, `ldap_blocked`, `banned`, and every unknown state.
     Blocked,
 }
 
@@ -43,6 +43,16 @@ impl State {
             Some("deactivated") => Self::Deactivated,
             Some("blocked_pending_approval") => Self::PendingApproval,
             _ => Self::Blocked,
+        }
+    }
+
+    /// Refuses every state but active.
+    pub(crate) fn check(self, url: &str) -> Result<(), Denial> {
+        match self {
+            Self::Active => Ok(()),
+            Self::Deactivated => Err(Denial::Forbidden(text::deactivated(url))),
+            Self::PendingApproval => Err(Denial::forbidden(text::PENDING_APPROVAL)),
+            Self::Blocked => Err(Denial::forbidden(text::BLOCKED)),
         }
     }
 }
@@ -57,13 +67,23 @@ impl UserType {
     pub const PROJECT_BOT: Self = Self(6);
     pub const SECURITY_BOT: Self = Self(8);
 
-    /// Humans, service users and accounts, project bots and the security bot; all others belong to GitLab itself.
+    /// Human, service user, project bot, migration bot, security bot, security policy bot and service account. The
+    /// other types are internal to GitLab (`GlobalPolicy`).
     pub fn may_use_git(self) -> bool {
-        matches!(self.0, 0 | 4 | 6 | 8 | 13)
+        matches!(self.0, 0 | 4 | 6 | 7 | 8 | 10 | 13)
+    }
+
+    pub(crate) fn check(self) -> Result<(), Denial> {
+        if self.may_use_git() { Ok(()) } else { Err(Denial::forbidden(text::INTERNAL_USER)) }
+    }
+
+    /// A person, not a bot or a service account.
+    pub fn is_human(self) -> bool {
+        self == Self::HUMAN
     }
 
     fn is_bot(self) -> bool {
-        self != Self::HUMAN
+        !self.is_human()
     }
 }
 
@@ -71,26 +91,27 @@ impl User {
     /// The first reason, in GitLab's order, why this account may not use git.
     pub fn may_use_git(&self, instance: &Instance, now: NaiveDateTime) -> Result<(), Denial> {
         let url = &instance.url;
-        let message = if !self.user_type.may_use_git() {
-            text::INTERNAL_USER.to_owned()
-        } else if self.state == State::PendingApproval {
-            text::PENDING_APPROVAL.to_owned()
-        } else if self.must_accept_terms(instance) {
-            text::terms(&self.username, url)
-        } else if self.state == State::Deactivated {
-            text::deactivated(url)
-        } else if instance.confirmation_required && !self.confirmed {
-            text::unconfirmed(url)
-        } else if self.state == State::Blocked {
-            text::BLOCKED.to_owned()
-        } else if self.password_has_expired(now) {
-            text::PASSWORD_EXPIRED.to_owned()
-        } else if self.locked_at.is_some_and(|since| now < since + LOCK) {
-            text::BLOCKED.to_owned()
-        } else {
-            return Ok(());
-        };
-        Err(Denial::Forbidden(message))
+        self.user_type.check()?;
+        if self.state == State::PendingApproval {
+            return self.state.check(url);
+        }
+        if self.must_accept_terms(instance) {
+            return Err(Denial::Forbidden(text::terms(&self.username, url)));
+        }
+        if self.state == State::Deactivated {
+            return self.state.check(url);
+        }
+        if instance.confirmation_required && !self.confirmed {
+            return Err(Denial::Forbidden(text::unconfirmed(url)));
+        }
+        self.state.check(url)?;
+        if self.password_has_expired(now) {
+            return Err(Denial::forbidden(text::PASSWORD_EXPIRED));
+        }
+        if self.locked_at.is_some_and(|since| now < since + LOCK_DURATION) {
+            return Err(Denial::forbidden(text::BLOCKED));
+        }
+        Ok(())
     }
 
     fn must_accept_terms(&self, instance: &Instance) -> bool {
@@ -103,7 +124,7 @@ impl User {
     }
 
     fn password_has_expired(&self, now: NaiveDateTime) -> bool {
-        !self.password_kept_elsewhere
+        !self.password_managed_elsewhere
             && !self.user_type.is_bot()
             && self.password_expires_at.is_some_and(|expiry| expiry <= now)
     }

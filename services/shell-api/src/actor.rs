@@ -1,9 +1,13 @@
-//! Whom a request is about.
+//! The actor and the account that a request names.
+use database::accounts;
 use database::git_access::ActorId;
-use domain::account::AccountId;
+use domain::account::{Account, AccountId, AccountLookup, NO_RECOVERY_FOR_DEPLOY_KEYS};
 use endpoint::{Params, RestError};
 
-/// The first parameter that is there names the actor.
+use crate::App;
+use crate::shell_reply::ShellReply;
+
+/// The first parameter that is present names the actor.
 pub(crate) fn from_params(params: &Params) -> Result<ActorId, RestError> {
     if let Some(id) = params.id("key_id")? {
         return Ok(ActorId::Key(id));
@@ -35,8 +39,36 @@ pub(crate) fn from_identifier(identifier: &str) -> ActorId {
     }
 }
 
-/// Whose credentials are asked for: only a key or an id names an account here.
+/// The account that credentials are requested for: only `key_id` and `user_id` can name it.
 pub(crate) fn account_from_params(params: &Params) -> Result<AccountId, RestError> {
     let user = || Ok(params.id("user_id")?.map_or(AccountId::None, AccountId::User));
     params.id("key_id")?.map(AccountId::Key).map_or_else(user, Ok)
+}
+
+impl App {
+    /// The account that `id` names. Refuses an expired or restricted key, and a deploy key with this message.
+    pub(crate) async fn account(
+        &self,
+        id: AccountId,
+        deploy_key: &'static str,
+    ) -> Result<Account, ShellReply> {
+        let lookup = self.core.pool.read(move |conn| accounts::find(conn, id)).await?;
+        self.check_key(lookup, deploy_key).await
+    }
+
+    /// The account for a request about its second factor. Refuses inactive accounts too.
+    pub(crate) async fn active_account(&self, lookup: AccountLookup) -> Result<Account, ShellReply> {
+        let account = self.check_key(lookup, NO_RECOVERY_FOR_DEPLOY_KEYS).await?;
+        account.check_active(&self.core.external_url).map_err(|denial| denial.to_string())?;
+        Ok(account)
+    }
+
+    async fn check_key(
+        &self,
+        lookup: AccountLookup,
+        deploy_key: &'static str,
+    ) -> Result<Account, ShellReply> {
+        let settings = self.settings.get(&self.core.pool).await?;
+        Ok(lookup.account(&settings.key_restrictions, self.core.clock.now(), deploy_key)?)
+    }
 }

@@ -8,18 +8,18 @@ use serde_json::json;
 
 #[derive(Debug, thiserror::Error)]
 pub enum AllowedError {
-    /// 401 for what is forbidden, as GitLab has it: not 403.
+    /// Forbidden is 401, as in GitLab, not 403.
     #[error(transparent)]
     Denied(#[from] Denial),
     #[error("This endpoint has been requested too many times. Try again later.")]
     Throttled { limit: i64, observed: i64, reset_s: i64 },
-    /// Of what can be audited.
+    /// The action of an audit event is unknown.
     #[error("No valid action specified")]
     NoAction,
-    /// Why the project that a push was to make cannot be made.
+    /// Why a push cannot create its project.
     #[error("Could not create project: {0}")]
     NotCreated(String),
-    /// With the steps that were made.
+    /// The message lists the steps and how long they took.
     #[error("{0}")]
     TimedOut(String),
     #[error(transparent)]
@@ -35,7 +35,7 @@ impl From<database::Error> for AllowedError {
 impl From<repository::Error> for AllowedError {
     fn from(error: repository::Error) -> Self {
         match error {
-            // Refs are looked into of projects alone.
+            // Only the refs of projects are inspected.
             repository::Error::NotFound(_) => Self::Denied(Denial::NotFound(messages::NO_PROJECT_REPOSITORY)),
             repository::Error::NoSuchObject => Self::Denied(Denial::forbidden(messages::NO_OBJECTS)),
             repository::Error::TooMuch => Self::Denied(Denial::forbidden(messages::TOO_MUCH)),
@@ -63,7 +63,7 @@ impl ResponseError for AllowedError {
         }
         let mut answer = HttpResponse::build(self.status_code());
         if let Self::Throttled { limit, observed, reset_s } = self {
-            // No Retry-After: GitLab Shell would obey it without bound.
+            // No Retry-After: GitLab Shell would wait that long, without an upper bound.
             answer
                 .insert_header(("RateLimit-Name", "gitlab_shell_operation"))
                 .insert_header(("RateLimit-Limit", limit.to_string()))

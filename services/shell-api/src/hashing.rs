@@ -1,14 +1,14 @@
-//! Hashes that are dear on purpose: made on threads that may block, no more at once than there are cores.
+//! bcrypt hashes, computed on blocking threads, at most one per core at a time.
 use std::sync::Arc;
 
 use bcrypt::Version;
 use endpoint::RestError;
 use tokio::sync::Semaphore;
 
-/// What GitLab itself takes. The codes are random: nobody guesses them one by one.
+/// GitLab's own cost. Recovery codes are random, so a higher cost adds nothing.
 const COST: u32 = 10;
 
-/// Who may hash now.
+/// Limits the number of hashes that are computed at the same time.
 #[derive(Debug)]
 pub struct Hashing(Arc<Semaphore>);
 
@@ -20,12 +20,12 @@ impl Default for Hashing {
 }
 
 impl Hashing {
-    /// The bcrypt hash of each text, in Ruby's form.
+    /// The bcrypt hash of each string, in the form that Ruby writes.
     pub(crate) async fn hash(&self, texts: Vec<String>) -> Result<Vec<String>, RestError> {
         let failed = |error: &dyn std::fmt::Display| RestError::Internal(error.to_string());
         let permit = Arc::clone(&self.0).acquire_owned().await.map_err(|error| failed(&error))?;
         let work = move || {
-            // Held by the thread: a caller who goes away makes no room for another.
+            // Held by the thread, so that a cancelled request does not admit another while the thread still works.
             let _permit = permit;
             texts.iter().map(|text| hash(text)).collect::<Result<Vec<_>, _>>()
         };

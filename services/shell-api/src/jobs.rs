@@ -1,10 +1,10 @@
-//! Work that is not this service's: handed to Sidekiq in Redis, or kept in the outbox.
+//! Jobs for other processes: pushed to a Sidekiq queue in Redis, or stored in the outbox.
 use serde_json::{Value, json};
 use shared_state::Counters;
 
 use crate::App;
 
-/// Where jobs go.
+/// The sink for jobs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum JobSink {
     /// Nowhere
@@ -15,38 +15,43 @@ pub enum JobSink {
     Outbox,
 }
 
-impl App {
-    /// Whether work is handed over at all.
-    pub(crate) fn hands_over(&self) -> bool {
-        self.sink() != JobSink::None
-    }
+/// The job after a push.
+#[derive(Debug)]
+pub(crate) struct PostReceiveJob<'a> {
+    pub args: Value,
+    /// The pusher, a service account, and the user on whose behalf it acts.
+    pub composite_identity: Option<(i64, i64)>,
+    pub correlation_id: &'a str,
+}
 
-    /// Hands the work after a push over; where nobody wants it, that is done at once. Whether it could be.
-    pub(crate) async fn hand_over(&self, args: &Value, correlation_id: &str) -> bool {
-        let queue = &self.options.post_receive_queue;
-        let job = self.post_receive(args, correlation_id);
+impl App {
+    /// Enqueues the job after a push. Returns whether that succeeded; without a sink it does.
+    pub(crate) async fn enqueue_post_receive(&self, job: &PostReceiveJob<'_>) -> bool {
+        let (queue, correlation_id) = (&self.options.post_receive_queue, job.correlation_id);
+        let job = self.post_receive(job);
         let done = match (self.sink(), &self.core.counters) {
             (JobSink::None, _) => return true,
-            (JobSink::Outbox, _) => self.keep("post_receive", &job, correlation_id).await,
+            (JobSink::Outbox, _) => self.store("post_receive", &job, correlation_id).await,
             (JobSink::Redis, Counters::Redis(redis)) => {
                 succeeded(&redis.enqueue(&self.options.sidekiq_key_prefix, queue, &job).await)
             }
-            // Redis without Redis does not pass the check of the configuration.
+            // The check of the configuration refuses this sink without Redis.
             (JobSink::Redis, _) => false,
         };
         self.core.metrics.job_enqueued(queue, done);
         done
     }
 
-    /// Hands over what push options ask of merge requests, to a worker of the outbox. Whether it could be.
-    pub(crate) async fn hand_over_options(&self, asked: &Value, correlation_id: &str) -> bool {
-        self.keep("merge_request_push_options", asked, correlation_id).await
+    /// Stores merge-request push options for the operator's worker of the outbox. Returns whether that succeeded.
+    pub(crate) async fn enqueue_merge_request_options(&self, work: &Value, correlation_id: &str) -> bool {
+        self.store("merge_request_push_options", work, correlation_id).await
     }
 
-    /// The job, as Sidekiq's own client writes it.
-    fn post_receive(&self, args: &Value, correlation_id: &str) -> Value {
+    /// The job as Sidekiq's own client writes it.
+    fn post_receive(&self, job: &PostReceiveJob<'_>) -> Value {
+        let PostReceiveJob { args, composite_identity, correlation_id } = job;
         let options = &self.options;
-        json!({
+        let mut payload = json!({
             "class": options.post_receive_worker,
             "args": args,
             "retry": 3,
@@ -56,10 +61,14 @@ impl App {
             "enqueued_at": self.core.clock.unix_float(),
             "correlation_id": correlation_id,
             "version": 0,
-        })
+        });
+        if let Some((service_account_id, scoped_user_id)) = composite_identity {
+            payload["sqci"] = json!([service_account_id, scoped_user_id, "permission_check"]);
+        }
+        payload
     }
 
-    async fn keep(&self, topic: &'static str, payload: &Value, correlation_id: &str) -> bool {
+    async fn store(&self, topic: &'static str, payload: &Value, correlation_id: &str) -> bool {
         let (payload, correlation_id, now) =
             (payload.to_string(), correlation_id.to_owned(), self.core.clock.now());
         let put = move |conn: &mut database::Conn| {
@@ -74,16 +83,16 @@ impl App {
     }
 }
 
-/// Whether it did; if not, it is logged.
+/// Whether it succeeded; a failure is logged.
 fn succeeded(outcome: &Result<(), impl std::error::Error + 'static>) -> bool {
     if let Err(error) = outcome {
         let error = error as &dyn std::error::Error;
-        tracing::error!(error, "the work after a push could not be handed over");
+        tracing::error!(error, "failed to enqueue a job");
     }
     outcome.is_ok()
 }
 
-/// Sidekiq's name of a job: 24 hexadecimal digits.
+/// The id of a Sidekiq job: 24 hexadecimal digits.
 fn jid() -> String {
     domain::hex(&rand::random::<[u8; 12]>())
 }

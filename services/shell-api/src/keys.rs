@@ -1,4 +1,4 @@
-//! What this service signs, digests and verifies with, beside the secret of GitLab Shell.
+//! The keys of this service beside the secret of GitLab Shell.
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,21 +11,21 @@ use server::secrets::Reload;
 
 #[derive(Debug, Clone, Args)]
 pub struct KeyOptions {
-    /// Secret shared with Workhorse, base64 of 32 bytes; without it Workhorse is nobody here
+    /// Secret shared with Workhorse, base64 of 32 bytes. Without it requests from Workhorse are refused
     #[arg(long, env = "IAPI_WORKHORSE_SECRET_FILE")]
     pub workhorse_secret_file: Option<PathBuf>,
-    /// The secret before, while it is being changed: it verifies too
+    /// The previous secret, accepted while it is being rotated
     #[arg(long, env = "IAPI_WORKHORSE_SECRET_PREVIOUS_FILE", requires = "workhorse_secret_file")]
     pub workhorse_secret_previous_file: Option<PathBuf>,
-    /// GitLab's `db_key_base`, a value a line, the one in use last [default: `.gitlab_db_key_base` in the data directory]
+    /// GitLab's `db_key_base`, one value per line, the current one last [default: `.gitlab_db_key_base` in the data directory]
     #[arg(long, env = "IAPI_DB_KEY_BASE_FILE")]
     pub db_key_base_file: Option<PathBuf>,
-    /// GitLab's `otp_key_base`, as the other; needed by `--two-factor-for-cli`
+    /// GitLab's `otp_key_base`, in the same form. Required by `--two-factor-for-cli`
     #[arg(long, env = "IAPI_OTP_KEY_BASE_FILE")]
     pub otp_key_base_file: Option<PathBuf>,
 }
 
-/// The secrets, each as it is now.
+/// The current secrets.
 #[derive(Debug)]
 pub struct Keys {
     pub workhorse: Option<Arc<SecretFile>>,
@@ -53,7 +53,7 @@ impl KeyOptions {
 }
 
 impl Keys {
-    /// All of them, to be read again when they change.
+    /// All secret files, to reload them when they change.
     pub(crate) fn files(&self) -> Vec<Arc<dyn Reload>> {
         let mut files: Vec<Arc<dyn Reload>> = vec![Arc::clone(&self.db_key_base) as Arc<dyn Reload>];
         files.extend(self.otp_key_base.clone().map(|file| file as Arc<dyn Reload>));

@@ -1,7 +1,8 @@
-//! What GitLab Shell and Gitaly ask: who has this key, may they do this, and here is what they did.
+//! The internal API for GitLab Shell and Gitaly: find keys, check access, process pushes.
 //!
 //! An endpoint is a file under [`internal`](self), named by its path: parameters, answer, handler.
 mod actor;
+mod client_context;
 mod error;
 mod geo;
 mod hashing;
@@ -28,15 +29,16 @@ use server::SecretFile;
 pub use geo::Geo;
 pub use hashing::Hashing;
 pub use identity::{ErrorTracker, Shell, ShellOrWorkhorse};
+pub use internal::MergeRequestOptionsSink;
 pub use jobs::JobSink;
 pub use keys::{KeyOptions, Keys};
 pub use options::{Options, ShellOptions};
 
 const ROOT: &str = "/api/v4/internal";
 
-/// Every endpoint, as tests, metrics and limits go by.
+/// Every endpoint, for tests, metrics and limits.
 pub const ENDPOINTS: &[Endpoint] = &[
-    // Its own deadline of 50 s ends first, and says at which step.
+    // The handler's own deadline of 50 s ends first and reports the step.
     Endpoint::new("POST", "/api/v4/internal/allowed", "source_code_management")
         .timeout(Duration::from_secs(55))
         .max_body(20 * MIB),
@@ -69,7 +71,7 @@ pub const INFO: ServiceInfo = ServiceInfo {
     structures: &["storages", "geo"],
 };
 
-/// What every handler of this service may use.
+/// The state that all handlers share.
 #[derive(Debug)]
 pub struct App {
     pub core: Arc<Core>,
@@ -102,7 +104,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(post("lfs_authenticate", to(lfs_authenticate::handler)))
         .service(get("lfs", to(lfs::handler)))
         .service(get("authorized_certs", to(authorized_certs::handler)))
-        // It makes new codes by either method: a HEAD of it would throw them away.
+        // Both methods create codes. HEAD is not routed to GET: it would discard them.
         .service(or_not_allowed(
             actix_web::web::resource(path("two_factor_recovery_codes"))
                 .route(to(two_factor_recovery_codes::handler).method(Method::POST))
@@ -124,7 +126,7 @@ pub fn serve(listener: TcpListener, app: App) -> std::io::Result<Server> {
     server::serve(listener, &core, with(app))
 }
 
-/// The routes, with `app` in their reach.
+/// The routes with `app` as their state.
 fn with(app: App) -> impl Fn(&mut ServiceConfig) + Clone + Send + Sync {
     let app = Data::new(app);
     move |config: &mut ServiceConfig| {

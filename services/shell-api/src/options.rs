@@ -11,13 +11,13 @@ use server::secrets::Reload;
 use server::{Command, CoreBuilder, Prepared, SecretFile, Service};
 
 use crate::hashing::Hashing;
-use crate::{App, Geo, INFO, JobSink, KeyOptions, with};
+use crate::{App, Geo, INFO, JobSink, KeyOptions, MergeRequestOptionsSink, with};
 
-/// What GitLab Shell and Gitaly ask of GitLab, as a service of its own
+/// GitLab's internal API for GitLab Shell and Gitaly
 #[derive(Debug, Parser)]
 #[command(name = "shell-api", version, about)]
 pub struct Options {
-    /// What to do
+    /// Command to run
     #[arg(value_enum, default_value_t)]
     pub command: Command,
     #[command(flatten)]
@@ -29,7 +29,7 @@ pub struct Options {
     /// Secret shared with GitLab Shell and Gitaly [default: `.gitlab_shell_secret` in the data directory]
     #[arg(long, env = "IAPI_SHELL_SECRET_FILE")]
     pub shell_secret_file: Option<PathBuf>,
-    /// The secret before, while it is being changed: it verifies too
+    /// The previous secret, accepted while it is being rotated
     #[arg(long, env = "IAPI_SHELL_SECRET_PREVIOUS_FILE")]
     pub shell_secret_previous_file: Option<PathBuf>,
     #[command(flatten)]
@@ -41,13 +41,13 @@ pub struct Options {
 /// Settings of this service alone.
 #[derive(Debug, Clone, Args)]
 pub struct ShellOptions {
-    /// Take the shared secret itself for a credential, as clients before 15.0 send it
+    /// Accept the shared secret itself as a credential, as clients before 15.0 send it
     #[arg(long, env = "IAPI_LEGACY_SHARED_SECRET", action = ArgAction::Set, default_value_t = false, num_args = 0..=1, default_missing_value = "true")]
     pub legacy_shared_secret: bool,
-    /// Refuse tokens that never expire
+    /// Refuse tokens without `exp`
     #[arg(long, env = "IAPI_REQUIRE_EXP", action = ArgAction::Set, default_value_t = false, num_args = 0..=1, default_missing_value = "true")]
     pub require_exp: bool,
-    /// Nobody pushes: the installation is read-only
+    /// Refuse all pushes: the instance is read-only
     #[arg(long, env = "IAPI_READ_ONLY", action = ArgAction::Set, default_value_t = false, num_args = 0..=1, default_missing_value = "true")]
     pub read_only: bool,
     /// Serve git-upload-pack over HTTP
@@ -56,31 +56,31 @@ pub struct ShellOptions {
     /// Serve git-receive-pack over HTTP
     #[arg(long, env = "IAPI_RECEIVE_PACK", action = ArgAction::Set, default_value_t = true)]
     pub receive_pack: bool,
-    /// Make a project of a push to a path that leads nowhere, where the person may make one
+    /// Create a project when a user pushes to a path that does not exist
     #[arg(long, env = "IAPI_PUSH_TO_CREATE", action = ArgAction::Set, default_value_t = true)]
     pub push_to_create: bool,
-    /// Tell git to offer partial clones
+    /// Let git offer partial clones
     #[arg(long, env = "IAPI_PARTIAL_CLONE", action = ArgAction::Set, default_value_t = false, num_args = 0..=1, default_missing_value = "true")]
     pub partial_clone: bool,
-    /// Let pushes through that no repository could be asked about, with a warning each
+    /// Allow pushes to repositories that are not inspected, with a warning each
     #[arg(long, env = "IAPI_ALLOW_UNINSPECTED_PUSHES", action = ArgAction::Set, default_value_t = false, num_args = 0..=1, default_missing_value = "true")]
     pub allow_uninspected_pushes: bool,
-    /// Git LFS at all; a group or project may switch it off for itself
+    /// Enable Git LFS; a group or project may switch it off for itself
     #[arg(long, env = "IAPI_LFS_ENABLED", action = ArgAction::Set, default_value_t = true)]
     pub lfs_enabled: bool,
-    /// Refuse pushes that bring a file of more than so many MiB; 0 = no limit
+    /// Largest file that a push may add, in MiB; 0 = no limit
     #[arg(long, env = "IAPI_FILE_SIZE_LIMIT_MB", default_value_t = 0)]
     pub file_size_limit_mb: u64,
-    /// How long the decision about a push may take
+    /// Timeout of the decision about a push
     #[arg(long, env = "IAPI_ALLOWED_TIMEOUT", default_value = "50s")]
     pub allowed_timeout: Seconds,
-    /// Version that `/check` tells
+    /// Version in the response of `/check`
     #[arg(long, env = "IAPI_GITLAB_VERSION", default_value = "18.0.0")]
     pub gitlab_version: String,
-    /// Revision that `/check` tells
+    /// Revision in the response of `/check`
     #[arg(long, env = "IAPI_GITLAB_REV", default_value = "unknown")]
     pub gitlab_rev: String,
-    /// Where the work after a push goes [default: redis where there is Redis, else outbox]
+    /// Sink for the job after a push [default: redis with a Redis URL, else outbox]
     #[arg(long, env = "IAPI_JOB_SINK", value_enum)]
     pub job_sink: Option<JobSink>,
     /// Class of the Sidekiq job after a push; `Repositories::PostReceiveWorker` in newer GitLab
@@ -92,6 +92,9 @@ pub struct ShellOptions {
     /// In front of Sidekiq's keys: resque:gitlab: before GitLab 16.0
     #[arg(long, env = "IAPI_SIDEKIQ_KEY_PREFIX", default_value = "")]
     pub sidekiq_key_prefix: String,
+    /// What happens to push options that create or change merge requests. Nothing in GitLab reads the outbox
+    #[arg(long, env = "IAPI_MERGE_REQUEST_PUSH_OPTIONS", value_enum, default_value = "refuse")]
+    pub merge_request_push_options: MergeRequestOptionsSink,
     /// User of git over SSH
     #[arg(long, env = "IAPI_SSH_USER", default_value = "git")]
     pub ssh_user: String,
@@ -101,22 +104,22 @@ pub struct ShellOptions {
     /// Port of git over SSH
     #[arg(long, env = "IAPI_SSH_PORT", default_value_t = 22)]
     pub ssh_port: u16,
-    /// How long a token of Git LFS lives
+    /// Lifetime of a Git LFS token
     #[arg(long, env = "IAPI_LFS_TOKEN_TTL", default_value = "1800s")]
     pub lfs_token_ttl: Seconds,
-    /// Base of the URLs that Git LFS gets [default: that of git over HTTP]
+    /// Base URL for Git LFS [default: that of git over HTTP]
     #[arg(long, env = "IAPI_LFS_HTTP")]
     pub lfs_http: Option<String>,
-    /// Directory of GitLab's LFS objects; without it none is handed out
+    /// Directory of GitLab's LFS objects; without it none is served
     #[arg(long, env = "IAPI_LFS_STORAGE_PATH")]
     pub lfs_storage_path: Option<PathBuf>,
-    /// Only accounts that a group owns sign in with certificates of that group
+    /// Accept SSH certificates only of enterprise users of the group
     #[arg(long, env = "IAPI_ENTERPRISE_USERS_ONLY", action = ArgAction::Set, default_value_t = false, num_args = 0..=1, default_missing_value = "true")]
     pub enterprise_users_only: bool,
     /// Verify one-time passwords on the command line
     #[arg(long, env = "IAPI_TWO_FACTOR_FOR_CLI", action = ArgAction::Set, default_value_t = false, num_args = 0..=1, default_missing_value = "true")]
     pub two_factor_for_cli: bool,
-    /// Ask GitLab Shell to tell of each transfer, and log it
+    /// Ask GitLab Shell to report each transfer, and log it
     #[arg(long, env = "IAPI_GIT_AUDIT_EVENTS", action = ArgAction::Set, default_value_t = false, num_args = 0..=1, default_missing_value = "true")]
     pub git_audit_events: bool,
 }
@@ -167,10 +170,10 @@ impl Service for Options {
     }
 }
 
-/// What cannot work is an error; what works but not fully is said.
+/// Refuses options that cannot work, and warns about those that work in part.
 fn check(storages: &BTreeMap<String, Storage>, options: &ShellOptions) -> Result<(), ConfigError> {
     if options.lfs_token_ttl.0.as_secs() == 0 || i64::try_from(options.lfs_token_ttl.0.as_secs()).is_err() {
-        return Err(ConfigError("lfs_token_ttl: a token must live for a second or more".to_owned()));
+        return Err(ConfigError("lfs_token_ttl: must be at least 1s".to_owned()));
     }
     for (name, storage) in storages {
         if storage.address.is_empty() {
@@ -179,7 +182,7 @@ fn check(storages: &BTreeMap<String, Storage>, options: &ShellOptions) -> Result
         match storage.inspect() {
             Inspect::Gitaly | Inspect::Local => {}
             Inspect::None if options.allow_uninspected_pushes => {
-                tracing::warn!(storage = name, "pushes are let through without a look into the repository");
+                tracing::warn!(storage = name, "pushes are allowed without inspecting the repository");
             }
             Inspect::None => {
                 tracing::warn!(

@@ -1,4 +1,4 @@
-//! What a person asks for and does not get: GitLab Shell prints the message of an answer that is no error.
+//! Refusals with status 200: GitLab Shell prints their message to the user.
 use actix_web::HttpResponse;
 use endpoint::RestError;
 use serde::Serialize;
@@ -9,7 +9,7 @@ struct Entity {
     message: String,
 }
 
-/// No: in words for the person, or because something is wrong.
+/// Why a request is not fulfilled: a message for the user, or an error.
 #[derive(Debug)]
 pub(crate) enum ShellReply {
     Message(String),
@@ -40,7 +40,7 @@ impl From<database::Error> for ShellReply {
     }
 }
 
-/// The answer, or the refusal as one: its status is 200.
+/// The response. A message for the user has status 200, too.
 pub(crate) fn answer(result: Result<impl Serialize, ShellReply>) -> Result<HttpResponse, RestError> {
     match result {
         Ok(entity) => Ok(HttpResponse::Ok().json(entity)),

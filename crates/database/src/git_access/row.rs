@@ -5,6 +5,7 @@ use diesel::sql_types::{BigInt, Bool, Date, Integer, Nullable, SmallInt, Text, T
 
 use super::{ActorAndProject, FoundProject, Storage};
 use domain::access::branch_protection::BranchProtection;
+use domain::access::parse_ip_range;
 use domain::actor::{Actor, Key};
 use domain::project::{ActorAccess, DeployKeyGrant, GitProtocols, Project, RootNamespace};
 use domain::user::{State, User, UserType};
@@ -40,8 +41,6 @@ type ProjectColumns = (
     N<SmallInt>,
     N<Integer>,
     N<Integer>,
-    N<Text>,
-    N<Text>,
 );
 type NamespaceColumns =
     (N<BigInt>, N<Integer>, N<Integer>, N<SmallInt>, N<Bool>, N<Text>, N<Text>, N<SmallInt>);
@@ -78,7 +77,7 @@ pub(super) struct UserRow {
     confirmed: bool,
     accepted_term_id: Option<i64>,
     password_expires_at: Option<NaiveDateTime>,
-    password_kept_elsewhere: bool,
+    password_managed_elsewhere: bool,
     locked_at: Option<NaiveDateTime>,
     last_activity_on: Option<NaiveDate>,
 }
@@ -99,8 +98,6 @@ pub(super) struct ProjectRow {
     storage_version: Option<i16>,
     repository_access_level: Option<i32>,
     wiki_access_level: Option<i32>,
-    disk_path: Option<String>,
-    shard: Option<String>,
 }
 
 /// Of the root namespace, of all above the project (0 or 1), and of the project's own namespace.
@@ -158,7 +155,7 @@ impl From<UserRow> for User {
             confirmed: row.confirmed,
             accepted_term_id: row.accepted_term_id,
             password_expires_at: row.password_expires_at,
-            password_kept_elsewhere: row.password_kept_elsewhere,
+            password_managed_elsewhere: row.password_managed_elsewhere,
             locked_at: row.locked_at,
         }
     }
@@ -200,23 +197,20 @@ impl ProjectRow {
         FoundProject { project, standing, redirected: self.step == 2, storage }
     }
 
-    /// A row of `project_repositories` overrides what id and path would tell.
+    /// The project's own columns decide. `project_repositories` is a mirror of them that may be stale after a move.
     fn storage(&self) -> Storage {
-        match (&self.disk_path, &self.shard) {
-            (Some(disk_path), Some(shard)) => Storage { name: shard.clone(), disk_path: disk_path.clone() },
-            _ if self.storage_version.unwrap_or(0) >= 1 => {
-                Storage { name: self.repository_storage.clone(), disk_path: hashed_path("@hashed", self.id) }
-            }
-            _ => Storage { name: self.repository_storage.clone(), disk_path: self.full_path.clone() },
-        }
+        let is_hashed = self.storage_version.unwrap_or(0) >= 1;
+        let disk_path = if is_hashed { hashed_path("@hashed", self.id) } else { self.full_path.clone() };
+        Storage { name: self.repository_storage.clone(), disk_path }
     }
 }
 
-/// Reads a list with commas. A range that cannot be read lets nobody in: it stays, as one that no address lies in.
+/// Parses a list with commas. A range that cannot be read stays in the list as one that contains no address, so that it
+/// still restricts.
 pub(crate) fn ip_ranges(text: Option<&str>) -> Vec<ipnet::IpNet> {
-    let range = |text: &str| text.trim().parse().unwrap_or_else(|_| NOWHERE.into());
+    let range = |text: &str| parse_ip_range(text).unwrap_or_else(|| NOWHERE.into());
     text.iter().flat_map(|text| text.split(',')).map(range).collect()
 }
 
-/// 0.0.0.0/32 is nobody's source address.
+/// 0.0.0.0 is never the source address of a connection.
 const NOWHERE: std::net::IpAddr = std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED);

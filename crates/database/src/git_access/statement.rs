@@ -18,7 +18,7 @@ const KEY: &str = "id, user_id, COALESCE(type, 'Key') AS type, COALESCE(key, '')
 const USER: &str = "id, username, admin, COALESCE(external, false) AS external, state, user_type, \
     confirmed_at IS NOT NULL AS confirmed, accepted_term_id, password_expires_at, \
     COALESCE(password_automatically_set, false) \
-      OR EXISTS (SELECT 1 FROM identities WHERE identities.user_id = users.id) AS password_kept_elsewhere, \
+      OR EXISTS (SELECT 1 FROM identities WHERE identities.user_id = users.id) AS password_managed_elsewhere, \
     locked_at, last_activity_on FROM users";
 
 /// Usage type 2 only signs. Where no key is asked for, the key is that of nobody.
@@ -107,10 +107,10 @@ above AS (\
                 FROM namespace_settings s WHERE s.namespace_id = up.id)) AS read_only FROM up) \
 SELECT k.id, k.type, k.text, k.expires_at, k.last_used_at, \
   u.id, u.username, u.admin, u.external, u.state, u.user_type, u.confirmed, u.accepted_term_id, \
-  u.password_expires_at, u.password_kept_elsewhere, u.locked_at, u.last_activity_on, \
+  u.password_expires_at, u.password_managed_elsewhere, u.locked_at, u.last_activity_on, \
   p.id, ro.path, r.step, p.visibility_level, p.archived, COALESCE(p.pending_delete, false), p.hidden, \
   p.marked_for_deletion_at, COALESCE(p.repository_read_only, false), p.repository_storage, p.storage_version, \
-  f.repository_access_level, f.wiki_access_level, pr.disk_path, sh.name, \
+  f.repository_access_level, f.wiki_access_level, \
   above.root_id, above.archived, above.read_only, rs.enabled_git_access_protocol, rs.enforce_ssh_certificates, \
   (SELECT string_agg(i.range, ',') FROM ip_restrictions i WHERE i.group_id = above.root_id), \
   CAST(ns.default_branch_protection_defaults AS text), n.default_branch_protection, \
@@ -123,7 +123,6 @@ LEFT JOIN k ON 1 = 1 LEFT JOIN u ON 1 = 1 LEFT JOIN r ON 1 = 1 \
 LEFT JOIN projects p ON p.id = r.project_id \
 LEFT JOIN routes ro ON ro.source_type = 'Project' AND ro.source_id = p.id \
 LEFT JOIN project_features f ON f.project_id = p.id \
-LEFT JOIN project_repositories pr ON pr.project_id = p.id LEFT JOIN shards sh ON sh.id = pr.shard_id \
 LEFT JOIN namespaces n ON n.id = p.namespace_id LEFT JOIN namespace_settings ns ON ns.namespace_id = n.id \
 LEFT JOIN above ON 1 = 1 LEFT JOIN namespace_settings rs ON rs.namespace_id = above.root_id";
 

@@ -1,4 +1,4 @@
-//! Making projects.
+//! Creation of projects.
 mod authorizations;
 
 use chrono::NaiveDateTime;
@@ -8,35 +8,55 @@ use diesel::sql_types::{BigInt, Bool, Text};
 
 use crate::memberships::{self, Source};
 use crate::namespaces::{self, FoundNamespace, NamespaceId};
-use crate::schema::{
-    namespaces as namespace_table, project_features, project_repositories, project_settings,
-    project_statistics, projects, routes, shards,
-};
-use crate::{Conn, Result, outbox};
+use crate::schema::{namespaces as namespace_table, project_repositories, projects, routes, shards};
+use crate::{Conn, Result, outbox, rows};
 use domain::namespace::{Kind, ProjectPath};
 use domain::user::User;
 use domain::{Role, hashed_path};
 
-const PRIVATE: i32 = 0;
-/// `storage_version`: hashed paths, attachments too.
-const HASHED: i16 = 2;
-/// Level of a feature: whoever sees the project, and members only.
-const ENABLED: i32 = 20;
-const MEMBERS: i32 = 10;
+const PRIVATE: i64 = 0;
+/// `storage_version`: hashed paths, for attachments too.
+const HASHED: i64 = 2;
+/// Access levels of features: everyone who can see the project, and members only.
+const ENABLED: i64 = 20;
+const MEMBERS_ONLY: i64 = 10;
+const ENABLED_FEATURES: [&str; 17] = [
+    "issues_access_level",
+    "merge_requests_access_level",
+    "builds_access_level",
+    "wiki_access_level",
+    "snippets_access_level",
+    "repository_access_level",
+    "forking_access_level",
+    "analytics_access_level",
+    "operations_access_level",
+    "monitor_access_level",
+    "infrastructure_access_level",
+    "feature_flags_access_level",
+    "environments_access_level",
+    "model_experiments_access_level",
+    "model_registry_access_level",
+    "package_registry_access_level",
+    "container_registry_access_level",
+];
+const MEMBERS_ONLY_FEATURES: [&str; 3] =
+    ["pages_access_level", "metrics_dashboard_access_level", "security_and_compliance_access_level"];
+/// `project_ci_cd_settings.default_git_depth`: commits that a CI job fetches.
+const DEFAULT_GIT_DEPTH: i64 = 20;
 
-/// Where the repository of a new project lies, and who makes it.
+/// The storage of a new project's repository, and whether the repository is to be created.
 #[derive(Debug)]
 pub struct NewRepository {
     pub storage: String,
-    /// It is to be made once the project is there: until [`repository_is_made`], [`awaits_repository`].
+    /// Whether it is to be created after the project. Until [`repository_is_made`], [`awaits_repository`] is true.
     pub awaited: bool,
 }
 
-/// Topic of the outbox, for repositories that are not there yet.
+/// Topic of the outbox for repositories that are not yet created.
 const AWAITED: &str = "create_repository";
 
-/// Makes a private project with all that belongs to it, and gives its id; `None` where the path is taken meanwhile, or
-/// the user may not make one any more. One transaction, in which nobody but the database is waited for.
+/// Creates a private project with all its rows and returns its id; `None` if the path is taken meanwhile, or the user may
+/// no longer create one. One transaction, which waits for nothing but the database.
 pub fn create(
     conn: &mut Conn,
     user: &User,
@@ -57,7 +77,7 @@ pub fn create(
             return Ok(None);
         }
         let project_id = insert(conn, user, namespace_id, path, &repository.storage, now)?;
-        insert_parts(conn, project_id, (namespace_id, facts.namespace.root.id), now)?;
+        insert_companions(conn, project_id, (namespace_id, facts.namespace.root.id), now)?;
         insert_route(conn, project_id, namespace_id, (&full_path, path), now)?;
         insert_repository(conn, project_id, &repository.storage)?;
         if let Kind::Personal { owner_id: Some(owner) } = facts.namespace.kind {
@@ -71,12 +91,12 @@ pub fn create(
     })
 }
 
-/// Whether the project was made without its repository, which nobody has made since. One statement.
+/// Whether the project was created and its repository was not. One statement.
 pub fn awaits_repository(conn: &mut Conn, project_id: i64) -> Result<bool> {
     outbox::contains(conn, AWAITED, &awaited(project_id))
 }
 
-/// Notes that the repository is there; `false` where somebody else has done so. One statement.
+/// Records that the repository was created. Returns false if that was already recorded. One statement.
 pub fn repository_is_made(conn: &mut Conn, project_id: i64) -> Result<bool> {
     outbox::remove(conn, AWAITED, &awaited(project_id))
 }
@@ -85,7 +105,7 @@ fn awaited(project_id: i64) -> String {
     format!(r#"{{"project_id":{project_id}}}"#)
 }
 
-/// One after the other makes a project in a namespace. On SQLite the transaction is the only writer anyway.
+/// Serialises the creation of projects in a namespace. On SQLite the transaction is the only writer anyway.
 fn lock(conn: &mut Conn, namespace_id: i64) -> Result<()> {
     if let Conn::Postgresql(pg) = conn {
         sql::<BigInt>("SELECT id FROM namespaces WHERE id = ")
@@ -102,7 +122,7 @@ fn is_taken(conn: &mut Conn, full_path: &str) -> Result<bool> {
     Ok(routes::table.filter(same).select(routes::id).first::<i64>(conn).optional()?.is_some())
 }
 
-/// The project and its twin, the namespace that holds its work items.
+/// The project and its own namespace, which holds its work items.
 fn insert(
     conn: &mut Conn,
     user: &User,
@@ -111,39 +131,79 @@ fn insert(
     storage: &str,
     now: NaiveDateTime,
 ) -> Result<i64> {
-    use namespace_table as twin;
-    let organization_id: i64 = twin::table.find(namespace_id).select(twin::organization_id).first(conn)?;
-    let twin_id: i64 = diesel::insert_into(twin::table)
-        .values((
-            twin::name.eq(path.as_str()),
-            twin::path.eq(path.as_str()),
-            twin::type_.eq("Project"),
-            twin::parent_id.eq(namespace_id),
-            twin::visibility_level.eq(PRIVATE),
-            twin::organization_id.eq(organization_id),
-            twin::created_at.eq(now),
-            twin::updated_at.eq(now),
-        ))
-        .returning(twin::id)
-        .get_result(conn)?;
-    set_traversal_ids(conn, twin_id)?;
-    Ok(diesel::insert_into(projects::table)
-        .values((
-            projects::name.eq(path.as_str()),
-            projects::path.eq(path.as_str()),
-            projects::namespace_id.eq(namespace_id),
-            projects::project_namespace_id.eq(twin_id),
-            projects::organization_id.eq(organization_id),
-            projects::creator_id.eq(user.id),
-            projects::visibility_level.eq(PRIVATE),
-            projects::repository_storage.eq(storage),
-            projects::storage_version.eq(HASHED),
-            projects::last_activity_at.eq(now),
-            projects::created_at.eq(now),
-            projects::updated_at.eq(now),
-        ))
-        .returning(projects::id)
-        .get_result(conn)?)
+    use namespace_table as namespaces;
+    let organization_id: i64 =
+        namespaces::table.find(namespace_id).select(namespaces::organization_id).first(conn)?;
+    let defaults = ProjectDefaults::load(conn, namespace_id)?;
+    let own_namespace: rows::Values = vec![
+        ("name", path.as_str().into()),
+        ("path", path.as_str().into()),
+        ("type", "Project".into()),
+        ("parent_id", namespace_id.into()),
+        ("visibility_level", PRIVATE.into()),
+        ("shared_runners_enabled", defaults.shared_runners.into()),
+        ("organization_id", organization_id.into()),
+        ("created_at", now.into()),
+        ("updated_at", now.into()),
+    ];
+    let own_namespace_id = rows::insert_returning_id(conn, "namespaces", own_namespace)?;
+    set_traversal_ids(conn, own_namespace_id)?;
+    let mut project: rows::Values = vec![
+        ("name", path.as_str().into()),
+        ("path", path.as_str().into()),
+        ("namespace_id", namespace_id.into()),
+        ("project_namespace_id", own_namespace_id.into()),
+        ("organization_id", organization_id.into()),
+        ("creator_id", user.id.into()),
+        ("visibility_level", PRIVATE.into()),
+        ("repository_storage", storage.into()),
+        ("storage_version", HASHED.into()),
+        ("packages_enabled", true.into()),
+        ("archived", false.into()),
+        ("resolve_outdated_diff_discussions", false.into()),
+        ("shared_runners_enabled", defaults.shared_runners.into()),
+        ("only_allow_merge_if_all_discussions_are_resolved", false.into()),
+        ("remove_source_branch_after_merge", true.into()),
+        ("autoclose_referenced_issues", true.into()),
+        ("last_activity_at", now.into()),
+        ("last_repository_updated_at", now.into()),
+        ("created_at", now.into()),
+        ("updated_at", now.into()),
+    ];
+    project.extend(defaults.ci_config_path.map(|path| ("ci_config_path", path.as_str().into())));
+    rows::insert_returning_id(conn, "projects", project)
+}
+
+/// What the settings of the instance and the namespace say about new projects.
+struct ProjectDefaults {
+    shared_runners: bool,
+    ci_config_path: Option<String>,
+}
+
+impl ProjectDefaults {
+    fn load(conn: &mut Conn, namespace_id: i64) -> Result<Self> {
+        let settings = "SELECT max(id) FROM application_settings";
+        let is_off =
+            |value: Option<String>| value.is_some_and(|value| matches!(value.as_str(), "false" | "f" | "0"));
+        let by_instance = rows::text(
+            conn,
+            "application_settings",
+            "shared_runners_enabled",
+            &format!("id = ({settings})"),
+        )?;
+        let by_namespace =
+            rows::text(conn, "namespaces", "shared_runners_enabled", &format!("id = {namespace_id}"))?;
+        let ci_config_path = rows::text(
+            conn,
+            "application_settings",
+            "default_ci_config_path",
+            &format!("id = ({settings})"),
+        )?;
+        Ok(Self {
+            shared_runners: !is_off(by_instance) && !is_off(by_namespace),
+            ci_config_path: ci_config_path.filter(|path| !path.is_empty()),
+        })
+    }
 }
 
 /// The ids from the top down to the namespace itself. The databases build a list each in its own way.
@@ -167,48 +227,37 @@ fn set_traversal_ids(conn: &mut Conn, id: i64) -> Result<()> {
     Ok(())
 }
 
-/// What a project has one row of: features, settings, statistics.
-fn insert_parts(
+/// The rows that GitLab's model creates with a project. The last three tables exist only beside a GitLab.
+fn insert_companions(
     conn: &mut Conn,
     project_id: i64,
     (namespace_id, root_id): (i64, i64),
     now: NaiveDateTime,
 ) -> Result<()> {
-    diesel::insert_into(project_features::table)
-        .values((
-            project_features::project_id.eq(project_id),
-            project_features::merge_requests_access_level.eq(ENABLED),
-            project_features::issues_access_level.eq(ENABLED),
-            project_features::wiki_access_level.eq(ENABLED),
-            project_features::snippets_access_level.eq(ENABLED),
-            project_features::builds_access_level.eq(ENABLED),
-            project_features::repository_access_level.eq(ENABLED),
-            project_features::forking_access_level.eq(ENABLED),
-            project_features::pages_access_level.eq(MEMBERS),
-            project_features::created_at.eq(now),
-            project_features::updated_at.eq(now),
-        ))
-        .execute(conn)?;
-    diesel::insert_into(project_settings::table)
-        .values((
-            project_settings::project_id.eq(project_id),
-            project_settings::created_at.eq(now),
-            project_settings::updated_at.eq(now),
-        ))
-        .execute(conn)?;
-    diesel::insert_into(project_statistics::table)
-        .values((
-            project_statistics::project_id.eq(project_id),
-            project_statistics::namespace_id.eq(namespace_id),
-            project_statistics::root_namespace_id.eq(root_id),
-            project_statistics::created_at.eq(now),
-            project_statistics::updated_at.eq(now),
-        ))
-        .execute(conn)?;
+    let timestamps = [("created_at", now.into()), ("updated_at", now.into())];
+    let with_timestamps = |values: rows::Values| values.into_iter().chain(timestamps.clone()).collect();
+    let project = ("project_id", rows::Value::from(project_id));
+    let enabled = ENABLED_FEATURES.iter().map(|feature| (*feature, ENABLED.into()));
+    let for_members = MEMBERS_ONLY_FEATURES.iter().map(|feature| (*feature, MEMBERS_ONLY.into()));
+    let features = std::iter::once(project.clone()).chain(enabled).chain(for_members).collect();
+    rows::insert(conn, "project_features", with_timestamps(features))?;
+    rows::insert(conn, "project_settings", with_timestamps(vec![project.clone()]))?;
+    let statistics =
+        vec![project.clone(), ("namespace_id", namespace_id.into()), ("root_namespace_id", root_id.into())];
+    rows::insert(conn, "project_statistics", with_timestamps(statistics))?;
+    let ci_cd_settings = vec![
+        project.clone(),
+        ("default_git_depth", DEFAULT_GIT_DEPTH.into()),
+        ("forward_deployment_enabled", true.into()),
+        ("separated_caches", true.into()),
+    ];
+    rows::insert(conn, "project_ci_cd_settings", ci_cd_settings)?;
+    rows::insert(conn, "container_expiration_policies", with_timestamps(vec![project.clone()]))?;
+    rows::insert(conn, "project_pages_metadata", vec![project])?;
     Ok(())
 }
 
-/// A project has one route; its twin has none of its own.
+/// The route of the project. Its own namespace has none.
 fn insert_route(
     conn: &mut Conn,
     project_id: i64,
@@ -216,7 +265,8 @@ fn insert_route(
     (full_path, path): (&str, &ProjectPath),
     now: NaiveDateTime,
 ) -> Result<()> {
-    let twin_id: i64 = projects::table.find(project_id).select(projects::project_namespace_id).first(conn)?;
+    let own_namespace_id: i64 =
+        projects::table.find(project_id).select(projects::project_namespace_id).first(conn)?;
     let above: Option<String> = routes::table
         .filter(routes::source_type.eq("Namespace"))
         .filter(routes::source_id.eq(namespace_id))
@@ -228,7 +278,7 @@ fn insert_route(
             routes::source_type.eq("Project"),
             routes::path.eq(full_path),
             routes::name.eq(above.map(|above| format!("{above} / {}", path.as_str()))),
-            routes::namespace_id.eq(twin_id),
+            routes::namespace_id.eq(own_namespace_id),
             routes::created_at.eq(now),
             routes::updated_at.eq(now),
         ))
@@ -236,7 +286,7 @@ fn insert_route(
     Ok(())
 }
 
-/// Where it lies on disk, as GitLab notes it for storages that it knows.
+/// The mirror of the disk path that GitLab keeps for the storages that it knows.
 fn insert_repository(conn: &mut Conn, project_id: i64, storage: &str) -> Result<()> {
     let shard = shards::table.filter(shards::name.eq(storage)).select(shards::id);
     if let Some(shard_id) = shard.first::<i64>(conn).optional()? {

@@ -1,24 +1,27 @@
-//! The ordered table: the first row that matches decides. Rows bear the numbers of the contract, `shell-api` B.2.1.
-//! Row 1, the rate limit, is counted before any fact is known; rows 19 and 29 are the caller's to carry on with.
+//! The ordered table: the first condition that matches decides. `docs/api/shell-api.md` lists it in the same order.
+//! The rate limit comes before it and needs no facts; the checks of a push with changes come after it.
 use super::facts::Container;
-use super::{Action, Denial, Facts, ProjectFacts, Protocol, RepositoryStatus, Request, Target};
+use super::{
+    Action, ClientAddress, Denial, Facts, ProjectFacts, Protocol, RepositoryStatus, Request, Target,
+};
 use crate::Role;
 use crate::actor::Actor;
 use crate::git::changes::Changes;
 use crate::instance::Instance;
 use crate::messages as text;
 use crate::project::{GitProtocols, RootNamespace};
+use crate::user::User;
 
-/// What is to be done for a request that no row refuses.
+/// What to do for a request that is not refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// 30; for a push with changes the way to row 29.
+    /// A push with changes is checked line by line next.
     Allowed,
-    /// 11: the installation that this one is a copy of takes the push.
+    /// The Geo primary takes the push.
     ForwardToPrimary,
-    /// 14: the project is to be made, then the request decided again.
+    /// Create the project, then decide again.
     CreateProject,
-    /// The same push, or one before it, has made the project: its repository is to be made.
+    /// This push or an earlier one has created the project: create its repository.
     CreateRepository,
 }
 
@@ -26,29 +29,20 @@ pub enum Verdict {
 pub fn decide(request: &Request, facts: &Facts) -> Result<Verdict, Denial> {
     let Facts { instance, actor, target, .. } = facts;
 
-    // 2
     if *target == Target::NoSnippet {
         return Err(Denial::NotFound(text::SNIPPET_NOT_FOUND));
     }
-    // 3
     protocol_is_enabled(request.protocol, instance, target)?;
-    // 4, 5
     if let Some(key) = actor.key() {
-        instance.key_restrictions.check(&key.text)?;
-        if key.expires_at.is_some_and(|expiry| expiry <= facts.now) {
-            return Err(Denial::forbidden(text::KEY_EXPIRED));
-        }
+        key.check(&instance.key_restrictions, facts.now)?;
     }
-    // 6
     let is_of_project = matches!(actor, Actor::DeployKey { .. } | Actor::DeployToken { .. });
     if matches!(target, Target::Snippet { .. }) && is_of_project {
         return Err(Denial::forbidden(text::MECHANISM));
     }
-    // 7
     if let Some(user) = actor.user() {
         user.may_use_git(instance, facts.now)?;
     }
-    // 8
     match (request.protocol, request.action) {
         (Protocol::Http, Action::Download) if !instance.http_pull => {
             return Err(Denial::forbidden(text::NO_HTTP_PULL));
@@ -58,15 +52,13 @@ pub fn decide(request: &Request, facts: &Facts) -> Result<Verdict, Denial> {
         }
         _ => {}
     }
-    // 9
     if request.action == Action::Unknown {
         return Err(Denial::forbidden(text::UNKNOWN_COMMAND));
     }
-    // 10
     if let Target::Design(facts) = target {
         return design(request, actor, facts).map(|()| Verdict::Allowed);
     }
-    // 11: a deploy key would come to the primary as its owner; and what Gitaly asks of changes is never forwarded.
+    // A deploy key would reach the primary as its owner, so it is not forwarded; neither is Gitaly's check of changes.
     if instance.geo_secondary
         && request.protocol == Protocol::Ssh
         && (request.action, &request.changes) == (Action::Push, &Changes::Any)
@@ -74,11 +66,9 @@ pub fn decide(request: &Request, facts: &Facts) -> Result<Verdict, Denial> {
     {
         return Ok(Verdict::ForwardToPrimary);
     }
-    // 12
     if request.action == Action::Push && (instance.read_only || instance.geo_secondary) {
         return Err(Denial::forbidden(text::READ_ONLY_INSTANCE));
     }
-    // 13, 15
     match target {
         Target::NoProject { namespace_named: false } => {
             return Err(Denial::NotFound(text::NAMESPACE_NOT_FOUND));
@@ -94,19 +84,17 @@ pub fn decide(request: &Request, facts: &Facts) -> Result<Verdict, Denial> {
         | Target::Snippet { .. }
         | Target::NoSnippet => {}
     }
-    // 17: a person's snippet lies in no group
+    // A personal snippet is in no group, so a certificate of a group does not reach it.
     if request.namespace_path.is_some() && matches!(target, Target::Snippet { project: None, .. }) {
         return Err(Denial::NotFound(text::SNIPPET_NOT_FOUND));
     }
-    // 15 to 18
     if let (Some(container), Some(root)) = (target.container(request, actor), target.root()) {
-        is_reachable(request, &container, root, target.not_found())?;
+        check_reachable(request, facts, &container, root)?;
     }
-    // 14, after the rows that keep somebody out of the namespace
+    // After the conditions that keep the user out of the namespace.
     if matches!(target, Target::NewProject { .. }) {
         return Ok(Verdict::CreateProject);
     }
-    // 20
     if facts.repository == RepositoryStatus::Missing {
         return Err(Denial::NotFound(match target {
             Target::Wiki(_) | Target::GroupWiki(_) => text::NO_WIKI_REPOSITORY,
@@ -114,9 +102,8 @@ pub fn decide(request: &Request, facts: &Facts) -> Result<Verdict, Denial> {
             _ => text::NO_PROJECT_REPOSITORY,
         }));
     }
-    // 21 to 28
     match request.action {
-        Action::Push => push(request, actor, target),
+        Action::Push => push(request, facts),
         _ => download(actor, target),
     }?;
     Ok(if facts.repository == RepositoryStatus::Pending {
@@ -130,7 +117,7 @@ fn forbidden(message: &str) -> Result<(), Denial> {
     Err(Denial::forbidden(message))
 }
 
-/// Row 3: the installation, and the top-level group, may want only one protocol. The application's own changes pass.
+/// The instance and the top-level group may allow only one protocol. Changes made by the application pass.
 fn protocol_is_enabled(protocol: Protocol, instance: &Instance, target: &Target) -> Result<(), Denial> {
     let group = target.root().map_or(GitProtocols::All, |root| root.git_protocols);
     let refuses = |wanted: Protocol| {
@@ -147,7 +134,7 @@ fn protocol_is_enabled(protocol: Protocol, instance: &Instance, target: &Target)
     }
 }
 
-/// Row 10: the only row for designs that are there.
+/// The only condition for a design repository that exists.
 fn design(request: &Request, actor: &Actor, facts: &ProjectFacts) -> Result<(), Denial> {
     if request.protocol != Protocol::Web {
         return forbidden(text::DESIGNS_WEB_ONLY);
@@ -158,28 +145,42 @@ fn design(request: &Request, actor: &Actor, facts: &ProjectFacts) -> Result<(), 
     }
 }
 
-/// Rows 15 to 18: whoever may not reach it hears that there is none.
-fn is_reachable(
+/// Refuses a target that does not exist or that the actor may not see, both with the same message.
+fn check_reachable(
     request: &Request,
+    facts: &Facts,
     container: &Container,
     root: &RootNamespace,
-    not_found: &'static str,
 ) -> Result<(), Denial> {
-    let without_certificate = request.protocol == Protocol::Ssh && request.namespace_path.is_none();
-    let from_elsewhere = |ip: std::net::IpAddr| {
-        !root.ip_ranges.is_empty() && !root.ip_ranges.iter().any(|range| range.contains(&ip))
-    };
-
-    let unreachable = !container.exists // 15
-        || !container.readable // 16
-        || container.banned
-        || (root.enforce_ssh_certificates && without_certificate)
-        || !container.within // 17
-        || request.check_ip.is_some_and(from_elsewhere); // 18
-    if unreachable { Err(Denial::NotFound(not_found)) } else { Ok(()) }
+    let is_reachable = container.exists
+        && container.readable
+        && !container.banned
+        && !(root.enforce_ssh_certificates && needs_certificate(request, &facts.actor))
+        && container.within
+        && request.check_ip.is_none_or(|address| may_connect_from(address, &facts.instance, root));
+    if is_reachable { Ok(()) } else { Err(Denial::NotFound(facts.target.not_found())) }
 }
 
-/// Row 21.
+/// Whether a group that enforces SSH certificates requires one for this request: a person has authenticated with an SSH
+/// key of their own, and GitLab Shell asks. Gitaly's check of a push with changes never carries the certificate's
+/// namespace, and deploy keys, bots and service accounts have no certificates.
+fn needs_certificate(request: &Request, actor: &Actor) -> bool {
+    let is_own_key_of_person =
+        matches!(actor, Actor::Key { user: Some(user), .. } if user.user_type.is_human());
+    let is_from_shell = request.action == Action::Download || request.changes == Changes::Any;
+    request.protocol == Protocol::Ssh
+        && request.namespace_path.is_none()
+        && is_own_key_of_person
+        && is_from_shell
+}
+
+/// Whether the IP ranges of the top-level group, or the global list, let the address through.
+fn may_connect_from(address: ClientAddress, instance: &Instance, root: &RootNamespace) -> bool {
+    root.ip_ranges.is_empty()
+        || address.is_in(&root.ip_ranges)
+        || address.is_in(&instance.globally_allowed_ips)
+}
+
 fn download(actor: &Actor, target: &Target) -> Result<(), Denial> {
     let (allowed, message) = match target {
         Target::Wiki(facts) => (facts.project.may_download_wiki(actor, facts.standing), text::DOWNLOAD_WIKI),
@@ -196,38 +197,28 @@ fn download(actor: &Actor, target: &Target) -> Result<(), Denial> {
     if allowed { Ok(()) } else { forbidden(message) }
 }
 
-/// Rows 22 to 28.
-fn push(request: &Request, actor: &Actor, target: &Target) -> Result<(), Denial> {
-    // 22, 23
+fn push(request: &Request, facts: &Facts) -> Result<(), Denial> {
+    let Facts { actor, target, .. } = facts;
     match target.container(request, actor) {
         Some(Container { read_only: true, .. }) => return forbidden(text::READ_ONLY_REPOSITORY),
         Some(Container { archived: true, .. }) => return forbidden(text::ARCHIVED),
         _ => {}
     }
-    // 24
     let grant = target.project().and_then(|facts| facts.standing.deploy_key);
-    if matches!(actor, Actor::DeployKey { .. }) && !grant.is_some_and(|grant| grant.can_push) {
+    if actor.is_deploy_key() && !grant.is_some_and(|grant| grant.can_push) {
         return forbidden(text::DEPLOY_KEY_UPLOAD);
     }
-    // 25
-    if actor.user().is_none() && !matches!(actor, Actor::DeployKey { .. }) {
+    if actor.user().is_none() && !actor.is_deploy_key() {
         return forbidden(text::UPLOAD);
     }
     match target {
-        // 26
         Target::Project(facts) if request.changes == Changes::Any && !may_push_somewhere(actor, facts) => {
             forbidden(text::PUSH_CODE)
         }
-        // 27
-        Target::Wiki(ProjectFacts { project, standing, .. })
-            if !actor.user().is_some_and(|user| project.may_push_wiki(user, standing.role)) =>
-        {
-            forbidden(text::WRITE_WIKI)
-        }
+        Target::Wiki(wiki) if !may_push_wiki(facts, wiki) => forbidden(text::WRITE_WIKI),
         Target::GroupWiki(facts) if !actor.user().is_some_and(|user| facts.may_push_wiki(user)) => {
             forbidden(text::WRITE_WIKI)
         }
-        // 28
         Target::Snippet { snippet, project } => {
             let role = project.as_ref().map_or(Role::NONE, |facts| facts.standing.role);
             match actor.user() {
@@ -239,7 +230,7 @@ fn push(request: &Request, actor: &Actor, target: &Target) -> Result<(), Denial>
     }
 }
 
-/// Row 26: the general question before the changes are known.
+/// The general check before the changes are known.
 fn may_push_somewhere(actor: &Actor, facts: &ProjectFacts) -> bool {
     match actor {
         Actor::DeployKey { .. } => facts.standing.deploy_key.is_some_and(|grant| grant.can_push),
@@ -247,6 +238,17 @@ fn may_push_somewhere(actor: &Actor, facts: &ProjectFacts) -> bool {
             .user()
             .is_some_and(|user| facts.project.may_push_code(user, facts.standing.role) || facts.collaborates),
     }
+}
+
+/// Whether the user, or the owner of a deploy key, may write to the wiki. The owner must also be able to use git, which
+/// has not been checked yet.
+fn may_push_wiki(facts: &Facts, wiki: &ProjectFacts) -> bool {
+    let Facts { instance, actor, now, .. } = facts;
+    let ProjectFacts { project, standing, .. } = wiki;
+    let is_locked_out = |owner: &User| owner.may_use_git(instance, *now).is_err() || standing.banned;
+    actor.responsible_user().is_some_and(|user| {
+        !(actor.is_deploy_key() && is_locked_out(user)) && project.may_push_wiki(user, standing.role)
+    })
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What is known when a request is decided: of the installation, of who asks, and of what is to be reached.
+//! The facts that a decision needs: the instance, the actor and the target.
 use chrono::NaiveDateTime;
 
 use super::Request;
@@ -9,7 +9,7 @@ use crate::namespace::NamespaceFacts;
 use crate::project::{ActorAccess, Project, RootNamespace};
 use crate::snippet::Snippet;
 
-/// What the installation knows of a request's actor and of what it wants to reach.
+/// What is known of a request's actor and target.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Facts {
     pub instance: Instance,
@@ -19,23 +19,23 @@ pub struct Facts {
     pub now: NaiveDateTime,
 }
 
-/// Whether the repository itself is there.
+/// Whether the repository itself exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RepositoryStatus {
     Present,
-    /// A push has made the project, and its repository is yet to be made.
+    /// A push has created the project; its repository is not yet created.
     Pending,
     Missing,
 }
 
-/// Where a path or a `gl_repository` led.
+/// What a path or a `gl_repository` names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
     Project(ProjectFacts),
     Wiki(ProjectFacts),
     GroupWiki(NamespaceFacts),
     Design(ProjectFacts),
-    /// `project` is there for the snippet of a project.
+    /// `project` is set for a project snippet.
     Snippet {
         snippet: Snippet,
         project: Option<ProjectFacts>,
@@ -44,13 +44,13 @@ pub enum Target {
     NoSnippet,
     /// No such wiki.
     NoWiki,
-    /// No such project, but one that this push may make, in a namespace where the person may do so.
+    /// No such project, but the user may create it in this namespace by a push.
     NewProject {
         namespace: NamespaceFacts,
-        /// The last part of its path, as it was typed.
+        /// The last segment of its path, as it was typed.
         name: String,
     },
-    /// No such project; `namespace_named` tells whether the path had a namespace part to look into.
+    /// No such project. `namespace_named`: whether the path has a namespace part.
     NoProject {
         namespace_named: bool,
     },
@@ -60,12 +60,12 @@ pub enum Target {
 pub struct ProjectFacts {
     pub project: Project,
     pub standing: ActorAccess,
-    /// An open merge request lets the person push to some branch of this project.
+    /// An open merge request lets the user push to some branch of this project.
     pub collaborates: bool,
 }
 
 impl Target {
-    /// What one hears who may not know that it is there, and what one hears when it is not.
+    /// The message for a target that does not exist or that the actor may not see.
     pub(super) fn not_found(&self) -> &'static str {
         match self {
             Self::Wiki(_) | Self::GroupWiki(_) | Self::NoWiki => text::WIKI_NOT_FOUND,
@@ -76,7 +76,7 @@ impl Target {
         }
     }
 
-    /// The project that is reached, or whose wiki, designs or snippet are.
+    /// The project itself, or the project of the wiki, the designs or the snippet.
     pub fn project(&self) -> Option<&ProjectFacts> {
         match self {
             Self::Project(facts) | Self::Wiki(facts) | Self::Design(facts) => Some(facts),
@@ -89,7 +89,7 @@ impl Target {
         }
     }
 
-    /// The top-level group, or the personal namespace, that it lies in.
+    /// The top-level group, or the personal namespace, of the target.
     pub fn root(&self) -> Option<&RootNamespace> {
         match self {
             Self::GroupWiki(facts) | Self::NewProject { namespace: facts, .. } => Some(&facts.namespace.root),
@@ -97,10 +97,10 @@ impl Target {
         }
     }
 
-    /// What is there, as this actor meets it. Of a personal snippet, and of what is not there, nothing is.
+    /// The project or namespace as the actor can use it. `None` for a personal snippet and a target that does not exist.
     pub(super) fn container(&self, request: &Request, actor: &Actor) -> Option<Container> {
         let within = request.namespace_path.as_deref();
-        let of_namespace = |facts: &'_ NamespaceFacts, readable| Container {
+        let from_namespace = |facts: &'_ NamespaceFacts, readable| Container {
             exists: !facts.namespace.deleted,
             readable,
             banned: facts.banned,
@@ -109,15 +109,15 @@ impl Target {
             archived: facts.namespace.archived,
         };
         Some(match self {
-            Self::GroupWiki(facts) => of_namespace(facts, facts.may_read(actor.user())),
-            // Only for somebody who may make it.
-            Self::NewProject { namespace, .. } => of_namespace(namespace, true),
+            Self::GroupWiki(facts) => from_namespace(facts, facts.may_read(actor.user())),
+            // This target exists only for a user who may create the project.
+            Self::NewProject { namespace, .. } => from_namespace(namespace, true),
             _ => {
                 let ProjectFacts { project, standing, .. } = self.project()?;
                 Container {
                     exists: !project.pending_delete && !project.hidden,
                     readable: project.may_read(actor, *standing),
-                    banned: standing.banned && !matches!(actor, Actor::DeployKey { .. }),
+                    banned: standing.banned && !actor.is_deploy_key(),
                     within: within.is_none_or(|path| project.lies_below(path)),
                     read_only: project.repository_read_only,
                     archived: project.is_archived(),
@@ -127,13 +127,13 @@ impl Target {
     }
 }
 
-/// A project or a namespace, as far as rows 15 to 23 ask.
-#[expect(clippy::struct_excessive_bools, reason = "each is a row")]
+/// The state of a project or a namespace for an actor.
+#[expect(clippy::struct_excessive_bools, reason = "each is a condition of the table")]
 pub(super) struct Container {
     pub exists: bool,
     pub readable: bool,
     pub banned: bool,
-    /// It lies in the namespace of the certificate, if one was used.
+    /// It is inside the namespace of the SSH certificate, if one was used.
     pub within: bool,
     pub read_only: bool,
     pub archived: bool,

@@ -1,8 +1,8 @@
 //! Who may do what with a git repository.
 //!
-//! [`decide`] answers for the request as a whole; it is the ordered table, row by row. A push whose changes are
-//! known goes on to [`push`], line by line, and to [`push_content`], for what comes with it. All only read facts: [`Request`] is what the caller asks, [`Facts`]
-//! what the installation knows.
+//! [`decide`] decides the request as a whole; it is an ordered table, row by row. A push with a list of changes goes on
+//! to [`push`], which checks each line, and to [`push_content`], which checks the new commits and files. All of them
+//! only read facts: [`Request`] holds the parameters, [`Facts`] what the database and the storages know.
 pub mod branch_protection;
 mod decision;
 mod denial;
@@ -22,4 +22,4 @@ pub use decision::{Verdict, decide};
 pub use denial::Denial;
 pub use facts::{Facts, ProjectFacts, RepositoryStatus, Target};
 pub use push_rule::{Identity, PushRule};
-pub use request::{Action, Protocol, Request};
+pub use request::{Action, ClientAddress, Protocol, Request, parse_allowed_ips, parse_ip_range};

@@ -1,7 +1,5 @@
-//! Rules that protect branches and tags, and whom they let through.
-use crate::actor::Actor;
+//! Rules that protect branches and tags, and who passes them.
 use crate::git::wildcard;
-use crate::project::ActorAccess;
 use crate::{Role, user::User};
 
 /// A rule for branches; `name` may hold `*`.
@@ -20,48 +18,60 @@ pub struct ProtectedTag {
     pub create: Vec<Grant>,
 }
 
-/// One row of a rule's access levels: it lets some through and says nothing of the others.
+/// One row of a rule's access levels. Access needs any one row of any rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Grant {
-    /// Whoever may push code and has at least this role: 0 is no one, 60 the administrators.
+    /// Everyone who may push code and has at least this role: 0 is no one, 60 administrators.
     Role(Role),
     User(i64),
-    /// An invited group; `role` is what the acting person holds through it, none for an outsider.
+    /// An invited group. `role` is the pusher's role through it.
     Group {
         role: Role,
     },
-    DeployKey(i64),
+    /// A deploy key. GitLab compares owners, not keys: the row admits the key's owner, in person or with any of their
+    /// keys. `None` if the key has no owner or no write access to the project.
+    DeployKey {
+        owner_id: Option<i64>,
+    },
 }
 
-/// The acting side of a push, as rules see it.
+/// The person whose authority a push has, and that person's access to the project: the user, or the owner of a deploy
+/// key (GitLab's `DeployKeyAccess`).
 #[derive(Debug, Clone, Copy)]
 pub struct Pusher<'a> {
-    pub actor: &'a Actor,
-    pub standing: ActorAccess,
-    /// The person may push code; a deploy key has write access and an owner who may use git and read the project.
+    pub user: Option<&'a User>,
+    pub role: Role,
+    pub may_read: bool,
     pub may_push_code: bool,
+}
+
+impl Pusher<'_> {
+    /// Whether the pusher may delete protected refs.
+    pub fn may_delete_protected(&self) -> bool {
+        self.user.is_some_and(|user| user.admin || self.role >= Role::MAINTAINER)
+    }
+
+    fn is_member(&self, user_id: i64) -> bool {
+        self.user.is_some_and(|user| user.id == user_id) && self.role > Role::NONE
+    }
 }
 
 impl Grant {
     fn admits(self, pusher: Pusher<'_>) -> bool {
-        let Pusher { actor, standing, may_push_code } = pusher;
-        match (self, actor) {
-            (Self::DeployKey(id), Actor::DeployKey { key, .. }) => {
-                key.id == id && may_push_code && standing.role > Role::NONE
+        match self {
+            Self::Role(Role::NONE) => false,
+            Self::Role(Role::ADMIN) => pusher.user.is_some_and(|user| user.admin),
+            Self::Role(min) => pusher.may_push_code && pusher.role >= min,
+            Self::User(id) => pusher.is_member(id),
+            Self::Group { role } => role >= Role::DEVELOPER,
+            Self::DeployKey { owner_id } => {
+                pusher.may_read && owner_id.is_some_and(|owner_id| pusher.is_member(owner_id))
             }
-            (Self::DeployKey(_), _) | (_, Actor::DeployKey { .. }) => false,
-            (Self::Role(Role::NONE), _) => false,
-            (Self::Role(Role::ADMIN), _) => actor.user().is_some_and(|user: &User| user.admin),
-            (Self::Role(least), _) => may_push_code && standing.role >= least,
-            (Self::User(id), _) => {
-                actor.user().is_some_and(|user| user.id == id) && standing.role > Role::NONE
-            }
-            (Self::Group { role }, _) => role >= Role::DEVELOPER,
         }
     }
 }
 
-/// The rules for branches that match one name: several may, and then any of them lets through.
+/// The rules for branches that match one name. Several can match; any of them gives access.
 #[derive(Debug, Clone)]
 pub struct BranchRules<'a>(Vec<&'a ProtectedBranch>);
 

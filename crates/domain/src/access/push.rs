@@ -1,14 +1,15 @@
-//! A push whose changes are known: each line is judged alone, and the first that fails refuses the whole push.
-//! Checks bear the letters of the contract, `shell-api` B.2.4.
+//! A push with a list of changes: each line is checked alone, and the first that fails refuses the whole push.
+//! `docs/api/shell-api.md` lists the checks in the same order.
 //!
-//! Some need to look into the repository. [`questions`] says what to ask of it, [`check`] judges with the answers;
-//! an answer that is missing counts as the worse one.
+//! Some checks need to look into the repository. [`questions`] lists what to ask it, and [`check`] uses the answers; a
+//! missing answer counts as the worse one.
 use std::collections::{HashMap, HashSet};
 
 use chrono::NaiveDateTime;
 
 use super::{Denial, Protocol};
 use crate::Role;
+use crate::access::branch_protection::BranchProtection;
 use crate::access::protected_refs::{BranchRules, ProtectedBranch, ProtectedTag, Pusher, TagRules};
 use crate::actor::Actor;
 use crate::git::changes::{Change, Kind};
@@ -17,7 +18,7 @@ use crate::instance::Instance;
 use crate::messages as text;
 use crate::project::{ActorAccess, Project};
 
-/// What the database knows of a push.
+/// What the database knows about a push.
 #[derive(Debug, Clone)]
 pub struct PushFacts<'a> {
     pub actor: &'a Actor,
@@ -38,24 +39,24 @@ pub struct Rules {
     pub tags: Vec<ProtectedTag>,
 }
 
-/// Merge requests that let through what roles would not.
+/// Merge requests that allow what roles do not.
 #[derive(Debug, Clone, Default)]
 pub struct MergeRequests {
-    /// Branches of this project that open merge requests let the person push to.
+    /// Branches of this project that open merge requests let the pusher push to.
     pub collaboration_branches: HashSet<String>,
-    /// Target branch and commit of merges that are happening right now.
+    /// Target branch and commit of merges that are in progress.
     pub merging: HashSet<(String, String)>,
 }
 
-/// What holds for the repository as a whole.
+/// The state of the repository as a whole.
 #[derive(Debug, Clone, Default)]
 pub struct RepositoryState {
-    /// It has no branch yet.
+    /// Whether it has no branch.
     pub empty: bool,
     pub default_branch: Option<String>,
 }
 
-/// What of the [`RepositoryState`] bears on a push: the rest need not be known.
+/// Which parts of the [`RepositoryState`] the checks of a push need.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct StateNeeds {
     pub empty: bool,
@@ -63,9 +64,9 @@ pub struct StateNeeds {
 }
 
 impl StateNeeds {
-    /// That a repository is empty matters to a new branch (e); its default branch matters to a branch that goes (b) and
-    /// to a new tag (i).
-    pub fn of(changes: &[Change]) -> Self {
+    /// Whether the repository is empty matters to a new branch, and to every line that a deploy key pushes. The default
+    /// branch matters to a deleted branch and to a new tag.
+    pub fn new(actor: &Actor, changes: &[Change]) -> Self {
         let any = |kind, branch| {
             changes.iter().any(|change| {
                 change.kind() == kind
@@ -77,13 +78,13 @@ impl StateNeeds {
             })
         };
         Self {
-            empty: any(Kind::Create, true),
+            empty: any(Kind::Create, true) || (actor.is_deploy_key() && !changes.is_empty()),
             default_branch: any(Kind::Delete, true) || any(Kind::Create, false),
         }
     }
 }
 
-/// Something that only the repository can tell, of the ref whose full name it bears.
+/// A question about a ref that only the repository can answer. `name` is the full name of the ref.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Question {
     /// Is `old` an ancestor of `new`?
@@ -93,7 +94,7 @@ pub enum Question {
 }
 
 impl Question {
-    /// What it asks, whatever the ref.
+    /// The question without the ref, to ask each one once.
     fn key(&self) -> (String, String) {
         match self {
             Self::FastForward { old, new, .. } => (old.clone(), new.clone()),
@@ -110,7 +111,7 @@ pub struct Answers {
     pub branches_with: HashMap<String, Vec<String>>,
 }
 
-/// What must be asked of the repository before [`check`], each thing once: nothing for refs that no rule protects.
+/// The questions that [`check`] needs answers to, each once. There are none for unprotected refs.
 pub fn questions(facts: &PushFacts<'_>, changes: &[Change]) -> Vec<Question> {
     let pusher = facts.pusher();
     let mut asked = HashSet::new();
@@ -118,13 +119,26 @@ pub fn questions(facts: &PushFacts<'_>, changes: &[Change]) -> Vec<Question> {
     questions.filter(|question| asked.insert(question.key())).collect()
 }
 
-/// Check a of the first line, which needs nothing of the repository: where it fails, nothing else need be asked.
+/// The part of the check of the first line's right to push that needs nothing from the repository. If it fails, the
+/// repository need not be asked.
 pub fn check_right(facts: &PushFacts<'_>, changes: &[Change]) -> Result<(), Denial> {
-    let may_push = |first| facts.may_push(facts.pusher(), first);
+    let pusher = facts.pusher();
+    let may_push = |first: &Change| {
+        let has_right =
+            if facts.actor.is_deploy_key() { facts.has_capable_owner(pusher) } else { pusher.may_push_code };
+        has_right || facts.collaborates(pusher, first)
+    };
     require(changes.first().is_none_or(may_push), text::PUSH_CODE)
 }
 
-/// Judges every line, in order.
+/// Whether the pusher may update `branch` in an existing project: the right to push or to merge to it. A merge request
+/// with this target branch then lets the pusher push to its source branch.
+pub fn may_update_branch(pusher: Pusher<'_>, rules: &[ProtectedBranch], branch: &str) -> bool {
+    let rules = BranchRules::matching(rules, branch);
+    if rules.is_empty() { pusher.may_push_code } else { rules.may_push(pusher) || rules.may_merge(pusher) }
+}
+
+/// Checks every line, in order.
 pub fn check(facts: &PushFacts<'_>, answers: &Answers, changes: &[Change]) -> Result<(), Denial> {
     let pusher = facts.pusher();
     changes.iter().try_for_each(|change| match change.ref_name() {
@@ -140,23 +154,46 @@ fn require(condition: bool, message: &str) -> Result<(), Denial> {
 
 impl<'a> PushFacts<'a> {
     fn pusher(&self) -> Pusher<'a> {
-        let Self { actor, project, standing, instance, now, .. } = self;
-        let may_push_code = match actor {
-            Actor::DeployKey { owner: Some(owner), .. } => {
-                standing.deploy_key.is_some_and(|grant| grant.can_push)
-                    && owner.may_use_git(instance, *now).is_ok()
-                    && !standing.banned
-                    && project.is_visible_to(Some(owner), standing.role)
-            }
-            _ => actor.user().is_some_and(|user| project.may_push_code(user, standing.role)),
-        };
-        Pusher { actor, standing: *standing, may_push_code }
+        self.project.pusher(self.actor.responsible_user(), self.standing)
     }
 
-    /// a: by right, or to this branch by a merge request.
+    /// The right to push this line: by role, as a deploy key, or to this branch through a merge request.
     fn may_push(&self, pusher: Pusher<'_>, change: &Change) -> bool {
-        let collaborates = |branch| self.merge_requests.collaboration_branches.contains(branch);
-        pusher.may_push_code || change.branch().is_some_and(collaborates)
+        let has_right = if self.actor.is_deploy_key() {
+            self.deploy_key_may_push(pusher, change)
+        } else {
+            pusher.may_push_code
+        };
+        has_right || self.collaborates(pusher, change)
+    }
+
+    /// A deploy key needs no role of its owner for refs that are not protected. The whole name of the ref decides, so
+    /// that a rule `*` protects tags and notes too.
+    fn deploy_key_may_push(&self, pusher: Pusher<'_>, change: &Change) -> bool {
+        if !self.has_capable_owner(pusher) {
+            return false;
+        }
+        let rules = BranchRules::matching(&self.rules.branches, &change.name);
+        let is_protected = !rules.is_empty() || (self.repository.empty && self.branch_protection().on);
+        !is_protected || rules.may_push(pusher) || (self.repository.empty && self.may_start(pusher))
+    }
+
+    /// Whether a deploy key has write access and an owner who may use git and read the project.
+    fn has_capable_owner(&self, pusher: Pusher<'_>) -> bool {
+        self.standing.deploy_key.is_some_and(|grant| grant.can_push)
+            && !self.standing.banned
+            && pusher.may_read
+            && self.may_use_git(pusher)
+    }
+
+    fn may_use_git(&self, pusher: Pusher<'_>) -> bool {
+        pusher.user.is_some_and(|user| user.may_use_git(self.instance, self.now).is_ok())
+    }
+
+    /// Whether an open merge request lets the pusher push to this branch.
+    fn collaborates(&self, pusher: Pusher<'_>, change: &Change) -> bool {
+        let is_open = |branch| self.merge_requests.collaboration_branches.contains(branch);
+        change.branch().is_some_and(is_open) && self.may_use_git(pusher)
     }
 
     fn question(&self, pusher: Pusher<'_>, change: &Change) -> Option<Question> {
@@ -173,21 +210,21 @@ impl<'a> PushFacts<'a> {
         }
     }
 
-    /// Checks a to g.
+    /// Checks the update of a branch.
     fn branch(&self, pusher: Pusher<'_>, answers: &Answers, change: &Change) -> Result<(), Denial> {
         let (branch, kind) = (change.branch().unwrap_or_default(), change.kind());
         let is_default = self.repository.default_branch.as_deref() == Some(branch);
         let rules = BranchRules::matching(&self.rules.branches, branch);
 
-        require(self.may_push(pusher, change), text::PUSH_CODE)?; // a
-        require(!(kind == Kind::Delete && is_default), text::DELETE_DEFAULT_BRANCH)?; // b
+        require(self.may_push(pusher, change), text::PUSH_CODE)?;
+        require(!(kind == Kind::Delete && is_default), text::DELETE_DEFAULT_BRANCH)?;
         if kind != Kind::Delete {
-            require(!ref_name::starts_like_object_id(branch.as_bytes()), text::SHA_BRANCH)?; // c
+            require(!ref_name::starts_like_object_id(branch.as_bytes()), text::SHA_BRANCH)?;
             let readable = !branch.contains(char::REPLACEMENT_CHARACTER);
-            require(readable && ref_name::is_valid(branch.as_bytes()), text::INVALID_BRANCH)?; // c'
+            require(readable && ref_name::is_valid(branch.as_bytes()), text::INVALID_BRANCH)?;
         }
         if self.begins(change) {
-            return self.first_branch(pusher, &rules); // e
+            return self.first_branch(pusher, &rules);
         }
         if rules.is_empty() {
             return Ok(());
@@ -196,41 +233,46 @@ impl<'a> PushFacts<'a> {
             Kind::Update => {
                 let key = (change.old.clone(), change.new.clone());
                 let fast_forward = answers.fast_forward.get(&key) == Some(&true);
-                require(fast_forward || rules.allow_force_push(), text::FORCE_PUSH)?; // d
-                self.update_protected(pusher, &rules, branch, &change.new) // g
+                require(fast_forward || rules.allow_force_push(), text::FORCE_PUSH)?;
+                self.update_protected(pusher, &rules, branch, &change.new)
             }
-            Kind::Create => self.create_protected(pusher, &rules, answers, &change.new), // f
+            Kind::Create => self.create_protected(pusher, &rules, answers, &change.new),
             Kind::Delete => {
-                // f'
-                require(may_delete(pusher), text::DELETE_PROTECTED)?;
+                require(pusher.may_delete_protected(), text::DELETE_PROTECTED)?;
                 require(self.protocol == Protocol::Web, text::DELETE_PROTECTED_WEB)
             }
         }
     }
 
-    /// Whether the change makes a branch in an empty repository. One that moves or goes was there: then the repository
-    /// is not empty, whatever was counted.
+    /// Whether the change creates a branch in an empty repository. A branch that is updated or deleted exists: then the
+    /// repository is not empty, whatever was counted.
     fn begins(&self, change: &Change) -> bool {
         self.repository.empty && change.kind() == Kind::Create
     }
 
-    /// e: in an empty repository every branch counts as protected, if branches are by default.
-    fn first_branch(&self, pusher: Pusher<'_>, rules: &BranchRules<'_>) -> Result<(), Denial> {
-        let protection = self.project.branch_protection.unwrap_or(self.instance.branch_protection);
-        let role = pusher.standing.role;
-        let may_start = pusher.actor.user().is_some_and(|user| {
+    fn branch_protection(&self) -> BranchProtection {
+        self.project.branch_protection.unwrap_or(self.instance.branch_protection)
+    }
+
+    /// Whether the pusher may create the first branch of an empty repository whose branches are protected by default.
+    fn may_start(&self, pusher: Pusher<'_>) -> bool {
+        let role = pusher.role;
+        pusher.user.is_some_and(|user| {
             user.admin
                 || role >= Role::MAINTAINER
-                || (role == Role::DEVELOPER && protection.developers_may_start)
-        });
-        let unprotected = !protection.on && rules.is_empty();
-        if unprotected || may_start || rules.may_push(pusher) {
+                || (role == Role::DEVELOPER && self.branch_protection().developers_may_start)
+        })
+    }
+
+    /// In an empty repository every branch counts as protected if the default branch protection is on.
+    fn first_branch(&self, pusher: Pusher<'_>, rules: &BranchRules<'_>) -> Result<(), Denial> {
+        let unprotected = !self.branch_protection().on && rules.is_empty();
+        if unprotected || self.may_start(pusher) || rules.may_push(pusher) {
             return Ok(());
         }
         Err(Denial::Forbidden(text::no_default_branch(&self.instance.url, &self.project.full_path)))
     }
 
-    /// f
     fn create_protected(
         &self,
         pusher: Pusher<'_>,
@@ -248,7 +290,7 @@ impl<'a> PushFacts<'a> {
         require(self.protocol == Protocol::Web, text::CREATE_PROTECTED_WEB)
     }
 
-    /// g: a merge that the application is carrying out needs the right to merge only.
+    /// A merge that the application carries out needs only the right to merge.
     fn update_protected(
         &self,
         pusher: Pusher<'_>,
@@ -264,18 +306,20 @@ impl<'a> PushFacts<'a> {
         }
     }
 
-    /// Checks a and i to k. Check h asks for the right to push code, which a has asked for already.
+    /// Checks the update of a tag.
     fn tag(&self, pusher: Pusher<'_>, change: &Change, name: &[u8]) -> Result<(), Denial> {
         let tag = change.name.strip_prefix("refs/tags/").unwrap_or_default();
         let kind = change.kind();
-        require(self.may_push(pusher, change), text::PUSH_CODE)?; // a, h
+        require(self.may_push(pusher, change), text::PUSH_CODE)?;
+        // A user who passes the check before may push code; the owner of a deploy key perhaps not.
+        require(kind == Kind::Create || pusher.may_push_code, text::CHANGE_TAG)?;
         let is_default = self.repository.default_branch.as_deref() == Some(tag);
-        require(!(kind == Kind::Create && is_default), text::TAG_NAMED_AS_DEFAULT)?; // i
+        require(!(kind == Kind::Create && is_default), text::TAG_NAMED_AS_DEFAULT)?;
         if kind != Kind::Delete {
-            // What was no UTF-8 has come as this character.
+            // Bytes that are not UTF-8 have been replaced by this character.
             require(!tag.contains(char::REPLACEMENT_CHARACTER), text::TAG_NOT_UTF8)?;
             let prohibited = !ref_name::is_valid(name) || name.starts_with(b"refs/tags/");
-            require(!prohibited, text::TAG_PROHIBITED)?; // j
+            require(!prohibited, text::TAG_PROHIBITED)?;
             require(!ref_name::starts_like_object_id(name), text::SHA_TAG)?;
         }
         let rules = TagRules::matching(&self.rules.tags, tag);
@@ -283,20 +327,14 @@ impl<'a> PushFacts<'a> {
             return Ok(());
         }
         match kind {
-            // k
             Kind::Update => Err(Denial::forbidden(text::UPDATE_PROTECTED_TAG)),
             Kind::Delete => {
-                require(may_delete(pusher), text::DELETE_PROTECTED_TAG)?;
+                require(pusher.may_delete_protected(), text::DELETE_PROTECTED_TAG)?;
                 require(self.protocol == Protocol::Web, text::DELETE_PROTECTED_TAG_WEB)
             }
             Kind::Create => require(rules.may_create(pusher), text::CREATE_PROTECTED_TAG),
         }
     }
-}
-
-/// The right to delete protected refs.
-fn may_delete(pusher: Pusher<'_>) -> bool {
-    pusher.actor.user().is_some_and(|user| user.admin || pusher.standing.role >= Role::MAINTAINER)
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Facts for tests: somebody who may do everything, and what they reach.
+//! Facts for tests: an actor who may do everything, and the targets.
 use chrono::{NaiveDate, NaiveDateTime};
 
 use super::{Action, Facts, ProjectFacts, Protocol, RepositoryStatus, Request, Target};
@@ -28,7 +28,7 @@ pub(crate) fn user() -> User {
         confirmed: true,
         accepted_term_id: Some(3),
         password_expires_at: None,
-        password_kept_elsewhere: false,
+        password_managed_elsewhere: false,
         locked_at: None,
     }
 }
@@ -38,7 +38,7 @@ pub(crate) fn key() -> Key {
     Key { id: 11, text, expires_at: None }
 }
 
-/// Strict in all that the user, the key and the project above satisfy.
+/// Strict in every setting that the user, the key and the project here satisfy.
 pub(crate) fn instance() -> Instance {
     Instance {
         url: "https://gitlab.example.com".to_owned(),
@@ -58,6 +58,7 @@ pub(crate) fn instance() -> Instance {
         geo_secondary: false,
         http_pull: true,
         http_push: true,
+        globally_allowed_ips: Vec::new(),
         branch_protection: BranchProtection::FULL,
     }
 }
@@ -89,7 +90,7 @@ pub(crate) fn project_facts() -> ProjectFacts {
     ProjectFacts { project: project(), standing, collaborates: false }
 }
 
-/// The private group that holds the project above, or a personal namespace; to the user a maintainer's.
+/// The private group of the project, or a personal namespace; the user is a maintainer there.
 pub(crate) fn namespace_facts(kind: Kind) -> NamespaceFacts {
     let namespace = Namespace {
         id: 20,
@@ -104,7 +105,7 @@ pub(crate) fn namespace_facts(kind: Kind) -> NamespaceFacts {
     NamespaceFacts { namespace, role: Role::MAINTAINER, banned: false, projects_left: 1 }
 }
 
-/// Of the project above, written by its user.
+/// A snippet of the project, written by the user.
 pub(crate) fn snippet() -> Snippet {
     Snippet { id: 8, author_id: 2, visibility: Visibility::Private, feature: Some(FeatureLevel::Enabled) }
 }

@@ -1,7 +1,7 @@
 //! Push options: `git push -o ci.skip -o merge_request.label=a`.
 use serde_json::{Map, Value, json};
 
-/// What a pusher asked for, by namespace and key, unknown ones left out: the form which GitLab's jobs take.
+/// The options of a push by namespace and key, in the form that GitLab's jobs take. Unknown options are left out.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PushOptions(Map<String, Value>);
 
@@ -32,14 +32,20 @@ const KNOWN: &[(&str, &[&str], &[&str])] = &[
 ];
 
 impl PushOptions {
-    /// Reads `<namespace>.<key>[=<value>]`; `mr` is short for `merge_request`.
+    /// Parses `<namespace>.<key>[=<value>]` as GitLab does: leading dots are skipped, each part is trimmed, and a value
+    /// that is missing or blank is `true`. `mr` is short for `merge_request`.
     pub fn parse<'a>(options: impl IntoIterator<Item = &'a str>) -> Self {
         let mut parsed = Map::new();
         for option in options {
-            let (name, value) =
-                option.split_once('=').map_or((option, None), |(name, value)| (name, Some(value)));
-            let Some((namespace, key)) = name.split_once('.') else { continue };
-            let namespace = if namespace == "mr" { "merge_request" } else { namespace };
+            let Some((namespace, rest)) = option.trim().trim_start_matches('.').split_once('.') else {
+                continue;
+            };
+            let (key, value) = rest.split_once('=').unwrap_or((rest, ""));
+            let (key, value) = (key.trim(), value.trim());
+            let namespace = match namespace.trim() {
+                "mr" => "merge_request",
+                namespace => namespace,
+            };
             let Some((_, single, repeated)) = KNOWN.iter().find(|(known, ..)| *known == namespace) else {
                 continue;
             };
@@ -50,11 +56,12 @@ impl PushOptions {
             let entry = parsed.entry(namespace).or_insert_with(|| json!({}));
             if many {
                 let counts = &mut entry[key];
-                let word = value.unwrap_or("true");
+                let word = if value.is_empty() { "true" } else { value };
                 let count = counts.get(word).and_then(Value::as_u64).unwrap_or(0).saturating_add(1);
                 counts[word] = json!(count);
             } else {
-                entry[key] = value.map_or(Value::Bool(true), |value| Value::String(value.to_owned()));
+                entry[key] =
+                    if value.is_empty() { Value::Bool(true) } else { Value::String(value.to_owned()) };
             }
         }
         Self(parsed)
@@ -69,10 +76,10 @@ impl PushOptions {
     }
 }
 
-/// Why push options do not come to a merge request.
+/// Why merge-request push options are refused.
 pub mod refusals {
     /// Branches of one push that may become merge requests.
-    const MOST_BRANCHES: usize = 10;
+    const MAX_BRANCHES: usize = 10;
 
     pub const USER: &str = "User is required";
     /// The repository or the database did not answer.
@@ -83,10 +90,10 @@ pub mod refusals {
         format!("Merge requests are not enabled for project {path}")
     }
 
-    /// `None` for so many branches as may be.
+    /// `None` up to the limit.
     pub fn too_many(branches: usize) -> Option<String> {
-        (branches > MOST_BRANCHES)
-            .then(|| format!("Too many branches pushed ({branches} were pushed, limit is {MOST_BRANCHES})"))
+        (branches > MAX_BRANCHES)
+            .then(|| format!("Too many branches pushed ({branches} were pushed, limit is {MAX_BRANCHES})"))
     }
 
     pub fn no_target(path: &str, branch: &str) -> String {
@@ -105,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keeps_what_is_known() {
+    fn parses_known_options() {
         let options = PushOptions::parse([
             "ci.skip",
             "mr.create",
@@ -122,6 +129,32 @@ mod tests {
         let expected = json!({
             "ci": { "skip": true, "variable": { "A=1": 1 } },
             "merge_request": { "create": true, "label": { "a": 2, "b=c": 1 }, "target": "main" },
+        });
+        assert_eq!(options.to_json(), expected);
+    }
+
+    #[test]
+    fn trims_values_and_reads_blank_ones_as_true() {
+        let options = PushOptions::parse([
+            "ci.skip=",
+            " mr.title = A b ",
+            "mr.label=",
+            "mr.label=\t",
+            "mr.create= ",
+            ".ci.no_pipeline",
+            "..integrations.skip_ci",
+            "ci.skip.x",
+            "ci.variable=A=1",
+            "ci . variable = A=1 ",
+            ". mr.target=x",
+            "mr.draft\n",
+        ]);
+        let expected = json!({
+            "ci": { "skip": true, "no_pipeline": true, "variable": { "A=1": 2 } },
+            "integrations": { "skip_ci": true },
+            "merge_request": {
+                "title": "A b", "label": { "true": 2 }, "create": true, "target": "x", "draft": true,
+            },
         });
         assert_eq!(options.to_json(), expected);
     }

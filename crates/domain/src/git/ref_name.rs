@@ -18,9 +18,9 @@ impl<'a> RefName<'a> {
     }
 }
 
-/// Whether the name begins like an object id: 40 or 64 lower-case hexadecimal digits.
+/// Whether the name starts with 40 hexadecimal digits, in either letter case: Ruby's `\h` and git accept both.
 pub fn starts_like_object_id(name: &[u8]) -> bool {
-    name.len() >= 40 && name[..40].iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    name.len() >= 40 && name[..40].iter().all(u8::is_ascii_hexdigit)
 }
 
 /// Whether git and GitLab both take `name` for a branch or a tag.
@@ -55,12 +55,14 @@ mod tests {
     }
 
     #[test]
-    fn an_object_id_in_front_is_seen() {
+    fn names_that_start_like_an_object_id_are_recognised() {
         assert!(starts_like_object_id("a".repeat(40).as_bytes()));
         assert!(starts_like_object_id("0".repeat(64).as_bytes()));
         assert!(starts_like_object_id(format!("{}x", "a".repeat(40)).as_bytes()));
+        assert!(starts_like_object_id("A".repeat(40).as_bytes()));
+        assert!(starts_like_object_id("aB".repeat(20).as_bytes()));
         assert!(!starts_like_object_id("a".repeat(39).as_bytes()));
-        assert!(!starts_like_object_id("A".repeat(40).as_bytes()));
+        assert!(!starts_like_object_id(format!("{}g", "A".repeat(39)).as_bytes()));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The states of B.2.2: each is reached, and of two the earlier decides.
+//! The states that keep an account from using git: each is reached, and the earlier of two decides.
 use super::*;
 use crate::access::test_facts::{instance, now, user};
 
@@ -8,7 +8,7 @@ struct Reason {
     message: &'static str,
 }
 
-/// In the contract's order.
+/// In GitLab's order.
 #[rustfmt::skip]
 const REASONS: &[Reason] = &[
     Reason { name: "internal", apply: |user| user.user_type = UserType::GHOST,
@@ -56,7 +56,7 @@ fn each_reason_is_reached_in_order() {
 fn types_that_may_use_git() {
     for user_type in -1..20 {
         let user = User { user_type: UserType(user_type), ..user() };
-        assert_eq!(asked(&user).is_ok(), [0, 4, 6, 8, 13].contains(&user_type), "{user_type}");
+        assert_eq!(asked(&user).is_ok(), [0, 4, 6, 7, 8, 10, 13].contains(&user_type), "{user_type}");
     }
 }
 
@@ -65,7 +65,7 @@ fn types_that_may_use_git() {
 fn what_passes_all_the_same() {
     let expired = User { password_expires_at: Some(now() - TimeDelta::days(1)), ..user() };
     let passing = [
-        User { password_kept_elsewhere: true, ..expired.clone() },
+        User { password_managed_elsewhere: true, ..expired.clone() },
         User { user_type: UserType::PROJECT_BOT, accepted_term_id: None, ..expired },
         User { password_expires_at: Some(now() + TimeDelta::seconds(1)), ..user() },
         User { locked_at: Some(now() - TimeDelta::minutes(10)), ..user() },

@@ -18,7 +18,7 @@ struct Entity {
     username: String,
 }
 
-/// Why a certificate lets nobody in, in the words that gitlab-sshd logs.
+/// Why a certificate is refused. gitlab-sshd logs the message.
 #[derive(Debug, thiserror::Error)]
 pub enum CertificateError {
     #[error("Certificate Not Found")]
@@ -54,7 +54,7 @@ impl ResponseError for CertificateError {
     }
 }
 
-/// Whom a certificate lets in: somebody of the group whose authority has signed it.
+/// The user of a certificate: a member of the group whose authority has signed it.
 pub async fn handler(app: Data<App>, _: Shell, params: Params) -> Result<HttpResponse, CertificateError> {
     let key = params.required_text("key")?;
     let named = params.required_text("user_identifier")?;
@@ -69,15 +69,15 @@ pub async fn handler(app: Data<App>, _: Shell, params: Params) -> Result<HttpRes
     let (authority, holder) = found.ok_or(CertificateError::NoAuthority)?;
     let Authority { full_path: namespace, .. } = authority;
     let holder = holder.ok_or(CertificateError::NoUser)?;
-    if !app.lets_in(&holder) {
+    if !app.may_sign_in_with_certificate(&holder) {
         return Err(CertificateError::NotAMember);
     }
     Ok(HttpResponse::Ok().json(Entity { success: true, namespace, username: holder.username }))
 }
 
 impl App {
-    /// A deactivated person is let in: `/allowed` tells them how to come back.
-    fn lets_in(&self, holder: &Holder) -> bool {
+    /// A deactivated user may: `/allowed` tells them how to reactivate the account.
+    fn may_sign_in_with_certificate(&self, holder: &Holder) -> bool {
         holder.is_member
             && matches!(holder.state, State::Active | State::Deactivated)
             && (holder.is_enterprise_user || !self.options.enterprise_users_only)

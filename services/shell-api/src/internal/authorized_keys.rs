@@ -19,12 +19,15 @@ struct Entity {
     usage_type: &'static str,
 }
 
-/// Finds a key by what OpenSSH or gitlab-sshd has of it; whether it may still be used is asked later.
+/// Finds the key that a client offers. OpenSSH and gitlab-sshd refuse the connection on any error.
 pub async fn handler(app: Data<App>, _: Shell, params: Params) -> Result<HttpResponse, RestError> {
     let given = params.required_text("key")?;
     let fingerprint = ssh_key::fingerprint(&given).ok_or(RestError::NotFound("Key Not Found"))?;
     let key = app.core.pool.read(move |conn| keys::find_by_fingerprint(conn, &fingerprint)).await?;
     let key = key.ok_or(RestError::NotFound("Key Not Found"))?;
+    if !key.state.may_authenticate(app.core.clock.now()) {
+        return Err(RestError::Unauthorized);
+    }
     Ok(HttpResponse::Ok().json(Entity::new(key, urls::host(&app.core.external_url))))
 }
 
@@ -32,7 +35,7 @@ impl Entity {
     fn new(found: AuthorizedKey, host: &str) -> Self {
         let stored = found.key.unwrap_or_default();
         let words: Vec<&str> = stored.split_whitespace().take(2).collect();
-        // The line goes into an authorized_keys file: nothing in it may begin another.
+        // The value becomes a line of an authorized_keys file, so it must not contain a line break.
         let name = found.user_name.unwrap_or_default().replace(['\n', '\r'], "");
         Self {
             id: found.id,

@@ -14,7 +14,7 @@ struct Entity {
     username: Option<String>,
 }
 
-/// Who an actor is, in whatever state; `null` where there is nobody.
+/// The user that the actor belongs to, in any state; `null` if there is none.
 pub async fn handler(app: Data<App>, _: Shell, params: Params) -> Result<HttpResponse, RestError> {
     let actor = actor::from_params(&params)?;
     let person = app.core.pool.read(move |conn| users::find(conn, &actor)).await?;

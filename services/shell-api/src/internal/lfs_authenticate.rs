@@ -4,10 +4,12 @@ use actix_web::web::Data;
 use auth::{LfsActor, LfsToken};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
+use chrono::NaiveDateTime;
 use database::git_access::{self, ActorAndProject, ActorId, ProjectId};
 use database::lfs::{self, Signing};
 use database::{Conn, Result as Stored};
 use domain::actor::Actor;
+use domain::instance::Instance;
 use domain::{GitPath, GlRepository};
 use endpoint::{Params, RestError};
 use serde::Serialize;
@@ -23,15 +25,18 @@ struct Entity {
     expires_in: u64,
 }
 
-/// What Git LFS signs in with over HTTP. What may be done with it was asked before, and is asked again there.
+/// Creates the credentials of Git LFS over HTTP. The access to the project was checked before, and is checked again when
+/// they are used.
 pub async fn handler(app: Data<App>, _: Shell, params: Params) -> Result<HttpResponse, RestError> {
     let actor = actor::from_params(&params)?;
     let containers = containers(&params)?;
-    let found = app.core.pool.read(move |conn| look_up(conn, &actor, &containers)).await?;
+    let settings = app.settings.get(&app.core.pool).await?;
+    let (instance, now) = (app.instance(&settings), app.core.clock.now());
+    let may_authenticate = move |actor: &Actor| may_authenticate(actor, &instance, now);
+    let found = app.core.pool.read(move |conn| look_up(conn, &actor, &containers, &may_authenticate)).await?;
     let Container { project_id, git_path, actor } =
         found.filter(|_| app.options.lfs_enabled).ok_or(RestError::NotFound("Not Found"))?;
     let actor = actor.ok_or(RestError::NotFound("Not found"))?;
-    let settings = app.settings.get(&app.core.pool).await?;
     let lifetime = app.options.lfs_token_ttl.0.as_secs();
     let token = LfsToken {
         actor: &actor,
@@ -49,7 +54,7 @@ pub async fn handler(app: Data<App>, _: Shell, params: Params) -> Result<HttpRes
     }))
 }
 
-/// What may be meant, in the order in which it is tried: a project, and what its path ends in.
+/// A project that may be meant, and the ending of its path. Candidates are tried in order.
 type Candidate = (ProjectId, &'static str);
 
 struct Container {
@@ -65,7 +70,7 @@ fn containers(params: &Params) -> Result<Vec<Candidate>, RestError> {
         named => named?,
     };
     let path = |path: String, suffix: &'static str| {
-        // `a/b.wiki` may as well be a project with such a name.
+        // `a/b.wiki` can also be the path of a project.
         let whole = format!("{path}{suffix}");
         vec![(ProjectId::Path(path), suffix), (ProjectId::Path(whole), "")]
     };
@@ -83,15 +88,26 @@ fn containers(params: &Params) -> Result<Vec<Candidate>, RestError> {
     })
 }
 
-fn look_up(conn: &mut Conn, actor: &ActorId, containers: &[Candidate]) -> Stored<Option<Container>> {
+/// An expired or restricted key, and a user who may not use git, get no token. The owner of a deploy key does not matter.
+fn may_authenticate(actor: &Actor, instance: &Instance, now: NaiveDateTime) -> bool {
+    let has_valid_key = actor.key().is_none_or(|key| key.check(&instance.key_restrictions, now).is_ok());
+    has_valid_key && actor.user().is_none_or(|user| user.may_use_git(instance, now).is_ok())
+}
+
+fn look_up(
+    conn: &mut Conn,
+    actor: &ActorId,
+    containers: &[Candidate],
+    may_authenticate: &dyn Fn(&Actor) -> bool,
+) -> Stored<Option<Container>> {
     for (id, suffix) in containers {
         let ActorAndProject { actor, project, .. } = git_access::find(conn, actor, id)?;
         let Some(project) = project.map(|found| found.project) else { continue };
         if project.pending_delete || project.hidden || !lfs::is_enabled(conn, project.id)? {
             return Ok(None);
         }
-        let signing = lfs::signing(conn, &actor)?;
         let git_path = format!("{}{suffix}", project.full_path);
+        let signing = if may_authenticate(&actor) { lfs::signing(conn, &actor)? } else { None };
         let actor = signing.and_then(|signing| lfs_actor(&actor, signing));
         return Ok(Some(Container { project_id: project.id, git_path, actor }));
     }

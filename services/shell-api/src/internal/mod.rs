@@ -15,3 +15,5 @@ pub(crate) mod shellhorse;
 pub(crate) mod two_factor_config;
 pub(crate) mod two_factor_otp_check;
 pub(crate) mod two_factor_recovery_codes;
+
+pub use self::post_receive::MergeRequestOptionsSink;

@@ -2,7 +2,7 @@
 use actix_web::HttpResponse;
 use actix_web::web::Data;
 use database::accounts;
-use domain::account::{AccountLookup, NO_RECOVERY_FOR_DEPLOY_KEYS};
+use domain::account::AccountLookup;
 use endpoint::{Params, RestError};
 use serde::Serialize;
 
@@ -16,7 +16,7 @@ struct Entity {
     two_factor_required: Option<bool>,
 }
 
-/// Must this person show a one-time password on the command line?
+/// Whether the user must verify a one-time password on the command line.
 pub async fn handler(app: Data<App>, _: Shell, params: Params) -> Result<HttpResponse, RestError> {
     shell_reply::answer(config(&app, &params).await)
 }
@@ -28,7 +28,7 @@ async fn config(app: &App, params: &Params) -> Result<Entity, ShellReply> {
     let id = actor::account_from_params(params)?;
     let required = match app.core.pool.read(move |conn| accounts::find(conn, id)).await? {
         AccountLookup::DeployKey => false,
-        sought => sought.account(NO_RECOVERY_FOR_DEPLOY_KEYS)?.second_factor,
+        lookup => app.active_account(lookup).await?.second_factor,
     };
     Ok(Entity { success: true, two_factor_required: Some(required) })
 }

@@ -5,7 +5,7 @@ use actix_web::HttpResponse;
 use actix_web::web::Data;
 use auth::otp::{self, EncryptedOtpSecret};
 use database::accounts::{self, OtpColumns};
-use domain::account::{AccountId, INVALID_OTP, NO_RECOVERY_FOR_DEPLOY_KEYS, NO_SECOND_FACTOR};
+use domain::account::{AccountId, INVALID_OTP, NO_SECOND_FACTOR};
 use endpoint::{Params, RestError};
 use serde::Serialize;
 
@@ -14,21 +14,21 @@ use crate::{App, Shell, actor};
 
 const NOT_AVAILABLE: &str = "Feature is not available";
 
-/// Guesses at a code of six digits, in this time.
-const GUESSES: i64 = 10;
-const GUESSES_WITHIN: Duration = Duration::from_mins(10);
+/// Attempts at a code of six digits per period.
+const MAX_ATTEMPTS: i64 = 10;
+const ATTEMPT_PERIOD: Duration = Duration::from_mins(10);
 
 #[derive(Serialize)]
 struct Entity {
     success: bool,
 }
 
-/// Is this the person's one-time password? A right one lets their key through for a while.
+/// Verifies a one-time password. A correct one allows git operations with the key for a while.
 pub async fn manual(app: Data<App>, _: Shell, params: Params) -> Result<HttpResponse, RestError> {
     shell_reply::answer(check(&app, &params).await)
 }
 
-/// Nobody here asks a telephone.
+/// Push notifications to a telephone are not supported.
 pub async fn push(_: Shell, _: Params) -> Result<HttpResponse, RestError> {
     shell_reply::answer(Err::<Entity, ShellReply>(NOT_AVAILABLE.into()))
 }
@@ -39,12 +39,12 @@ async fn check(app: &App, params: &Params) -> Result<Entity, ShellReply> {
     };
     let id = actor::account_from_params(params)?;
     let attempt = params.text("otp_attempt")?.unwrap_or_default();
-    let sought = app.core.pool.read(move |conn| accounts::find(conn, id)).await?;
-    let user_id = match sought.account(NO_RECOVERY_FOR_DEPLOY_KEYS)? {
+    let lookup = app.core.pool.read(move |conn| accounts::find(conn, id)).await?;
+    let user_id = match app.active_account(lookup).await? {
         account if account.second_factor => account.id,
         _ => return Err(NO_SECOND_FACTOR.into()),
     };
-    app.count_guess(user_id).await?;
+    app.count_attempt(user_id).await?;
     let columns = app.core.pool.read(move |conn| accounts::otp(conn, user_id)).await?;
     let sealed = columns.and_then(sealed).ok_or(INVALID_OTP)?;
     let secret = sealed.decrypt(&key_base.get()).ok_or(INVALID_OTP)?;
@@ -75,11 +75,11 @@ fn unavailable(error: shared_state::RedisError) -> RestError {
 }
 
 impl App {
-    /// One more guess; beyond the limit even the right code is wrong. What cannot be counted is not tried.
-    async fn count_guess(&self, user_id: i64) -> Result<(), ShellReply> {
-        let period = self.core.clock.unix().unsigned_abs() / GUESSES_WITHIN.as_secs();
+    /// Counts an attempt. Beyond the limit even a correct code is invalid; if counting fails, no code is verified.
+    async fn count_attempt(&self, user_id: i64) -> Result<(), ShellReply> {
+        let period = self.core.clock.unix().unsigned_abs() / ATTEMPT_PERIOD.as_secs();
         let key = format!("application_rate_limiter:two_factor_otp_check:user:{user_id}:{period}");
-        let counts = self.core.counters.count(&[key], GUESSES_WITHIN).await.map_err(unavailable)?;
-        if counts.into_iter().any(|count| count > GUESSES) { Err(INVALID_OTP.into()) } else { Ok(()) }
+        let counts = self.core.counters.count(&[key], ATTEMPT_PERIOD).await.map_err(unavailable)?;
+        if counts.into_iter().any(|count| count > MAX_ATTEMPTS) { Err(INVALID_OTP.into()) } else { Ok(()) }
     }
 }

@@ -2,14 +2,14 @@
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use database::accounts;
-use domain::account::{NO_RECOVERY_FOR_DEPLOY_KEYS, NO_SECOND_FACTOR};
+use domain::account::NO_SECOND_FACTOR;
 use endpoint::{Context, Params, RestError};
 use serde::Serialize;
 
 use crate::shell_reply::{self, ShellReply};
 use crate::{App, Shell, actor};
 
-const CODES: usize = 10;
+const CODE_COUNT: usize = 10;
 
 #[derive(Serialize)]
 struct Entity {
@@ -17,7 +17,7 @@ struct Entity {
     recovery_codes: Vec<String>,
 }
 
-/// New codes for somebody who has lost their second factor; those before are void. Only their hashes are kept.
+/// Creates recovery codes for a user who has lost the second factor. They replace the old ones; only hashes are stored.
 pub async fn handler(
     app: Data<App>,
     request: HttpRequest,
@@ -29,13 +29,13 @@ pub async fn handler(
 
 async fn renew(app: &App, request: &HttpRequest, params: &Params) -> Result<Entity, ShellReply> {
     let id = actor::account_from_params(params)?;
-    let sought = app.core.pool.read(move |conn| accounts::find(conn, id)).await?;
-    let account = sought.account(NO_RECOVERY_FOR_DEPLOY_KEYS)?;
+    let lookup = app.core.pool.read(move |conn| accounts::find(conn, id)).await?;
+    let account = app.active_account(lookup).await?;
     Context::of(request).inspect(|context| context.note_user(account.id, &account.username));
     if !account.second_factor {
         return Err(NO_SECOND_FACTOR.into());
     }
-    let codes: Vec<String> = (0..CODES).map(|_| domain::hex(&rand::random::<[u8; 8]>())).collect();
+    let codes: Vec<String> = (0..CODE_COUNT).map(|_| domain::hex(&rand::random::<[u8; 8]>())).collect();
     let hashes = app.hashing.hash(codes.clone()).await?;
     let now = app.core.clock.now();
     let replace =

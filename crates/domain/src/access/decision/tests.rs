@@ -1,4 +1,4 @@
-//! Every row of B.2.1 is reached, and of two rows that match the earlier decides.
+//! Every condition of the table is reached, and the earlier of two that match decides.
 mod case;
 mod matrix;
 mod namespaces;
@@ -7,6 +7,7 @@ mod rows;
 use self::case::Case;
 use self::rows::rows;
 use super::*;
+use crate::user::UserType;
 
 #[test]
 fn row_30_lets_through() {
@@ -143,14 +144,60 @@ fn addresses_are_compared_where_both_sides_have_them() {
     ] {
         let mut case = Case::new();
         case.project().project.root.ip_ranges = ranges.iter().map(|range| range.parse().unwrap()).collect();
-        case.request.check_ip = ip.map(|ip| ip.parse().unwrap());
+        case.request.check_ip = ip.map(ClientAddress::from_text);
         assert_eq!(case.decide().is_ok(), reached, "{ip:?} {ranges:?}");
     }
 }
 
-/// The owner of a deploy key lends it nothing, and keeps nothing from it.
+/// The global list lets an address through that is in none of the group's ranges.
 #[test]
-fn a_deploy_key_stands_for_itself() {
+fn globally_allowed_addresses_pass_the_ranges_of_a_group() {
+    for (address, reached) in
+        [("11.1.1.1", true), ("12.1.1.1", true), ("13.1.1.1", false), ("UNKNOWN", false), ("10.1.1.1", true)]
+    {
+        let mut case = Case::new();
+        case.facts.instance.globally_allowed_ips =
+            ["11.0.0.0/8", "12.1.1.1/32"].map(|range| range.parse().unwrap()).to_vec();
+        case.request.check_ip = Some(ClientAddress::from_text(address));
+        assert_eq!(case.decide().is_ok(), reached, "{address}");
+        case.project().project.root.ip_ranges = Vec::new();
+        assert_eq!(case.decide(), Ok(()), "{address}: the group has no ranges");
+    }
+}
+
+/// Only a person's own plain key needs a certificate, and only when GitLab Shell asks.
+#[test]
+fn certificates_are_required_of_the_keys_of_people_only() {
+    let enforced = || {
+        let mut case = Case::new();
+        case.project().project.root.enforce_ssh_certificates = true;
+        case
+    };
+    let not_found = Err(Denial::NotFound(text::PROJECT_NOT_FOUND));
+    for action in [Action::Download, Action::Push] {
+        let mut case = enforced();
+        case.request.action = action;
+        assert_eq!(case.decide(), not_found, "{action:?} with a person's key");
+        for user_type in [UserType::PROJECT_BOT, UserType(13)] {
+            let mut case = case.clone();
+            case.user().unwrap().user_type = user_type;
+            assert_eq!(case.decide(), Ok(()), "{action:?} {user_type:?}");
+        }
+        let mut by_user = case.clone();
+        by_user.facts.actor = Actor::User(case.user().unwrap().clone());
+        assert_eq!(by_user.decide(), Ok(()), "{action:?} by a named user");
+        case.use_deploy_key(true);
+        assert_eq!(case.decide(), Ok(()), "{action:?} with a deploy key");
+    }
+    let mut push_with_changes = enforced();
+    push_with_changes.request.action = Action::Push;
+    push_with_changes.request.changes = Changes::List(Vec::new());
+    assert_eq!(push_with_changes.decide(), Ok(()), "Gitaly's check carries no namespace");
+}
+
+/// Whether a deploy key may read and may push at all does not depend on its owner.
+#[test]
+fn the_state_of_the_owner_does_not_stop_a_clone_or_the_general_check() {
     let mut case = Case::new();
     case.user().unwrap().state = crate::user::State::Blocked;
     case.user().unwrap().admin = true;
@@ -162,4 +209,26 @@ fn a_deploy_key_stands_for_itself() {
     }
     case.project().standing.deploy_key = None;
     assert_eq!(case.decide(), Err(Denial::NotFound(text::PROJECT_NOT_FOUND)));
+}
+
+#[test]
+fn a_deploy_key_writes_to_a_wiki_for_an_owner_who_may() {
+    let push = |change: fn(&mut Case)| {
+        let mut case = Case::new();
+        case.reach_wiki();
+        change(&mut case);
+        case.use_deploy_key(true);
+        case.request.action = Action::Push;
+        case.decide()
+    };
+    assert_eq!(push(|_| ()), Ok(()));
+    let refusals: [fn(&mut Case); 4] = [
+        |case| case.with_project(|facts| facts.standing.role = Role::REPORTER),
+        |case| case.with_project(|facts| facts.standing.banned = true),
+        |case| case.user().unwrap().state = crate::user::State::Blocked,
+        |case| case.facts.actor = Actor::Key { key: crate::access::test_facts::key(), user: None },
+    ];
+    for refusal in refusals {
+        assert_eq!(push(refusal), forbidden(text::WRITE_WIKI));
+    }
 }

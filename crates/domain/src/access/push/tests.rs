@@ -316,45 +316,119 @@ fn grants_admit_whom_they_name() {
             with(vec![Grant::Group { role: Role::REPORTER }], &|_| ()),
             text::PUSH_PROTECTED,
         ),
-        ("a deploy key's row, a person", with(vec![Grant::DeployKey(31)], &|_| ()), text::PUSH_PROTECTED),
     ] {
         assert_eq!(verdict, expected, "{name}");
     }
 }
 
+/// A push by a write deploy key of a user with this role.
+fn push_by_deploy_key(owner_role: Role) -> Push {
+    let mut push = push_by(owner_role);
+    push.standing.deploy_key = Some(DeployKeyGrant { can_push: true });
+    push.actor = Actor::DeployKey { key: key(31), owner: Some(user()) };
+    push
+}
+
 #[test]
-fn a_deploy_key_needs_its_own_row_and_a_sound_owner() {
-    let verdict = |grant: Vec<Grant>, name: &str, change: &dyn Fn(&mut Push)| {
-        let mut push = push_by(Role::MAINTAINER);
-        push.rules.branches = vec![branch("main", false, grant, Vec::new())];
-        push.standing.deploy_key = Some(DeployKeyGrant { can_push: true });
-        push.actor = Actor::DeployKey { key: key(31), owner: Some(user()) };
+fn a_deploy_key_needs_an_owner_who_may_use_git_and_read_the_project() {
+    let verdict = |change: &dyn Fn(&mut Push)| {
+        let mut push = push_by_deploy_key(Role::DEVELOPER);
         change(&mut push);
-        push.verdict(&format!("{A} {B} refs/heads/{name}"))
+        push.verdict(&format!("{A} {B} refs/heads/f"))
     };
-    let own = || vec![Grant::DeployKey(31)];
     let owner = |owner: Option<User>| {
         move |push: &mut Push| push.actor = Actor::DeployKey { key: key(31), owner: owner.clone() }
     };
-    assert_eq!(verdict(own(), "main", &|_| ()), "");
-    assert_eq!(verdict(vec![Grant::DeployKey(32)], "main", &|_| ()), text::PUSH_PROTECTED);
-    assert_eq!(
-        verdict(roles(&[40]), "main", &|_| ()),
-        text::PUSH_PROTECTED,
-        "the owner's role is not the key's"
-    );
-    assert_eq!(verdict(own(), "f", &|_| ()), "");
-    assert_eq!(verdict(own(), "f", &owner(None)), text::PUSH_CODE);
-    assert_eq!(verdict(own(), "f", &owner(Some(User { state: State::Blocked, ..user() }))), text::PUSH_CODE);
-    assert_eq!(
-        verdict(own(), "f", &|push| push.standing.role = Role::NONE),
-        text::PUSH_CODE,
-        "owner sees no project"
-    );
+    assert_eq!(verdict(&|_| ()), "");
+    assert_eq!(verdict(&owner(None)), text::PUSH_CODE);
+    assert_eq!(verdict(&owner(Some(User { state: State::Blocked, ..user() }))), text::PUSH_CODE);
+    assert_eq!(verdict(&|push| push.standing.role = Role::NONE), text::PUSH_CODE);
+    assert_eq!(verdict(&|push| push.standing.banned = true), text::PUSH_CODE);
     let read_only = |push: &mut Push| push.standing.deploy_key = Some(DeployKeyGrant { can_push: false });
-    assert_eq!(verdict(own(), "f", &read_only), text::PUSH_CODE);
-    let banned = |push: &mut Push| push.standing.banned = true;
-    assert_eq!(verdict(own(), "f", &banned), text::PUSH_CODE, "the owner is banned");
+    assert_eq!(verdict(&read_only), text::PUSH_CODE);
+}
+
+/// Every check of a push by a deploy key is about its owner.
+#[test]
+fn a_deploy_key_pushes_with_the_authority_of_its_owner() {
+    let main = format!("{A} {B} refs/heads/main");
+    let tag = format!("{A} {B} refs/tags/t");
+    for (role, pushed, expected) in [
+        (Role::MAINTAINER, &main, ""),
+        (Role::DEVELOPER, &main, text::PUSH_PROTECTED),
+        (Role::MAINTAINER, &format!("{Z} {B} refs/tags/v9"), ""),
+        (Role::DEVELOPER, &format!("{Z} {B} refs/tags/v9"), text::CREATE_PROTECTED_TAG),
+        (Role::MAINTAINER, &format!("{A} {Z} refs/heads/release/1"), text::DELETE_PROTECTED_WEB),
+        (Role::DEVELOPER, &format!("{A} {Z} refs/heads/release/1"), text::DELETE_PROTECTED),
+        (Role::DEVELOPER, &tag, ""),
+        (Role::REPORTER, &tag, text::CHANGE_TAG),
+        (Role::REPORTER, &format!("{A} {Z} refs/tags/t"), text::CHANGE_TAG),
+        (Role::REPORTER, &format!("{Z} {B} refs/tags/t"), ""),
+        (Role::REPORTER, &format!("{A} {B} refs/heads/f"), ""),
+    ] {
+        assert_eq!(push_by_deploy_key(role).verdict(pushed), expected, "{role:?} {pushed}");
+    }
+}
+
+/// A rule that matches the whole name of a ref protects it from deploy keys.
+#[test]
+fn the_whole_ref_name_decides_for_deploy_keys() {
+    for (rule, protects) in [("*", true), ("refs/*", true), ("*9", true), ("t9", false), ("main", false)] {
+        for ref_name in ["refs/tags/t9", "refs/notes/n9", "refs/heads/f9"] {
+            let verdict = |role: Role, is_key: bool| {
+                let mut push = if is_key { push_by_deploy_key(role) } else { push_by(role) };
+                push.rules.branches = vec![branch(rule, false, roles(&[40]), Vec::new())];
+                push.rules.tags = Vec::new();
+                push.verdict(&format!("{Z} {B} {ref_name}"))
+            };
+            let expected = if protects { text::PUSH_CODE } else { "" };
+            assert_eq!(verdict(Role::DEVELOPER, true), expected, "{rule} {ref_name}");
+            assert_eq!(verdict(Role::MAINTAINER, true), "", "{rule} {ref_name}");
+            if !ref_name.starts_with("refs/heads/") {
+                assert_eq!(verdict(Role::DEVELOPER, false), "", "{rule} {ref_name}");
+            }
+        }
+    }
+}
+
+/// In an empty repository with default branch protection, the first push of a deploy key needs the same right as its
+/// owner's, for every ref.
+#[test]
+fn an_empty_repository_takes_pushes_of_a_maintainer_s_deploy_key() {
+    let verdict = |role: Role, pushed: &str, protection: BranchProtection| {
+        let mut push = push_by_deploy_key(role);
+        push.repository = RepositoryState { empty: true, default_branch: None };
+        push.rules = Rules::default();
+        push.project.branch_protection = Some(protection);
+        push.verdict(pushed)
+    };
+    let off = BranchProtection { on: false, developers_may_start: false };
+    let started = BranchProtection { on: true, developers_may_start: true };
+    for ref_name in ["refs/heads/main", "refs/tags/t", "refs/notes/n"] {
+        let pushed = format!("{Z} {A} {ref_name}");
+        assert_eq!(verdict(Role::MAINTAINER, &pushed, BranchProtection::FULL), "", "{ref_name}");
+        assert_eq!(verdict(Role::DEVELOPER, &pushed, BranchProtection::FULL), text::PUSH_CODE, "{ref_name}");
+        assert_eq!(verdict(Role::DEVELOPER, &pushed, started), "", "{ref_name}");
+        assert_eq!(verdict(Role::REPORTER, &pushed, off), "", "{ref_name}");
+    }
+}
+
+/// A row for a deploy key admits its owner, with any write key and in person.
+#[test]
+fn a_row_for_a_deploy_key_admits_its_owner() {
+    let verdict = |owner_id: Option<i64>, mut push: Push| {
+        push.rules.branches = vec![branch("main", false, vec![Grant::DeployKey { owner_id }], Vec::new())];
+        push.verdict(&format!("{A} {B} refs/heads/main"))
+    };
+    assert_eq!(verdict(Some(2), push_by_deploy_key(Role::DEVELOPER)), "");
+    assert_eq!(verdict(Some(2), push_by(Role::DEVELOPER)), "");
+    for owner_id in [Some(3), None] {
+        assert_eq!(verdict(owner_id, push_by_deploy_key(Role::MAINTAINER)), text::PUSH_PROTECTED);
+        assert_eq!(verdict(owner_id, push_by(Role::MAINTAINER)), text::PUSH_PROTECTED);
+    }
+    let mut of_administrator = push_by(Role::NONE);
+    of_administrator.actor = Actor::User(User { admin: true, ..user() });
+    assert_eq!(verdict(Some(2), of_administrator), text::PUSH_PROTECTED, "not a member");
 }
 
 #[test]
@@ -371,6 +445,27 @@ fn merge_requests_let_through() {
     assert_eq!(push.verdict(&format!("{A} {B} refs/heads/theirs")), "");
     assert_eq!(push.verdict(&format!("{A} {B} refs/heads/mine")), text::PUSH_CODE);
     assert_eq!(push.verdict(&format!("{Z} {B} refs/tags/t")), text::PUSH_CODE);
+    push.actor = Actor::User(User { state: State::Blocked, ..user() });
+    assert_eq!(push.verdict(&format!("{A} {B} refs/heads/theirs")), text::PUSH_CODE);
+}
+
+/// A merge request lets a user push to its source branch who may push or merge to its target branch.
+#[test]
+fn updating_a_branch_needs_the_right_to_push_or_to_merge() {
+    for (role, push_level, merge_level, expected) in [
+        (Role::DEVELOPER, 40, 40, false),
+        (Role::DEVELOPER, 40, 30, true),
+        (Role::DEVELOPER, 30, 0, true),
+        (Role::MAINTAINER, 0, 0, false),
+        (Role::REPORTER, 20, 20, false),
+    ] {
+        let user = user();
+        let access = ActorAccess { role, ..ActorAccess::default() };
+        let pusher = project().pusher(Some(&user), access);
+        let rules = [branch("main", false, roles(&[push_level]), roles(&[merge_level]))];
+        assert_eq!(super::may_update_branch(pusher, &rules, "main"), expected, "{role:?} {push_level}");
+        assert_eq!(super::may_update_branch(pusher, &rules, "f"), role >= Role::DEVELOPER, "{role:?}");
+    }
 }
 
 #[test]
@@ -403,7 +498,7 @@ fn only_what_bears_on_a_push_need_be_known() {
         (format!("{Z} {B} refs/notes/main"), false, false),
         (format!("{A} {B} refs/heads/f\n{Z} {A} refs/heads/g\n{A} {Z} refs/heads/h"), true, true),
     ] {
-        let bearing = StateNeeds::of(&lines(&line).collect::<Vec<_>>());
+        let bearing = StateNeeds::new(&Actor::User(user()), &lines(&line).collect::<Vec<_>>());
         assert_eq!(bearing, StateNeeds { empty, default_branch }, "{line}");
         for role in [Role::DEVELOPER, Role::MAINTAINER] {
             let known = |empty, default_branch: Option<&str>| {

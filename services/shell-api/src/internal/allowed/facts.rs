@@ -1,4 +1,4 @@
-//! What the database and the storages know of a request.
+//! Loads the facts of a request from the database and the storages.
 use chrono::{NaiveDate, NaiveDateTime};
 use database::git_access::{ActorAndProject, FoundProject};
 use database::settings::Settings;
@@ -14,7 +14,7 @@ use super::lookup::{database as look_up, namespace};
 use crate::App;
 use crate::error::AllowedError;
 
-/// Facts for the decision, and what the answer needs beside them.
+/// The facts for the decision, and what the response needs besides.
 #[derive(Debug)]
 pub(super) struct AccessContext {
     pub facts: Facts,
@@ -24,7 +24,7 @@ pub(super) struct AccessContext {
     pub last_activity_on: Option<NaiveDate>,
 }
 
-/// Asks the database: one statement, for what is a project.
+/// Asks the database; one statement for a project.
 pub(super) async fn look_up(app: &App, input: &Input) -> Result<LookupResult, AllowedError> {
     let new_project = input.new_project().filter(|_| input.asks_generally() && app.options.push_to_create);
     let asked = LookupRequest {
@@ -37,7 +37,7 @@ pub(super) async fn look_up(app: &App, input: &Input) -> Result<LookupResult, Al
     Ok(app.core.pool.read(move |conn| look_up::look_up(conn, &asked)).await?)
 }
 
-/// Asks the storage, and puts together what is known.
+/// Asks the storage and puts the facts together.
 pub(super) async fn gather(
     app: &App,
     input: &Input,
@@ -59,7 +59,7 @@ pub(super) async fn gather(
     };
     let (instance, now) = (app.instance(settings), app.core.clock.now());
     let mut facts = Facts { instance, actor, target, repository: RepositoryStatus::Present, now };
-    // Only where everything else is well: whoever is refused learns nothing of the storage, nor waits for it.
+    // Only if nothing else refuses the request: a refusal must not reveal anything about the storage, nor wait for it.
     if access::decide(&input.request, &facts).is_ok() {
         facts.repository = app.presence(location.as_ref(), input).await?;
     }
@@ -102,7 +102,8 @@ fn target(
 }
 
 impl App {
-    fn instance(&self, settings: &Settings) -> Instance {
+    /// The settings that decisions need, with the options of the service.
+    pub(crate) fn instance(&self, settings: &Settings) -> Instance {
         Instance {
             url: self.core.external_url.clone(),
             only_protocol: settings.only_protocol,
@@ -114,6 +115,7 @@ impl App {
             geo_secondary: self.geo.is_secondary(),
             http_pull: self.options.upload_pack,
             http_push: self.options.receive_pack,
+            globally_allowed_ips: settings.globally_allowed_ips.clone(),
             branch_protection: settings.branch_protection,
         }
     }

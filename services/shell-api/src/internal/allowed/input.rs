@@ -1,30 +1,29 @@
 //! The parameters of `/allowed`.
 use std::rc::Rc;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use database::git_access::ActorId;
-use domain::access::{Action, Protocol, Request};
+use domain::access::{Action, ClientAddress, Protocol, Request};
 use domain::git::changes::Changes;
 use domain::{GitPath, GlRepository};
 use endpoint::{Context, Params, RestError};
 use repository::Quarantine;
 
 use crate::actor;
+use crate::client_context::ClientContext;
 
 #[derive(Debug)]
 pub(crate) struct Input {
     pub request: Request,
-    /// As the caller names it.
+    /// As the caller sent it.
     pub action: String,
     pub actor: ActorId,
     pub repository: RepositoryParam,
     pub quarantine: Quarantine,
-    /// Of this request, in the logs of all who serve it.
+    /// The id of this request in the logs of all services.
     pub correlation_id: Option<Rc<str>>,
 }
 
-/// How the caller names the repository. Gitaly sends both: then `project` is a path on its disk, and says nothing.
+/// How the caller names the repository. Gitaly sends both names; then `project` is a path on its disk and is ignored.
 #[derive(Debug)]
 pub(crate) enum RepositoryParam {
     Id { repository: GlRepository, project: Option<String> },
@@ -32,11 +31,14 @@ pub(crate) enum RepositoryParam {
 }
 
 impl RepositoryParam {
-    /// The caller's own word, for what is counted by it.
-    pub fn text(&self) -> String {
+    /// One spelling for all names of the same repository, as GitLab Shell usually sends it: `grp/p.git`.
+    pub fn normalized(&self) -> String {
         match self {
-            Self::Id { repository, project } => project.clone().unwrap_or_else(|| repository.to_string()),
-            Self::Path { text, .. } => text.clone(),
+            Self::Id { repository, .. } => repository.to_string(),
+            Self::Path { text, .. } => {
+                let path = text.trim_start_matches('/').to_lowercase();
+                format!("{}.git", path.trim_end_matches(".git"))
+            }
         }
     }
 }
@@ -48,7 +50,7 @@ impl Input {
         let repository = named(params)?;
         let changes = match (Action::parse(&action), params.text("changes")?) {
             (Action::Push, Some(text)) => Changes::parse(&text),
-            // Nothing else changes anything.
+            // No other action changes anything.
             _ => Changes::Any,
         };
         if let Changes::List(list) = &changes
@@ -56,7 +58,8 @@ impl Input {
         {
             return Err(RestError::invalid("changes"));
         }
-        check_client_context(params)?;
+        // Nothing in it decides here, but a malformed one is refused.
+        ClientContext::from_params(params)?;
         let check_ip = params.text("check_ip")?.filter(|ip| !ip.trim().is_empty());
         let env = params.text("env")?.unwrap_or_default();
         let quarantine = Quarantine::parse(&env).map_err(|_| RestError::invalid("env"))?;
@@ -66,9 +69,7 @@ impl Input {
                 action: Action::parse(&action),
                 protocol: Protocol::parse(&protocol).ok_or_else(|| RestError::invalid("protocol"))?,
                 changes,
-                check_ip: check_ip
-                    .map(|ip| ip.trim().parse().map_err(|_| RestError::invalid("check_ip")))
-                    .transpose()?,
+                check_ip: check_ip.as_deref().map(ClientAddress::from_text),
                 namespace_path: params.text("namespace_path")?.filter(|path| !path.is_empty()),
             },
             action,
@@ -83,12 +84,12 @@ impl Input {
 }
 
 impl Input {
-    /// Whether anything may be pushed, before the changes are known.
+    /// Whether this is the general check of a push, before the changes are known.
     pub fn asks_generally(&self) -> bool {
         self.request.action == Action::Push && self.request.changes == Changes::Any
     }
 
-    /// Namespace and name of the project that a push may make: of a path that is plain, and of two parts or more.
+    /// Namespace and name of the project that a push may create. The path must be plain and have two segments or more.
     pub fn new_project(&self) -> Option<(String, String)> {
         let RepositoryParam::Path { path: GitPath::Project(path), text } = &self.repository else {
             return None;
@@ -107,17 +108,4 @@ pub(crate) fn named(params: &Params) -> Result<RepositoryParam, RestError> {
     }
     let text = project.ok_or_else(|| RestError::missing("project"))?;
     Ok(RepositoryParam::Path { path: GitPath::parse(&text), text })
-}
-
-/// Gitaly's hint of the client must at least be one, though nothing in it decides here.
-fn check_client_context(params: &Params) -> Result<(), RestError> {
-    let Some(text) = params.text("gitaly_client_context_bin")?.filter(|text| !text.is_empty()) else {
-        return Ok(());
-    };
-    let json =
-        STANDARD.decode(text).ok().and_then(|json| serde_json::from_slice::<serde_json::Value>(&json).ok());
-    match json {
-        Some(serde_json::Value::Object(_)) => Ok(()),
-        _ => Err(RestError::BadRequest("malformed gitaly_client_context_bin".to_owned())),
-    }
 }

@@ -24,7 +24,7 @@ use self::timing::StepTimer;
 use crate::error::AllowedError;
 use crate::{App, Shell};
 
-/// May this actor do this to this repository? The heart of the service; the rules are in `domain::access`.
+/// Decides whether the actor may do this to the repository. The rules are in `domain::access`.
 pub async fn handler(
     app: Data<App>,
     request: HttpRequest,
@@ -42,7 +42,7 @@ pub async fn handler(
     }
 }
 
-/// The decision alone, of whoever asks after the deed: nothing is counted, noted or kept.
+/// Repeats the decision after the fact, without rate limit and side effects.
 pub(crate) async fn check(app: &App, request: &HttpRequest, params: &Params) -> Result<(), AllowedError> {
     let context = Context::of(request);
     let (input, steps) = (Input::read(params, context.as_ref())?, StepTimer::new());
@@ -54,7 +54,7 @@ pub(crate) async fn check(app: &App, request: &HttpRequest, params: &Params) -> 
             gathered.log(context);
         }
         match judge(app, &input, &gathered, &settings, &steps).await? {
-            // It is not there, so nobody has done anything with it.
+            // The project does not exist, so nothing can have been transferred.
             Verdict::CreateProject => Err(Denial::NotFound(messages::PROJECT_NOT_FOUND).into()),
             Verdict::CreateRepository => Err(Denial::NotFound(messages::NO_PROJECT_REPOSITORY).into()),
             Verdict::Allowed | Verdict::ForwardToPrimary => Ok(()),
@@ -124,7 +124,7 @@ async fn judge(
 impl AccessContext {
     fn log(&self, context: &Context) {
         let mut fields = context.fields.borrow_mut();
-        if let Some(user) = self.facts.actor.named_user() {
+        if let Some(user) = self.facts.actor.responsible_user() {
             fields.user_id = Some(user.id);
             fields.user_name = Some(user.username.clone());
         }

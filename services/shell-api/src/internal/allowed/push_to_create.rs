@@ -1,7 +1,7 @@
-//! A push to a path that leads nowhere makes a private project there, where the person may make one.
+//! Push to create: a push to a path that does not exist creates a private project, if the user may create one.
 //!
-//! First the project, in a transaction that waits for nobody; then its repository, for which a storage may take its time.
-//! Until it is there the database says that it is awaited: whatever breaks off in between, the next push makes it.
+//! First the project is created, in a transaction that does not wait for the storage; then its repository. Until the
+//! repository exists, the database records that it is pending: if anything fails in between, the next push creates it.
 use database::projects::{self, NewRepository};
 use database::settings::{self, Settings};
 use domain::access::{self, Target, Verdict};
@@ -14,7 +14,7 @@ use super::input::Input;
 use crate::App;
 use crate::error::AllowedError;
 
-/// Makes what is missing of the project, and decides again with it in place.
+/// Creates the missing project or repository, and decides again.
 pub(super) async fn complete(
     app: &App,
     input: &Input,
@@ -36,12 +36,12 @@ pub(super) async fn complete(
     }
     if is_made {
         gathered.note_creation(app, input, settings).await;
-        tracing::info!("a push has made a project");
+        tracing::info!("created a project by a push");
     }
     Ok(gathered)
 }
 
-/// Makes the project. Of two pushes at once one does, and the other finds it.
+/// Creates the project. Of two concurrent pushes one creates it, and the other finds it.
 async fn project(app: &App, before: &AccessContext) -> Result<bool, AllowedError> {
     let (Target::NewProject { namespace, name }, Some(user)) =
         (&before.facts.target, before.facts.actor.user())
@@ -58,13 +58,13 @@ async fn project(app: &App, before: &AccessContext) -> Result<bool, AllowedError
         move |conn: &mut database::Conn| projects::create(conn, &user, namespace_id, &path, &repository, now);
     match app.core.pool.run(create).await {
         Ok(id) => Ok(id.is_some()),
-        // Somebody else was faster, or has the name in this namespace.
+        // Another push was faster, or the name is taken in this namespace.
         Err(database::Error::Domain(domain::Error::Taken(_))) => Ok(false),
         Err(error) => Err(error.into()),
     }
 }
 
-/// Makes the repository. Of two pushes at once both may: one that is there stays as it is.
+/// Creates the repository. Concurrent pushes may both do so: an existing repository is left as it is.
 async fn repository(
     app: &App,
     input: &Input,
@@ -81,7 +81,7 @@ async fn repository(
     Ok(app.core.pool.run(move |conn| projects::repository_is_made(conn, id)).await?)
 }
 
-/// The heaviest of the configured storages, as the installation's settings weigh them.
+/// The configured storage with the highest weight in the settings of the instance.
 async fn storage_for_new(app: &App) -> Result<String, AllowedError> {
     let weights = app.core.pool.read(settings::storage_weights).await?;
     let weight = |name: &str| (weights.get(name).copied().unwrap_or(0), name == "default");

@@ -1,4 +1,4 @@
-//! So many git operations a minute, by actor and by address. A counter that fails lets through.
+//! The rate limit for git operations: per minute, by actor and by client address. If counting fails, the request passes.
 use std::time::Duration;
 
 use database::git_access::ActorId;
@@ -13,13 +13,13 @@ use crate::{App, INFO};
 const NAME: &str = "gitlab_shell_operation";
 const WINDOW_S: i64 = 60;
 
-/// Whether the actor is counted by an id that only the database can tell. Who names an id is counted before anything is
-/// looked up.
+/// Whether the database must be asked for the id by which the actor is counted. An actor named by id is counted before
+/// anything is looked up.
 pub(super) fn needs_person(actor: &ActorId) -> bool {
     matches!(actor, ActorId::Username(_) | ActorId::Email(_) | ActorId::Kerberos(_))
 }
 
-/// `person` is who was found by their name.
+/// `person` is the user that was found by name.
 pub(super) async fn check(
     app: &App,
     context: Option<&Context>,
@@ -34,7 +34,7 @@ pub(super) async fn check(
     let now = app.core.clock.unix();
     let (period, reset_s) = (now.div_euclid(WINDOW_S), WINDOW_S - now.rem_euclid(WINDOW_S));
     let scopes: Vec<String> = actor(&input.actor, person).into_iter().chain(address(app, context)).collect();
-    let project = input.repository.text();
+    let project = input.repository.normalized();
     let (action, project) = (shared_state::bounded(&input.action), shared_state::bounded(&project));
     let keys: Vec<String> = scopes
         .iter()
@@ -47,7 +47,7 @@ pub(super) async fn check(
     let counts = match app.core.counters.count(&keys, lifetime).await {
         Ok(counts) => counts,
         Err(error) => {
-            tracing::warn!(error = &error as &dyn std::error::Error, "the rate limit could not be counted");
+            tracing::warn!(error = &error as &dyn std::error::Error, "failed to count the rate limit");
             return Ok(());
         }
     };
@@ -64,7 +64,7 @@ pub(super) async fn check(
     Err(AllowedError::Throttled { limit, observed, reset_s })
 }
 
-/// A person is counted by their id, however the caller names them.
+/// A user is counted by id, whatever name the caller uses.
 fn actor(actor: &ActorId, person: Option<&User>) -> Option<String> {
     match actor {
         ActorId::Key(id) => Some(format!("key:{id}")),
@@ -77,7 +77,7 @@ fn actor(actor: &ActorId, person: Option<&User>) -> Option<String> {
     }
 }
 
-/// The address of the person's machine; a proxy's own is shared by all.
+/// The client's address. The address of a trusted proxy is shared by all clients and does not count.
 fn address(app: &App, context: Option<&Context>) -> Option<String> {
     let ip = context?.remote_ip?;
     let trusted = app.core.trusted_proxies.iter().any(|network| network.contains(&ip));

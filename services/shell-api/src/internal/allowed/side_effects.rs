@@ -1,4 +1,4 @@
-//! What a request leaves behind: last uses, and messages for the end of the push.
+//! The side effects of an access check: last uses, and messages for the end of the push.
 use database::git_access;
 use database::settings::Settings;
 use domain::access::{Action, Protocol};
@@ -8,11 +8,11 @@ use domain::messages;
 use super::facts::AccessContext;
 use super::input::{Input, RepositoryParam};
 use crate::App;
-use crate::internal::post_receive::{MESSAGES_LIVE, created_key, moved_key};
+use crate::internal::post_receive::{MESSAGE_TTL, created_key, moved_key};
 
 impl AccessContext {
-    /// Notes that the key was used, at most once a day, and (when `allowed`) that the person was active today. A
-    /// failure of this fails no request.
+    /// Records the use of the key, at most once a day, and (if `allowed`) the user's activity today. A failure does not
+    /// fail the request.
     pub async fn touch(&self, app: &App, input: &Input, allowed: bool) {
         let now = self.facts.now;
         let key =
@@ -33,11 +33,11 @@ impl AccessContext {
             return;
         }
         if let Err(error) = app.core.pool.run(move |conn| git_access::touch(conn, key, user, now)).await {
-            tracing::warn!(error = &error as &dyn std::error::Error, "the last use was not noted");
+            tracing::warn!(error = &error as &dyn std::error::Error, "failed to record the last use");
         }
     }
 
-    /// Keeps a message for the end of the push: the project has moved.
+    /// Stores a message for the end of the push: the project has moved.
     pub async fn note_move(&self, app: &App, input: &Input, settings: &Settings) {
         let (RepositoryParam::Path { text, .. }, true) = (&input.repository, self.redirected) else { return };
         let (Some(user), Some(location)) = (self.facts.actor.user(), &self.location) else { return };
@@ -48,7 +48,7 @@ impl AccessContext {
         keep(app, moved_key(user.id, &location.gl_repository.to_string()), message).await;
     }
 
-    /// The same: the project is new.
+    /// Stores a message for the end of the push: the project was created.
     pub async fn note_creation(&self, app: &App, input: &Input, settings: &Settings) {
         let (Some(user), Some(location)) = (self.facts.actor.user(), &self.location) else { return };
         let path = &location.gl_project_path;
@@ -58,7 +58,7 @@ impl AccessContext {
     }
 }
 
-/// Where the person reaches a path, as they have come.
+/// The URL of a path for the protocol of the request.
 fn remote(app: &App, input: &Input, settings: &Settings, path: &str) -> String {
     match input.request.protocol {
         Protocol::Ssh => app.ssh_url(path),
@@ -67,7 +67,7 @@ fn remote(app: &App, input: &Input, settings: &Settings, path: &str) -> String {
 }
 
 async fn keep(app: &App, key: String, message: String) {
-    if let Err(error) = app.core.counters.keep(&key, &message, MESSAGES_LIVE).await {
-        tracing::warn!(error = &error as &dyn std::error::Error, "a message was not kept");
+    if let Err(error) = app.core.counters.keep(&key, &message, MESSAGE_TTL).await {
+        tracing::warn!(error = &error as &dyn std::error::Error, "failed to store a message");
     }
 }

@@ -1,4 +1,4 @@
-//! What was done so far, for the message of a check that took too long.
+//! The steps of a check and their times, for the message of a timeout.
 use std::cell::RefCell;
 use std::fmt::Write;
 use std::time::Instant;
@@ -14,7 +14,7 @@ impl StepTimer {
         Self { started: Instant::now(), begun: RefCell::default() }
     }
 
-    /// The step before has ended.
+    /// Starts a step; the previous one ends.
     pub fn begin(&self, step: &str) {
         let mut begun = self.begun.borrow_mut();
         if begun.last().is_none_or(|(last, _)| last != step) {
@@ -22,7 +22,7 @@ impl StepTimer {
         }
     }
 
-    /// The message, with what each step took.
+    /// The message, with the time of each step.
     pub fn timed_out(&self) -> String {
         let mut message =
             "Push operation timed out\n\nTiming information for debugging purposes:\n".to_owned();

@@ -1,4 +1,4 @@
-//! What is known of a push that has landed: who, where to, and which branch is the default one.
+//! What is known of a push that has landed: the pusher, the project and its default branch.
 use database::broadcast_messages;
 use database::git_access::{self, ActorAndProject, FoundProject, ProjectId};
 use domain::GlRepository;
@@ -13,34 +13,34 @@ use std::time::Duration;
 use super::Push;
 use crate::{App, actor};
 
-/// How long a look into a repository may take: the work after the push waits for it.
-pub(super) const LOOK: Duration = Duration::from_secs(4);
+/// Timeout for a look into the repository. The pusher waits for it.
+pub(super) const INSPECT_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// What is not known is not there.
+/// Everything is empty if it could not be loaded.
 #[derive(Debug, Default)]
 pub(super) struct LandedPush {
     pub repository: Option<GlRepository>,
     pub user: Option<User>,
     pub project: Option<FoundProject>,
     pub banners: Vec<Banner>,
-    /// Branches that were made or moved, each once, in the order of the push; of a project's own repository only.
+    /// Branches that were created or updated, each once, in the order of the push. Empty for wikis and snippets.
     pub branches: Vec<String>,
     pub default_branch: DefaultBranch,
 }
 
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) enum DefaultBranch {
-    RepositoryParam(String),
+    Named(String),
     /// The repository is empty, or has none.
     None,
-    /// The repository could not be looked into, or there was no need to.
+    /// The repository could not be inspected, or there was no need to.
     #[default]
     Unknown,
 }
 
 impl LandedPush {
     /// Asks the database once, and the repository at most once.
-    pub async fn look(app: &App, push: &Push) -> Self {
+    pub async fn load(app: &App, push: &Push) -> Self {
         let repository: Option<GlRepository> = push.gl_repository.parse().ok();
         let project_id = match repository {
             Some(GlRepository::Project(id) | GlRepository::Wiki(id) | GlRepository::Design(id)) => id,
@@ -55,25 +55,26 @@ impl LandedPush {
             Ok(found) => found,
             Err(error) => {
                 let error = &error as &dyn std::error::Error;
-                tracing::error!(error, "the pusher hears less than there is to say");
+                tracing::error!(error, "failed to load post-receive messages");
                 return Self { repository, ..Self::default() };
             }
         };
-        let user = actor.named_user().cloned();
-        let mut seen = Self { repository, user, project, banners, ..Self::default() };
-        if let (Some(GlRepository::Project(_)), Some(project)) = (repository, &seen.project) {
-            seen.branches = pushed_branches(&push.changes);
-            // Links are for people, and so are push options.
-            if !seen.branches.is_empty() && seen.user.is_some() {
-                seen.default_branch = default_branch(app, project).await;
+        let user = actor.responsible_user().cloned();
+        let mut landed = Self { repository, user, project, banners, ..Self::default() };
+        if let (Some(GlRepository::Project(_)), Some(project)) = (repository, &landed.project) {
+            landed.branches = pushed_branches(&push.changes);
+            // Only a known user gets links and push options.
+            if !landed.branches.is_empty() && landed.user.is_some() {
+                landed.default_branch = default_branch(app, project).await;
             }
         }
-        seen
+        landed
     }
 
-    /// The branches that may become merge requests; `None` where nobody knows which is the default one.
+    /// The branches that may become merge requests; `None` if the default branch is unknown.
     pub fn other_branches(&self) -> Option<Vec<String>> {
-        let is_other = |branch: &&String| !matches!(&self.default_branch, DefaultBranch::RepositoryParam(name) if name == *branch);
+        let is_other =
+            |branch: &&String| !matches!(&self.default_branch, DefaultBranch::Named(name) if name == *branch);
         (self.branches.is_empty() || self.default_branch != DefaultBranch::Unknown)
             .then(|| self.branches.iter().filter(is_other).cloned().collect())
     }
@@ -88,7 +89,7 @@ fn pushed_branches(pushed: &str) -> Vec<String> {
         .collect()
 }
 
-/// `None` where the storage is not known.
+/// `None` if the storage is unknown.
 pub(super) fn repository(app: &App, found: &FoundProject) -> Option<Repository> {
     let place = Place {
         storage_name: &found.storage.name,
@@ -103,20 +104,20 @@ pub(super) fn repository(app: &App, found: &FoundProject) -> Option<Repository> 
 async fn default_branch(app: &App, found: &FoundProject) -> DefaultBranch {
     let Some(repository) = repository(app, found) else { return DefaultBranch::Unknown };
     let state = repository.state(StateNeeds { empty: true, default_branch: true });
-    let Ok(state) = tokio::time::timeout(LOOK, state).await else {
-        tracing::warn!("the default branch is not known: its repository does not answer");
+    let Ok(state) = tokio::time::timeout(INSPECT_TIMEOUT, state).await else {
+        tracing::warn!("failed to find the default branch: the repository did not answer in time");
         return DefaultBranch::Unknown;
     };
     match state {
-        // What is taken for true of a repository that nobody can look into: the usual branch.
+        // A repository that is not inspected is taken to have the default branch of new repositories.
         Ok(None) => match app.settings.get(&app.core.pool).await {
-            Ok(settings) => DefaultBranch::RepositoryParam(settings.default_branch_name.clone()),
+            Ok(settings) => DefaultBranch::Named(settings.default_branch_name.clone()),
             Err(_) => DefaultBranch::Unknown,
         },
         Ok(Some(state)) if state.empty => DefaultBranch::None,
-        Ok(Some(state)) => state.default_branch.map_or(DefaultBranch::None, DefaultBranch::RepositoryParam),
+        Ok(Some(state)) => state.default_branch.map_or(DefaultBranch::None, DefaultBranch::Named),
         Err(error) => {
-            tracing::warn!(error = &error as &dyn std::error::Error, "the default branch is not known");
+            tracing::warn!(error = &error as &dyn std::error::Error, "failed to find the default branch");
             DefaultBranch::Unknown
         }
     }

@@ -1,4 +1,4 @@
-//! Push options that make or change merge requests: looked at here, carried out by a worker of the outbox.
+//! Push options that create or change merge requests: checked here, carried out by the operator's worker if there is one.
 use database::git_access::{self, ActorId, FoundProject, ProjectId};
 use database::merge_requests;
 use domain::GlRepository;
@@ -13,45 +13,56 @@ use crate::App;
 
 const NOT_PROCESSED: &str = "Merge request push options are not processed by this server";
 
-/// What becomes of the options.
+/// What happens to the options.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum MergeRequestOptionsSink {
+    /// Tell the pusher that they are not processed
+    Refuse,
+    /// The table `outbox_messages`, for a worker of the operator's own
+    Outbox,
+}
+
+/// The result of the check.
 #[derive(Debug, Default)]
-pub(super) struct Answer {
-    /// Why not, of what is not carried out.
+pub(super) struct Outcome {
+    /// Why options are not carried out.
     pub reasons: Vec<String>,
-    /// What a worker is to do.
+    /// The work for the operator's worker.
     pub work: Option<Value>,
 }
 
-impl Answer {
-    fn no(reasons: Vec<String>) -> Self {
+impl Outcome {
+    fn refused(reasons: Vec<String>) -> Self {
         Self { reasons, work: None }
     }
 }
 
-/// What is asked of merge requests, if anything is, and whether it can be done.
-pub(super) async fn ask(app: &App, push: &Push, seen: &LandedPush) -> Answer {
-    let Some(options) = push.options.get("merge_request") else { return Answer::default() };
-    if !matches!(seen.repository, Some(GlRepository::Project(_))) {
-        let is_known = seen.repository.is_some();
+/// Checks the merge-request options of a push, if there are any.
+pub(super) async fn check(app: &App, push: &Push, landed: &LandedPush) -> Outcome {
+    let Some(options) = push.options.get("merge_request") else { return Outcome::default() };
+    if !matches!(landed.repository, Some(GlRepository::Project(_))) {
+        let is_known = landed.repository.is_some();
         return if is_known {
-            Answer::no(vec![refusals::ONLY_PROJECTS.to_owned()])
+            Outcome::refused(vec![refusals::ONLY_PROJECTS.to_owned()])
         } else {
-            Answer::default()
+            Outcome::default()
         };
     }
-    let Some(project) = &seen.project else { return Answer::default() };
+    let Some(project) = &landed.project else { return Outcome::default() };
     let text = |name: &str| options.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
-    let asked = MergeRequestOptions {
+    let requested = MergeRequestOptions {
         target: text("target"),
         target_project: text("target_project"),
         create: options.get("create").is_some(),
     };
-    let Some(user) = &seen.user else { return Answer::no(vec![refusals::USER.to_owned()]) };
-    judge(app, push, &asked, (project, user), seen.other_branches()).await.unwrap_or_else(|error| {
-        let error = &error as &dyn std::error::Error;
-        tracing::error!(error, "push options of merge requests could not be looked at");
-        Answer::no(vec![refusals::NOT_NOW.to_owned()])
-    })
+    let Some(user) = &landed.user else { return Outcome::refused(vec![refusals::USER.to_owned()]) };
+    check_options(app, push, &requested, (project, user), landed.other_branches()).await.unwrap_or_else(
+        |error| {
+            let error = &error as &dyn std::error::Error;
+            tracing::error!(error, "failed to check merge-request push options");
+            Outcome::refused(vec![refusals::NOT_NOW.to_owned()])
+        },
+    )
 }
 
 struct MergeRequestOptions<'a> {
@@ -60,15 +71,15 @@ struct MergeRequestOptions<'a> {
     create: bool,
 }
 
-/// `branches` are those that may become merge requests; `None` where nobody knows which these are.
-async fn judge(
+/// `branches` may become merge requests; `None` if the default branch is unknown.
+async fn check_options(
     app: &App,
     push: &Push,
-    asked: &MergeRequestOptions<'_>,
+    requested: &MergeRequestOptions<'_>,
     (project, user): (&FoundProject, &User),
     branches: Option<Vec<String>>,
-) -> Result<Answer, RestError> {
-    let target = match asked.target_project.filter(|path| *path != project.project.full_path) {
+) -> Result<Outcome, RestError> {
+    let target = match requested.target_project.filter(|path| *path != project.project.full_path) {
         Some(path) => find_target(app, path, user.id).await?,
         None => Some(project.clone()),
     };
@@ -79,36 +90,36 @@ async fn judge(
         None => false,
     };
     if !takes_merge_requests {
-        let path = asked.target_project.unwrap_or(&project.project.full_path);
+        let path = requested.target_project.unwrap_or(&project.project.full_path);
         reasons.push(refusals::not_enabled(path));
     }
-    // One of them may be the default branch, of which nobody wants a merge request.
+    // One of them may be the default branch, which gets no merge request.
     let Some(branches) = branches else {
         reasons.push(refusals::NOT_NOW.to_owned());
-        return Ok(Answer::no(reasons));
+        return Ok(Outcome::refused(reasons));
     };
     reasons.extend(refusals::too_many(branches.len()));
-    if let (Some(branch), Some(target)) = (asked.target, &target)
+    if let (Some(branch), Some(target)) = (requested.target, &target)
         && has_branch(app, target, branch).await? == Some(false)
     {
         reasons.push(refusals::no_target(&target.project.full_path, branch));
     }
     if !reasons.is_empty() {
-        return Ok(Answer::no(reasons));
+        return Ok(Outcome::refused(reasons));
     }
 
     let (project_id, names) = (project.project.id, branches.clone());
     let open = app.core.pool.read(move |conn| merge_requests::open_from(conn, project_id, &names)).await?;
     let (known, new): (Vec<_>, Vec<_>) = branches.iter().partition(|branch| open.contains_key(*branch));
-    if !asked.create {
+    if !requested.create {
         reasons.extend(new.iter().map(|branch| refusals::create_is_missing(branch)));
     }
-    if known.is_empty() && (new.is_empty() || !asked.create) {
-        return Ok(Answer::no(reasons));
+    if known.is_empty() && (new.is_empty() || !requested.create) {
+        return Ok(Outcome::refused(reasons));
     }
-    if !app.hands_over() {
+    if app.options.merge_request_push_options == MergeRequestOptionsSink::Refuse {
         reasons.push(NOT_PROCESSED.to_owned());
-        return Ok(Answer::no(reasons));
+        return Ok(Outcome::refused(reasons));
     }
     let work = json!({
         "project_id": project_id,
@@ -116,20 +127,20 @@ async fn judge(
         "changes": push.changes,
         "options": push.options.get("merge_request"),
     });
-    Ok(Answer { reasons, work: Some(work) })
+    Ok(Outcome { reasons, work: Some(work) })
 }
 
-/// The project that merge requests are to go to, where the person sees it.
+/// The target project of the options, if the user can see it.
 async fn find_target(app: &App, path: &str, user_id: i64) -> Result<Option<FoundProject>, RestError> {
-    let asked = ProjectId::Path(path.to_owned());
+    let requested = ProjectId::Path(path.to_owned());
     let found =
-        app.core.pool.read(move |conn| git_access::find(conn, &ActorId::User(user_id), &asked)).await?;
+        app.core.pool.read(move |conn| git_access::find(conn, &ActorId::User(user_id), &requested)).await?;
     Ok(found.project.filter(|target| target.project.may_read(&found.actor, target.standing)))
 }
 
 async fn has_branch(app: &App, target: &FoundProject, branch: &str) -> Result<Option<bool>, RestError> {
     let Some(repository) = landed_push::repository(app, target) else { return Ok(None) };
-    let answer = tokio::time::timeout(landed_push::LOOK, repository.has_branch(branch)).await;
+    let answer = tokio::time::timeout(landed_push::INSPECT_TIMEOUT, repository.has_branch(branch)).await;
     let answer = answer.map_err(|elapsed| RestError::Unavailable(elapsed.into()))?;
     answer.map_err(|error| RestError::Unavailable(error.into()))
 }

@@ -1,4 +1,4 @@
-//! What a pusher hears: first what an administrator tells everybody, then links, then what has been kept for them.
+//! The messages for the pusher: the banner of an administrator, warnings, links, and stored messages.
 use database::merge_requests;
 use domain::Role;
 use domain::messages as text;
@@ -11,8 +11,8 @@ use crate::App;
 
 /// In a query, as browsers and GitLab write it.
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'*');
-/// Branches asked for in one statement.
-const AT_ONCE: usize = 500;
+/// Branches per statement.
+const CHUNK_SIZE: usize = 500;
 
 #[derive(Debug, Serialize)]
 pub(super) struct Message {
@@ -30,58 +30,60 @@ impl Message {
     }
 }
 
-/// Collects what is to be said: banner, warnings, links, what was kept. Whoever is not known, or pushes to what is not
-/// known, hears less; and what cannot be found out keeps nothing else from being said.
+/// Collects the messages in the order in which they are printed. An unknown user gets only the warnings. A message that
+/// cannot be loaded is left out.
 pub(super) async fn collect(
     app: &App,
     push: &Push,
-    seen: &LandedPush,
+    landed: &LandedPush,
     warnings: Vec<String>,
 ) -> Vec<Message> {
     let warnings = warnings.into_iter().map(Message::alert);
-    let Some(user) = &seen.user else { return warnings.collect() };
+    let Some(user) = &landed.user else { return warnings.collect() };
     let mut messages = Vec::new();
-    let full_path = seen.project.as_ref().map(|found| found.project.full_path.as_str());
-    let role = seen.project.as_ref().map_or(Role::NONE, |found| found.standing.role);
-    if let (Some(banner), Some(_)) = (text::choose_banner(&seen.banners, full_path, role), seen.repository) {
+    let full_path = landed.project.as_ref().map(|found| found.project.full_path.as_str());
+    let role = landed.project.as_ref().map_or(Role::NONE, |found| found.standing.role);
+    if let (Some(banner), Some(_)) =
+        (text::choose_banner(&landed.banners, full_path, role), landed.repository)
+    {
         messages.push(Message::alert(banner.message.clone()));
     }
     messages.extend(warnings);
-    match links(app, seen).await {
+    match links(app, landed).await {
         Ok(links) => messages.extend(links),
         Err(error) => {
-            tracing::warn!(error = &error as &dyn std::error::Error, "merge requests could not be read");
+            tracing::warn!(error = &error as &dyn std::error::Error, "failed to load merge requests");
         }
     }
     let keys = [moved_key(user.id, &push.gl_repository), created_key(user.id, &push.gl_repository)];
     match app.core.counters.take(&keys).await {
-        Ok(kept) => messages.extend(kept.into_iter().flatten().map(Message::basic)),
+        Ok(stored) => messages.extend(stored.into_iter().flatten().map(Message::basic)),
         Err(error) => {
-            tracing::warn!(error = &error as &dyn std::error::Error, "kept messages could not be read");
+            tracing::warn!(error = &error as &dyn std::error::Error, "failed to load stored messages");
         }
     }
     messages
 }
 
-/// A link for each branch, in the order of the push: to its merge request, or to making one. None where the repository
-/// is empty, or nobody knows which branch is the default one.
-async fn links(app: &App, seen: &LandedPush) -> Result<Vec<Message>, database::Error> {
-    let (Some(found), DefaultBranch::RepositoryParam(_)) = (&seen.project, &seen.default_branch) else {
+/// A link for each branch, in the order of the push: to its merge request, or to create one. There are none if the
+/// repository is empty or its default branch is unknown.
+async fn links(app: &App, landed: &LandedPush) -> Result<Vec<Message>, database::Error> {
+    let (Some(found), DefaultBranch::Named(_)) = (&landed.project, &landed.default_branch) else {
         return Ok(Vec::new());
     };
-    let branches = seen.other_branches().unwrap_or_default();
-    let (project_id, asked) = (found.project.id, branches.clone());
-    let looked_up = app.core.pool.read(move |conn| {
+    let branches = landed.other_branches().unwrap_or_default();
+    let (project_id, names) = (found.project.id, branches.clone());
+    let loaded = app.core.pool.read(move |conn| {
         let mut open = std::collections::HashMap::new();
-        let linked = !asked.is_empty() && merge_requests::are_linked(conn, project_id)?;
+        let linked = !names.is_empty() && merge_requests::are_linked(conn, project_id)?;
         if linked {
-            for some in asked.chunks(AT_ONCE) {
+            for some in names.chunks(CHUNK_SIZE) {
                 open.extend(merge_requests::open_from(conn, project_id, some)?);
             }
         }
         Ok((linked, open))
     });
-    let (linked, open) = looked_up.await?;
+    let (linked, open) = loaded.await?;
     if !linked {
         return Ok(Vec::new());
     }

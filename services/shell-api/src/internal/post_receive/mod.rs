@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
+use database::users;
 use domain::git::push_options::{PushOptions, refusals};
 use domain::messages::push_options_failed;
 use endpoint::{Context, Params, RestError};
@@ -14,20 +15,24 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use self::landed_push::LandedPush;
+pub use self::merge_request_options::MergeRequestOptionsSink;
 use self::messages::Message;
-use crate::{App, Shell};
+use crate::client_context::ClientContext;
+use crate::jobs::PostReceiveJob;
+use crate::{App, Shell, actor};
 
-/// How long a message waits for the push that it belongs to.
-pub(crate) const MESSAGES_LIVE: Duration = Duration::from_mins(5);
+/// Lifetime of a message that `/allowed` stores for the end of the push.
+pub(crate) const MESSAGE_TTL: Duration = Duration::from_mins(5);
 
-/// A push that has landed, as the caller tells of it.
+/// The parameters of a push that has landed.
 struct Push {
     gl_repository: String,
     identifier: String,
     changes: String,
     /// Push options as they were typed.
-    given: Vec<String>,
+    raw_options: Vec<String>,
     options: PushOptions,
+    context: Option<ClientContext>,
     correlation_id: std::rc::Rc<str>,
 }
 
@@ -37,7 +42,7 @@ struct Entity {
     reference_counter_decreased: bool,
 }
 
-/// A push has arrived: the work after it is handed over, and the pusher hears what there is to say.
+/// Enqueues the job after a push and returns the messages for the pusher.
 pub async fn handler(
     app: Data<App>,
     request: HttpRequest,
@@ -47,56 +52,90 @@ pub async fn handler(
     let gl_repository = params.required_text("gl_repository")?;
     let identifier = params.required_text("identifier")?;
     let changes = params.text("changes")?.unwrap_or_default();
-    let given = params.list("push_options")?;
-    let push_options = PushOptions::parse(given.iter().map(String::as_str));
+    let raw_options = params.list("push_options")?;
+    let options = PushOptions::parse(raw_options.iter().map(String::as_str));
+    let client_context = ClientContext::from_params(&params)?;
     let correlation_id = Context::of(&request).map(|context| context.correlation_id).unwrap_or_default();
 
     let decreased = app.core.counters.decrease_references(&gl_repository).await;
     if let Err(error) = &decreased {
-        tracing::error!(error = error as &dyn std::error::Error, "a push could not be counted");
+        tracing::error!(error = error as &dyn std::error::Error, "failed to decrease the reference counter");
     }
-    let push = Push { gl_repository, identifier, changes, given, options: push_options, correlation_id };
-    // First of all, so that nothing that takes long loses it.
-    let handed_over = app.hand_over(&push.args(), &push.correlation_id).await;
-    // The push has landed: what cannot be found out or said fails nothing else.
-    let seen = LandedPush::look(&app, &push).await;
-    let asked = merge_request_options::ask(&app, &push, &seen).await;
-    let mut reasons = asked.reasons;
-    if let Some(work) = asked.work
-        && !app.hand_over_options(&work, &push.correlation_id).await
+    let push = Push {
+        gl_repository,
+        identifier,
+        changes,
+        raw_options,
+        options,
+        context: client_context,
+        correlation_id,
+    };
+    // Before anything that takes long, so that a timeout does not lose the job.
+    let job = PostReceiveJob {
+        args: push.args(),
+        composite_identity: push.composite_identity(&app).await,
+        correlation_id: &push.correlation_id,
+    };
+    let is_enqueued = app.enqueue_post_receive(&job).await;
+    // The push has landed: a message that cannot be loaded must not fail the request.
+    let landed = LandedPush::load(&app, &push).await;
+    let outcome = merge_request_options::check(&app, &push, &landed).await;
+    let mut reasons = outcome.reasons;
+    if let Some(work) = outcome.work
+        && !app.enqueue_merge_request_options(&work, &push.correlation_id).await
     {
         reasons.push(refusals::NOT_NOW.to_owned());
     }
     let mut warnings = push.warning(&reasons);
-    // Where the push could not be counted, Gitaly tells the pusher that something went wrong.
-    if !handed_over && decreased.is_ok() {
-        warnings.insert(0, domain::messages::WORK_NOT_HANDED_OVER.to_owned());
+    // If the counter failed, Gitaly itself reports an error to the pusher.
+    if !is_enqueued && decreased.is_ok() {
+        warnings.insert(0, domain::messages::JOB_NOT_ENQUEUED.to_owned());
     }
     Ok(HttpResponse::Ok().json(Entity {
-        messages: messages::collect(&app, &push, &seen, warnings).await,
+        messages: messages::collect(&app, &push, &landed, warnings).await,
         reference_counter_decreased: decreased.is_ok(),
     }))
 }
 
 impl Push {
-    /// Of the job.
+    /// The arguments of the job.
     fn args(&self) -> Value {
-        json!([self.gl_repository, self.identifier, self.changes, self.options.to_json()])
+        let mut args = vec![
+            json!(self.gl_repository),
+            json!(self.identifier),
+            json!(self.changes),
+            self.options.to_json(),
+        ];
+        args.extend(self.context.as_ref().map(|context| json!({ "gitaly_context": context.as_json() })));
+        Value::Array(args)
     }
 
-    /// What keeps push options from being carried out, if anything does.
+    /// The pusher and the scoped user, if the client's context names one.
+    async fn composite_identity(&self, app: &App) -> Option<(i64, i64)> {
+        let scoped_user_id = self.context.as_ref()?.scoped_user_id()?;
+        let actor = actor::from_identifier(&self.identifier);
+        match app.core.pool.read(move |conn| users::find(conn, &actor)).await {
+            Ok(pusher) => pusher.map(|pusher| (pusher.id, scoped_user_id)),
+            Err(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "failed to load the pusher");
+                None
+            }
+        }
+    }
+
+    /// The alert about push options that are not carried out.
     fn warning(&self, reasons: &[String]) -> Vec<String> {
-        let given = self.given.iter().map(String::as_str);
-        if reasons.is_empty() { Vec::new() } else { vec![push_options_failed(given, reasons)] }
+        let options = self.raw_options.iter().map(String::as_str);
+        if reasons.is_empty() { Vec::new() } else { vec![push_options_failed(options, reasons)] }
     }
 }
 
-/// Where the message is kept that a project has moved.
+/// The key of the message that a project has moved.
 pub(crate) fn moved_key(user_id: i64, gl_repository: &str) -> String {
     format!("redirect_namespace:{user_id}:{}", shared_state::bounded(gl_repository))
 }
 
-/// Where the message is kept that a push has created its project.
+/// The key of the message that a push has created its project.
 pub(crate) fn created_key(user_id: i64, gl_repository: &str) -> String {
     format!("project_created:{user_id}:{}", shared_state::bounded(gl_repository))
 }

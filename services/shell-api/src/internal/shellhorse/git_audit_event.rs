@@ -17,7 +17,7 @@ struct Event {
     verb: &'static str,
 }
 
-/// A transfer has happened: whoever was allowed to make it is logged.
+/// Logs a transfer that has happened, if it was allowed.
 pub async fn handler(
     app: Data<App>,
     request: HttpRequest,

@@ -89,7 +89,7 @@ impl Case {
     /// The key in use becomes one of the project.
     pub fn use_deploy_key(&mut self, can_push: bool) {
         let key = self.facts.actor.key().cloned().unwrap_or_else(test_facts::key);
-        let owner = self.facts.actor.named_user().cloned();
+        let owner = self.facts.actor.responsible_user().cloned();
         self.facts.actor = Actor::DeployKey { key, owner };
         self.with_project(|facts| facts.standing.deploy_key = Some(DeployKeyGrant { can_push }));
     }

@@ -1,4 +1,4 @@
-//! B.2.3: who may do what, by role, visibility and level of the feature.
+//! Who may do what, by role, visibility and level of the feature.
 use super::super::*;
 use super::case::Case;
 use crate::{FeatureLevel, Visibility};
@@ -44,7 +44,7 @@ const PUSH: &str = "
     foreign-key   N N N     N N N     F F F
 ";
 
-/// A wiki takes no deploy key's pushes.
+/// A deploy key writes to a wiki with the authority of its owner.
 const WIKI_PUSH: &str = "
                   private   internal  public
     nobody        N N N     N N N     F F F
@@ -54,6 +54,8 @@ const WIKI_PUSH: &str = "
     admin         + + F     + + F     + + F
     reading-key   F F F     F F F     F F F
     writing-key   F F F     F F F     F F F
+    writing-key-20 F F F    F F F     F F F
+    writing-key-30 + + F    + + F     + + F
 ";
 
 fn set_actor(case: &mut Case, name: &str) {

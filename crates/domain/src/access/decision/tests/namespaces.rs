@@ -70,7 +70,7 @@ fn a_project_is_made_where_it_could_be_reached() {
         |case| with_namespace(case, |facts| facts.banned = true),
         |case| with_namespace(case, |facts| facts.namespace.root.enforce_ssh_certificates = true),
         |case| case.request.namespace_path = Some("other".to_owned()),
-        |case| case.request.check_ip = Some("1.2.3.4".parse().unwrap()),
+        |case| case.request.check_ip = Some(ClientAddress::from_text("1.2.3.4")),
     ];
     for change in spoil {
         let mut case = new_project();

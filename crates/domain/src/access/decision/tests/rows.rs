@@ -1,4 +1,4 @@
-//! The rows: what makes each of them match, and what it says then. Each sets all that it looks at.
+//! The conditions of the table: what makes each of them match, and its message. Each sets everything it looks at.
 use super::super::*;
 use super::case::Case;
 use crate::access::test_facts::now;
@@ -43,7 +43,7 @@ macro_rules! missing {
     };
 }
 
-/// In the contract's order.
+/// In the order of the table.
 #[rustfmt::skip]
 #[expect(clippy::too_many_lines, reason = "the table has as many rows")]
 pub fn rows() -> Vec<Row> {
@@ -69,7 +69,7 @@ pub fn rows() -> Vec<Row> {
         }, forbidden!("Git access over HTTP is not allowed")),
         row(4, "forbidden key", |case| {
             if let Some(key) = case.key() { "ssh-dss AAAA".clone_into(&mut key.text); }
-        }, forbidden!("Your SSH key type is forbidden. Must be RSA, ECDSA, or ED25519.")),
+        }, forbidden!("Your SSH key type is forbidden. Must be RSA, ECDSA, ED25519, ECDSA_SK, or ED25519_SK.")),
         row(4, "short key", |case| {
             if let Some(key) = case.key() { "ssh-rsa AAAA".clone_into(&mut key.text); }
         }, forbidden!("Your SSH key must be at least 3072 bits.")),
@@ -122,10 +122,12 @@ pub fn rows() -> Vec<Row> {
         }, not_found),
         row(16, "without a certificate", |case| {
             (case.request.protocol, case.request.namespace_path) = (Protocol::Ssh, None);
+            case.request.changes = Changes::Any;
+            if !matches!(case.facts.actor, Actor::Key { .. }) { return; }
             case.with_project(|facts| facts.project.root.enforce_ssh_certificates = true);
         }, not_found),
         row(17, "certificate of others", |case| case.request.namespace_path = Some("other".to_owned()), not_found),
-        row(18, "address from elsewhere", |case| case.request.check_ip = Some("1.2.3.4".parse().unwrap()), not_found),
+        row(18, "address from elsewhere", |case| case.request.check_ip = Some(ClientAddress::from_text("1.2.3.4")), not_found),
         row(20, "no repository", |case| case.facts.repository = RepositoryStatus::Missing, no_repository),
         row(21, "no code", |case| {
             case.reach_project();

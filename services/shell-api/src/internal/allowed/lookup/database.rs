@@ -1,4 +1,4 @@
-//! What the database knows of the actor, and of what the request names.
+//! Looks up the actor and the target in the database.
 use chrono::NaiveDateTime;
 use database::git_access::{self, ActorAndProject, ActorId, FoundProject, ProjectId};
 use database::namespaces::FoundNamespace;
@@ -9,12 +9,12 @@ use domain::actor::Actor;
 use super::namespace;
 use super::target::{Kind, LookupTarget, SnippetScope};
 
-/// What is looked up.
+/// What to look up.
 pub(crate) struct LookupRequest {
     pub actor: ActorId,
     pub wanted: LookupTarget,
     pub asks_generally: bool,
-    /// Namespace of a project that this push would make, if there is none.
+    /// Namespace of the project that this push would create.
     pub new_namespace: Option<String>,
     pub now: NaiveDateTime,
 }
@@ -23,12 +23,12 @@ pub(crate) struct LookupResult {
     pub found: ActorAndProject,
     pub kind: Option<Kind>,
     pub snippet: Option<FoundSnippet>,
-    /// The group of a wiki, or where the person may make the project that is not there.
+    /// The group of a wiki, or the namespace in which the user may create the project.
     pub namespace: Option<FoundNamespace>,
     pub collaborates: bool,
 }
 
-/// Nobody has this id: the statement then looks for the actor alone.
+/// No project has this id: the statement then finds only the actor.
 const NO_PROJECT: ProjectId = ProjectId::Id(-1);
 
 pub(crate) fn look_up(conn: &mut Conn, asked: &LookupRequest) -> database::Result<LookupResult> {
@@ -37,7 +37,7 @@ pub(crate) fn look_up(conn: &mut Conn, asked: &LookupRequest) -> database::Resul
         LookupTarget::Project(id, kind) => {
             let found = git_access::find(conn, actor, id)?;
             match (&found.project, kind.suffix(), id) {
-                // `a/b.wiki` may as well be a project with such a name.
+                // `a/b.wiki` can also be the path of a project.
                 (None, Some(suffix), ProjectId::Path(path)) => {
                     let whole = ProjectId::Path(format!("{path}{suffix}"));
                     let project = git_access::find(conn, actor, &whole)?;
@@ -74,22 +74,22 @@ pub(crate) fn look_up(conn: &mut Conn, asked: &LookupRequest) -> database::Resul
         Some((kind, namespace)) => (Some(kind), Some(namespace)),
         None => (kind, None),
     };
-    // Merge requests are asked for where nothing else lets the person push.
+    // Merge requests are looked up only if the role does not allow the push.
     let collaborates = match (&found.project, found.actor.user()) {
         (Some(FoundProject { project, standing, .. }), Some(user))
             if *asks_generally
                 && kind == Some(Kind::Project)
                 && !project.may_push_code(user, standing.role) =>
         {
-            let requests = merge_requests::bearing_on_push(conn, project.id, Some(user.id))?;
-            !requests.collaboration_branches.is_empty()
+            let today = asked.now.date();
+            !merge_requests::collaboration_branches(conn, project, user.id, today)?.is_empty()
         }
         _ => false,
     };
     Ok(LookupResult { found, kind, snippet, namespace, collaborates })
 }
 
-/// The actor is a deploy token, if there is one with this id.
+/// Makes the deploy token with this id the actor, if it exists.
 fn use_deploy_token(
     conn: &mut Conn,
     id: i64,

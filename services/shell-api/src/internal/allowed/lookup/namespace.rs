@@ -1,4 +1,4 @@
-//! Groups and personal namespaces that a request leads to: the group of a wiki, the place for a new project.
+//! Looks up groups and personal namespaces: the group of a wiki, the namespace of a new project.
 use database::Conn;
 use database::git_access::{ActorAndProject, ProjectId};
 use database::namespaces::{self, FoundNamespace, NamespaceId};
@@ -8,7 +8,7 @@ use super::database::LookupRequest;
 use super::location::Location;
 use super::target::{Kind, LookupTarget};
 
-/// Where no project was found: the group whose wiki is meant, or the place for a project that this push may make.
+/// If no project was found: the group whose wiki is meant, or the namespace in which this push may create the project.
 pub(crate) fn find(
     conn: &mut Conn,
     asked: &LookupRequest,
@@ -36,7 +36,7 @@ pub(crate) fn find(
     ))
 }
 
-/// `None` where the group has no wiki yet.
+/// `None` if the group has no wiki yet.
 pub(crate) fn wiki_location(FoundNamespace { facts, wiki }: &FoundNamespace) -> Option<Location> {
     let storage = wiki.clone()?;
     Some(Location {

@@ -1,10 +1,10 @@
-//! What a request names, before the database is asked.
+//! The target that a request names, before it is looked up.
 use database::git_access::ProjectId;
 use domain::{GitPath, GlRepository};
 
 use crate::internal::allowed::input::RepositoryParam;
 
-/// What the path or the name leads to, before the database is asked.
+/// The target of a path or a `gl_repository`.
 #[derive(Debug, Clone)]
 pub(crate) enum LookupTarget {
     Project(ProjectId, Kind),
@@ -12,12 +12,12 @@ pub(crate) enum LookupTarget {
     GroupWiki(i64),
 }
 
-/// Whose snippet it must be: what is meant by a path is not there under another.
+/// The owner that the snippet must have: a snippet is not found under the path of another owner.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum SnippetScope {
     Any,
     Person,
-    /// The project with this path, or that had it.
+    /// The project with this path, current or old.
     Project(String),
 }
 
@@ -53,7 +53,7 @@ impl LookupTarget {
 }
 
 impl Kind {
-    /// Of the path, before `.git`.
+    /// The suffix of the path before `.git`.
     pub fn suffix(self) -> Option<&'static str> {
         match self {
             Self::Project => None,

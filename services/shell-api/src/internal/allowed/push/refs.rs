@@ -1,8 +1,10 @@
-//! A push whose changes are known: rules, merge requests and the repository are asked, then the lines are judged.
+//! Checks the changes of a push to a project: loads rules and merge requests, asks the repository, checks the lines.
+use std::collections::HashSet;
+
 use database::settings::Settings;
 use database::{merge_requests, protected_refs, push_checks};
 use domain::access::ProjectFacts;
-use domain::access::push::{self, Answers, PushFacts, Question, RepositoryState, StateNeeds};
+use domain::access::push::{self, Answers, MergeRequests, PushFacts, Question, RepositoryState, StateNeeds};
 use domain::git::changes::Change;
 use domain::git::ref_name::RefName;
 
@@ -29,11 +31,21 @@ pub(crate) async fn check(
     }
 
     let (project_id, root_id) = (target.project.id, target.project.root.id);
-    let (user_id, today) = (facts.actor.user().map(|user| user.id), facts.now.date());
+    let pusher = facts.actor.responsible_user();
+    let (user_id, today) = (pusher.map(|user| user.id), facts.now.date());
+    let may_push_code = pusher.is_some_and(|user| target.project.may_push_code(user, target.standing.role));
+    let project = target.project.clone();
     let from_database = app.core.pool.read(move |conn| {
         let rules = protected_refs::load(conn, project_id, root_id, user_id, today)?;
-        let merge_requests = merge_requests::bearing_on_push(conn, project_id, user_id)?;
-        Ok((rules, merge_requests, push_checks::load(conn, project_id, user_id)?))
+        let collaboration_branches = match user_id {
+            Some(user_id) if !may_push_code => {
+                merge_requests::collaboration_branches(conn, &project, user_id, today)?
+            }
+            _ => HashSet::new(),
+        };
+        let merging = merge_requests::merging(conn, project_id)?;
+        let checks = push_checks::load(conn, project_id, user_id)?;
+        Ok((rules, MergeRequests { collaboration_branches, merging }, checks))
     });
     let (rules, merge_requests, checks) = from_database.await?;
     let mut push_facts = PushFacts {
@@ -48,9 +60,9 @@ pub(crate) async fn check(
         repository: RepositoryState::default(),
     };
     push::check_right(&push_facts, changes)?;
-    let mut bearing = StateNeeds::of(changes);
+    let mut bearing = StateNeeds::new(&facts.actor, changes);
     bearing.default_branch |= checks.push_rule.as_ref().is_some_and(|rule| rule.branch_name_regex.is_some());
-    // What is taken for true of a repository that nobody can look into: GitLab's own count, and the usual branch.
+    // A repository that is not inspected: the commit count of GitLab decides, and the default branch of new repositories.
     push_facts.repository = repository.state(bearing).await?.unwrap_or_else(|| RepositoryState {
         empty: !checks.has_commits,
         default_branch: Some(settings.default_branch_name.clone()),
@@ -60,11 +72,8 @@ pub(crate) async fn check(
     let answers = if repository.is_inspected() {
         repository.answer(questions, |question| steps.begin(&step_of(question))).await?
     } else if app.options.allow_uninspected_pushes {
-        tracing::warn!(
-            gl_project_id = project_id,
-            "a push was let through without a look into the repository"
-        );
-        believed(questions)
+        tracing::warn!(gl_project_id = project_id, "allowed a push without inspecting the repository");
+        assumed(questions)
     } else {
         Answers::default()
     };
@@ -75,8 +84,8 @@ pub(crate) async fn check(
     content::check(&push, facts).await
 }
 
-/// What the operator has chosen to believe where nothing can be looked at.
-fn believed(questions: Vec<Question>) -> Answers {
+/// The answers that an operator has chosen to assume for a repository that is not inspected.
+fn assumed(questions: Vec<Question>) -> Answers {
     let mut answers = Answers::default();
     for question in questions {
         if let Question::FastForward { old, new, .. } = question {

@@ -1,4 +1,4 @@
-//! What a caller hears who may: where the repository is, and who they are.
+//! The 200 response of `POST /allowed`.
 use std::collections::BTreeMap;
 
 use actix_web::HttpResponse;
@@ -14,8 +14,8 @@ use crate::error::AllowedError;
 use crate::internal::allowed::facts::AccessContext;
 use crate::internal::allowed::lookup::location::Location;
 
-/// A key that ends within this time is told so.
-const SOON: TimeDelta = TimeDelta::days(7);
+/// Keys that expire within this time get a warning.
+const EXPIRY_WARNING: TimeDelta = TimeDelta::days(7);
 const MIB: i64 = 1024 * 1024;
 
 #[derive(Serialize)]
@@ -42,7 +42,7 @@ struct Gitaly<'a> {
     repository: Repository<'a>,
     address: &'a str,
     token: Option<&'a str>,
-    /// Feature flags: their values are texts, too.
+    /// Feature flags. Their values are strings.
     features: BTreeMap<&'a str, &'a str>,
 }
 
@@ -73,7 +73,7 @@ pub(crate) fn response(
         gl_project_id: project.map(|project| project.id),
         gl_root_namespace_id: facts.target.root().map(|root| root.id),
         gl_id: actor.gl_id(),
-        gl_username: actor.named_user().map(|user| user.username.as_str()),
+        gl_username: actor.responsible_user().map(|user| user.username.as_str()),
         git_config_options: git_config_options(app, settings),
         gitaly: gitaly(app.storage(&location.storage.name)?, location),
         gl_console_messages: console_messages(gathered),
@@ -115,8 +115,12 @@ fn gitaly<'a>(storage: &'a Storage, location: &'a Location) -> Gitaly<'a> {
 
 fn console_messages(gathered: &AccessContext) -> Vec<&'static str> {
     let now = gathered.facts.now;
-    let expires_soon =
-        gathered.facts.actor.key().and_then(|key| key.expires_at).is_some_and(|end| end - now <= SOON);
+    let expires_soon = gathered
+        .facts
+        .actor
+        .key()
+        .and_then(|key| key.expires_at)
+        .is_some_and(|end| end - now <= EXPIRY_WARNING);
     if expires_soon { vec![messages::KEY_EXPIRES_SOON] } else { Vec::new() }
 }
 

@@ -1,0 +1,1 @@
+ALTER TABLE webauthn_registrations DROP COLUMN authentication_mode;

@@ -63,13 +63,14 @@ advisories: ## Check the dependencies against the RustSec database. ADVISORIES=r
 	@deploy/bin/install-packages check
 	@deploy/bin/check-advisories
 
-manifests: ## Check the scripts, YAML files, Kubernetes manifests, Dockerfile, pipeline and load balancer.
+manifests: ## Check the scripts, YAML files, Kubernetes manifests, systemd units, Dockerfile, pipeline and load balancer.
 	@deploy/bin/install-packages check
 	shellcheck $(scripts)
 	$(if $(yaml),yamllint --strict -d '$(yaml_style)' $(yaml))
 	PATH=$$PATH:/usr/sbin haproxy -c -f deploy/haproxy/haproxy.cfg
 	deploy/bin/ci-rules --check
 	target/tools/python/bin/python deploy/bin/chart fresh
+	deploy/bin/check-units
 	deploy/bin/check-manifests
 
 monitoring: ## Check the alerts: valid, tested, and the same in Kubernetes.

@@ -53,7 +53,8 @@ fn the_effective_configuration_hides_secrets() {
     ];
     let text = printed(&setup, &arguments, &[]);
     assert!(
-        has(&text, "database_url: postgres://[FILTERED]") && has(&text, "redis_url: redis://[FILTERED]"),
+        has(&text, "database_url: postgres://me:[FILTERED]@db.example.com/gitlab")
+            && has(&text, "redis_url: redis://:[FILTERED]@cache"),
         "{text}"
     );
     assert!(text.contains("unix:/run/gitaly.socket") && text.contains("tcp://gitaly:8075"), "{text}");

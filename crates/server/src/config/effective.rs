@@ -4,7 +4,7 @@ use std::fmt::Write;
 use clap::ArgMatches;
 use yaml_serde::Value;
 
-use super::Structures;
+use super::{Structures, mask};
 
 /// Every option and its value in the end.
 pub(super) fn list(command: &clap::Command, matches: &ArgMatches) -> Vec<(String, String)> {
@@ -15,22 +15,10 @@ pub(super) fn list(command: &clap::Command, matches: &ArgMatches) -> Vec<(String
         .filter(|name| !matches!(*name, "help" | "version" | "config"))
         .map(|name| {
             let values = matches.get_raw(name).into_iter().flatten();
-            let values: Vec<String> = values.map(|value| masked(name, &value.to_string_lossy())).collect();
+            let values: Vec<String> = values.map(|value| mask::text(&value.to_string_lossy())).collect();
             (name.to_owned(), values.join(","))
         })
         .collect()
-}
-
-/// A URL may hold a password.
-fn masked(name: &str, value: &str) -> String {
-    match value.split_once("://") {
-        Some((scheme, rest))
-            if rest.contains('@') || (name.ends_with("_url") && rest.contains("password=")) =>
-        {
-            format!("{scheme}://[FILTERED]")
-        }
-        _ => value.to_owned(),
-    }
 }
 
 /// Prints them, and the structures of the file, as a file that could be read again.
@@ -42,19 +30,9 @@ pub fn print(effective: &[(String, String)], structures: &Structures) -> String 
         let _ = writeln!(text, "{name}: {}", value.trim_end());
     }
     let mut rest = Value::Mapping(structures.0.clone());
-    mask(&mut rest);
+    mask::structure(&mut rest);
     if !structures.0.is_empty() {
         text.push_str(&yaml_serde::to_string(&rest).unwrap_or_default());
     }
     text
-}
-
-fn mask(value: &mut Value) {
-    let Value::Mapping(map) = value else { return };
-    for (key, value) in map.iter_mut() {
-        match key.as_str() {
-            Some(name) if name.ends_with("token") || name.contains("secret") => *value = "[FILTERED]".into(),
-            _ => mask(value),
-        }
-    }
 }

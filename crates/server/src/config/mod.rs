@@ -5,6 +5,7 @@
 //! file only, and its keys are named by the service.
 mod effective;
 mod file;
+pub mod mask;
 pub(crate) mod options;
 mod types;
 

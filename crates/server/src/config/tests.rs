@@ -50,7 +50,7 @@ fn structures_are_handed_on() {
 fn the_effective_configuration_hides_passwords() {
     let loaded = load_with("", &["--database-url", "postgres://me:s3cret@db/x"]).unwrap();
     let text = print(&loaded.effective, &loaded.structures);
-    assert!(text.contains("database_url: postgres://[FILTERED]\n"), "{text}");
+    assert!(text.contains("database_url: postgres://me:[FILTERED]@db/x\n"), "{text}");
     assert!(text.contains("backlog: '1024'\n") && !text.contains("s3cret"), "{text}");
 }
 

@@ -1,12 +1,16 @@
-//! scim-api from outside, on both databases. The numbers in the tests' comments are rows of the contract's table.
+//! scim-api from outside, on both databases. The rules are in `docs/api/scim-api.md`.
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
 #![expect(clippy::needless_pass_by_value, reason = "a body is written where it is sent")]
 mod access;
+mod account;
+mod account_properties;
 mod cost;
 mod create;
 mod discovery;
 mod examples;
 mod filters;
+mod foreign_accounts;
+mod groups;
 mod isolation;
 mod list;
 mod logs;
@@ -16,6 +20,8 @@ mod put_delete;
 mod races;
 mod random_filters;
 mod rate_limits;
+mod sign_in;
+mod usernames;
 
 mod support;
 

@@ -74,6 +74,10 @@ pub fn plant(conn: &mut Conn) {
         database::scim::set_token(conn, group, &keys.encrypt(token), fixture::now()).unwrap();
     }
     person(conn, U1, "username", "Test User", "name@example.com");
+    fixture::run(
+        conn,
+        &format!("INSERT INTO user_details (user_id, provisioned_by_group_id) VALUES ({U1}, 10);"),
+    );
     identity(conn, Some(10), U1, UID);
     identity(conn, None, U1, UID);
     if matches!(conn, Conn::Postgresql(_)) {

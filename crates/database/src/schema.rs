@@ -1218,6 +1218,7 @@ diesel::table! {
         family_name -> Nullable<Text>,
         given_name -> Nullable<Text>,
         display_name -> Nullable<Text>,
+        is_foreign -> Bool,
         version -> BigInt,
         deleted_at -> Nullable<Timestamp>,
     }

@@ -6,6 +6,7 @@
 //! the table, and a test beside it.
 pub mod access;
 pub mod account;
+mod account_defaults;
 pub mod actor;
 pub mod agents;
 pub mod billing;
@@ -21,11 +22,13 @@ mod role;
 pub mod snippet;
 pub mod ssh_key;
 pub mod storage_limit;
+pub mod synced_membership;
 pub mod tokens;
 pub mod user;
 pub mod username;
 mod violations;
 
+pub use account_defaults::AccountDefaults;
 pub use error::{Error, Result};
 pub use git::repository_id::{GitPath, GlRepository, hashed_path};
 pub use hex::hex;

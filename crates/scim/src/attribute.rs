@@ -1,24 +1,33 @@
 //! The attributes of a user (RFC 7643 §4.1), those that are kept and those that are only known.
-use crate::USER;
 use crate::filter::AttributePath;
+use crate::{GROUP, USER};
 
 /// What a path leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Attribute {
+    /// A single string.
     Text(TextAttribute),
+    /// `active`.
     Active,
     /// `name` as a whole.
     Name,
     /// `emails` as a whole.
     Emails,
+    /// A sub-attribute of `emails`.
     Email(EmailPart),
     /// `meta` as a whole.
     Meta,
+    /// `meta.created`.
     Created,
+    /// `meta.lastModified`.
     LastModified,
+    /// `meta.resourceType`.
     ResourceType,
+    /// `meta.location`.
     Location,
+    /// `meta.version`.
     Version,
+    /// `schemas`.
     Schemas,
     /// An attribute of the RFC or of an extension that is not kept: no user has a value.
     Unassigned,
@@ -27,20 +36,32 @@ pub enum Attribute {
 /// Single texts, compared without case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TextAttribute {
+    /// `id`.
     Id,
+    /// `externalId`.
     ExternalId,
+    /// `userName`.
     UserName,
+    /// `name.formatted`.
     Formatted,
+    /// `name.familyName`.
     FamilyName,
+    /// `name.givenName`.
     GivenName,
+    /// `displayName`.
     DisplayName,
 }
 
+/// A sub-attribute of a multi-valued attribute (RFC 7643 §2.4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EmailPart {
+    /// `value`.
     Value,
+    /// `type`.
     Type,
+    /// `primary`.
     Primary,
+    /// `display`.
     Display,
 }
 
@@ -71,6 +92,7 @@ const UNASSIGNED: &[&str] = &[
 ];
 
 impl EmailPart {
+    /// Reads the name of a sub-attribute, in any case.
     pub fn parse(name: &str) -> Option<Self> {
         match name.to_ascii_lowercase().as_str() {
             "value" => Some(Self::Value),
@@ -83,6 +105,30 @@ impl EmailPart {
 }
 
 impl Attribute {
+    /// Whether the value is in the elements of a multi-valued attribute.
+    pub fn is_element(self) -> bool {
+        matches!(self, Self::Emails | Self::Email(_))
+    }
+
+    /// The attribute of a group that a path names; `None` for an unknown one. [`Self::Emails`] stands for the members,
+    /// which have the same parts (RFC 7643 §2.4).
+    pub fn resolve_group(path: &AttributePath) -> Option<Self> {
+        if path.urn.as_ref().is_some_and(|urn| !urn.eq_ignore_ascii_case(GROUP)) {
+            return None;
+        }
+        let name = path.name.to_ascii_lowercase();
+        match (name.as_str(), path.sub.as_deref()) {
+            ("members", None) => Some(Self::Emails),
+            ("members", Some(part)) => {
+                EmailPart::parse(part).filter(|part| *part != EmailPart::Primary).map(Self::Email)
+            }
+            ("id" | "externalid" | "displayname" | "meta" | "schemas", _) => {
+                Self::resolve(&AttributePath { urn: None, ..path.clone() })
+            }
+            _ => None,
+        }
+    }
+
     /// Where a path leads; `None` for an attribute that nobody knows.
     pub fn resolve(path: &AttributePath) -> Option<Self> {
         use TextAttribute as T;

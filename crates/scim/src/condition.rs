@@ -7,18 +7,26 @@ use crate::attribute::{Attribute, EmailPart, TextAttribute};
 use crate::filter::{AttributePath, Filter, Operand, Operator, Test};
 use crate::text::{encode_segment, fold, parse_bool};
 use crate::user::{Email, User};
-use crate::{Error, Result, USER};
+use crate::{Error, GROUP, Group, Mode, Result, USER};
 
 /// What must hold of a user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Condition {
+    /// A constant.
     Always(bool),
+    /// All of these.
     All(Vec<Condition>),
+    /// At least one of these.
     Any(Vec<Condition>),
+    /// The opposite.
     Not(Box<Condition>),
+    /// A test of a string attribute.
     Text(TextAttribute, TextTest),
+    /// The value of `active`.
     Active(bool),
+    /// A comparison with the time of creation.
     Created(Order, DateTime<Utc>),
+    /// A comparison with the time of the last change.
     LastModified(Order, DateTime<Utc>),
     /// The very id, in its own case.
     ExactId(String),
@@ -31,11 +39,17 @@ pub enum Condition {
 /// What must hold of one element of `emails`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EmailCondition {
+    /// A constant.
     Always(bool),
+    /// All of these.
     All(Vec<EmailCondition>),
+    /// At least one of these.
     Any(Vec<EmailCondition>),
+    /// The opposite.
     Not(Box<EmailCondition>),
+    /// A test of a string.
     Text(EmailPart, TextTest),
+    /// The value of `primary`.
     Primary(bool),
     /// Is it said at all whether it is the primary one?
     PrimaryPresent,
@@ -44,24 +58,37 @@ pub enum EmailCondition {
 /// A test of a text; the operand is folded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TextTest {
+    /// Not empty.
     Present,
+    /// Equal.
     Equals(String),
+    /// Contains the operand.
     Contains(String),
+    /// Starts with the operand.
     StartsWith(String),
+    /// Ends with the operand.
     EndsWith(String),
+    /// An order.
     Compares(Order, String),
 }
 
+/// How two values compare.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
+    /// `eq`
     Equal,
+    /// `gt`
     Greater,
+    /// `ge`
     GreaterOrEqual,
+    /// `lt`
     Less,
+    /// `le`
     LessOrEqual,
 }
 
 impl Order {
+    /// Whether an ordering is meant.
     pub fn holds(self, ordering: std::cmp::Ordering) -> bool {
         match self {
             Self::Equal => ordering.is_eq(),
@@ -72,7 +99,7 @@ impl Order {
         }
     }
 
-    fn of(operator: Operator) -> Option<Self> {
+    fn from_operator(operator: Operator) -> Option<Self> {
         match operator {
             Operator::Eq => Some(Self::Equal),
             Operator::Gt => Some(Self::Greater),
@@ -85,7 +112,7 @@ impl Order {
 }
 
 impl TextTest {
-    fn of(operator: Operator, operand: &str) -> Option<Self> {
+    fn new(operator: Operator, operand: &str) -> Option<Self> {
         let operand = fold(operand);
         match operator {
             Operator::Eq => Some(Self::Equals(operand)),
@@ -93,10 +120,11 @@ impl TextTest {
             Operator::Sw => Some(Self::StartsWith(operand)),
             Operator::Ew => Some(Self::EndsWith(operand)),
             Operator::Ne => None,
-            _ => Order::of(operator).map(|order| Self::Compares(order, operand)),
+            _ => Order::from_operator(operator).map(|order| Self::Compares(order, operand)),
         }
     }
 
+    /// Whether a value meets the test; no value meets none.
     pub fn holds(&self, value: Option<&str>) -> bool {
         let Some(value) = value else { return false };
         let folded = fold(value);
@@ -119,21 +147,48 @@ fn unfit(path: &AttributePath, operator: Operator) -> Error {
     Error::invalid_filter(format!("{path} cannot be compared with {operator}"))
 }
 
+/// What filters need to know about a type of resource.
+struct ResourceSchema<'a> {
+    resource_type: &'static str,
+    urn: &'static str,
+    /// The prefix of locations.
+    url: &'a str,
+    resolve: fn(&AttributePath) -> Option<Attribute>,
+}
+
+impl<'a> ResourceSchema<'a> {
+    fn users(url: &'a str) -> Self {
+        Self { resource_type: "User", urn: USER, url, resolve: Attribute::resolve }
+    }
+
+    fn groups(url: &'a str) -> Self {
+        Self { resource_type: "Group", urn: GROUP, url, resolve: Attribute::resolve_group }
+    }
+}
+
 impl Condition {
-    /// Fits a filter to the schema. `users_url` is what the location of each user begins with.
-    pub fn of(filter: &Filter, users_url: &str) -> Result<Self> {
-        let all =
-            |parts: &[Filter]| parts.iter().map(|part| Self::of(part, users_url)).collect::<Result<_>>();
+    /// Fits a filter to the schema of users. `users_url` is the prefix of each user's location.
+    pub fn from_filter(filter: &Filter, users_url: &str) -> Result<Self> {
+        Self::fit(filter, &ResourceSchema::users(users_url))
+    }
+
+    /// Fits a filter to the schema of groups. `groups_url` is the prefix of each group's location.
+    pub fn for_groups(filter: &Filter, groups_url: &str) -> Result<Self> {
+        Self::fit(filter, &ResourceSchema::groups(groups_url))
+    }
+
+    fn fit(filter: &Filter, schema: &ResourceSchema<'_>) -> Result<Self> {
+        let all = |parts: &[Filter]| parts.iter().map(|part| Self::fit(part, schema)).collect::<Result<_>>();
         Ok(match filter {
             Filter::And(parts) => Self::All(all(parts)?),
             Filter::Or(parts) => Self::Any(all(parts)?),
-            Filter::Not(inner) => not(Self::of(inner, users_url)?),
-            Filter::Attribute(path, test) => Self::of_attribute(path, test, users_url)?,
-            Filter::Element(path, inner, then) => match Attribute::resolve(path) {
+            Filter::Not(inner) => not(Self::fit(inner, schema)?),
+            Filter::Attribute(path, test) => Self::from_test(path, test, schema)?,
+            Filter::Element(path, inner, then) => match (schema.resolve)(path) {
                 Some(Attribute::Emails) => {
-                    let mut parts = vec![EmailCondition::of(inner)?];
+                    let mut parts = vec![EmailCondition::from_filter(inner)?];
                     if let Some((part, test)) = then {
-                        parts.push(EmailCondition::of_part(path, part, test)?);
+                        parts.push(EmailCondition::from_part(path, part, test)?);
                     }
                     Self::Email(EmailCondition::All(parts))
                 }
@@ -143,9 +198,9 @@ impl Condition {
         })
     }
 
-    fn of_attribute(path: &AttributePath, test: &Test, users_url: &str) -> Result<Self> {
+    fn from_test(path: &AttributePath, test: &Test, schema: &ResourceSchema<'_>) -> Result<Self> {
         let unknown = || Error::invalid_filter(format!("there is no attribute {path}"));
-        let attribute = Attribute::resolve(path).ok_or_else(unknown)?;
+        let attribute = (schema.resolve)(path).ok_or_else(unknown)?;
         let (operator, operand) = match test {
             Test::Present => return Ok(Self::presence(attribute)),
             Test::Compare(Operator::Eq, operand) if operand.is_null() => {
@@ -159,7 +214,7 @@ impl Condition {
         // Of what has one value, `ne` is `not eq`.
         if operator == Operator::Ne && !matches!(attribute, Attribute::Emails | Attribute::Email(_)) {
             let equals = Test::Compare(Operator::Eq, operand.clone());
-            return Self::of_attribute(path, &equals, users_url).map(not);
+            return Self::from_test(path, &equals, schema).map(not);
         }
         let wanted = operand.text();
         let constant = |value: &str| {
@@ -168,22 +223,22 @@ impl Condition {
                 Operator::Co => value.contains(wanted),
                 Operator::Sw => value.starts_with(wanted),
                 Operator::Ew => value.ends_with(wanted),
-                _ => Order::of(operator).is_some_and(|order| order.holds(value.cmp(wanted))),
+                _ => Order::from_operator(operator).is_some_and(|order| order.holds(value.cmp(wanted))),
             };
             Self::Always(test)
         };
         Ok(match attribute {
             Attribute::Unassigned => Self::Always(false),
-            Attribute::ResourceType => constant("User"),
-            Attribute::Schemas => constant(USER),
+            Attribute::ResourceType => constant(schema.resource_type),
+            Attribute::Schemas => constant(schema.urn),
             Attribute::Text(attribute) => {
-                Self::Text(attribute, TextTest::of(operator, wanted).ok_or_else(|| unfit(path, operator))?)
+                Self::Text(attribute, TextTest::new(operator, wanted).ok_or_else(|| unfit(path, operator))?)
             }
             Attribute::Active if operator == Operator::Eq => Self::Active(flag(path, operand)?),
             Attribute::Created => Self::Created(order(path, operator)?, moment(path, wanted)?),
             Attribute::LastModified => Self::LastModified(order(path, operator)?, moment(path, wanted)?),
             Attribute::Location if operator == Operator::Eq => {
-                let segment = wanted.strip_prefix(users_url).and_then(|rest| rest.strip_prefix('/'));
+                let segment = wanted.strip_prefix(schema.url).and_then(|rest| rest.strip_prefix('/'));
                 let id = segment.and_then(|segment| {
                     crate::decode_segment(segment)
                         .filter(|id| encode_segment(id) == segment && !id.contains('\0'))
@@ -205,7 +260,7 @@ impl Condition {
 
     /// Some element; where there is none, nothing is equal to anything.
     fn emails(path: &AttributePath, part: &str, test: &Test) -> Result<Self> {
-        let some = Self::Email(EmailCondition::of_part(path, part, test)?);
+        let some = Self::Email(EmailCondition::from_part(path, part, test)?);
         let differs = matches!(test, Test::Compare(Operator::Ne, _));
         Ok(if differs { Self::Any(vec![some, not(Self::Email(EmailCondition::Always(true)))]) } else { some })
     }
@@ -223,16 +278,16 @@ impl Condition {
         }
     }
 
-    /// Evaluates it.
-    pub fn holds(&self, user: &User) -> bool {
+    /// Whether a user meets the condition. Mode [`Mode::GitLab`] finds a user by the `userName` that was sent, too.
+    pub fn holds(&self, user: &User, mode: Mode) -> bool {
         match self {
             Self::Always(yes) => *yes,
-            Self::All(parts) => parts.iter().all(|part| part.holds(user)),
-            Self::Any(parts) => parts.iter().any(|part| part.holds(user)),
-            Self::Not(inner) => !inner.holds(user),
+            Self::All(parts) => parts.iter().all(|part| part.holds(user, mode)),
+            Self::Any(parts) => parts.iter().any(|part| part.holds(user, mode)),
+            Self::Not(inner) => !inner.holds(user, mode),
             Self::Text(TextAttribute::UserName, test) => {
-                // What the provider calls the person, or what the account is called.
-                user.sent.user_name.iter().chain([&user.account.username]).any(|name| test.holds(Some(name)))
+                let sent = user.sent.user_name.as_deref().filter(|_| mode == Mode::GitLab);
+                test.holds(Some(user.shown_user_name(mode))) || test.holds(sent)
             }
             Self::Text(attribute, test) => test.holds(user.text(*attribute).as_deref()),
             Self::Active(yes) => user.active == *yes,
@@ -245,22 +300,54 @@ impl Condition {
     }
 }
 
+impl Condition {
+    /// Whether a group meets the condition.
+    pub fn holds_for_group(&self, group: &Group) -> bool {
+        match self {
+            Self::Always(yes) => *yes,
+            Self::All(parts) => parts.iter().all(|part| part.holds_for_group(group)),
+            Self::Any(parts) => parts.iter().any(|part| part.holds_for_group(group)),
+            Self::Not(inner) => !inner.holds_for_group(group),
+            Self::Text(attribute, test) => test.holds(group.text(*attribute)),
+            // Groups have no such attribute, and no filter on groups names it.
+            Self::Active(_) => false,
+            Self::Created(order, moment) => order.holds(group.created.cmp(moment)),
+            Self::LastModified(order, moment) => order.holds(group.last_modified.cmp(moment)),
+            Self::ExactId(id) => group.id == *id,
+            Self::Version(version) => group.etag() == *version,
+            Self::Email(condition) => {
+                group.members.iter().any(|member| condition.holds(&member.as_element()))
+            }
+        }
+    }
+
+    /// Whether the condition depends on `emails`, or on the members of a group.
+    pub fn tests_elements(&self) -> bool {
+        match self {
+            Self::All(parts) | Self::Any(parts) => parts.iter().any(Self::tests_elements),
+            Self::Not(inner) => inner.tests_elements(),
+            Self::Email(_) => true,
+            _ => false,
+        }
+    }
+}
+
 impl EmailCondition {
     /// Fits the filter in brackets, whose names are of sub-attributes.
-    pub(crate) fn of(filter: &Filter) -> Result<Self> {
-        let all = |parts: &[Filter]| parts.iter().map(Self::of).collect::<Result<_>>();
+    pub(crate) fn from_filter(filter: &Filter) -> Result<Self> {
+        let all = |parts: &[Filter]| parts.iter().map(Self::from_filter).collect::<Result<_>>();
         Ok(match filter {
             Filter::And(parts) => Self::All(all(parts)?),
             Filter::Or(parts) => Self::Any(all(parts)?),
-            Filter::Not(inner) => Self::Not(Box::new(Self::of(inner)?)),
+            Filter::Not(inner) => Self::Not(Box::new(Self::from_filter(inner)?)),
             Filter::Attribute(path, test) if path.urn.is_none() && path.sub.is_none() => {
-                Self::of_part(path, &path.name, test)?
+                Self::from_part(path, &path.name, test)?
             }
             _ => return Err(Error::invalid_filter("in brackets stand sub-attributes")),
         })
     }
 
-    fn of_part(path: &AttributePath, name: &str, test: &Test) -> Result<Self> {
+    fn from_part(path: &AttributePath, name: &str, test: &Test) -> Result<Self> {
         let unknown = || Error::invalid_filter(format!("emails have no {name}"));
         let part = EmailPart::parse(name).ok_or_else(unknown)?;
         let not = |condition| Self::Not(Box::new(condition));
@@ -277,7 +364,7 @@ impl EmailCondition {
             EmailPart::Primary if equals == Operator::Eq => Self::Primary(flag(path, operand)?),
             EmailPart::Primary => return Err(unfit(path, operator)),
             part => {
-                Self::Text(part, TextTest::of(equals, operand.text()).ok_or_else(|| unfit(path, operator))?)
+                Self::Text(part, TextTest::new(equals, operand.text()).ok_or_else(|| unfit(path, operator))?)
             }
         };
         Ok(if operator == Operator::Ne { not(condition) } else { condition })
@@ -287,6 +374,7 @@ impl EmailCondition {
         if part == EmailPart::Primary { Self::PrimaryPresent } else { Self::Text(part, TextTest::Present) }
     }
 
+    /// Whether an element meets the condition.
     pub fn holds(&self, email: &Email) -> bool {
         match self {
             Self::Always(yes) => *yes,
@@ -305,7 +393,7 @@ fn flag(path: &AttributePath, operand: &Operand) -> Result<bool> {
 }
 
 fn order(path: &AttributePath, operator: Operator) -> Result<Order> {
-    Order::of(operator).ok_or_else(|| unfit(path, operator))
+    Order::from_operator(operator).ok_or_else(|| unfit(path, operator))
 }
 
 fn moment(path: &AttributePath, text: &str) -> Result<DateTime<Utc>> {

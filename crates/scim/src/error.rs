@@ -22,30 +22,37 @@ impl Error {
         Self { status: 400, scim_type: Some(scim_type), detail: detail.into() }
     }
 
+    /// The filter is not valid.
     pub fn invalid_filter(detail: impl Into<String>) -> Self {
         Self::bad_request("invalidFilter", detail)
     }
 
+    /// The body has the wrong structure.
     pub fn invalid_syntax(detail: impl Into<String>) -> Self {
         Self::bad_request("invalidSyntax", detail)
     }
 
+    /// A value is missing or not valid.
     pub fn invalid_value(detail: impl Into<String>) -> Self {
         Self::bad_request("invalidValue", detail)
     }
 
+    /// The path of an operation is not valid.
     pub fn invalid_path(detail: impl Into<String>) -> Self {
         Self::bad_request("invalidPath", detail)
     }
 
+    /// The path of an operation matches nothing.
     pub fn no_target(detail: impl Into<String>) -> Self {
         Self::bad_request("noTarget", detail)
     }
 
+    /// The attribute cannot be changed in this way.
     pub fn mutability(detail: impl Into<String>) -> Self {
         Self::bad_request("mutability", detail)
     }
 
+    /// Another resource has the value.
     pub fn uniqueness(detail: impl Into<String>) -> Self {
         Self { status: 409, scim_type: Some("uniqueness"), detail: detail.into() }
     }

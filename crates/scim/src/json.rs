@@ -28,6 +28,7 @@ impl Object {
         Ok(Self(map))
     }
 
+    /// The value of a member, in any case of the name.
     pub fn get(&self, name: &str) -> Option<&Value> {
         let exact = self.0.get(name);
         let found = exact.or_else(|| {
@@ -36,16 +37,18 @@ impl Object {
         found.filter(|value| !value.is_null())
     }
 
+    /// All members.
     pub fn members(&self) -> impl Iterator<Item = (&String, &Value)> {
         self.0.iter()
     }
 
+    /// Whether there are no members.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
     /// A member that is an object.
-    pub(crate) fn of(value: &Value) -> Option<Self> {
+    pub(crate) fn from_value(value: &Value) -> Option<Self> {
         value.as_object().cloned().map(Self)
     }
 }

@@ -3,10 +3,15 @@ use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 /// A piece of an answer: JSON whose members keep their order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Node {
+    /// A string.
     Text(String),
+    /// A number.
     Number(i64),
+    /// A boolean.
     Bool(bool),
+    /// An array.
     List(Vec<Node>),
+    /// An object.
     Object(Vec<(&'static str, Node)>),
 }
 

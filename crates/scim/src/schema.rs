@@ -1,6 +1,6 @@
 //! The documents of discovery (RFC 7643 §5 to §7).
 use crate::search::MAX_RESULTS;
-use crate::{Mode, Node, USER};
+use crate::{GROUP, Mode, Node, USER};
 
 fn object<const N: usize>(members: [(&'static str, Node); N]) -> Node {
     Node::Object(members.into())
@@ -39,7 +39,7 @@ fn meta(resource_type: &str, location: String) -> Node {
     object([("resourceType", resource_type.into()), ("location", location.into())])
 }
 
-/// The only type of resource.
+/// The type of users.
 pub fn user_type(base_url: &str) -> Node {
     object([
         ("schemas", Node::texts(["urn:ietf:params:scim:schemas:core:2.0:ResourceType"])),
@@ -52,7 +52,57 @@ pub fn user_type(base_url: &str) -> Node {
     ])
 }
 
-/// The attributes of a user, as far as they are kept.
+/// The type of groups.
+pub fn group_type(base_url: &str) -> Node {
+    object([
+        ("schemas", Node::texts(["urn:ietf:params:scim:schemas:core:2.0:ResourceType"])),
+        ("id", "Group".into()),
+        ("name", "Group".into()),
+        ("description", "Group of users".into()),
+        ("endpoint", "/Groups".into()),
+        ("schema", GROUP.into()),
+        ("meta", meta("ResourceType", format!("{base_url}/ResourceTypes/Group"))),
+    ])
+}
+
+/// The attributes of a group.
+pub fn group_schema(base_url: &str) -> Node {
+    let text = |name, description, mutability| Attribute::text(name, description, mutability);
+    let members = Attribute {
+        is_list: true,
+        subs: vec![
+            text("value", "The id of the user", "immutable"),
+            text("display", "The full name of the user", "readOnly"),
+            Attribute { canonical: &["User"], ..text("type", "The type of the member", "readOnly") },
+        ],
+        ..Attribute::new("members", "complex", "The users of the group", "readWrite")
+    };
+    let attributes = [
+        text("displayName", "The name of the SAML group links", "immutable").required().unique(),
+        text("externalId", "The identifier at the identity provider", "immutable").unique(),
+        members,
+    ];
+    schema_document(GROUP, "Group", "Group of users", attributes.into(), base_url)
+}
+
+fn schema_document(
+    urn: &'static str,
+    name: &'static str,
+    description: &'static str,
+    attributes: Vec<Attribute>,
+    base_url: &str,
+) -> Node {
+    object([
+        ("schemas", Node::texts(["urn:ietf:params:scim:schemas:core:2.0:Schema"])),
+        ("id", urn.into()),
+        ("name", name.into()),
+        ("description", description.into()),
+        ("attributes", Node::List(attributes.into_iter().map(Attribute::render).collect())),
+        ("meta", meta("Schema", format!("{base_url}/Schemas/{urn}"))),
+    ])
+}
+
+/// The attributes of a user that are stored.
 pub fn user_schema(base_url: &str, mode: Mode) -> Node {
     let fixed = if mode == Mode::GitLab { "immutable" } else { "readWrite" };
     let text = |name, description, mutability| Attribute::text(name, description, mutability);
@@ -88,14 +138,7 @@ pub fn user_schema(base_url: &str, mode: Mode) -> Node {
         Attribute::new("active", "boolean", "Whether the user has access", "readWrite").required(),
         emails,
     ];
-    object([
-        ("schemas", Node::texts(["urn:ietf:params:scim:schemas:core:2.0:Schema"])),
-        ("id", USER.into()),
-        ("name", "User".into()),
-        ("description", "User account".into()),
-        ("attributes", Node::List(attributes.into_iter().map(Attribute::render).collect())),
-        ("meta", meta("Schema", format!("{base_url}/Schemas/{USER}"))),
-    ])
+    schema_document(USER, "User", "User account", attributes.into(), base_url)
 }
 
 struct Attribute {

@@ -3,7 +3,7 @@ use serde_json::Value;
 
 use crate::attribute::Attribute;
 use crate::condition::Condition;
-use crate::filter::Parser;
+use crate::filter::{AttributePath, Parser};
 use crate::json::{self, Object};
 use crate::{Error, Filter, Result, Selection};
 
@@ -16,15 +16,22 @@ pub const MAX_RESULTS: i64 = 100;
 pub struct Search {
     /// From 1.
     pub start_index: i64,
+    /// Resources of the page.
     pub count: i64,
+    /// The filter.
     pub condition: Option<Condition>,
+    /// The order.
     pub sort: Option<Sort>,
+    /// The attributes of each resource.
     pub selection: Selection,
 }
 
+/// An order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sort {
+    /// The attribute.
     pub by: Attribute,
+    /// Whether the order is descending.
     pub descending: bool,
 }
 
@@ -42,41 +49,51 @@ struct Parameters {
 
 /// The selection that a query asks for.
 pub fn selection(query: &[(String, String)]) -> Selection {
-    let parameters = Parameters::of_query(query);
+    let parameters = Parameters::from_query(query);
     Selection::new(&parameters.attributes, &parameters.excluded)
 }
 
 /// Whether the query has a filter.
 pub fn has_filter(query: &[(String, String)]) -> bool {
-    Parameters::of_query(query).filter.is_some()
+    Parameters::from_query(query).filter.is_some()
 }
 
 impl Search {
-    /// Of names and values; unknown names say nothing, of equal ones the last counts.
-    pub fn of_query(query: &[(String, String)], users_url: &str) -> Result<Self> {
-        Self::new(Parameters::of_query(query), users_url)
+    /// Reads the names and values of a query for users. Unknown names are ignored; of equal names the last counts.
+    pub fn from_query(query: &[(String, String)], users_url: &str) -> Result<Self> {
+        Self::for_users(Parameters::from_query(query), users_url)
     }
 
-    /// Of a `SearchRequest`.
-    pub fn of_body(body: &Object, users_url: &str) -> Result<Self> {
-        let text = |name: &str| body.get(name).map(|value| json::text(name, value)).transpose();
-        let parameters = Parameters {
-            start_index: text("startIndex")?,
-            count: text("count")?,
-            filter: text("filter")?,
-            attributes: names(body.get("attributes"))?,
-            excluded: names(body.get("excludedAttributes"))?,
-            sort_by: text("sortBy")?,
-            sort_order: text("sortOrder")?,
-        };
-        Self::new(parameters, users_url)
+    /// Reads a query for groups.
+    pub fn from_group_query(query: &[(String, String)], groups_url: &str) -> Result<Self> {
+        Self::for_groups(Parameters::from_query(query), groups_url)
     }
 
-    fn new(parameters: Parameters, users_url: &str) -> Result<Self> {
+    /// Reads a `SearchRequest` for groups.
+    pub fn from_group_body(body: &Object, groups_url: &str) -> Result<Self> {
+        Self::for_groups(Parameters::from_body(body)?, groups_url)
+    }
+
+    fn for_users(parameters: Parameters, users_url: &str) -> Result<Self> {
+        Self::new(parameters, |filter| Condition::from_filter(filter, users_url), Attribute::resolve)
+    }
+
+    fn for_groups(parameters: Parameters, groups_url: &str) -> Result<Self> {
+        Self::new(parameters, |filter| Condition::for_groups(filter, groups_url), Attribute::resolve_group)
+    }
+
+    /// Reads a `SearchRequest` for users.
+    pub fn from_body(body: &Object, users_url: &str) -> Result<Self> {
+        Self::for_users(Parameters::from_body(body)?, users_url)
+    }
+
+    fn new(
+        parameters: Parameters,
+        condition: impl FnOnce(&Filter) -> Result<Condition>,
+        resolve: fn(&AttributePath) -> Option<Attribute>,
+    ) -> Result<Self> {
         let said = |text: Option<String>| text.filter(|text| !text.trim().is_empty());
-        let condition = said(parameters.filter)
-            .map(|text| Condition::of(&text.parse::<Filter>()?, users_url))
-            .transpose()?;
+        let condition = said(parameters.filter).map(|text| condition(&text.parse()?)).transpose()?;
         let start_index = integer("startIndex", said(parameters.start_index))?.unwrap_or(1).max(1);
         let count = integer("count", said(parameters.count))?.unwrap_or(DEFAULT_COUNT).clamp(0, MAX_RESULTS);
         let descending =
@@ -85,15 +102,29 @@ impl Search {
                 Some("descending") => true,
                 Some(_) => return Err(Error::invalid_value("sortOrder is ascending or descending")),
             };
-        let sort =
-            said(parameters.sort_by).map(|name| Ok(Sort { by: sortable(&name)?, descending })).transpose()?;
+        let sort = said(parameters.sort_by)
+            .map(|name| Ok(Sort { by: sortable(&name, resolve)?, descending }))
+            .transpose()?;
         let selection = Selection::new(&parameters.attributes, &parameters.excluded);
         Ok(Self { start_index, count, condition, sort, selection })
     }
 }
 
 impl Parameters {
-    fn of_query(query: &[(String, String)]) -> Self {
+    fn from_body(body: &Object) -> Result<Self> {
+        let text = |name: &str| body.get(name).map(|value| json::text(name, value)).transpose();
+        Ok(Self {
+            start_index: text("startIndex")?,
+            count: text("count")?,
+            filter: text("filter")?,
+            attributes: names(body.get("attributes"))?,
+            excluded: names(body.get("excludedAttributes"))?,
+            sort_by: text("sortBy")?,
+            sort_order: text("sortOrder")?,
+        })
+    }
+
+    fn from_query(query: &[(String, String)]) -> Self {
         let mut found = Self::default();
         for (name, value) in query {
             let list = || value.split(',').map(ToOwned::to_owned).collect();
@@ -137,12 +168,12 @@ fn integer(name: &str, text: Option<String>) -> Result<Option<i64>> {
     Ok(Some(text.parse().unwrap_or(if text.starts_with('-') { i64::MIN } else { i64::MAX })))
 }
 
-fn sortable(name: &str) -> Result<Attribute> {
+fn sortable(name: &str, resolve: fn(&AttributePath) -> Option<Attribute>) -> Result<Attribute> {
     let unknown = || Error::invalid_value(format!("sortBy: there is no attribute {name}"));
     let mut parser = Parser::new(name.trim()).map_err(|_| unknown())?;
     let path = parser.path().map_err(|_| unknown())?;
     parser.end().map_err(|_| unknown())?;
-    match Attribute::resolve(&path) {
+    match resolve(&path) {
         Some(Attribute::Name | Attribute::Meta) => {
             Err(Error::invalid_value(format!("sortBy: {name} has parts; name one of them")))
         }

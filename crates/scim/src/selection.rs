@@ -1,5 +1,5 @@
 //! Which attributes an answer holds (RFC 7644 §3.9).
-use crate::{Node, USER};
+use crate::{GROUP, Node, USER};
 
 /// The attributes asked for, or those to leave out. `id` and `schemas` are always there.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -26,8 +26,17 @@ impl Selection {
         !self.names.is_empty()
     }
 
+    /// Whether a resource has an attribute after the selection. `name` is in lower case.
+    pub fn includes(&self, name: &str) -> bool {
+        let is_named = |selected: &String| {
+            selected == name
+                || (!self.excludes && selected.strip_prefix(name).is_some_and(|rest| rest.starts_with('.')))
+        };
+        !self.is_given() || self.names.iter().any(is_named) != self.excludes
+    }
+
     /// A resource with what is selected.
-    pub fn of(&self, resource: Node) -> Node {
+    pub fn select(&self, resource: Node) -> Node {
         match resource {
             Node::Object(members) if self.is_given() => {
                 let kept = members.into_iter().filter_map(|(key, node)| {
@@ -78,8 +87,10 @@ fn plain(name: &str) -> String {
         let end = name.rfind(']').map_or(name.len(), |end| end + 1);
         name.replace_range(start..end.max(start), "");
     }
-    let is_core = name.get(..USER.len()).is_some_and(|start| start.eq_ignore_ascii_case(USER));
-    let rest = if is_core { name[USER.len()..].trim_start_matches(':') } else { &name };
+    let urn = [USER, GROUP]
+        .into_iter()
+        .find(|urn| name.get(..urn.len()).is_some_and(|start| start.eq_ignore_ascii_case(urn)));
+    let rest = urn.map_or(name.as_str(), |urn| name[urn.len()..].trim_start_matches(':'));
     rest.to_ascii_lowercase()
 }
 
@@ -98,7 +109,7 @@ mod tests {
             ("active", true.into()),
         ]);
         let owned = |list: &[&str]| list.iter().map(ToString::to_string).collect::<Vec<_>>();
-        serde_json::to_string(&Selection::new(&owned(asked), &owned(excluded)).of(user)).unwrap()
+        serde_json::to_string(&Selection::new(&owned(asked), &owned(excluded)).select(user)).unwrap()
     }
 
     #[test]

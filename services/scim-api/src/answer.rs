@@ -5,7 +5,7 @@ use actix_web::http::header::{CONTENT_TYPE, ETAG, HeaderValue, IF_MATCH, IF_NONE
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{Error, HttpRequest, HttpResponse, HttpResponseBuilder};
-use scim::{Error as Refusal, Node, Representation, Selection, User};
+use scim::{Error as Refusal, Group, Node, Representation, Selection, User};
 
 use crate::{App, ScimError, ScimProvider, request};
 
@@ -25,29 +25,68 @@ pub(crate) fn user(
     if provider.representation == Representation::Rfc {
         answer.insert_header((ETAG, user.etag()));
     }
-    body(answer, &selection.of(provider.show(user)))
+    body(answer, &selection.select(provider.show(user)))
+}
+
+/// An answer with one group.
+pub(crate) fn group(
+    answer: &mut HttpResponseBuilder,
+    provider: &ScimProvider,
+    group: &Group,
+    selection: &Selection,
+) -> HttpResponse {
+    if provider.representation == Representation::Rfc {
+        answer.insert_header((ETAG, group.etag()));
+    }
+    body(answer, &selection.select(provider.show_group(group)))
+}
+
+/// A resource with a version.
+pub(crate) trait Versioned {
+    /// The type of the resource, for messages.
+    const NAME: &str;
+
+    fn etag(&self) -> String;
+}
+
+impl Versioned for User {
+    const NAME: &str = "user";
+
+    fn etag(&self) -> String {
+        self.etag()
+    }
+}
+
+impl Versioned for Group {
+    const NAME: &str = "group";
+
+    fn etag(&self) -> String {
+        self.etag()
+    }
 }
 
 /// Refuses a change of another version than the client knows.
-pub(crate) fn precondition(request: &HttpRequest) -> impl FnOnce(&User) -> Result<(), Refusal> + use<> {
-    let wanted = tags(request, &IF_MATCH);
-    move |user| {
-        if wanted.is_empty() || is_among(&wanted, user) {
+pub(crate) fn precondition<R: Versioned>(
+    request: &HttpRequest,
+) -> impl FnOnce(&R) -> Result<(), Refusal> + use<R> {
+    let expected = tags(request, &IF_MATCH);
+    move |resource| {
+        if expected.is_empty() || contains_version(&expected, resource) {
             return Ok(());
         }
-        Err(Refusal::new(412, format!("The version of the user is {}", user.etag())))
+        Err(Refusal::new(412, format!("The version of the {} is {}", R::NAME, resource.etag())))
     }
 }
 
 /// Whether the client has this version already.
-pub(crate) fn is_known(request: &HttpRequest, user: &User) -> bool {
-    is_among(&tags(request, &IF_NONE_MATCH), user)
+pub(crate) fn is_known(request: &HttpRequest, resource: &impl Versioned) -> bool {
+    contains_version(&tags(request, &IF_NONE_MATCH), resource)
 }
 
-/// Versions are compared weakly: it is the content that counts.
-fn is_among(tags: &[String], user: &User) -> bool {
+/// Entity tags are compared weakly (RFC 9110 §8.8.3.2).
+fn contains_version(tags: &[String], resource: &impl Versioned) -> bool {
     let strong = |tag: &str| tag.trim_start_matches("W/").to_owned();
-    tags.iter().any(|tag| tag == "*" || strong(tag) == strong(&user.etag()))
+    tags.iter().any(|tag| tag == "*" || strong(tag) == strong(&resource.etag()))
 }
 
 fn tags(request: &HttpRequest, name: &actix_web::http::header::HeaderName) -> Vec<String> {

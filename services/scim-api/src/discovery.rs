@@ -1,8 +1,9 @@
 //! `GET …/ServiceProviderConfig`, `GET …/ResourceTypes`, `GET …/Schemas`, and each document by its id
+use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use scim::{Error as Refusal, Node, USER, message, schema, search};
+use scim::{Error as Refusal, GROUP, Node, USER, message, schema, search};
 
-use crate::{ScimError, ScimProvider, answer, request};
+use crate::{App, ScimError, ScimProvider, answer, request};
 
 /// Documents are not searched (RFC 7644 §4).
 fn document(request: &HttpRequest, document: &Node) -> Result<HttpResponse, ScimError> {
@@ -19,31 +20,63 @@ pub(crate) async fn service_provider_config(
     document(&request, &schema::service_provider_config(&provider.base_url))
 }
 
+/// Whether the documents list groups: nobody can create one without a SAML group link.
+async fn lists_groups(app: &App, provider: &ScimProvider) -> Result<bool, ScimError> {
+    if !app.has_groups(provider).await? {
+        return Ok(false);
+    }
+    app.read(database::scim::groups::has_links).await
+}
+
 pub(crate) async fn resource_types(
+    app: Data<App>,
     provider: ScimProvider,
     request: HttpRequest,
 ) -> Result<HttpResponse, ScimError> {
-    document(&request, &message::whole_list(vec![schema::user_type(&provider.base_url)]))
+    let mut types = vec![schema::user_type(&provider.base_url)];
+    if lists_groups(&app, &provider).await? {
+        types.push(schema::group_type(&provider.base_url));
+    }
+    document(&request, &message::whole_list(types))
 }
 
 pub(crate) async fn resource_type(
+    app: Data<App>,
     provider: ScimProvider,
     request: HttpRequest,
 ) -> Result<HttpResponse, ScimError> {
-    if request::id(&request)? != "User" {
-        return Err(ScimError::not_found("There is no such type of resource"));
+    match request::id(&request)?.as_str() {
+        "User" => document(&request, &schema::user_type(&provider.base_url)),
+        "Group" if lists_groups(&app, &provider).await? => {
+            document(&request, &schema::group_type(&provider.base_url))
+        }
+        _ => Err(ScimError::not_found("There is no such type of resource")),
     }
-    document(&request, &schema::user_type(&provider.base_url))
 }
 
-pub(crate) async fn schemas(provider: ScimProvider, request: HttpRequest) -> Result<HttpResponse, ScimError> {
-    let schema = schema::user_schema(&provider.base_url, provider.tenant.mode);
-    document(&request, &message::whole_list(vec![schema]))
+pub(crate) async fn schemas(
+    app: Data<App>,
+    provider: ScimProvider,
+    request: HttpRequest,
+) -> Result<HttpResponse, ScimError> {
+    let mut schemas = vec![schema::user_schema(&provider.base_url, provider.tenant.mode)];
+    if lists_groups(&app, &provider).await? {
+        schemas.push(schema::group_schema(&provider.base_url));
+    }
+    document(&request, &message::whole_list(schemas))
 }
 
-pub(crate) async fn schema(provider: ScimProvider, request: HttpRequest) -> Result<HttpResponse, ScimError> {
-    if !request::id(&request)?.eq_ignore_ascii_case(USER) {
-        return Err(ScimError::not_found("There is no such schema"));
+pub(crate) async fn schema(
+    app: Data<App>,
+    provider: ScimProvider,
+    request: HttpRequest,
+) -> Result<HttpResponse, ScimError> {
+    let urn = request::id(&request)?;
+    if urn.eq_ignore_ascii_case(USER) {
+        return document(&request, &schema::user_schema(&provider.base_url, provider.tenant.mode));
     }
-    document(&request, &schema::user_schema(&provider.base_url, provider.tenant.mode))
+    if urn.eq_ignore_ascii_case(GROUP) && lists_groups(&app, &provider).await? {
+        return document(&request, &schema::group_schema(&provider.base_url));
+    }
+    Err(ScimError::not_found("There is no such schema"))
 }

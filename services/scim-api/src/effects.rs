@@ -1,53 +1,59 @@
-//! Changes: made in one transaction, told to the log, and followed by what the database cannot do.
+//! Changes: one transaction each, one line in the log, and what follows outside of the database.
 use database::Conn;
+use database::scim::groups::GroupEffects;
 use database::scim::{Effects, Error, Stored};
 use endpoint::RestError;
+use scim::Group;
 use serde_json::{Value, json};
 use shared_state::Counters;
 
 use crate::{App, ScimError, ScimProvider};
 
-/// Sidekiq's job that works out what a person may do in which project.
+/// Sidekiq's job that computes the authorizations of a user.
 const REAUTHORIZE: &str = "AuthorizedProjectsWorker";
 const QUEUE: &str = "default";
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// A user who was changed.
+/// Parts a refusal from a failure of the database, which the pool must see.
+fn split<T>(result: Result<T, Error>) -> database::Result<Result<T, scim::Error>> {
+    match result {
+        Ok(value) => Ok(Ok(value)),
+        Err(Error::Refused(refusal)) => Ok(Err(refusal)),
+        Err(Error::Storage(error)) => Err(error),
+    }
+}
+
+/// A resource after a change.
 #[must_use]
-pub(crate) struct Changed {
-    pub stored: Stored,
-    /// Why what follows from the change could not be handed over.
+pub(crate) struct Changed<T> {
+    pub resource: T,
+    /// Why a job could not be enqueued.
     failure: Option<Failure>,
 }
 
-impl Changed {
-    /// For requests that may be repeated: unless everything was handed over, the client shall ask once more.
-    pub(crate) fn whole(self) -> Result<Stored, ScimError> {
+impl<T> Changed<T> {
+    /// The resource, or 503 if a job was not enqueued. For requests that the client can repeat.
+    pub(crate) fn complete(self) -> Result<T, ScimError> {
         match self.failure {
-            None => Ok(self.stored),
+            None => Ok(self.resource),
             Some(failure) => Err(RestError::Unavailable(failure).into()),
         }
     }
 }
 
 impl App {
-    /// Changes a user, and does what follows from it. The log tells which rows, never what they say of a person.
+    /// Changes a user. The log names rows and attributes, and no values.
     pub(crate) async fn change<F>(
         &self,
         provider: &ScimProvider,
         operation: &str,
         f: F,
-    ) -> Result<Changed, ScimError>
+    ) -> Result<Changed<Stored>, ScimError>
     where
         F: FnOnce(&mut Conn) -> Result<(Stored, Effects), Error> + Send + 'static,
     {
-        let changed = self.core.pool.run(move |conn| match f(conn) {
-            Ok(changed) => Ok(Ok(changed)),
-            Err(Error::Refused(refusal)) => Ok(Err(refusal)),
-            Err(Error::Storage(error)) => Err(error),
-        });
-        let (stored, effects) = changed.await??;
+        let (stored, effects) = self.run(f).await?;
         tracing::info!(
             scim.scope = if provider.tenant.group.is_some() { "group" } else { "instance" },
             group.id = provider.tenant.group_id(),
@@ -58,8 +64,55 @@ impl App {
             fields = effects.fields.join(","),
             "changed a SCIM identity"
         );
+        let failure = self.follow(effects).await;
+        Ok(Changed { resource: stored, failure })
+    }
+
+    /// Changes a group. The log has numbers of members, and no names.
+    pub(crate) async fn change_group<F>(&self, operation: &str, f: F) -> Result<Changed<Group>, ScimError>
+    where
+        F: FnOnce(&mut Conn) -> Result<(Group, GroupEffects), Error> + Send + 'static,
+    {
+        let (group, effects) = self.run(f).await?;
+        let gitlab_groups: Vec<String> = effects.gitlab_groups.iter().map(ToString::to_string).collect();
+        tracing::info!(
+            scim_group_uid = group.id,
+            operation,
+            members_added = effects.added,
+            members_removed = effects.removed,
+            members_ignored = effects.ignored,
+            gl_group_ids = gitlab_groups.join(","),
+            "changed a SCIM group"
+        );
+        for (group_id, user_id) in &effects.kept_owners {
+            tracing::warn!(group.id = group_id, user.id = user_id, "kept the last owner of a group");
+        }
+        let failure = self.follow(effects.effects).await;
+        Ok(Changed { resource: group, failure })
+    }
+
+    /// Runs a change; a refusal becomes the answer.
+    async fn run<F, T>(&self, f: F) -> Result<T, ScimError>
+    where
+        F: FnOnce(&mut Conn) -> Result<T, Error> + Send + 'static,
+        T: Send + 'static,
+    {
+        Ok(self.core.pool.run(move |conn| split(f(conn))).await??)
+    }
+
+    /// Runs a query; a refusal becomes the answer.
+    pub(crate) async fn read<F, T>(&self, f: F) -> Result<T, ScimError>
+    where
+        F: Fn(&mut Conn) -> Result<T, Error> + Send + 'static,
+        T: Send + 'static,
+    {
+        Ok(self.core.pool.read(move |conn| split(f(conn))).await??)
+    }
+
+    /// Does what follows from a committed change. Returns the last error of a job.
+    async fn follow(&self, effects: Effects) -> Option<Failure> {
         for user_id in &effects.sign_out {
-            // They are blocked already; a session that outlives Redis opens nothing.
+            // The user is blocked already, so that a session which outlives Redis opens nothing.
             if let Err(error) = self.core.counters.sign_out(*user_id).await {
                 tracing::error!(
                     user.id = user_id,
@@ -79,10 +132,10 @@ impl App {
                 failure = Some(error);
             }
         }
-        Ok(Changed { stored, failure })
+        failure
     }
 
-    /// Asks the GitLab that owns the tables to work out somebody's roles.
+    /// Enqueues a job of the GitLab that owns the tables.
     async fn reauthorize(&self, user_id: i64) -> Result<(), Failure> {
         let now = self.core.clock.unix_float();
         let job = json!({
@@ -91,7 +144,7 @@ impl App {
         });
         let result: Result<(), Failure> = match &self.core.counters {
             Counters::Redis(redis) => match redis.enqueue("", QUEUE, &job).await {
-                // Kept at least, where an operator finds it.
+                // An operator finds it in the outbox.
                 Err(error) => self.keep(&job).await.and(Err(error.into())),
                 done => Ok(done?),
             },

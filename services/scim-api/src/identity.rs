@@ -9,7 +9,7 @@ use actix_web::{FromRequest, HttpRequest};
 use auth::Rejection;
 use database::scim::{Access, Scope, Tenant, authenticate};
 use endpoint::Context;
-use scim::{Node, Representation, User};
+use scim::{Group, Node, Representation, User};
 use subtle::ConstantTimeEq;
 
 use crate::request::{self, Base};
@@ -29,6 +29,15 @@ pub struct ScimProvider {
 impl ScimProvider {
     pub(crate) fn users_url(&self) -> String {
         format!("{}/Users", self.base_url)
+    }
+
+    pub(crate) fn groups_url(&self) -> String {
+        format!("{}/Groups", self.base_url)
+    }
+
+    /// A group as this provider sees it.
+    pub(crate) fn show_group(&self, group: &Group) -> Node {
+        group.render(self.representation, &self.groups_url())
     }
 
     /// A user as this provider sees it.

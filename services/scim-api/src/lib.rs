@@ -1,18 +1,20 @@
-//! What identity providers ask: who has an account, make one, change it, take access away. SCIM 2.0, for a group with
-//! single sign-on and for the whole instance: two bases, one engine.
+//! SCIM 2.0 for identity providers: accounts are listed, created, changed and deactivated, for a group with single sign-on
+//! and for the whole instance. Both bases share one engine.
 //!
-//! An endpoint of users is a file under `users`; the documents of discovery are in `discovery`.
+//! Each endpoint of users is a file in `users`, each endpoint of groups a file in `groups`. The documents of discovery are
+//! in `discovery`.
 mod answer;
 mod discovery;
 mod effects;
 mod error;
+mod groups;
 mod identity;
 mod options;
 mod request;
 mod users;
 
 use std::net::TcpListener;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use actix_web::dev::Server;
 use actix_web::http::Method;
@@ -43,6 +45,13 @@ pub const ENDPOINTS: &[Endpoint] = &[
     endpoint("PUT", "/api/scim/v2/groups/{group_path}/Users/{id}"),
     endpoint("PATCH", "/api/scim/v2/groups/{group_path}/Users/{id}"),
     endpoint("DELETE", "/api/scim/v2/groups/{group_path}/Users/{id}"),
+    endpoint("GET", "/api/scim/v2/groups/{group_path}/Groups"),
+    endpoint("POST", "/api/scim/v2/groups/{group_path}/Groups"),
+    endpoint("POST", "/api/scim/v2/groups/{group_path}/Groups/.search"),
+    endpoint("GET", "/api/scim/v2/groups/{group_path}/Groups/{id}"),
+    endpoint("PUT", "/api/scim/v2/groups/{group_path}/Groups/{id}"),
+    endpoint("PATCH", "/api/scim/v2/groups/{group_path}/Groups/{id}"),
+    endpoint("DELETE", "/api/scim/v2/groups/{group_path}/Groups/{id}"),
     endpoint("GET", "/api/scim/v2/groups/{group_path}/ServiceProviderConfig"),
     endpoint("GET", "/api/scim/v2/groups/{group_path}/ResourceTypes"),
     endpoint("GET", "/api/scim/v2/groups/{group_path}/ResourceTypes/{id}"),
@@ -56,6 +65,13 @@ pub const ENDPOINTS: &[Endpoint] = &[
     endpoint("PUT", "/api/scim/v2/application/Users/{id}"),
     endpoint("PATCH", "/api/scim/v2/application/Users/{id}"),
     endpoint("DELETE", "/api/scim/v2/application/Users/{id}"),
+    endpoint("GET", "/api/scim/v2/application/Groups"),
+    endpoint("POST", "/api/scim/v2/application/Groups"),
+    endpoint("POST", "/api/scim/v2/application/Groups/.search"),
+    endpoint("GET", "/api/scim/v2/application/Groups/{id}"),
+    endpoint("PUT", "/api/scim/v2/application/Groups/{id}"),
+    endpoint("PATCH", "/api/scim/v2/application/Groups/{id}"),
+    endpoint("DELETE", "/api/scim/v2/application/Groups/{id}"),
     endpoint("GET", "/api/scim/v2/application/ServiceProviderConfig"),
     endpoint("GET", "/api/scim/v2/application/ResourceTypes"),
     endpoint("GET", "/api/scim/v2/application/ResourceTypes/{id}"),
@@ -79,6 +95,15 @@ pub struct App {
     pub core: Arc<Core>,
     pub key_base: Arc<SecretFile<KeyBase>>,
     pub options: ScimOptions,
+    /// Whether the database has what groups need; known after the first request for groups.
+    has_group_tables: OnceLock<bool>,
+}
+
+impl App {
+    /// The state of a process that has not answered a request yet.
+    pub fn new(core: Arc<Core>, key_base: Arc<SecretFile<KeyBase>>, options: ScimOptions) -> Self {
+        Self { core, key_base, options, has_group_tables: OnceLock::new() }
+    }
 }
 
 /// Every route of this service, under both bases.
@@ -101,6 +126,20 @@ pub fn routes(config: &mut ServiceConfig) {
                     (Method::PUT, to(put::handler)),
                     (Method::PATCH, to(patch::handler)),
                     (Method::DELETE, to(delete::handler)),
+                ],
+            ))
+            .service(resource(
+                "/Groups",
+                vec![(Method::GET, to(groups::list::handler)), (Method::POST, to(groups::create::handler))],
+            ))
+            .service(resource("/Groups/.search", vec![(Method::POST, to(groups::search::handler))]))
+            .service(resource(
+                "/Groups/{id}",
+                vec![
+                    (Method::GET, to(groups::get::handler)),
+                    (Method::PUT, to(groups::put::handler)),
+                    (Method::PATCH, to(groups::patch::handler)),
+                    (Method::DELETE, to(groups::delete::handler)),
                 ],
             ))
             .service(resource(

@@ -51,6 +51,9 @@ pub struct ScimOptions {
     /// Let a deactivated user of a group keep the identity of single sign-on
     #[arg(long, env = "IAPI_SCIM_KEEP_SAML_IDENTITY", action = ArgAction::Set, default_value_t = false, num_args = 0..=1, default_missing_value = "true")]
     pub scim_keep_saml_identity: bool,
+    /// Offer SCIM groups at the instance, if the database has SAML group links
+    #[arg(long, env = "IAPI_SCIM_GROUP_SYNC", action = ArgAction::Set, default_value_t = true, num_args = 0..=1, default_missing_value = "true")]
+    pub scim_group_sync: bool,
     /// Base of the URLs in answers [default: as the request says it]
     #[arg(long, env = "IAPI_SCIM_EXTERNAL_URL")]
     pub scim_external_url: Option<String>,
@@ -98,7 +101,7 @@ impl Service for Options {
         let core = Arc::new(CoreBuilder { info: &INFO, options: web, storage, redis, clock }.build()?);
         let key_base = SecretFile::open_key_base("gitlab_db_key_base", &key_base_file, &core.metrics, clock)?;
         core.metrics.initialise_auth(INFO.consumer, "bearer");
-        let app = App { core: Arc::clone(&core), key_base: Arc::clone(&key_base), options: scim };
+        let app = App::new(Arc::clone(&core), Arc::clone(&key_base), scim);
         Ok(Prepared { core, secrets: vec![key_base], migrations, routes: Arc::new(with(app)) })
     }
 }

@@ -105,3 +105,10 @@ pub(crate) async fn object(request: &HttpRequest, payload: Payload) -> Result<Ob
     let body = body::read(request, &mut payload.into_inner()).await?;
     Ok(Object::parse(&body)?)
 }
+
+/// Logs the names of unknown attributes in a PATCH; values may be personal.
+pub(crate) fn log_ignored(names: &[String]) {
+    if !names.is_empty() {
+        tracing::info!(ignored_attributes = names.join(","), "ignored unknown SCIM attributes");
+    }
+}

@@ -1,76 +1,68 @@
-//! Accounts: found by an address, or made with all the rows that one needs.
+//! Accounts: created with all the rows that one needs, renamed, and given another address.
+use ::scim::patch::Change;
 use ::scim::{Error as Refusal, NewUser};
 use chrono::NaiveDateTime;
-use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Bool, Text};
+use diesel::sql_types::{BigInt, Bool, Integer, Nullable, Text};
+use domain::AccountDefaults;
 
-use super::{Result, Tenant, taken};
+use super::columns::{Columns, NewRow};
+use super::sql::Sql;
+use super::{Result, Tenant, addresses, equals_ignoring_case, statement, taken};
 use crate::Conn;
 use crate::schema::{
-    application_settings as settings, emails, identities, namespace_settings, namespaces, organization_users,
-    redirect_routes, routes, user_details, users,
+    emails, namespace_details, namespace_settings, namespaces, organization_users, redirect_routes, routes,
+    user_details, users,
 };
 
-/// Every account belongs to the default organization.
-const ORGANIZATION: i64 = 1;
+/// The organization that every GitLab has.
+const DEFAULT_ORGANIZATION: i64 = 1;
 const MEMBER_OF_ORGANIZATION: i16 = 10;
+/// `namespaces.visibility_level` of a personal namespace.
+const PUBLIC: i64 = 20;
 
-/// The function that makes a text alike in any case. SQLite's own knows ASCII alone, and so do its indexes.
-fn folding(conn: &Conn, text: &str) -> &'static str {
-    if matches!(conn, Conn::Sqlite(_)) && !text.is_ascii() { "scim_fold" } else { "lower" }
-}
-
-/// Whose address this is: the primary one, or another that was confirmed.
-pub(super) fn owner_of(conn: &mut Conn, address: &str) -> Result<Option<(i64, i16)>> {
-    let fold = folding(conn, address);
-    let same = |column: &str| {
-        sql::<Bool>(&format!("{fold}({column}) = {fold}(")).bind::<Text, _>(address.to_owned()).sql(")")
-    };
-    let primary =
-        users::table.filter(same("users.email")).order(users::id).select((users::id, users::user_type));
-    if let Some(owner) = primary.first(conn).optional()? {
-        return Ok(Some(owner));
-    }
-    Ok(emails::table
-        .inner_join(users::table.on(users::id.eq(emails::user_id)))
-        .filter(same("emails.email"))
-        .filter(emails::confirmed_at.is_not_null())
-        .select((users::id, users::user_type))
-        .first(conn)
-        .optional()?)
-}
-
-/// Makes an account: person, details, place in the organization, personal namespace with settings and route.
-pub(super) fn make(
+/// Creates an account: user, details, membership of the organization, and a personal namespace with settings and route.
+pub(super) fn create(
     conn: &mut Conn,
     tenant: &Tenant,
     new: &NewUser,
     password: &str,
     now: NaiveDateTime,
 ) -> Result<i64> {
+    let columns = Columns::load(conn, &["users", "emails", "application_settings"])?;
+    let organization_id = organization_of(conn, tenant)?;
     let username = free_username(conn, &domain::username::from_name(&new.user_name), now)?;
-    let limit: Option<Option<i32>> = settings::table
-        .order(settings::id.desc())
-        .select(settings::default_projects_limit)
-        .first(conn)
-        .optional()?;
-    let user_id: i64 = diesel::insert_into(users::table)
-        .values((
-            users::email.eq(&new.email),
-            users::encrypted_password.eq(password),
-            users::password_automatically_set.eq(true),
-            users::name.eq(&new.name),
-            users::username.eq(&username),
-            users::state.eq("active"),
-            users::projects_limit.eq(limit.flatten().unwrap_or(100_000)),
-            // A group may not vouch for an address; the instance's own provider does.
-            users::confirmed_at.eq(tenant.group.is_none().then_some(now)),
-            users::created_at.eq(now),
-            users::updated_at.eq(now),
-        ))
-        .returning(users::id)
-        .get_result(conn)?;
+    let defaults = defaults(conn, &columns, &new.email)?;
+    let mut row = NewRow::new(conn, &columns, "users")
+        .text("email", &new.email)
+        .text("encrypted_password", password)
+        .flag("password_automatically_set", true)
+        .text("name", &new.name)
+        .text("username", &username)
+        .text("state", "active")
+        .number("user_type", addresses::HUMAN)
+        .flag("admin", false)
+        .number("organization_id", organization_id)
+        .number("projects_limit", defaults.projects_limit)
+        .flag("can_create_group", defaults.can_create_group)
+        .flag("can_create_team", false)
+        .flag("external", defaults.external)
+        .flag("private_profile", defaults.private_profile)
+        .flag("hide_no_ssh_key", false)
+        .flag("hide_no_password", false)
+        .flag("notified_of_own_activity", false)
+        .number("project_view", 2)
+        .text("preferred_language", &defaults.preferred_language)
+        .number("color_scheme_id", defaults.color_scheme_id)
+        .timestamp("created_at", now)
+        .timestamp("updated_at", now);
+    if vouches_for_addresses(tenant) {
+        row = row.timestamp("confirmed_at", now);
+    }
+    let user_id = row.insert(conn)?;
+    if vouches_for_addresses(tenant) {
+        add_confirmed_address(conn, &columns, user_id, organization_id, &new.email, now)?;
+    }
     diesel::insert_into(user_details::table)
         .values((
             user_details::user_id.eq(user_id),
@@ -79,36 +71,127 @@ pub(super) fn make(
         .execute(conn)?;
     diesel::insert_into(organization_users::table)
         .values((
-            organization_users::organization_id.eq(ORGANIZATION),
+            organization_users::organization_id.eq(organization_id),
             organization_users::user_id.eq(user_id),
             organization_users::access_level.eq(MEMBER_OF_ORGANIZATION),
             organization_users::created_at.eq(now),
             organization_users::updated_at.eq(now),
         ))
         .execute(conn)?;
-    make_namespace(conn, user_id, &username, &new.name, now)?;
+    create_namespace(conn, (user_id, organization_id), &username, &new.name, now)?;
     Ok(user_id)
 }
 
-fn make_namespace(
+/// Whether an address that the tenant sends counts as confirmed. A group cannot prove that an address is a person's.
+fn vouches_for_addresses(tenant: &Tenant) -> bool {
+    tenant.group.is_none()
+}
+
+fn organization_of(conn: &mut Conn, tenant: &Tenant) -> Result<i64> {
+    let Some(group_id) = tenant.group_id() else { return Ok(DEFAULT_ORGANIZATION) };
+    Ok(namespaces::table.find(group_id).select(namespaces::organization_id).first(conn)?)
+}
+
+statement!(
+    Defaults,
+    (
+        Nullable<Integer>,
+        Nullable<Bool>,
+        Nullable<Bool>,
+        Nullable<Text>,
+        Nullable<Bool>,
+        Nullable<Text>,
+        Nullable<Integer>
+    )
+);
+type DefaultsRow =
+    (Option<i32>, Option<bool>, Option<bool>, Option<String>, Option<bool>, Option<String>, Option<i32>);
+
+/// What the instance's settings say about an account with this address.
+fn defaults(conn: &mut Conn, columns: &Columns, email: &str) -> Result<AccountDefaults> {
+    const SETTINGS: [(&str, &str); 7] = [
+        ("default_projects_limit", "integer"),
+        ("can_create_group", "boolean"),
+        ("user_default_external", "boolean"),
+        ("user_default_internal_regex", "text"),
+        ("user_defaults_to_private_profile", "boolean"),
+        ("default_preferred_language", "text"),
+        ("default_syntax_highlighting_theme", "integer"),
+    ];
+    let selected: Vec<String> = SETTINGS
+        .iter()
+        .map(|(name, sql_type)| {
+            let is_known = columns.has("application_settings", name);
+            format!("CAST({} AS {sql_type})", if is_known { name } else { "NULL" })
+        })
+        .collect();
+    let mut sql = Sql::new(matches!(conn, Conn::Postgresql(_)));
+    sql.push(format!("SELECT {} FROM application_settings ORDER BY id DESC LIMIT 1", selected.join(", ")));
+    let row: Option<DefaultsRow> = Defaults(sql).get_result(conn).optional()?;
+    let standard = AccountDefaults::default();
+    let Some((limit, can_create_group, external, pattern, private, language, color_scheme)) = row else {
+        return Ok(standard);
+    };
+    let defaults = AccountDefaults {
+        projects_limit: limit.unwrap_or(standard.projects_limit),
+        can_create_group: can_create_group.unwrap_or(standard.can_create_group),
+        external: external.unwrap_or(standard.external),
+        internal_email_pattern: pattern,
+        private_profile: private.unwrap_or(standard.private_profile),
+        preferred_language: language.unwrap_or(standard.preferred_language),
+        color_scheme_id: color_scheme.unwrap_or(standard.color_scheme_id),
+    };
+    let is_external = defaults.is_external(email).unwrap_or_else(|error| {
+        tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            "user_default_internal_regex cannot be compiled and matches nothing"
+        );
+        defaults.external
+    });
+    Ok(if is_external {
+        defaults.restrict_external()
+    } else {
+        AccountDefaults { external: false, ..defaults }
+    })
+}
+
+/// Rails keeps the confirmed primary address among the user's addresses, too.
+fn add_confirmed_address(
     conn: &mut Conn,
+    columns: &Columns,
     user_id: i64,
+    organization_id: i64,
+    email: &str,
+    now: NaiveDateTime,
+) -> Result<()> {
+    NewRow::new(conn, columns, "emails")
+        .number("user_id", user_id)
+        .text("email", email)
+        .timestamp("confirmed_at", now)
+        .number("organization_id", organization_id)
+        .timestamp("created_at", now)
+        .timestamp("updated_at", now)
+        .insert_if_absent(conn)
+}
+
+fn create_namespace(
+    conn: &mut Conn,
+    (user_id, organization_id): (i64, i64),
     username: &str,
     name: &str,
     now: NaiveDateTime,
 ) -> Result<()> {
-    let id: i64 = diesel::insert_into(namespaces::table)
-        .values((
-            namespaces::name.eq(name),
-            namespaces::path.eq(username),
-            namespaces::owner_id.eq(user_id),
-            namespaces::type_.eq("User"),
-            namespaces::organization_id.eq(ORGANIZATION),
-            namespaces::created_at.eq(now),
-            namespaces::updated_at.eq(now),
-        ))
-        .returning(namespaces::id)
-        .get_result(conn)?;
+    let columns = Columns::load(conn, &["namespaces", "namespace_details"])?;
+    let id = NewRow::new(conn, &columns, "namespaces")
+        .text("name", name)
+        .text("path", username)
+        .number("owner_id", user_id)
+        .text("type", "User")
+        .number("visibility_level", PUBLIC)
+        .number("organization_id", organization_id)
+        .timestamp("created_at", now)
+        .timestamp("updated_at", now)
+        .insert(conn)?;
     // An array on PostgreSQL; JSON on SQLite, which has none.
     let itself = match conn {
         Conn::Postgresql(_) => "UPDATE namespaces SET traversal_ids = ARRAY[id] WHERE id = $1",
@@ -122,6 +205,13 @@ fn make_namespace(
             namespace_settings::updated_at.eq(now),
         ))
         .execute(conn)?;
+    // A trigger of GitLab 18.8 and older inserts this row.
+    let details = diesel::insert_into(namespace_details::table).values((
+        namespace_details::namespace_id.eq(id),
+        namespace_details::created_at.eq(now),
+        namespace_details::updated_at.eq(now),
+    ));
+    crate::ext::Upsert { insert: details, target: &["namespace_id"], set: &[] }.execute(conn)?;
     diesel::insert_into(routes::table)
         .values((
             routes::source_id.eq(id),
@@ -136,103 +226,71 @@ fn make_namespace(
     Ok(())
 }
 
-/// The name itself, or with the first of 1 to 4 that is free, or with a number that nobody foresees.
-fn free_username(conn: &mut Conn, wanted: &str, now: NaiveDateTime) -> Result<String> {
+/// The name itself if it is free, else with 1, 2, 3 or 4 appended, else with a pseudo-random number.
+fn free_username(conn: &mut Conn, base: &str, now: NaiveDateTime) -> Result<String> {
     const PRIME: u32 = 7919;
+    const MAX_ATTEMPTS: u32 = 1000;
     let mut number = now.and_utc().timestamp_subsec_micros();
-    for attempt in 0_u32.. {
-        let name = match attempt {
-            0 => wanted.to_owned(),
-            1..=4 => format!("{wanted}{attempt}"),
+    for attempt in 0..MAX_ATTEMPTS {
+        let candidate = match attempt {
+            0 => base.to_owned(),
+            1..=4 => format!("{base}{attempt}"),
             _ => {
                 number = (number + PRIME) % 1_000_000_000;
-                format!("{wanted}{number}")
+                format!("{base}{number}")
             }
         };
-        if !is_used(conn, &name)? {
-            return Ok(name);
+        if domain::username::is_valid(&candidate) && !is_used(conn, &candidate)? {
+            return Ok(candidate);
         }
     }
     Err(taken())
 }
 
 fn is_used(conn: &mut Conn, name: &str) -> Result<bool> {
-    let fold = folding(conn, name);
-    let same = |column: &str| {
-        sql::<Bool>(&format!("{fold}({column}) = {fold}(")).bind::<Text, _>(name.to_owned()).sql(")")
-    };
-    let route = routes::table.filter(same("routes.path")).select(routes::id).first::<i64>(conn).optional()?;
-    let moved = redirect_routes::table
-        .filter(same("redirect_routes.path"))
+    let route = routes::table
+        .filter(equals_ignoring_case!(conn, "routes.path", name))
+        .select(routes::id)
+        .first::<i64>(conn)
+        .optional()?;
+    let redirect = redirect_routes::table
+        .filter(equals_ignoring_case!(conn, "redirect_routes.path", name))
         .select(redirect_routes::id)
         .first::<i64>(conn)
         .optional()?;
-    let person =
-        users::table.filter(same("users.username")).select(users::id).first::<i64>(conn).optional()?;
-    Ok(route.or(moved).or(person).is_some())
+    let user = users::table
+        .filter(equals_ignoring_case!(conn, "users.username", name))
+        .select(users::id)
+        .first::<i64>(conn)
+        .optional()?;
+    Ok(route.or(redirect).or(user).is_some())
 }
 
-/// The names under which single sign-on knows people.
-fn provider_name(tenant: &Tenant) -> &'static str {
-    if tenant.group.is_some() { "group_saml" } else { "saml" }
-}
-
-/// Whether a person signs in through this group's provider.
-pub(super) fn has_saml_identity(conn: &mut Conn, provider_id: i64, user_id: i64) -> Result<bool> {
-    let row = identities::table
-        .filter(identities::user_id.eq(user_id))
-        .filter(identities::saml_provider_id.eq(provider_id))
-        .select(identities::id);
-    Ok(row.first::<i64>(conn).optional()?.is_some())
-}
-
-/// Lets a person sign in through the tenant's provider, by this external id.
-pub(super) fn put_saml_identity(
+/// Derives name and address of an account from what was sent, and writes what differs. This is the only function that
+/// changes `users.name` and `users.email`. The account of `change.user` is updated, too.
+pub(super) fn follow(
     conn: &mut Conn,
     tenant: &Tenant,
     user_id: i64,
-    external_id: &str,
+    change: &mut Change,
     now: NaiveDateTime,
 ) -> Result<()> {
-    let provider_id = tenant.group.map(|group| group.provider_id);
-    let of_user = identities::table
-        .filter(identities::user_id.eq(user_id))
-        .filter(identities::provider.eq(provider_name(tenant)));
-    let values = (identities::extern_uid.eq(external_id), identities::updated_at.eq(now));
-    let changed = match provider_id {
-        Some(id) => {
-            diesel::update(of_user.filter(identities::saml_provider_id.eq(id))).set(values).execute(conn)?
-        }
-        None => diesel::update(of_user.filter(identities::saml_provider_id.is_null()))
-            .set(values)
-            .execute(conn)?,
-    };
-    if changed == 0 {
-        diesel::insert_into(identities::table)
-            .values((
-                identities::user_id.eq(user_id),
-                identities::provider.eq(provider_name(tenant)),
-                identities::extern_uid.eq(external_id),
-                identities::saml_provider_id.eq(provider_id),
-                identities::created_at.eq(now),
-                identities::updated_at.eq(now),
-            ))
-            .execute(conn)?;
+    let (name, email): (Option<String>, String) =
+        users::table.find(user_id).select((users::name, users::email)).first(conn)?;
+    let sent = &change.user.sent;
+    if let Some(new) = sent.account_name().filter(|new| change.sets_name && Some(new) != name.as_ref()) {
+        rename(conn, user_id, &new, now)?;
+        change.user.account.name = new;
+    }
+    if let Some(new) = sent.account_email().filter(|new| change.sets_email && *new != email) {
+        change_email(conn, tenant, user_id, (&email, &new), now)?;
+        change.user.account.email = new;
     }
     Ok(())
 }
 
-/// Ends signing in through a group's provider.
-pub(super) fn remove_saml_identity(conn: &mut Conn, provider_id: i64, user_id: i64) -> Result<()> {
-    let rows = identities::table
-        .filter(identities::user_id.eq(user_id))
-        .filter(identities::saml_provider_id.eq(provider_id));
-    diesel::delete(rows).execute(conn)?;
-    Ok(())
-}
-
-/// Gives a person another name, and their namespace too.
-pub(super) fn rename(conn: &mut Conn, user_id: i64, name: &str, now: NaiveDateTime) -> Result<()> {
+/// Renames a user and their personal namespace.
+fn rename(conn: &mut Conn, user_id: i64, name: &str, now: NaiveDateTime) -> Result<()> {
     diesel::update(users::table.find(user_id))
         .set((users::name.eq(name), users::updated_at.eq(now)))
         .execute(conn)?;
@@ -251,23 +309,57 @@ pub(super) fn rename(conn: &mut Conn, user_id: i64, name: &str, now: NaiveDateTi
     Ok(())
 }
 
-/// Gives a person another address, if it is nobody else's.
-pub(super) fn readdress(conn: &mut Conn, user_id: i64, email: &str, now: NaiveDateTime) -> Result<()> {
-    if owner_of(conn, email)?.is_some_and(|(owner, _)| owner != user_id) {
-        return Err(Refusal::uniqueness("Email has already been taken").into());
+/// Changes the primary address, unless another account has it.
+fn change_email(
+    conn: &mut Conn,
+    tenant: &Tenant,
+    user_id: i64,
+    (old, new): (&str, &str),
+    now: NaiveDateTime,
+) -> Result<()> {
+    if addresses::is_used_by_another(conn, new, user_id)? {
+        return Err(email_taken());
     }
+    let columns = Columns::load(conn, &["users", "emails"])?;
+    let is_confirmed = vouches_for_addresses(tenant);
     diesel::update(users::table.find(user_id))
-        .set((users::email.eq(email), users::updated_at.eq(now)))
+        .set((
+            users::email.eq(new),
+            users::confirmed_at.eq(is_confirmed.then_some(now)),
+            users::updated_at.eq(now),
+        ))
         .execute(conn)?;
+    for column in ["confirmation_token", "unconfirmed_email"] {
+        if columns.has("users", column) {
+            let reset = format!("UPDATE users SET {column} = NULL WHERE id = $1");
+            diesel::sql_query(reset).bind::<BigInt, _>(user_id).execute(conn)?;
+        }
+    }
+    let old_row = emails::table.filter(emails::user_id.eq(user_id)).filter(equals_ignoring_case!(
+        conn,
+        "emails.email",
+        old
+    ));
+    diesel::delete(old_row).execute(conn)?;
+    if is_confirmed {
+        let organization_id = organization_of(conn, tenant)?;
+        add_confirmed_address(conn, &columns, user_id, organization_id, new, now)?;
+    }
     Ok(())
 }
 
-/// Whether the group itself has made the account.
-pub(super) fn is_provisioned_by(conn: &mut Conn, group_id: i64, user_id: i64) -> Result<bool> {
-    let by: Option<Option<i64>> = user_details::table
+/// An address belongs to another account.
+pub(super) fn email_taken() -> super::Error {
+    Refusal::uniqueness("Email has already been taken").into()
+}
+
+/// Whether the tenant may change an account: the instance may change each one, a group those that it created.
+pub(super) fn is_own(conn: &mut Conn, tenant: &Tenant, user_id: i64) -> Result<bool> {
+    let Some(group_id) = tenant.group_id() else { return Ok(true) };
+    let creator: Option<Option<i64>> = user_details::table
         .find(user_id)
         .select(user_details::provisioned_by_group_id)
         .first(conn)
         .optional()?;
-    Ok(by.flatten() == Some(group_id))
+    Ok(creator.flatten() == Some(group_id))
 }

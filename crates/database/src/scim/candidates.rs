@@ -1,29 +1,28 @@
-//! What narrows identities before anything is joined to them, so that an index finds the few that may be meant.
+//! Conditions on single columns that an index can answer. They narrow the identities before other tables are joined.
 use ::scim::attribute::{EmailPart, TextAttribute};
 use ::scim::condition::{Condition, EmailCondition, TextTest};
 
 use super::Tenant;
 use super::sql::Sql;
 
-/// By what an index finds the few identities that may be looked for.
+/// A condition by which an index finds a few identities.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Candidates<'a> {
     Person(i64),
-    /// Either of a resource's ids.
+    /// The id or the external id.
     Id(&'a str),
     ExternalId(&'a str),
-    /// What was sent, or the account's own.
+    /// The name that was sent, or that of the account.
     UserName(&'a str),
-    SentName(&'a str),
     Address(&'a str),
 }
 
 impl<'a> Candidates<'a> {
-    /// Of what a condition requires, if an index knows it.
-    pub(super) fn of(condition: &'a Condition) -> Option<Self> {
+    /// The part of a condition that an index can answer.
+    pub(super) fn from_condition(condition: &'a Condition) -> Option<Self> {
         use TextAttribute as T;
         match condition {
-            Condition::All(parts) => parts.iter().find_map(Self::of),
+            Condition::All(parts) => parts.iter().find_map(Self::from_condition),
             Condition::ExactId(id) => Some(Self::Id(id)),
             Condition::Email(condition) => required_value(condition).map(|value| Self::Address(value)),
             Condition::Text(attribute, TextTest::Equals(key)) if key.is_ascii() => match attribute {
@@ -38,26 +37,31 @@ impl<'a> Candidates<'a> {
 }
 
 impl Sql {
-    /// `AND …`: rows `x` of our records that are the tenant's.
-    fn of_tenant(&mut self, tenant: &Tenant) {
+    /// `AND …`: rows `x` of `scim_api_records` that belong to the tenant.
+    fn belongs_to(&mut self, tenant: &Tenant) {
         self.push(format!(" AND x.scope = {}", tenant.scope()));
         if let Some(group_id) = tenant.group_id() {
             self.push(" AND x.group_id = ").number(group_id);
         }
     }
 
-    /// A condition with what narrows it, unless the whole statement is narrowed.
-    pub(super) fn leaf(&mut self, candidates: Candidates<'_>, tenant: &Tenant, leaf: impl FnOnce(&mut Self)) {
+    /// A condition together with its candidates, unless the whole statement is narrowed.
+    pub(super) fn narrowed(
+        &mut self,
+        candidates: Candidates<'_>,
+        tenant: &Tenant,
+        condition: impl FnOnce(&mut Self),
+    ) {
         if self.is_narrowed {
-            return leaf(self);
+            return condition(self);
         }
         self.push("(i.").candidates(candidates, tenant);
         self.push(" AND ");
-        leaf(self);
+        condition(self);
         self.push(")");
     }
 
-    /// What an identity meets that may be looked for, by columns of its own table.
+    /// The condition on the columns of an identity's own table.
     pub(super) fn candidates(&mut self, candidates: Candidates<'_>, tenant: &Tenant) {
         match candidates {
             Candidates::Person(user_id) => _ = self.push("user_id = ").number(user_id),
@@ -65,7 +69,7 @@ impl Sql {
             Candidates::Id(id) => {
                 self.push("user_id IN (SELECT x.user_id FROM scim_api_records x WHERE ")
                     .same("x.scim_id", id);
-                self.of_tenant(tenant);
+                self.belongs_to(tenant);
                 self.push(" UNION ALL SELECT x.user_id FROM scim_identities x WHERE ")
                     .same("x.extern_uid", id);
                 match tenant.group_id() {
@@ -81,13 +85,7 @@ impl Sql {
                 self.push("user_id IN (SELECT x.id FROM users x WHERE ").same("x.username", key);
                 self.push(" UNION ALL SELECT x.user_id FROM scim_api_records x WHERE ")
                     .same("x.user_name", key);
-                self.of_tenant(tenant);
-                self.push(")");
-            }
-            Candidates::SentName(name) => {
-                self.push("user_id IN (SELECT x.user_id FROM scim_api_records x WHERE ")
-                    .same("x.user_name", name);
-                self.of_tenant(tenant);
+                self.belongs_to(tenant);
                 self.push(")");
             }
             Candidates::Address(value) => {
@@ -102,7 +100,7 @@ impl Sql {
         }
     }
 
-    /// Whether a column has this text, in any case: by its index, unless it is SQLite's, which knows ASCII alone.
+    /// Whether a column equals a string in any case. An index answers it, except on SQLite for a string that is not ASCII.
     pub(super) fn same(&mut self, column: &'static str, text: &str) -> &mut Self {
         let function = if self.is_postgresql || text.is_ascii() { "lower(" } else { "scim_fold(" };
         self.push(function).push(column).push(") = ").push(function).text(text).push(")")

@@ -1,8 +1,11 @@
 //! `PATCH`, `PUT` and `DELETE` of a user.
+use ::scim::patch::Change;
 use ::scim::{Error as Refusal, Mode, User};
 use chrono::NaiveDateTime;
 
-use super::{Effects, Result, Stored, Tenant, account, activation, query, record, shown, taken, write};
+use super::{
+    Effects, Result, Stored, Tenant, account, activation, groups, query, record, shown, sign_in, taken, write,
+};
 use crate::Conn;
 
 /// Changes a user as `f` says; whether anything changed is in its version.
@@ -11,39 +14,116 @@ pub fn change(
     tenant: &Tenant,
     id: &str,
     precondition: impl FnOnce(&User) -> Result<(), Refusal>,
-    f: impl FnOnce(&User) -> Result<User, Refusal>,
+    f: impl FnOnce(&User) -> Result<Change, Refusal>,
     now: NaiveDateTime,
 ) -> Result<(Stored, Effects)> {
     write(conn, tenant, |conn| {
-        let mut effects = Effects::default();
         let before = visible(conn, tenant, id)?;
         precondition(&before.user)?;
-        let mut after = f(&before.user)?;
-        if let (Some(group_id), Mode::Rfc) = (tenant.group_id(), tenant.mode)
-            && !account::is_provisioned_by(conn, group_id, before.user_id)?
-        {
-            // Of an account that the group has not made, nothing but access is the group's.
-            after.sent = before.user.sent.clone();
-            after.account = before.user.account.clone();
-        }
-        if after == before.user {
-            // What follows from a change follows once more: the first time it may have failed.
-            activation::follow_again(conn, tenant, &before, &mut effects)?;
-            return Ok((before, effects));
-        }
-        effects.fields = changes(&before.user, &after);
-        after.version += 1;
-        let mut stored = Stored { user: after, ..before.clone() };
-        apply(conn, tenant, &before, &stored, now, &mut effects)?;
-        record::update(conn, tenant, &stored, stored.is_deleted && !stored.user.active, now)?;
-        stored.is_deleted &= !stored.user.active;
-        stored.user.last_modified = shown(now).and_utc();
-        Ok((stored, effects))
+        let change = f(&before.user)?;
+        let stays_deleted = before.is_deleted && !change.user.active;
+        store(conn, tenant, &before, change, stays_deleted, now)
     })
 }
 
-/// The names of what differs.
-fn changes(before: &User, after: &User) -> Vec<&'static str> {
+/// Whether the tenant's provider may change name, address and `userName` of a user.
+pub(super) fn may_change_account(conn: &mut Conn, tenant: &Tenant, user_id: i64) -> Result<bool> {
+    Ok(tenant.mode == Mode::Rfc && account::is_own(conn, tenant, user_id)?)
+}
+
+/// Stores a user after a request, with all that follows in other tables.
+pub(super) fn store(
+    conn: &mut Conn,
+    tenant: &Tenant,
+    before: &Stored,
+    mut change: Change,
+    is_deleted: bool,
+    now: NaiveDateTime,
+) -> Result<(Stored, Effects)> {
+    let mut effects = Effects::default();
+    let old = &before.user;
+    let may_change_account = may_change_account(conn, tenant, before.user_id)?;
+    if !may_change_account {
+        change.user.sent = old.sent.clone();
+    }
+    check_unique(conn, tenant, before, &change.user)?;
+    if may_change_account {
+        account::follow(conn, tenant, before.user_id, &mut change, now)?;
+    }
+    set_access(conn, tenant, before, &change, now, &mut effects)?;
+    if change.user == *old && is_deleted == before.is_deleted {
+        // The first attempt at what follows may have failed.
+        activation::repeat_effects(conn, tenant, before, &mut effects)?;
+        return Ok((before.clone(), effects));
+    }
+    effects.fields = changed_fields(old, &change.user);
+    let mut user = change.user;
+    user.version += 1;
+    let mut stored = Stored { user, is_deleted, ..before.clone() };
+    record::update(conn, tenant, &stored, now)?;
+    stored.user.last_modified = shown(now).and_utc();
+    Ok((stored, effects))
+}
+
+/// Refuses ids, a `NameID` and a `userName` that belong to others. Only what changes is checked.
+fn check_unique(conn: &mut Conn, tenant: &Tenant, before: &Stored, new: &User) -> Result<()> {
+    let old = &before.user;
+    let is_other = |other: &Stored| other.identity_id != before.identity_id;
+    for (old, new) in [(&old.id, &new.id), (&old.external_id, &new.external_id)] {
+        if old != new && query::by_ids(conn, tenant, new)?.iter().any(is_other) {
+            return Err(taken());
+        }
+    }
+    // An activation may write a sign-in row.
+    if old.external_id != new.external_id || (new.active && !old.active) {
+        sign_in::check_name_id(conn, tenant, &new.external_id, Some(before.user_id))?;
+    }
+    if old.sent.user_name != new.sent.user_name
+        && let Some(name) = &new.sent.user_name
+        && query::showing_user_name(conn, tenant, name)?
+            .iter()
+            .any(|other| is_other(other) && !other.is_deleted)
+    {
+        return Err(taken());
+    }
+    Ok(())
+}
+
+/// Grants or withdraws access, and keeps the sign-in row in step.
+fn set_access(
+    conn: &mut Conn,
+    tenant: &Tenant,
+    before: &Stored,
+    change: &Change,
+    now: NaiveDateTime,
+    effects: &mut Effects,
+) -> Result<()> {
+    let (old, new, user_id) = (&before.user, &change.user, before.user_id);
+    let has_new_id = old.external_id != new.external_id;
+    if has_new_id {
+        sign_in::follow(conn, tenant, user_id, (&old.external_id, &new.external_id), now)?;
+    }
+    let is_activated = new.active && !old.active;
+    if is_activated {
+        activation::activate(conn, tenant, user_id, now, effects)?;
+    } else if !new.active && old.active {
+        activation::deactivate(conn, tenant, user_id, now, effects)?;
+    } else if let (Some(group), true) = (&tenant.group, change.activates && new.active) {
+        // Somebody else may have removed the member.
+        activation::add_member(conn, group, user_id, now, effects)?;
+    }
+    if tenant.group.is_some()
+        && new.active
+        && (has_new_id || is_activated)
+        && account::is_own(conn, tenant, user_id)?
+    {
+        sign_in::insert_if_missing(conn, tenant, user_id, &new.external_id, now)?;
+    }
+    Ok(())
+}
+
+/// The names of the attributes that differ.
+fn changed_fields(before: &User, after: &User) -> Vec<&'static str> {
     let (old, new) = (&before.sent, &after.sent);
     let names = |user: &User| {
         (user.sent.formatted.clone(), user.sent.family_name.clone(), user.sent.given_name.clone())
@@ -53,48 +133,14 @@ fn changes(before: &User, after: &User) -> Vec<&'static str> {
         ("externalId", before.external_id != after.external_id),
         ("active", before.active != after.active),
         ("userName", old.user_name != new.user_name),
-        ("name", names(before) != names(after)),
+        ("name", names(before) != names(after) || before.account.name != after.account.name),
         ("displayName", old.display_name != new.display_name),
-        ("emails", old.emails != new.emails),
+        ("emails", old.emails != new.emails || before.account.email != after.account.email),
     ];
     parts.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
 }
 
-fn apply(
-    conn: &mut Conn,
-    tenant: &Tenant,
-    before: &Stored,
-    after: &Stored,
-    now: NaiveDateTime,
-    effects: &mut Effects,
-) -> Result<()> {
-    let (old, new) = (&before.user, &after.user);
-    for (old, new) in [(&old.id, &new.id), (&old.external_id, &new.external_id)] {
-        if old != new
-            && query::by_ids(conn, tenant, new)?.iter().any(|other| other.identity_id != before.identity_id)
-        {
-            return Err(taken());
-        }
-    }
-    if old.account.name != new.account.name {
-        account::rename(conn, before.user_id, &new.account.name, now)?;
-    }
-    if old.account.email != new.account.email {
-        account::readdress(conn, before.user_id, &new.account.email, now)?;
-    }
-    match (old.active, new.active) {
-        (false, true) => activation::activate(conn, tenant, after, now, effects)?,
-        (true, false) => activation::deactivate(conn, tenant, before.user_id, now, effects)?,
-        _ => {}
-    }
-    // Who has no access to a group has no way to sign in through it either, unless it was to be kept.
-    if old.external_id != new.external_id && (new.active || tenant.keeps_saml_identity()) {
-        account::put_saml_identity(conn, tenant, before.user_id, &new.external_id, now)?;
-    }
-    Ok(())
-}
-
-/// Takes access away, and the resource with it. The rows stay, as GitLab keeps them.
+/// Withdraws access, and hides the resource. The rows stay, as GitLab keeps them.
 pub fn delete(
     conn: &mut Conn,
     tenant: &Tenant,
@@ -107,10 +153,13 @@ pub fn delete(
         let mut stored = visible(conn, tenant, id)?;
         precondition(&stored.user)?;
         activation::deactivate(conn, tenant, stored.user_id, now, &mut effects)?;
+        if tenant.group.is_none() {
+            groups::leave_all(conn, stored.user_id, now, &mut effects)?;
+        }
         stored.user.active = false;
         stored.user.version += 1;
         stored.is_deleted = true;
-        record::update(conn, tenant, &stored, true, now)?;
+        record::update(conn, tenant, &stored, now)?;
         Ok((stored, effects))
     })
 }

@@ -1,22 +1,26 @@
-//! `POST /Users`: the rows of the contract's table §7.3, in order, each with its number.
+//! `POST /Users`: creates a user, links an account or reactivates an identity. The order of the checks is that of the
+//! table in `docs/api/scim-api.md`.
+use ::scim::patch::Change;
 use ::scim::user::NewUser;
-use ::scim::{Error as Refusal, Mode, User};
+use ::scim::{Error as Refusal, Mode};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
+use super::addresses::{self, AddressOwner};
+use super::change::store;
 use super::{
-    Effects, Error, Result, Stored, Tenant, account, activation, query, record, shown, taken, write,
+    Effects, Error, Result, Stored, Tenant, account, activation, query, record, sign_in, taken, write,
 };
 use crate::Conn;
 use crate::schema::allowed_email_domains as domains;
 
-/// Who is to be made.
+/// The body of `POST /Users`, and what the server adds to it.
 #[derive(Debug, Clone)]
 pub struct Request {
     pub new: NewUser,
-    /// Taken where none was sent.
+    /// The `externalId` if none was sent.
     pub fresh_id: String,
-    /// Stands where the hash of a password would, and is that of none.
+    /// The value of `users.encrypted_password`: the form of a hash, and no password has it.
     pub password: String,
 }
 
@@ -42,7 +46,7 @@ pub fn create(
     for _ in 1..ATTEMPTS {
         let made = write(conn, tenant, |conn| decide(conn, tenant, request, now).map_err(mark_race));
         match made {
-            // A name went to somebody else in between: now it is seen.
+            // Another transaction took a name in between. The next attempt sees it.
             Err(Error::Refused(refusal)) if refusal.detail == RACE => {}
             made => return made,
         }
@@ -50,7 +54,7 @@ pub fn create(
     Err(taken())
 }
 
-/// Not for clients: an index refused a row.
+/// Marks the violation of a unique index. Clients never see it.
 const RACE: &str = "race";
 
 fn mark_race(error: Error) -> Error {
@@ -69,57 +73,65 @@ fn decide(
     let new = &request.new;
     let external_id = request.external_id();
     let others = query::by_ids(conn, tenant, external_id)?;
-    let same_external =
+    let has_external_id =
         |stored: &&Stored| ::scim::fold(&stored.user.external_id) == ::scim::fold(external_id);
-    let existing = others.iter().find(same_external);
-    // 1, 1'
-    if existing.is_some_and(Stored::is_live)
-        || others.iter().any(|other| !same_external(&other) && !other.is_deleted)
-    {
+    let existing = others.iter().find(has_external_id);
+    let is_id_of_another = others.iter().any(|other| !has_external_id(&other) && !other.is_deleted);
+    if existing.is_some_and(Stored::is_live) || is_id_of_another {
         return Err(taken());
     }
-    // 2
     if let Some(existing) = existing {
-        return take_back(conn, tenant, existing.clone(), request, now);
+        return take_back(conn, tenant, existing, request, now);
     }
-    // 3
     if new.external_id.is_none()
-        && query::by_user_name(conn, tenant, &new.user_name)?.iter().any(|other| !other.is_deleted)
+        && query::showing_user_name(conn, tenant, &new.user_name)?.iter().any(|other| !other.is_deleted)
     {
         return Err(taken());
     }
-    // 4
     if let Some(group_id) = tenant.group_id()
         && !is_allowed(conn, group_id, &new.email)?
     {
         return Err(Refusal::new(412, DOMAIN).into());
     }
-    // 6
-    let Some((user_id, user_type)) = account::owner_of(conn, &new.email)? else {
-        let user_id = account::make(conn, tenant, new, &request.password, now)?;
-        return link(conn, tenant, user_id, request, now);
-    };
-    // A bot is nobody's.
-    if user_type != 0 {
-        return Err(taken());
+    match addresses::owner_of(conn, tenant, &new.email)? {
+        AddressOwner::Person(user_id) => link_person(conn, tenant, user_id, request, now),
+        AddressOwner::Unconfirmed => Err(account::email_taken()),
+        AddressOwner::Bot => Err(taken()),
+        AddressOwner::Nobody => {
+            sign_in::check_name_id(conn, tenant, external_id, None)?;
+            let user_id = account::create(conn, tenant, new, &request.password, now)?;
+            sign_in::insert_if_missing(conn, tenant, user_id, external_id, now)?;
+            link(conn, tenant, user_id, request, now)
+        }
     }
+}
+
+/// Links the account of the person who owns the address, or takes their deleted identity back.
+fn link_person(
+    conn: &mut Conn,
+    tenant: &Tenant,
+    user_id: i64,
+    request: &Request,
+    now: NaiveDateTime,
+) -> Result<(Stored, Effects)> {
+    let not_linked = || Err(Refusal::new(412, NOT_LINKED).into());
     if let Some(known) = query::by_user(conn, tenant, user_id)? {
         return match (known.is_deleted, known.user.active, &tenant.group) {
-            // 5a''
-            (true, _, _) => take_back(conn, tenant, known, request, now),
-            // 5a
+            (true, _, _) => take_back(conn, tenant, &known, request, now),
             (false, true, _) | (false, false, None) => Err(taken()),
-            // 5a'
-            (false, false, Some(_)) => Err(Refusal::new(412, NOT_LINKED).into()),
+            (false, false, Some(_)) => not_linked(),
         };
     }
-    // 5b, 5c, 5d
     if let Some(group) = &tenant.group
         && group.enforced_sso
         && !activation::is_member(conn, group.id, user_id, now)?
-        && !account::has_saml_identity(conn, group.provider_id, user_id)?
+        && !sign_in::exists(conn, tenant, user_id)?
     {
-        return Err(Refusal::new(412, NOT_LINKED).into());
+        return not_linked();
+    }
+    sign_in::check_name_id(conn, tenant, request.external_id(), Some(user_id))?;
+    if tenant.group.is_some() && account::is_own(conn, tenant, user_id)? {
+        sign_in::insert_if_missing(conn, tenant, user_id, request.external_id(), now)?;
     }
     link(conn, tenant, user_id, request, now)
 }
@@ -131,7 +143,7 @@ fn is_allowed(conn: &mut Conn, group_id: i64, email: &str) -> Result<bool> {
     Ok(allowed.is_empty() || allowed.iter().any(|allowed| allowed.eq_ignore_ascii_case(domain)))
 }
 
-/// Makes an identity for an account, whose own name and address stay.
+/// Creates an identity for an account, which itself stays as it is.
 fn link(
     conn: &mut Conn,
     tenant: &Tenant,
@@ -142,53 +154,44 @@ fn link(
     let (new, external_id) = (&request.new, request.external_id());
     let mut effects = Effects::default();
     let identity_id = record::insert_identity(conn, tenant, user_id, external_id, new.active, now)?;
-    let row = record::Record { identity_id, user_id, id: external_id, version: 1 };
-    record::remember(conn, tenant, &row, &new.sent, None)?;
-    account::put_saml_identity(conn, tenant, user_id, external_id, now)?;
+    let is_foreign = !account::is_own(conn, tenant, user_id)?;
+    let mut sent = new.sent.clone();
+    if is_foreign {
+        // The group sees nothing of the account, so that the record must be complete.
+        sent.formatted = Some(new.name.clone());
+    }
+    let row = record::Record { identity_id, user_id, id: external_id, version: 1, is_foreign };
+    record::replace(conn, tenant, &row, &sent, None)?;
     if let (Some(group), true) = (&tenant.group, new.active) {
-        activation::admit(conn, group, user_id, now, &mut effects)?;
+        activation::add_member(conn, group, user_id, now, &mut effects)?;
     }
     if !new.active {
         activation::deactivate(conn, tenant, user_id, now, &mut effects)?;
     }
-    Ok((again(conn, tenant, user_id)?, effects))
-}
-
-/// Gives an identity back what it had, under the id and with the words of today.
-fn take_back(
-    conn: &mut Conn,
-    tenant: &Tenant,
-    mut stored: Stored,
-    request: &Request,
-    now: NaiveDateTime,
-) -> Result<(Stored, Effects)> {
-    let (new, mut effects) = (&request.new, Effects::default());
-    let external_id = request.external_id().to_owned();
-    // Whoever was to be seen all the while keeps their id.
-    let keeps_id = tenant.mode == Mode::Rfc && !stored.is_deleted;
-    stored.user = User {
-        id: if keeps_id { stored.user.id } else { external_id.clone() },
-        external_id,
-        active: new.active,
-        sent: new.sent.clone(),
-        version: stored.user.version + 1,
-        ..stored.user
-    };
-    if new.active {
-        activation::activate(conn, tenant, &stored, now, &mut effects)?;
-    } else {
-        activation::deactivate(conn, tenant, stored.user_id, now, &mut effects)?;
-        if tenant.keeps_saml_identity() {
-            account::put_saml_identity(conn, tenant, stored.user_id, &stored.user.external_id, now)?;
-        }
-    }
-    record::update(conn, tenant, &stored, false, now)?;
-    stored.is_deleted = false;
-    stored.user.last_modified = shown(now).and_utc();
+    let stored = query::by_user(conn, tenant, user_id)?;
+    let stored = stored.ok_or(domain::Error::NotFound("User")).map_err(crate::Error::from)?;
     Ok((stored, effects))
 }
 
-fn again(conn: &mut Conn, tenant: &Tenant, user_id: i64) -> Result<Stored> {
-    let stored = query::by_user(conn, tenant, user_id)?;
-    Ok(stored.ok_or(domain::Error::NotFound("User")).map_err(crate::Error::from)?)
+/// Reactivates an identity, as a PUT of the same body with a new `externalId` would.
+fn take_back(
+    conn: &mut Conn,
+    tenant: &Tenant,
+    before: &Stored,
+    request: &Request,
+    now: NaiveDateTime,
+) -> Result<(Stored, Effects)> {
+    let (new, external_id) = (&request.new, request.external_id().to_owned());
+    sign_in::check_name_id(conn, tenant, &external_id, Some(before.user_id))?;
+    // A resource that was visible all the time keeps its id.
+    let keeps_id = tenant.mode == Mode::Rfc && !before.is_deleted;
+    let mut user = before.user.clone();
+    if !keeps_id {
+        user.id.clone_from(&external_id);
+    }
+    user.external_id = external_id;
+    user.active = new.active;
+    let sets_email = user.sent.replace_with(new.sent.clone());
+    let change = Change { user, activates: new.active, sets_name: true, sets_email };
+    store(conn, tenant, before, change, false, now)
 }

@@ -1,16 +1,20 @@
-//! Users as identity providers see them: the identities of a tenant, with what the provider has said of each.
+//! Users as identity providers see them: the identities of a tenant, with what the provider sent for each.
 //!
-//! An identity is a row of `scim_identities`; the ones of a group have a twin in `group_scim_identities`, which is read
-//! where it stands alone. `scim_api_records` and `scim_api_emails` are ours; an identity without a record was made by
+//! An identity is a row of `scim_identities`. An identity of a group has a copy in `group_scim_identities`, which is read
+//! if it exists alone. `scim_api_records` and `scim_api_emails` are ours. An identity without a record was created by
 //! GitLab itself. Every change is one transaction.
 mod account;
 mod activation;
+mod addresses;
 mod candidates;
 mod change;
+mod columns;
 mod create;
+pub mod groups;
 mod order;
 mod query;
 mod record;
+mod sign_in;
 mod sql;
 mod tokens;
 
@@ -25,14 +29,14 @@ pub use query::{Page, find, list};
 pub(crate) use sql::register;
 pub use tokens::{Access, Scope, authenticate, set_token};
 
-/// Whose users: those of a top-level group with single sign-on, or of the whole instance.
+/// The owner of a set of users: a top-level group with single sign-on, or the whole instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tenant {
     pub group: Option<Group>,
     pub mode: Mode,
-    /// Show what was deleted as inactive, as GitLab does.
+    /// Deleted users are shown as inactive, as GitLab shows them.
     pub deleted_visible: bool,
-    /// A group's deactivated user keeps the row in `identities`.
+    /// A deactivated user of a group keeps the row in `identities`.
     pub keep_saml_identity: bool,
 }
 
@@ -51,24 +55,21 @@ impl Tenant {
         self.group.map(|group| group.id)
     }
 
-    /// Whether somebody without access stays known to single sign-on.
-    fn keeps_saml_identity(&self) -> bool {
-        self.group.is_none() || self.keep_saml_identity
-    }
-
-    /// As `scim_api_records` counts them.
+    /// The value of `scim_api_records.scope`.
     fn scope(&self) -> i16 {
         i16::from(self.group.is_some())
     }
 }
 
-/// A user, and which rows it is.
+/// A user, and the rows that hold it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stored {
-    /// Negative where the row stands in `group_scim_identities` alone.
+    /// Negative if the row exists in `group_scim_identities` alone.
     pub identity_id: i64,
     pub user_id: i64,
     pub is_deleted: bool,
+    /// The group links an account that it did not create: `user` holds nothing of the account but what the group sent.
+    pub is_foreign: bool,
     pub user: User,
 }
 
@@ -78,18 +79,18 @@ impl Stored {
     }
 }
 
-/// What is left to do outside of the database, once it has committed.
+/// What is left to do outside of the database after the commit.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Effects {
-    /// People whose roles a real GitLab must work out again.
+    /// Users whose authorizations GitLab must compute again.
     pub reauthorize: Vec<i64>,
-    /// People whose sessions end.
+    /// Users whose sessions end.
     pub sign_out: Vec<i64>,
-    /// What has changed, by name, for the log.
+    /// The names of changed attributes, for the log.
     pub fields: Vec<&'static str>,
 }
 
-/// A refusal in SCIM's words, or the database's own failure.
+/// A request that SCIM refuses, or a failure of the database.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error(transparent)]
@@ -106,13 +107,30 @@ impl From<diesel::result::Error> for Error {
 
 type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Somebody has what was asked for.
+/// The SQL function that makes strings equal in any case. SQLite's own knows only ASCII, and so do its indexes.
+fn case_folding(conn: &Conn, text: &str) -> &'static str {
+    if matches!(conn, Conn::Sqlite(_)) && !text.is_ascii() { "scim_fold" } else { "lower" }
+}
+
+/// A condition: a column equals a string in any case.
+macro_rules! equals_ignoring_case {
+    ($conn:expr, $column:literal, $text:expr) => {{
+        let fold = super::case_folding($conn, $text);
+        diesel::dsl::sql::<diesel::sql_types::Bool>(&format!("{fold}({}) = {fold}(", $column))
+            .bind::<diesel::sql_types::Text, _>($text.to_owned())
+            .sql(")")
+    }};
+}
+use equals_ignoring_case;
+use sql::statement;
+
+/// Another user has a name, an id or an address.
 fn taken() -> Error {
     ::scim::Error::uniqueness("User has already been taken").into()
 }
 
-/// Runs `f` in a transaction which a refusal rolls back. Writers of one tenant come one after the other, because no index
-/// of a real GitLab keeps two instance identities apart.
+/// Runs `f` in a transaction, which an error rolls back. Writers of one tenant run one after the other, because GitLab's
+/// database has no unique index for the identities of the instance.
 fn write<T>(conn: &mut Conn, tenant: &Tenant, f: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
     let mut refusal = None;
     let done = conn.write(|conn| {
@@ -133,13 +151,13 @@ fn write<T>(conn: &mut Conn, tenant: &Tenant, f: impl FnOnce(&mut Conn) -> Resul
     });
     match (done, refusal) {
         (_, Some(refusal)) => Err(refusal.into()),
-        // Another writer, GitLab itself perhaps, was there first.
+        // Another writer was first, possibly GitLab itself.
         (Err(crate::Error::Domain(domain::Error::Taken(_))), None) => Err(taken()),
         (done, None) => Ok(done?),
     }
 }
 
-/// What follows from a changed membership: put right here, or left to the GitLab that owns the tables.
+/// Updates the authorizations after a change of memberships: here, or by a job of the GitLab that owns the tables.
 fn reauthorize(conn: &mut Conn, user_id: i64, now: NaiveDateTime, effects: &mut Effects) -> Result<()> {
     if is_owned_by_rails(conn)? {
         effects.reauthorize.push(user_id);
@@ -148,7 +166,7 @@ fn reauthorize(conn: &mut Conn, user_id: i64, now: NaiveDateTime, effects: &mut 
     Ok(memberships::recompute(conn, user_id, now.date())?)
 }
 
-/// A moment as clients see it: to the millisecond.
+/// A timestamp as clients see it: in milliseconds.
 fn shown(now: NaiveDateTime) -> NaiveDateTime {
     use chrono::SubsecRound;
     now.trunc_subsecs(3)

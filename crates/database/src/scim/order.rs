@@ -4,10 +4,10 @@ use ::scim::attribute::{Attribute, EmailPart, TextAttribute};
 use ::scim::search::Sort;
 
 use super::Tenant;
-use super::sql::{ACCOUNT, STORED, Sql, column, id_column};
+use super::sql::{SHOWN_USER_NAME, STORED, Sql, account_columns, account_username, column, id_column};
 
 impl Sql {
-    /// `ORDER BY`; what is missing comes last, or first where the order is turned round.
+    /// `ORDER BY`. Missing values come last in ascending order, and first in descending order.
     pub(super) fn order(&mut self, sort: Option<Sort>, tenant: &Tenant) {
         self.push(" ORDER BY ");
         if let Some((value, descending)) =
@@ -28,8 +28,8 @@ impl Sql {
                 format!("scim_fold({value})")
             }
         };
-        let of_email = |part: EmailPart| {
-            let (stored, account) = (STORED.of(part), ACCOUNT.of(part));
+        let email_part = |part: EmailPart| {
+            let (stored, account) = (STORED.column(part), account_columns(tenant).column(part));
             let value = format!(
                 "CASE WHEN EXISTS (SELECT 1 FROM scim_api_emails e WHERE e.scope = {0} AND e.identity_id = i.id) \
                  THEN (SELECT {stored} FROM scim_api_emails e WHERE e.scope = {0} AND e.identity_id = i.id \
@@ -40,8 +40,8 @@ impl Sql {
         };
         Some(match by {
             Attribute::Text(TextAttribute::UserName) => match tenant.mode {
-                Mode::GitLab => folded("u.username"),
-                Mode::Rfc => folded("COALESCE(NULLIF(r.user_name, ''), u.username)"),
+                Mode::GitLab => folded(account_username(tenant)),
+                Mode::Rfc => folded(SHOWN_USER_NAME),
             },
             Attribute::Text(attribute) => folded(&column(attribute, tenant)),
             Attribute::Location => id_column(tenant).to_owned(),
@@ -49,8 +49,8 @@ impl Sql {
             Attribute::Created => "i.created_at".to_owned(),
             Attribute::LastModified => "i.updated_at".to_owned(),
             Attribute::Version => "r.version".to_owned(),
-            Attribute::Emails => of_email(EmailPart::Value),
-            Attribute::Email(part) => of_email(part),
+            Attribute::Emails => email_part(EmailPart::Value),
+            Attribute::Email(part) => email_part(part),
             Attribute::Name
             | Attribute::Meta
             | Attribute::ResourceType

@@ -1,63 +1,38 @@
 //! Reading the users of a tenant.
 use ::scim::condition::Condition;
-use ::scim::user::{Account, Email, Sent};
+use ::scim::user::{Account, Email, Sent, chosen};
 use ::scim::{Mode, Search, User};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
-use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sql_types::{BigInt, Bool, Nullable, Text, Timestamp};
 
 use super::candidates::Candidates;
 use super::sql::{self, Sql};
-use super::{Stored, Tenant};
-use crate::{Conn, MultiBackend};
+use super::{Stored, Tenant, statement};
+use crate::Conn;
 
 type NullableText = Nullable<Text>;
 type UserColumns = (
     (BigInt, BigInt, Text, Bool, Timestamp, Timestamp),
     (NullableText, NullableText, Text),
     (NullableText, NullableText, NullableText, NullableText, NullableText, NullableText),
-    (Nullable<BigInt>, Nullable<Timestamp>),
+    (Nullable<Bool>, Nullable<BigInt>, Nullable<Timestamp>),
     (NullableText, Nullable<BigInt>),
 );
-type Words = Option<String>;
+type OptionalText = Option<String>;
 type UserRow = (
     (i64, i64, String, bool, NaiveDateTime, NaiveDateTime),
-    (Words, Words, String),
-    (Words, Words, Words, Words, Words, Words),
-    (Option<i64>, Option<NaiveDateTime>),
-    (Words, Option<i64>),
+    (OptionalText, OptionalText, String),
+    (OptionalText, OptionalText, OptionalText, OptionalText, OptionalText, OptionalText),
+    (Option<bool>, Option<i64>, Option<NaiveDateTime>),
+    (OptionalText, Option<i64>),
 );
 /// Value, type, display, whether it is the primary one.
-type EmailJson = (String, Words, Words, Option<bool>);
+type EmailJson = (String, OptionalText, OptionalText, Option<bool>);
 
 const COLUMNS: &str = "SELECT i.id, i.user_id, i.extern_uid, COALESCE(i.active, false), i.created_at, i.updated_at, \
     u.username, u.name, u.email, \
-    r.scim_id, r.user_name, r.formatted, r.family_name, r.given_name, r.display_name, r.version, r.deleted_at, ";
-
-/// A statement and what its rows are.
-macro_rules! statement {
-    ($name:ident, $columns:ty) => {
-        struct $name(Sql);
-
-        impl QueryFragment<MultiBackend> for $name {
-            fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
-                self.0.walk_ast(out)
-            }
-        }
-
-        impl QueryId for $name {
-            type QueryId = ();
-            const HAS_STATIC_QUERY_ID: bool = false;
-        }
-
-        impl Query for $name {
-            type SqlType = $columns;
-        }
-
-        impl<C> RunQueryDsl<C> for $name {}
-    };
-}
+    r.scim_id, r.user_name, r.formatted, r.family_name, r.given_name, r.display_name, r.is_foreign, r.version, r.deleted_at, ";
 
 statement!(Users, UserColumns);
 statement!(Count, BigInt);
@@ -69,9 +44,9 @@ pub struct Page {
     pub total: i64,
 }
 
-/// `FROM` the identities of a tenant, or the few that may be looked for, and `WHERE` they can be seen.
-fn from(sql: &mut Sql, tenant: &Tenant, with_deleted: bool, candidates: Option<Candidates<'_>>) {
-    // Of one type in both tables: else no index of theirs is seen through the two.
+/// `FROM` the identities of a tenant, or the few candidates among them, and `WHERE` they are visible.
+fn push_from(sql: &mut Sql, tenant: &Tenant, with_deleted: bool, candidates: Option<Candidates<'_>>) {
+    // PostgreSQL uses the indexes of both tables only if the columns have the same type.
     const ROW: &str = "user_id, CAST(extern_uid AS text) AS extern_uid, active, created_at, updated_at";
     sql.is_narrowed = candidates.is_some();
     let narrow = |sql: &mut Sql| {
@@ -101,7 +76,7 @@ fn from(sql: &mut Sql, tenant: &Tenant, with_deleted: bool, candidates: Option<C
          LEFT JOIN scim_api_records r ON r.scope = {} AND r.identity_id = i.id AND r.user_id = i.user_id WHERE ",
         tenant.scope()
     ));
-    // Whoever GitLab has made active again is not deleted any more.
+    // GitLab may have made a deleted identity active again.
     sql.push(if with_deleted { "true" } else { "(r.deleted_at IS NULL OR COALESCE(i.active, false))" });
 }
 
@@ -109,7 +84,7 @@ fn is_postgresql(conn: &Conn) -> bool {
     matches!(conn, Conn::Postgresql(_))
 }
 
-/// The page that a search asks for, in one statement; behind the end of the list another one counts.
+/// The page that a search asks for, in one statement. Another one counts if the page is past the end of the list.
 pub fn list(conn: &mut Conn, tenant: &Tenant, search: &Search, with_emails: bool) -> crate::Result<Page> {
     let condition = search.condition.as_ref();
     if search.count > 0 {
@@ -129,7 +104,7 @@ pub fn list(conn: &mut Conn, tenant: &Tenant, search: &Search, with_emails: bool
 }
 
 fn restrict(sql: &mut Sql, tenant: &Tenant, condition: Option<&Condition>) {
-    from(sql, tenant, tenant.deleted_visible, condition.and_then(Candidates::of));
+    push_from(sql, tenant, tenant.deleted_visible, condition.and_then(Candidates::from_condition));
     if let Some(condition) = condition {
         sql.is_common = sql::is_common(condition);
         sql.push(" AND ").condition(condition, tenant);
@@ -142,10 +117,10 @@ fn page(is_postgresql: bool, tenant: &Tenant, search: &Search, with_emails: bool
     sql.push(COLUMNS);
     emails(&mut sql, tenant, with_emails);
     if condition.is_some_and(sql::is_common) {
-        // They are few: to have counted them costs nothing.
+        // Few rows match, so that counting them costs nothing.
         sql.push(", count(*) OVER ()");
     } else {
-        // To count them all while they are read would keep all of their columns.
+        // A window function would keep all columns of all rows.
         sql.push(", (SELECT count(*)");
         restrict(&mut sql, tenant, condition);
         sql.push(")");
@@ -156,16 +131,17 @@ fn page(is_postgresql: bool, tenant: &Tenant, search: &Search, with_emails: bool
     sql
 }
 
-/// The addresses that were sent, as a list in JSON, or NULL: a column, so that they need no statement of their own.
+/// A column with the addresses that were sent, as a list in JSON, or NULL. It saves a statement.
 fn emails(sql: &mut Sql, tenant: &Tenant, wanted: bool) {
-    if !wanted {
+    // A group sees the sent address of an account that is not its own.
+    if !wanted && tenant.group.is_none() {
         sql.push("NULL");
         return;
     }
     let list = if sql.is_postgresql {
         "json_agg(json_build_array(e.value, e.type, e.display, e.is_primary) ORDER BY e.position)"
     } else {
-        // Its truth values are numbers.
+        // SQLite stores booleans as numbers.
         "json_group_array(json_array(e.value, e.type, e.display, \
          json(CASE WHEN e.is_primary THEN 'true' WHEN NOT e.is_primary THEN 'false' END)) ORDER BY e.position)"
     };
@@ -175,7 +151,7 @@ fn emails(sql: &mut Sql, tenant: &Tenant, wanted: bool) {
     ));
 }
 
-/// The columns of a statement that counts nothing.
+/// The columns of a statement without a count.
 fn columns(conn: &Conn, tenant: &Tenant, with_emails: bool) -> Sql {
     let mut sql = Sql::new(is_postgresql(conn));
     sql.push(COLUMNS);
@@ -184,17 +160,17 @@ fn columns(conn: &Conn, tenant: &Tenant, with_emails: bool) -> Sql {
     sql
 }
 
-/// The user whose id this is, or else whose external id.
+/// The user with this id, else the user with this external id.
 pub fn find(conn: &mut Conn, tenant: &Tenant, id: &str, with_emails: bool) -> crate::Result<Option<Stored>> {
     let mut sql = columns(conn, tenant, with_emails);
-    from(&mut sql, tenant, tenant.deleted_visible, Some(Candidates::Id(id)));
+    push_from(&mut sql, tenant, tenant.deleted_visible, Some(Candidates::Id(id)));
     sql.push(" AND (").same(sql::id_column(tenant), id);
     sql.push(" OR ").same("i.extern_uid", id).push(") ORDER BY CASE WHEN ");
     sql.same(sql::id_column(tenant), id).push(" THEN 0 ELSE 1 END, i.id LIMIT 1");
     Ok(load(conn, sql, tenant)?.pop())
 }
 
-/// All of a tenant's identities, deleted ones too, among the candidates, for which `condition` says something.
+/// The candidates that meet a condition, deleted ones included.
 fn some(
     conn: &mut Conn,
     tenant: &Tenant,
@@ -202,13 +178,13 @@ fn some(
     condition: impl FnOnce(&mut Sql),
 ) -> crate::Result<Vec<Stored>> {
     let mut sql = columns(conn, tenant, true);
-    from(&mut sql, tenant, true, Some(candidates));
+    push_from(&mut sql, tenant, true, Some(candidates));
     condition(&mut sql);
     sql.push(" ORDER BY i.id LIMIT 10");
     load(conn, sql, tenant)
 }
 
-/// Whose external id or id this is, in any case.
+/// The users with this id or external id, in any case.
 pub(super) fn by_ids(conn: &mut Conn, tenant: &Tenant, id: &str) -> crate::Result<Vec<Stored>> {
     some(conn, tenant, Candidates::Id(id), |sql| {
         sql.push(" AND (").same(sql::id_column(tenant), id);
@@ -221,10 +197,10 @@ pub(super) fn by_user(conn: &mut Conn, tenant: &Tenant, user_id: i64) -> crate::
     Ok(some(conn, tenant, Candidates::Person(user_id), |_| ())?.pop())
 }
 
-/// Those who were sent with this name.
-pub(super) fn by_user_name(conn: &mut Conn, tenant: &Tenant, name: &str) -> crate::Result<Vec<Stored>> {
-    some(conn, tenant, Candidates::SentName(name), |sql| {
-        sql.push(" AND ").same("r.user_name", name);
+/// The users whose `userName` is this one: as sent, or of the account if none was sent.
+pub(super) fn showing_user_name(conn: &mut Conn, tenant: &Tenant, name: &str) -> crate::Result<Vec<Stored>> {
+    some(conn, tenant, Candidates::UserName(name), |sql| {
+        sql.push(" AND ").same(sql::SHOWN_USER_NAME, name);
     })
 }
 
@@ -234,42 +210,48 @@ fn load(conn: &mut Conn, statement: Sql, tenant: &Tenant) -> crate::Result<Vec<S
 }
 
 fn stored(row: UserRow, tenant: &Tenant) -> crate::Result<Stored> {
-    let (identity, account, sent, (version, deleted_at), (emails, _)) = row;
+    let (identity, account, sent, (is_foreign, version, deleted_at), (emails, _)) = row;
     let (identity_id, user_id, external_id, active, created, updated) = identity;
     let (username, name, email) = account;
-    let (id, sent_name, formatted, family_name, given_name, display_name) = sent;
+    let (id, user_name, formatted, family_name, given_name, display_name) = sent;
     let emails: Option<Vec<EmailJson>> = emails
         .map(|json| serde_json::from_str(&json))
         .transpose()
         .map_err(|error| crate::Error::Database(error.into()))?;
     let emails = emails.unwrap_or_default().into_iter();
+    let emails =
+        emails.map(|(value, kind, display, primary)| Email { value, kind, display, primary }).collect();
+    let sent = Sent { user_name, formatted, family_name, given_name, display_name, emails };
+    let is_foreign = is_foreign.unwrap_or_default();
+    let account = if is_foreign {
+        hidden_account(&sent)
+    } else {
+        Account { username: username.unwrap_or_default(), name: name.unwrap_or_default(), email }
+    };
     let last_modified = updated.and_utc();
     Ok(Stored {
         identity_id,
         user_id,
         is_deleted: deleted_at.is_some() && !active,
+        is_foreign,
         user: User {
             id: id.filter(|_| tenant.mode == Mode::Rfc).unwrap_or_else(|| external_id.clone()),
             external_id,
             active,
-            account: Account {
-                username: username.unwrap_or_default(),
-                name: name.unwrap_or_default(),
-                email,
-            },
-            sent: Sent {
-                user_name: sent_name,
-                formatted,
-                family_name,
-                given_name,
-                display_name,
-                emails: emails
-                    .map(|(value, kind, display, primary)| Email { value, kind, display, primary })
-                    .collect(),
-            },
+            account,
+            sent,
             created: created.and_utc(),
             last_modified,
             version: version.unwrap_or_else(|| last_modified.timestamp_micros()),
         },
     })
+}
+
+/// What a group sees in the place of an account that it did not create.
+fn hidden_account(sent: &Sent) -> Account {
+    Account {
+        username: sent.user_name.clone().unwrap_or_default(),
+        name: sent.formatted.clone().unwrap_or_default(),
+        email: chosen(&sent.emails).map(|email| email.value.clone()).unwrap_or_default(),
+    }
 }

@@ -1,4 +1,4 @@
-//! Writing identities, and what is remembered of them.
+//! Writes identities, and the records of what was sent.
 use ::scim::user::Sent;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
@@ -10,7 +10,7 @@ use crate::schema::{
     scim_identities as identities,
 };
 
-/// Makes an identity, and its twin in a group.
+/// Inserts an identity, and the group's copy of it.
 pub(super) fn insert_identity(
     conn: &mut Conn,
     tenant: &Tenant,
@@ -47,21 +47,15 @@ pub(super) fn insert_identity(
     Ok(id)
 }
 
-/// Writes what an identity is now, in both tables, and the record of it.
-pub(super) fn update(
-    conn: &mut Conn,
-    tenant: &Tenant,
-    stored: &Stored,
-    deleted: bool,
-    now: NaiveDateTime,
-) -> Result<()> {
-    let (user, moment) = (&stored.user, shown(now));
+/// Updates an identity in both tables, and its record.
+pub(super) fn update(conn: &mut Conn, tenant: &Tenant, stored: &Stored, now: NaiveDateTime) -> Result<()> {
+    let (user, timestamp) = (&stored.user, shown(now));
     if stored.identity_id > 0 {
         diesel::update(identities::table.find(stored.identity_id))
             .set((
                 identities::extern_uid.eq(&user.external_id),
                 identities::active.eq(user.active),
-                identities::updated_at.eq(moment),
+                identities::updated_at.eq(timestamp),
             ))
             .execute(conn)?;
     }
@@ -72,7 +66,7 @@ pub(super) fn update(
         .set((
             twins::extern_uid.eq(&user.external_id),
             twins::active.eq(user.active),
-            twins::updated_at.eq(moment),
+            twins::updated_at.eq(timestamp),
         ))
         .execute(conn)?;
     }
@@ -81,20 +75,23 @@ pub(super) fn update(
         user_id: stored.user_id,
         id: &user.id,
         version: user.version,
+        is_foreign: stored.is_foreign,
     };
-    remember(conn, tenant, &record, &user.sent, deleted.then_some(moment))
+    replace(conn, tenant, &record, &user.sent, stored.is_deleted.then_some(timestamp))
 }
 
-/// Which identity a record is of.
+/// The identity that a record belongs to.
 pub(super) struct Record<'a> {
     pub identity_id: i64,
     pub user_id: i64,
     pub id: &'a str,
     pub version: i64,
+    /// The group links an account that it did not create, and sees only what it sent.
+    pub is_foreign: bool,
 }
 
-/// Puts a record in the place of the one that was there.
-pub(super) fn remember(
+/// Writes a record in the place of an existing one.
+pub(super) fn replace(
     conn: &mut Conn,
     tenant: &Tenant,
     record: &Record<'_>,
@@ -115,6 +112,7 @@ pub(super) fn remember(
             records::family_name.eq(sent.family_name.as_deref()),
             records::given_name.eq(sent.given_name.as_deref()),
             records::display_name.eq(sent.display_name.as_deref()),
+            records::is_foreign.eq(record.is_foreign),
             records::version.eq(record.version),
             records::deleted_at.eq(deleted_at),
         ))

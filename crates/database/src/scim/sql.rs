@@ -1,4 +1,4 @@
-//! Conditions as SQL. Every leaf is true or false, never unknown, and no text of a client is part of a statement.
+//! Conditions as SQL. Each test is true or false, never NULL, and strings of clients are bound, never part of the text.
 use std::borrow::Cow;
 
 use ::scim::Mode;
@@ -14,11 +14,11 @@ use super::candidates::{Candidates, required_value};
 use crate::MultiBackend;
 
 diesel::define_sql_function! {
-    /// [`::scim::fold`], for SQLite, whose own `lower` knows ASCII alone.
+    /// [`::scim::fold`], for SQLite, whose own `lower` knows only ASCII.
     fn scim_fold(text: Nullable<Text>) -> Nullable<Text>;
 }
 
-/// Makes a connection to SQLite know [`fold`].
+/// Adds [`scim_fold`] to a connection to SQLite.
 pub(crate) fn register(sqlite: &mut SqliteConnection) -> QueryResult<()> {
     scim_fold_utils::register_impl(sqlite, |text: Option<String>| text.map(|text| ::scim::fold(&text)))
 }
@@ -29,17 +29,17 @@ enum Piece {
     Sql(Cow<'static, str>),
     Text(String),
     Number(i64),
-    Moment(NaiveDateTime),
+    Timestamp(NaiveDateTime),
 }
 
-/// A statement that is put together from left to right.
+/// A statement, built from left to right.
 #[derive(Debug, Clone)]
 pub(super) struct Sql {
     pieces: Vec<Piece>,
     pub(super) is_postgresql: bool,
-    /// Whether there are few statements of its form, so that they stay prepared.
+    /// Few statements have this form, so that they stay prepared.
     pub(super) is_common: bool,
-    /// Whether the identities are narrowed before anything is joined to them.
+    /// The identities are narrowed before other tables are joined.
     pub(super) is_narrowed: bool,
 }
 
@@ -53,14 +53,14 @@ impl QueryFragment<MultiBackend> for Sql {
                 Piece::Sql(text) => out.push_sql(text),
                 Piece::Text(text) => out.push_bind_param::<Text, _>(text)?,
                 Piece::Number(number) => out.push_bind_param::<BigInt, _>(number)?,
-                Piece::Moment(moment) => out.push_bind_param::<Timestamp, _>(moment)?,
+                Piece::Timestamp(timestamp) => out.push_bind_param::<Timestamp, _>(timestamp)?,
             }
         }
         Ok(())
     }
 }
 
-/// Where the parts of an address stand.
+/// The columns of the parts of an address.
 pub(super) struct Columns {
     value: &'static str,
     kind: &'static str,
@@ -70,12 +70,17 @@ pub(super) struct Columns {
 
 pub(super) const STORED: Columns =
     Columns { value: "e.value", kind: "e.type", display: "e.display", primary: "e.is_primary" };
-/// Of whom no address was sent.
-pub(super) const ACCOUNT: Columns =
-    Columns { value: "u.email", kind: "'work'", display: "CAST(NULL AS text)", primary: "true" };
+/// The address of the account, for a user without sent addresses.
+pub(super) fn account_columns(tenant: &Tenant) -> Columns {
+    let value = match tenant.group {
+        Some(_) => "CASE WHEN r.is_foreign THEN '' ELSE u.email END",
+        None => "u.email",
+    };
+    Columns { value, kind: "'work'", display: "CAST(NULL AS text)", primary: "true" }
+}
 
 impl Columns {
-    pub(super) fn of(&self, part: EmailPart) -> &'static str {
+    pub(super) fn column(&self, part: EmailPart) -> &'static str {
         match part {
             EmailPart::Value => self.value,
             EmailPart::Type => self.kind,
@@ -85,12 +90,26 @@ impl Columns {
     }
 }
 
-const NAME: &str = "trim(COALESCE(u.name, ''))";
-/// What stands before the last word of a name: all of it but the last characters that are no blanks.
-const BEFORE_LAST_WORD: &str =
-    "rtrim(trim(COALESCE(u.name, '')), replace(trim(COALESCE(u.name, '')), ' ', ''))";
+/// The `userName` that mode [`Mode::Rfc`] shows.
+pub(super) const SHOWN_USER_NAME: &str = "COALESCE(NULLIF(r.user_name, ''), u.username)";
 
-/// The id of a resource: in GitLab's way always the external id.
+/// The name of an account as the tenant may see it.
+fn account_name(tenant: &Tenant) -> &'static str {
+    match tenant.group {
+        Some(_) => "CASE WHEN r.is_foreign THEN r.formatted ELSE u.name END",
+        None => "u.name",
+    }
+}
+
+/// The username of an account as the tenant may see it.
+pub(super) fn account_username(tenant: &Tenant) -> &'static str {
+    match tenant.group {
+        Some(_) => "CASE WHEN r.is_foreign THEN r.user_name ELSE u.username END",
+        None => "u.username",
+    }
+}
+
+/// The id of a resource. Mode [`Mode::GitLab`] has the external id.
 pub(super) fn id_column(tenant: &Tenant) -> &'static str {
     match tenant.mode {
         Mode::GitLab => "i.extern_uid",
@@ -98,27 +117,32 @@ pub(super) fn id_column(tenant: &Tenant) -> &'static str {
     }
 }
 
-/// The value of a text, or NULL.
+/// The value of a string attribute, or NULL.
 pub(super) fn column(attribute: TextAttribute, tenant: &Tenant) -> Cow<'static, str> {
+    let account_name = account_name(tenant);
+    let formatted = || format!("NULLIF(COALESCE(r.formatted, {account_name}), '')");
+    let name = || format!("trim(COALESCE({}, ''))", formatted());
+    // A name without its last word: without the trailing characters that are no blanks.
+    let before_last_word = || format!("rtrim({0}, replace({0}, ' ', ''))", name());
     match attribute {
         TextAttribute::Id => id_column(tenant).into(),
         TextAttribute::ExternalId => "i.extern_uid".into(),
         TextAttribute::UserName => "r.user_name".into(),
-        TextAttribute::Formatted => "NULLIF(COALESCE(r.formatted, u.name), '')".into(),
-        TextAttribute::DisplayName => "NULLIF(COALESCE(r.display_name, u.name), '')".into(),
+        TextAttribute::Formatted => formatted().into(),
+        TextAttribute::DisplayName => format!("NULLIF(COALESCE(r.display_name, {account_name}), '')").into(),
         TextAttribute::FamilyName => {
-            format!("NULLIF(COALESCE(r.family_name, substr({NAME}, length({BEFORE_LAST_WORD}) + 1)), '')")
-                .into()
+            let before = before_last_word();
+            format!("NULLIF(COALESCE(r.family_name, substr({}, length({before}) + 1)), '')", name()).into()
         }
-        TextAttribute::GivenName => format!(
-            "NULLIF(COALESCE(r.given_name, CASE WHEN {BEFORE_LAST_WORD} = '' THEN {NAME} \
-             ELSE rtrim({BEFORE_LAST_WORD}) END), '')"
-        )
-        .into(),
+        TextAttribute::GivenName => {
+            let (name, before) = (name(), before_last_word());
+            format!(
+                "NULLIF(COALESCE(r.given_name, CASE WHEN {before} = '' THEN {name} ELSE rtrim({before}) END), '')"
+            )
+            .into()
+        }
     }
 }
-
-const USERNAME: &str = "COALESCE(u.username, '')";
 
 impl Sql {
     pub(super) fn new(is_postgresql: bool) -> Self {
@@ -140,9 +164,22 @@ impl Sql {
         self
     }
 
-    fn moment(&mut self, moment: NaiveDateTime) -> &mut Self {
-        self.pieces.push(Piece::Moment(moment));
+    /// Appends another statement.
+    pub(super) fn append(&mut self, other: Self) {
+        self.pieces.extend(other.pieces);
+    }
+
+    pub(super) fn timestamp(&mut self, timestamp: NaiveDateTime) -> &mut Self {
+        self.pieces.push(Piece::Timestamp(timestamp));
         self
+    }
+
+    /// A UUID, which SQLite stores as text.
+    pub(super) fn uuid(&mut self, uuid: &str) -> &mut Self {
+        if self.is_postgresql {
+            return self.push("CAST(").text(uuid).push(" AS uuid)");
+        }
+        self.text(uuid)
     }
 
     /// `AND` or `OR` between conditions.
@@ -157,7 +194,7 @@ impl Sql {
         self.push(")");
     }
 
-    /// What must hold of the identity `i`, its user `u` and its record `r`.
+    /// The condition on the identity `i`, its user `u` and its record `r`.
     pub(super) fn condition(&mut self, condition: &Condition, tenant: &Tenant) {
         match condition {
             Condition::Always(yes) => _ = self.push(if *yes { "true" } else { "false" }),
@@ -172,7 +209,7 @@ impl Sql {
             Condition::Active(false) => _ = self.push("NOT COALESCE(i.active, false)"),
             Condition::Created(order, moment) => self.compare("i.created_at", *order, *moment),
             Condition::LastModified(order, moment) => self.compare("i.updated_at", *order, *moment),
-            Condition::ExactId(id) => self.leaf(Candidates::Id(id), tenant, |sql| {
+            Condition::ExactId(id) => self.narrowed(Candidates::Id(id), tenant, |sql| {
                 sql.push(id_column(tenant)).push(" = ").text(id);
             }),
             Condition::Version(version) => self.version(version),
@@ -181,7 +218,7 @@ impl Sql {
     }
 
     fn compare(&mut self, column: &'static str, order: Order, moment: DateTime<Utc>) {
-        self.push(column).push(operator(order)).moment(moment.naive_utc());
+        self.push(column).push(operator(order)).timestamp(moment.naive_utc());
     }
 
     fn version(&mut self, version: &str) {
@@ -193,7 +230,7 @@ impl Sql {
         };
         self.push("(COALESCE(r.version = ").number(number).push(", false)");
         if let Some(moment) = DateTime::from_timestamp_micros(number) {
-            self.push(" OR (r.version IS NULL AND i.updated_at = ").moment(moment.naive_utc()).push(")");
+            self.push(" OR (r.version IS NULL AND i.updated_at = ").timestamp(moment.naive_utc()).push(")");
         }
         self.push(")");
     }
@@ -204,28 +241,32 @@ impl Sql {
             _ => None,
         };
         match (attribute, key) {
-            // Indexes know these.
+            // These have an index.
             (TextAttribute::ExternalId, _) => self.test("i.extern_uid".into(), test),
-            (TextAttribute::Id, Some(key)) => self.leaf(Candidates::Id(key), tenant, |sql| {
+            (TextAttribute::Id, Some(key)) => self.narrowed(Candidates::Id(key), tenant, |sql| {
                 sql.test(column(attribute, tenant), test);
             }),
             (TextAttribute::UserName, Some(key)) => {
-                self.leaf(Candidates::UserName(key), tenant, |sql| sql.user_name(test, tenant));
+                self.narrowed(Candidates::UserName(key), tenant, |sql| sql.user_name(test, tenant));
             }
             (TextAttribute::UserName, None) => self.user_name(test, tenant),
             _ => self.test(column(attribute, tenant), test),
         }
     }
 
+    /// Mode [`Mode::GitLab`] finds a user by the username of the account and by the name that was sent.
     fn user_name(&mut self, test: &TextTest, tenant: &Tenant) {
+        if tenant.mode == Mode::Rfc {
+            return self.test(format!("COALESCE({SHOWN_USER_NAME}, '')").into(), test);
+        }
         self.push("(");
         self.test(column(TextAttribute::UserName, tenant), test);
         self.push(" OR ");
-        self.test(USERNAME.into(), test);
+        self.test(format!("COALESCE({}, '')", account_username(tenant)).into(), test);
         self.push(")");
     }
 
-    /// A text without regard to case, as the operand needs it: what is ASCII equals nothing that is not.
+    /// A column in lower case. An ASCII operand needs no Unicode rules, because it equals only ASCII.
     fn folded(&mut self, column: Cow<'static, str>, operand: &str) {
         if operand.is_ascii() {
             self.push("lower(").push(column).push(")");
@@ -237,7 +278,7 @@ impl Sql {
     }
 
     fn test(&mut self, column: Cow<'static, str>, test: &TextTest) {
-        // An identity always has its external id, so that the index is not hidden from the planner.
+        // `extern_uid` is never NULL, and without COALESCE the planner can use its index.
         let is_plain = column == "i.extern_uid" && matches!(test, TextTest::Equals(_));
         if !is_plain {
             self.push("COALESCE(");
@@ -269,11 +310,11 @@ impl Sql {
         self.push(" LIKE ").text(pattern).push(" ESCAPE '\\'");
     }
 
-    /// Of some address that was sent, or of the account's where none was.
+    /// The condition on some address that was sent, or on the account's if none was.
     fn email(&mut self, condition: &EmailCondition, tenant: &Tenant) {
         match required_value(condition) {
             Some(value) => {
-                self.leaf(Candidates::Address(value), tenant, |sql| sql.some_email(condition, tenant));
+                self.narrowed(Candidates::Address(value), tenant, |sql| sql.some_email(condition, tenant));
             }
             None => self.some_email(condition, tenant),
         }
@@ -287,7 +328,7 @@ impl Sql {
         self.push("((").push(rows.clone()).push(" AND ");
         self.element(condition, &STORED);
         self.push(") OR (NOT ").push(rows).push(") AND ");
-        self.element(condition, &ACCOUNT);
+        self.element(condition, &account_columns(tenant));
         self.push(")))");
     }
 
@@ -300,7 +341,7 @@ impl Sql {
                 self.push("NOT (").element(inner, columns);
                 self.push(")");
             }
-            EmailCondition::Text(part, test) => self.test(columns.of(*part).into(), test),
+            EmailCondition::Text(part, test) => self.test(columns.column(*part).into(), test),
             EmailCondition::Primary(yes) => {
                 let word = if *yes { " = true, false)" } else { " = false, false)" };
                 self.push("COALESCE(").push(columns.primary).push(word);
@@ -320,12 +361,12 @@ fn operator(order: Order) -> &'static str {
     }
 }
 
-/// A text that means itself in a pattern.
+/// Escapes the special characters of LIKE.
 fn literal(text: &str) -> String {
     text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
 }
 
-/// Whether a condition is one that providers ask again and again: a form of which there are few.
+/// Whether a condition is one that providers use in each synchronisation.
 pub(super) fn is_common(condition: &Condition) -> bool {
     use TextAttribute as T;
     match condition {
@@ -334,3 +375,31 @@ pub(super) fn is_common(condition: &Condition) -> bool {
         _ => false,
     }
 }
+
+/// Declares a statement and the type of its rows.
+macro_rules! statement {
+    ($name:ident, $columns:ty) => {
+        struct $name($crate::scim::sql::Sql);
+
+        impl diesel::query_builder::QueryFragment<$crate::MultiBackend> for $name {
+            fn walk_ast<'b>(
+                &'b self,
+                out: diesel::query_builder::AstPass<'_, 'b, $crate::MultiBackend>,
+            ) -> diesel::QueryResult<()> {
+                self.0.walk_ast(out)
+            }
+        }
+
+        impl diesel::query_builder::QueryId for $name {
+            type QueryId = ();
+            const HAS_STATIC_QUERY_ID: bool = false;
+        }
+
+        impl diesel::query_builder::Query for $name {
+            type SqlType = $columns;
+        }
+
+        impl<C> diesel::RunQueryDsl<C> for $name {}
+    };
+}
+pub(super) use statement;

@@ -1,119 +1,167 @@
-//! Whose token it is.
+//! SCIM tokens: which tenant a token belongs to.
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
-use diesel::sql_types::{Binary, Integer, Text};
+use diesel::sql_types::{BigInt, Binary, Bool, Integer, Nullable, Text};
 
 use super::Group;
-use crate::schema::{
-    group_scim_auth_access_tokens as group_tokens, namespaces, routes, saml_providers,
-    scim_oauth_access_tokens as tokens,
-};
+use crate::schema::{group_scim_auth_access_tokens as group_tokens, scim_oauth_access_tokens as tokens};
 use crate::{Conn, MultiBackend, Result};
 
-diesel::define_sql_function! {
-    /// As a function, and not as a text of SQL, it leaves a statement prepared.
-    fn lower(text: Text) -> Text;
-}
-
-/// What a request is about, by its path.
+/// The tenant that a request's path names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Scope {
+    /// The whole instance.
     Instance,
     /// The full path of a group.
     Group(String),
 }
 
-/// What a token opens.
+/// What a token may do at a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
-    /// The instance, or a group with single sign-on.
+    /// The token belongs to the instance, or to the group with single sign-on.
     Granted(Option<Group>),
-    /// Nobody's token, or another tenant's.
+    /// The token is unknown, or belongs to another tenant.
     Denied,
-    /// There is no such group.
+    /// The token is known, and the group does not exist.
     NotFound,
-    /// The group has no single sign-on.
+    /// The token belongs to the group, which has no single sign-on.
     Disabled,
 }
 
-/// Looks whether a token, in each form that may be stored, is that of the scope. `is_same` compares in constant time.
+/// Looks up a token, given in each form in which it may be stored. `is_same` compares in constant time.
+///
+/// The token is looked up first, and the path only for a known token, in one statement. So an unknown token costs the same
+/// whatever the path names, and the time tells nobody which groups exist.
 pub fn authenticate(
     conn: &mut Conn,
     scope: &Scope,
     forms: &[String],
     is_same: impl Fn(&str) -> bool,
 ) -> Result<Access> {
-    let Scope::Group(path) = scope else {
-        let stored: Vec<String> =
-            tokens::table.filter(tokens::group_id.is_null()).select(tokens::token_encrypted).load(conn)?;
-        let granted = stored.iter().any(|stored| is_same(stored));
-        return Ok(if granted { Access::Granted(None) } else { Access::Denied });
-    };
-    let rows = of_group(conn, path)?;
-    let Some(Candidate { group: (group_id, None), provider, .. }) = rows.first() else {
-        // Only somebody with a token learns that a group is not there; single sign-on belongs to top-level groups.
-        let known = KnownToken { forms }.load::<i32>(conn)?;
-        return Ok(if known.is_empty() { Access::Denied } else { Access::NotFound });
-    };
-    let is_mine = |row: &Candidate| {
-        // A group that has moved to the newer table has left the older one.
-        match &row.newer {
-            Some(newer) => std::str::from_utf8(newer).is_ok_and(&is_same),
-            None => row.older.as_deref().is_some_and(&is_same),
-        }
-    };
-    if !rows.iter().any(is_mine) {
+    let rows: Vec<Row> = Lookup { forms, scope }.load(conn)?;
+    let rows = rows.into_iter().map(Candidate::from);
+    let known: Vec<Candidate> = rows.filter(|row| row.is_held_by(&is_same)).collect();
+    if known.is_empty() {
         return Ok(Access::Denied);
     }
-    Ok(match *provider {
-        Some((provider_id, true, enforced_sso, role, member_role_id)) => Access::Granted(Some(Group {
-            id: *group_id,
-            provider_id,
-            enforced_sso,
-            default_role: role.into(),
-            member_role_id,
-        })),
-        _ => Access::Disabled,
-    })
+    if *scope == Scope::Instance {
+        let is_instance = known.iter().any(|row| row.tenant.is_none());
+        return Ok(if is_instance { Access::Granted(None) } else { Access::Denied });
+    }
+    // Single sign-on belongs to top-level groups.
+    if known.iter().all(|row| row.group_id.is_none()) {
+        return Ok(Access::NotFound);
+    }
+    let Some(mine) = known.iter().find(|row| row.group_id.is_some() && row.tenant == row.group_id) else {
+        return Ok(Access::Denied);
+    };
+    Ok(mine.group().map_or(Access::Disabled, |group| Access::Granted(Some(group))))
 }
 
-/// A group with one of its tokens of either table; there is a row for each.
-#[derive(Queryable)]
+type Row = (
+    (Nullable64, Option<String>, Option<Vec<u8>>),
+    (Nullable64, Nullable64, Option<bool>, Option<bool>, Option<i32>, Nullable64),
+);
+type Nullable64 = Option<i64>;
+
+/// A tenant that holds the token, and the group that the path names with its enabled provider.
 struct Candidate {
-    /// Its id and that of its parent.
-    group: (i64, Option<i64>),
-    provider: Option<(i64, bool, bool, i16, Option<i64>)>,
-    newer: Option<Vec<u8>>,
+    /// `None` is the instance.
+    tenant: Option<i64>,
     older: Option<String>,
+    newer: Option<Vec<u8>>,
+    group_id: Option<i64>,
+    provider: Option<(i64, bool, i32, Option<i64>)>,
 }
 
-/// One statement, because every request begins with it.
-fn of_group(conn: &mut Conn, path: &str) -> Result<Vec<Candidate>> {
-    Ok(routes::table
-        .inner_join(namespaces::table.on(namespaces::id.eq(routes::source_id)))
-        .left_join(saml_providers::table.on(saml_providers::group_id.eq(namespaces::id)))
-        .left_join(group_tokens::table.on(group_tokens::group_id.eq(namespaces::id)))
-        .left_join(tokens::table.on(tokens::group_id.eq(namespaces::id.nullable())))
-        .filter(routes::source_type.eq("Namespace"))
-        .filter(namespaces::type_.eq("Group"))
-        .filter(lower(routes::path).eq(lower(path)))
-        .order(saml_providers::id)
-        .select((
-            (namespaces::id, namespaces::parent_id),
-            (
-                saml_providers::id,
-                saml_providers::enabled,
-                saml_providers::enforced_sso,
-                saml_providers::default_membership_role,
-                saml_providers::member_role_id,
-            )
-                .nullable(),
-            group_tokens::token_encrypted.nullable(),
-            tokens::token_encrypted.nullable(),
-        ))
-        .load(conn)?)
+impl From<Row> for Candidate {
+    fn from((token, group): Row) -> Self {
+        let ((tenant, older, newer), (group_id, provider_id, enabled, enforced_sso, role, member_role_id)) =
+            (token, group);
+        let provider = provider_id
+            .filter(|_| enabled == Some(true))
+            .map(|id| (id, enforced_sso.unwrap_or_default(), role.unwrap_or_default(), member_role_id));
+        Self { tenant, older, newer, group_id, provider }
+    }
 }
+
+impl Candidate {
+    fn is_held_by(&self, is_same: impl Fn(&str) -> bool) -> bool {
+        let newer = self.newer.as_deref().and_then(|bytes| std::str::from_utf8(bytes).ok());
+        newer.or(self.older.as_deref()).is_some_and(is_same)
+    }
+
+    /// The group, if it has an enabled provider.
+    fn group(&self) -> Option<Group> {
+        let (provider_id, enforced_sso, default_role, member_role_id) = self.provider?;
+        Some(Group { id: self.group_id?, provider_id, enforced_sso, default_role, member_role_id })
+    }
+}
+
+/// The tenants that hold a token, each with the group of the path. A group in the newer table of tokens has left the older.
+struct Lookup<'a> {
+    forms: &'a [String],
+    scope: &'a Scope,
+}
+
+impl QueryFragment<MultiBackend> for Lookup<'_> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
+        out.push_sql(
+            "SELECT t.group_id, t.older, t.newer, n.id, p.id, p.enabled, p.enforced_sso, \
+             CAST(p.default_membership_role AS integer), p.member_role_id FROM (\
+             SELECT o.group_id, CAST(o.token_encrypted AS text) AS older, g.token_encrypted AS newer \
+             FROM scim_oauth_access_tokens o \
+             LEFT JOIN group_scim_auth_access_tokens g ON g.group_id = o.group_id \
+             WHERE g.id IS NULL AND o.token_encrypted IN (",
+        );
+        for (i, form) in self.forms.iter().enumerate() {
+            out.push_sql(if i == 0 { "" } else { ", " });
+            out.push_bind_param::<Text, _>(form)?;
+        }
+        out.push_sql(
+            ") UNION ALL SELECT group_id, NULL, token_encrypted FROM group_scim_auth_access_tokens \
+             WHERE token_encrypted IN (",
+        );
+        for (i, form) in self.forms.iter().enumerate() {
+            out.push_sql(if i == 0 { "" } else { ", " });
+            out.push_bind_param::<Binary, _>(form.as_bytes())?;
+        }
+        out.push_sql(")) AS t LEFT JOIN routes r ON r.source_type = 'Namespace' AND lower(r.path) = lower(");
+        const NO_PATH: &str = "";
+        match self.scope {
+            Scope::Instance => out.push_bind_param::<Text, _>(NO_PATH)?,
+            Scope::Group(path) => out.push_bind_param::<Text, _>(path)?,
+        }
+        out.push_sql(
+            ") LEFT JOIN namespaces n ON n.id = r.source_id AND n.type = 'Group' AND n.parent_id IS NULL \
+             LEFT JOIN saml_providers p ON p.group_id = n.id ORDER BY p.id",
+        );
+        Ok(())
+    }
+}
+
+impl QueryId for Lookup<'_> {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl Query for Lookup<'_> {
+    type SqlType = (
+        (Nullable<BigInt>, Nullable<Text>, Nullable<Binary>),
+        (
+            Nullable<BigInt>,
+            Nullable<BigInt>,
+            Nullable<Bool>,
+            Nullable<Bool>,
+            Nullable<Integer>,
+            Nullable<BigInt>,
+        ),
+    );
+}
+
+impl<C> RunQueryDsl<C> for Lookup<'_> {}
 
 /// Makes this the only token of a group or of the instance. `encrypted` is what the column holds.
 pub fn set_token(conn: &mut Conn, group_id: Option<i64>, encrypted: &str, now: NaiveDateTime) -> Result<()> {
@@ -141,36 +189,3 @@ pub fn set_token(conn: &mut Conn, group_id: Option<i64>, encrypted: &str, now: N
         .execute(conn)?;
     Ok(())
 }
-
-/// Whether some tenant has this token.
-struct KnownToken<'a> {
-    forms: &'a [String],
-}
-
-impl QueryFragment<MultiBackend> for KnownToken<'_> {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
-        out.push_sql("SELECT 1 FROM scim_oauth_access_tokens WHERE token_encrypted IN (");
-        for (i, form) in self.forms.iter().enumerate() {
-            out.push_sql(if i == 0 { "" } else { ", " });
-            out.push_bind_param::<Text, _>(form)?;
-        }
-        out.push_sql(") UNION ALL SELECT 1 FROM group_scim_auth_access_tokens WHERE token_encrypted IN (");
-        for (i, form) in self.forms.iter().enumerate() {
-            out.push_sql(if i == 0 { "" } else { ", " });
-            out.push_bind_param::<Binary, _>(form.as_bytes())?;
-        }
-        out.push_sql(") LIMIT 1");
-        Ok(())
-    }
-}
-
-impl QueryId for KnownToken<'_> {
-    type QueryId = ();
-    const HAS_STATIC_QUERY_ID: bool = false;
-}
-
-impl Query for KnownToken<'_> {
-    type SqlType = Integer;
-}
-
-impl<C> RunQueryDsl<C> for KnownToken<'_> {}

@@ -15,7 +15,9 @@ pub enum Filter {
     Or(Vec<Filter>),
     /// Two or more.
     And(Vec<Filter>),
+    /// The opposite.
     Not(Box<Filter>),
+    /// A test of one attribute.
     Attribute(AttributePath, Test),
     /// `emails[type eq "work"]`, and what must hold of the same element: `.value eq "x"`.
     Element(AttributePath, Box<Filter>, Option<(String, Test)>),
@@ -24,40 +26,57 @@ pub enum Filter {
 /// `urn:…:User:name.familyName`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AttributePath {
+    /// The URN before the name.
     pub urn: Option<String>,
+    /// The name of the attribute.
     pub name: String,
+    /// The name of the sub-attribute.
     pub sub: Option<String>,
 }
 
 /// What is asked of an attribute.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Test {
+    /// `pr`
     Present,
+    /// A comparison with a value.
     Compare(Operator, Operand),
 }
 
+/// A comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operator {
+    /// Equal.
     Eq,
+    /// Not equal.
     Ne,
+    /// Contains.
     Co,
+    /// Starts with.
     Sw,
+    /// Ends with.
     Ew,
+    /// Greater than.
     Gt,
+    /// Greater than or equal.
     Ge,
+    /// Less than.
     Lt,
+    /// Less than or equal.
     Le,
 }
 
 /// A value, typed by the attribute that it is compared with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Operand {
+    /// A JSON string.
     Quoted(String),
     /// Without quotes: a number, `true`, `null`, or a text of people who leave quotes out.
     Bare(String),
 }
 
 impl Operator {
+    /// The operators and their names.
     pub const ALL: [(&str, Self); 9] = [
         ("eq", Self::Eq),
         ("ne", Self::Ne),
@@ -72,11 +91,13 @@ impl Operator {
 }
 
 impl Operand {
+    /// The value as a string.
     pub fn text(&self) -> &str {
         let (Self::Quoted(text) | Self::Bare(text)) = self;
         text
     }
 
+    /// Whether it is the bare word `null`.
     pub fn is_null(&self) -> bool {
         matches!(self, Self::Bare(word) if word.eq_ignore_ascii_case("null"))
     }

@@ -12,7 +12,7 @@ pub(super) fn apply(user: &mut User, operation: &Operation, mode: Mode) -> Resul
     // To add or to put `null` in its place takes a value away.
     let removes = *action == Action::Remove || value.is_null();
     match target {
-        Target::Ignored => Ok(()),
+        Target::Unassigned | Target::Unknown => Ok(()),
         Target::ReadOnly => Err(Error::mutability("meta and schemas are the server's own")),
         Target::Active if removes => Err(required("active", *action)),
         Target::Active => {
@@ -93,7 +93,7 @@ fn set_text(user: &mut User, attribute: T, value: &Value, mode: Mode) -> Result<
 /// Sub-attributes that are not given stay.
 fn set_name(user: &mut User, value: &Value, mode: Mode) -> Result<()> {
     let invalid = || Error::invalid_value("name is not an object");
-    let name = Object::of(&json::unquoted(value)).ok_or_else(invalid)?;
+    let name = Object::from_value(&json::unquoted(value)).ok_or_else(invalid)?;
     let parts = [("formatted", T::Formatted), ("familyName", T::FamilyName), ("givenName", T::GivenName)];
     for (key, attribute) in parts {
         if let Some(value) = name.get(key) {

@@ -21,6 +21,7 @@ pub(super) fn set(user: &mut User, action: Action, value: &Value) -> Result<()> 
     keep(user, emails)
 }
 
+/// Appends an address unless it is there. A new primary address replaces the old one.
 fn add(emails: &mut Vec<Email>, email: Email) {
     if emails.contains(&email) {
         return;
@@ -28,12 +29,11 @@ fn add(emails: &mut Vec<Email>, email: Email) {
     emails.push(email);
     let last = emails.len() - 1;
     if emails[last].primary == Some(true) {
-        alone_primary(emails, last);
+        clear_other_primaries(emails, last);
     }
 }
 
-/// There is one primary address.
-fn alone_primary(emails: &mut [Email], at: usize) {
+fn clear_other_primaries(emails: &mut [Email], at: usize) {
     for (i, email) in emails.iter_mut().enumerate() {
         if i != at && email.primary == Some(true) {
             email.primary = Some(false);
@@ -72,7 +72,7 @@ fn put(emails: &mut [Email], at: usize, part: EmailPart, value: &Value) -> Resul
         EmailPart::Primary => {
             emails[at].primary = Some(json::bool("emails.primary", value)?);
             if emails[at].primary == Some(true) {
-                alone_primary(emails, at);
+                clear_other_primaries(emails, at);
             }
         }
     }
@@ -114,7 +114,7 @@ fn merge(emails: &mut [Email], at: usize, value: &Value) -> Result<()> {
         Value::Array(values) if values.len() == 1 => &values[0],
         value => value,
     };
-    let Some(parts) = Object::of(value) else {
+    let Some(parts) = Object::from_value(value) else {
         return put(emails, at, EmailPart::Value, unwrap_single(value));
     };
     for (name, part) in [

@@ -8,24 +8,31 @@ mod tests;
 
 use serde_json::Value;
 
+use crate::attribute::TextAttribute as T;
 use crate::json::{self, Object};
-use crate::user::User;
+use crate::user::{Sent, User};
 use crate::{Draft, Error, Mode, Result, USER};
 
+pub(crate) use path::names_unknown_part;
 pub use path::{Path, Target};
 
 /// What one operation does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
+    /// Adds a value.
     Add,
+    /// Replaces a value.
     Replace,
+    /// Removes a value.
     Remove,
 }
 
 /// One operation, on one target.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Operation {
+    /// What the operation does.
     pub action: Action,
+    /// What it changes.
     pub target: Target,
     /// `null` where nothing is given.
     pub value: Value,
@@ -33,118 +40,197 @@ pub struct Operation {
 
 /// The operations of a request, in order.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Patch(Vec<Operation>);
+pub struct Patch {
+    operations: Vec<Operation>,
+    ignored: Ignored,
+}
+
+/// A user after a request, and what the request says of the account.
+///
+/// The name and the address of the account follow from [`User::sent`] where the request sets them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// The resource after the request; its account is unchanged.
+    pub user: User,
+    /// The request itself says that the user is active.
+    pub activates: bool,
+    /// The request sets the name or a part of it.
+    pub sets_name: bool,
+    /// The request sets the addresses.
+    pub sets_email: bool,
+}
+
+/// Names of unknown attributes, for the log.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Ignored(Vec<String>);
+
+impl Ignored {
+    const MAX_NAMES: usize = 10;
+    const MAX_CHARACTERS: usize = 64;
+
+    pub(crate) fn add(&mut self, name: &str) {
+        let name: String = name.chars().take(Self::MAX_CHARACTERS).collect();
+        if self.0.len() < Self::MAX_NAMES && !self.0.contains(&name) {
+            self.0.push(name);
+        }
+    }
+
+    pub(crate) fn names(&self) -> &[String] {
+        &self.0
+    }
+}
+
+/// Reads the operations of a body: the action, the path unless it is the schema itself, and the value of each.
+pub(crate) fn read_operations(
+    body: &Object,
+    schema: &str,
+    mut read: impl FnMut(Action, Option<&str>, Option<&Value>) -> Result<()>,
+) -> Result<()> {
+    let invalid = || Error::invalid_syntax("Operations is not a list of operations");
+    let operations = body.get("Operations").map(json::unquoted).ok_or_else(invalid)?;
+    let operations = operations.as_array().filter(|list| !list.is_empty()).ok_or_else(invalid)?;
+    for operation in operations {
+        let operation = Object::from_value(operation).ok_or_else(invalid)?;
+        let action = action(operation.get("op").and_then(Value::as_str).unwrap_or_default())?;
+        let path = match operation.get("path") {
+            None => None,
+            Some(Value::String(path)) if path.trim().is_empty() || path.eq_ignore_ascii_case(schema) => None,
+            Some(Value::String(path)) => Some(path.as_str()),
+            Some(_) => return Err(Error::invalid_path("path is not a string")),
+        };
+        // `null` is a value here, so that it differs from no value.
+        let value =
+            operation.members().find(|(key, _)| key.eq_ignore_ascii_case("value")).map(|(_, value)| value);
+        read(action, path, value)?;
+    }
+    Ok(())
+}
 
 impl Patch {
     /// Reads a body.
     pub fn read(body: &Object) -> Result<Self> {
-        let invalid = || Error::invalid_syntax("Operations is not a list of operations");
-        let operations = body.get("Operations").map(json::unquoted).ok_or_else(invalid)?;
-        let operations = operations.as_array().filter(|list| !list.is_empty()).ok_or_else(invalid)?;
-        let mut patch = Vec::with_capacity(operations.len());
-        for operation in operations {
-            read_operation(&Object::of(operation).ok_or_else(invalid)?, &mut patch)?;
-        }
-        Ok(Self(patch))
+        let mut patch = Self { operations: Vec::new(), ignored: Ignored::default() };
+        read_operations(body, USER, |action, path, value| match path {
+            Some(path) => patch.read_path(action, path, value),
+            None => patch.read_without_path(action, value),
+        })?;
+        Ok(patch)
+    }
+
+    /// Names of unknown attributes that the request wants to change, shortened: at most ten of 64 characters.
+    pub fn ignored(&self) -> &[String] {
+        self.ignored.names()
     }
 
     /// The user after all of the operations, or the first error.
-    pub fn apply(&self, user: &User, mode: Mode) -> Result<User> {
-        let mut changed = user.clone();
-        self.0.iter().try_for_each(|operation| apply::apply(&mut changed, operation, mode))?;
-        Ok(within_mode(user, changed, mode))
+    pub fn apply(&self, user: &User, mode: Mode) -> Result<Change> {
+        let mut change = Change { user: user.clone(), activates: false, sets_name: false, sets_email: false };
+        for operation in &self.operations {
+            apply::apply(&mut change.user, operation, mode)?;
+            match operation.target {
+                Target::Active => change.activates = change.user.active,
+                Target::Name => change.sets_name = true,
+                Target::Text(T::Formatted | T::FamilyName | T::GivenName | T::DisplayName) => {
+                    change.sets_name = true;
+                }
+                Target::Emails | Target::EmailPart(_) | Target::Elements(_) => change.sets_email = true,
+                _ => {}
+            }
+        }
+        Ok(change)
+    }
+
+    fn read_path(&mut self, action: Action, path: &str, value: Option<&Value>) -> Result<()> {
+        let target = Target::parse(path)?;
+        if target == Target::Unknown {
+            self.ignored.add(path);
+            return Ok(());
+        }
+        let needs_value = action != Action::Remove && target != Target::Unassigned;
+        if needs_value && value.is_none() {
+            return Err(Error::invalid_syntax("the operation needs a value"));
+        }
+        self.operations.push(Operation { action, target, value: value.cloned().unwrap_or(Value::Null) });
+        Ok(())
+    }
+
+    fn read_without_path(&mut self, action: Action, value: Option<&Value>) -> Result<()> {
+        if action == Action::Remove {
+            return Err(Error::no_target("remove needs a path"));
+        }
+        let value = value.ok_or_else(|| Error::invalid_syntax("the operation needs a value"))?;
+        self.read_members(action, &json::unquoted(value))
+    }
+
+    /// Reads a value whose members are paths. The URN of the schema may enclose them.
+    fn read_members(&mut self, action: Action, value: &Value) -> Result<()> {
+        // Clients only echo these.
+        const ECHOED: [&str; 3] = ["id", "schemas", "meta"];
+        let invalid = || Error::invalid_value("without a path the value is an object");
+        for (path, value) in value.as_object().ok_or_else(invalid)? {
+            if path.eq_ignore_ascii_case(USER) {
+                self.read_members(action, value)?;
+                continue;
+            }
+            if ECHOED.iter().any(|echoed| path.eq_ignore_ascii_case(echoed)) {
+                continue;
+            }
+            match Target::parse(path) {
+                Ok(Target::Unknown) | Err(_) => self.ignored.add(path),
+                Ok(target) => self.operations.push(Operation { action, target, value: value.clone() }),
+            }
+        }
+        Ok(())
     }
 }
 
-fn read_operation(operation: &Object, all: &mut Vec<Operation>) -> Result<()> {
-    let name = operation.get("op").and_then(Value::as_str).unwrap_or_default().to_ascii_lowercase();
-    let action = match name.as_str() {
-        "add" => Action::Add,
-        // As the page's example says it.
-        "replace" | "update" => Action::Replace,
-        "remove" => Action::Remove,
-        _ => return Err(Error::invalid_syntax("op is none of add, replace and remove")),
-    };
-    let path = match operation.get("path") {
-        None => None,
-        Some(Value::String(path)) if path.trim().is_empty() || path.eq_ignore_ascii_case(USER) => None,
-        Some(Value::String(path)) => Some(path.as_str()),
-        Some(_) => return Err(Error::invalid_path("path is not a string")),
-    };
-    // Here `null` says something.
-    let value =
-        operation.members().find(|(key, _)| key.eq_ignore_ascii_case("value")).map(|(_, value)| value);
-    match (path, action, value) {
-        (Some(path), _, Some(value)) => {
-            all.push(Operation { action, target: Target::parse(path)?, value: value.clone() });
-        }
-        (Some(path), Action::Remove, None) => {
-            all.push(Operation { action, target: Target::parse(path)?, value: Value::Null });
-        }
-        (None, Action::Remove, _) => return Err(Error::no_target("remove needs a path")),
-        (_, _, None) => return Err(Error::invalid_syntax("the operation needs a value")),
-        (None, _, Some(value)) => {
-            read_members(action, &json::unquoted(value), all)?;
-        }
+fn action(name: &str) -> Result<Action> {
+    match name.to_ascii_lowercase().as_str() {
+        "add" => Ok(Action::Add),
+        // GitLab's documentation has an example with `Update`.
+        "replace" | "update" => Ok(Action::Replace),
+        "remove" => Ok(Action::Remove),
+        _ => Err(Error::invalid_syntax("op is none of add, replace and remove")),
     }
-    Ok(())
-}
-
-/// A value whose members are paths. A schema's name may stand around them.
-fn read_members(action: Action, value: &Value, all: &mut Vec<Operation>) -> Result<()> {
-    let invalid = || Error::invalid_value("without a path the value is an object");
-    for (path, value) in value.as_object().ok_or_else(invalid)? {
-        if path.eq_ignore_ascii_case(USER) {
-            read_members(action, value, all)?;
-        } else if !["id", "schemas", "meta"].contains(&path.to_ascii_lowercase().as_str()) {
-            // Those three are what clients merely send back.
-            all.push(Operation { action, target: Target::parse(path)?, value: value.clone() });
-        }
-    }
-    Ok(())
 }
 
 impl Draft {
-    /// The user after a PUT of this: what is not said is unassigned, but for what a provider cannot have meant to take away.
-    pub fn replace(self, user: &User, mode: Mode) -> Result<User> {
+    /// The user after a PUT of this body.
+    ///
+    /// Names that the body leaves out become unassigned. `active`, `externalId` and `emails` keep their values.
+    pub fn replace(self, user: &User, mode: Mode) -> Result<Change> {
         let user_name = self.required_user_name()?.to_owned();
         let mut changed = user.clone();
         if let Some(external_id) = self.external_id {
             apply::set_external_id(&mut changed, external_id, mode);
         }
         changed.active = self.active.unwrap_or(user.active);
-        changed.sent.user_name = Some(user_name);
-        let unassigned = |text: Option<String>| Some(text.unwrap_or_default());
-        changed.sent.formatted = unassigned(self.formatted);
-        changed.sent.family_name = unassigned(self.family_name);
-        changed.sent.given_name = unassigned(self.given_name);
-        changed.sent.display_name = unassigned(self.display_name);
-        if let Some(emails) = self.emails.filter(|emails| !emails.is_empty()) {
-            changed.sent.emails = emails;
-        }
-        Ok(within_mode(user, changed, mode))
+        let sent = Sent {
+            user_name: Some(user_name),
+            formatted: self.formatted,
+            family_name: self.family_name,
+            given_name: self.given_name,
+            display_name: self.display_name,
+            emails: self.emails.unwrap_or_default(),
+        };
+        let sets_email = changed.sent.replace_with(sent);
+        Ok(Change { user: changed, activates: self.active == Some(true), sets_name: true, sets_email })
     }
 }
 
-/// What the mode lets a provider change; the account follows the name and the address that count.
-fn within_mode(before: &User, mut after: User, mode: Mode) -> User {
-    if mode == Mode::GitLab {
-        after.sent = before.sent.clone();
-        return after;
+impl Sent {
+    /// Takes over what a full body says, as a PUT does; returns whether it has addresses.
+    pub fn replace_with(&mut self, body: Self) -> bool {
+        let unassigned = |text: Option<String>| Some(text.unwrap_or_default());
+        self.user_name = body.user_name;
+        self.formatted = unassigned(body.formatted);
+        self.family_name = unassigned(body.family_name);
+        self.given_name = unassigned(body.given_name);
+        self.display_name = unassigned(body.display_name);
+        let has_emails = !body.emails.is_empty();
+        if has_emails {
+            self.emails = body.emails;
+        }
+        has_emails
     }
-    let names = |user: &User| {
-        let sent = &user.sent;
-        (sent.formatted.clone(), sent.family_name.clone(), sent.given_name.clone())
-    };
-    if names(before) != names(&after)
-        && let Some(name) = after.sent.account_name()
-    {
-        after.account.name = name;
-    }
-    if before.emails() != after.emails()
-        && let Some(email) = crate::user::chosen(&after.emails())
-    {
-        after.account.email.clone_from(&email.value);
-    }
-    after
 }

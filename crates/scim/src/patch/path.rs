@@ -3,11 +3,12 @@ use crate::attribute::{Attribute, EmailPart, TextAttribute};
 use crate::condition::EmailCondition;
 use crate::filter::{AttributePath, Filter, Operand, Operator, Parser, Test};
 use crate::user::Email;
-use crate::{Error, Result};
+use crate::{Error, Result, USER};
 
 /// A path as it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Path {
+    /// The attribute before the brackets.
     pub attribute: AttributePath,
     /// In brackets, and the sub-attribute behind them.
     pub elements: Option<(Filter, Option<String>)>,
@@ -16,15 +17,22 @@ pub struct Path {
 /// What a path means.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
+    /// A single string.
     Text(TextAttribute),
+    /// `active`.
     Active,
+    /// `name` as a whole.
     Name,
+    /// `emails` as a whole.
     Emails,
     /// Of the address that counts.
     EmailPart(EmailPart),
+    /// The addresses that a filter matches.
     Elements(Elements),
-    /// It is known and not kept.
-    Ignored,
+    /// A known attribute that is not stored.
+    Unassigned,
+    /// An attribute or sub-attribute that no schema here defines. The operation is ignored.
+    Unknown,
     /// The server's own.
     ReadOnly,
 }
@@ -32,14 +40,21 @@ pub enum Target {
 /// Some of the addresses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Elements {
+    /// The filter.
     pub condition: EmailCondition,
+    /// The sub-attribute after the brackets.
     pub part: Option<EmailPart>,
     /// What an address must be that fits, if the filter says nothing but that.
     pub template: Option<Email>,
 }
 
 impl Path {
-    fn parse(text: &str) -> Result<Self> {
+    /// Reads a path.
+    pub(crate) fn parse(text: &str) -> Result<Self> {
+        Self::read(text).map_err(|error| Error::invalid_path(format!("the path is not valid: {error}")))
+    }
+
+    fn read(text: &str) -> Result<Self> {
         let mut parser = Parser::new(text.trim())?;
         let attribute = parser.path()?;
         let elements = match parser.selection()? {
@@ -54,38 +69,62 @@ impl Path {
     }
 }
 
+/// The RFC's extension of the user, whose attributes are known and not stored.
+const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
+
 impl Target {
-    /// Reads a path.
+    /// Reads a path. Fails if the path cannot be parsed, or filters an attribute that has a single value.
     pub fn parse(text: &str) -> Result<Self> {
         let invalid = |error: Error| Error::invalid_path(format!("the path is not valid: {error}"));
-        let unknown = || Error::invalid_path(format!("there is no attribute {text}"));
-        let path = Path::parse(text).map_err(invalid)?;
-        let attribute = Attribute::resolve(&path.attribute).ok_or_else(unknown)?;
-        let Some((filter, part)) = path.elements else {
-            return Ok(match attribute {
-                Attribute::Text(attribute) => Self::Text(attribute),
-                Attribute::Active => Self::Active,
-                Attribute::Name => Self::Name,
-                Attribute::Emails => Self::Emails,
-                Attribute::Email(part) => Self::EmailPart(part),
-                Attribute::Unassigned => Self::Ignored,
-                _ => Self::ReadOnly,
-            });
-        };
+        let path = Path::parse(text)?;
+        if is_foreign_extension(&path.attribute) {
+            return Ok(Self::Unknown);
+        }
+        let Some(attribute) = Attribute::resolve(&path.attribute) else { return Ok(Self::Unknown) };
+        let Some((filter, part)) = path.elements else { return Ok(Self::from_attribute(attribute)) };
         match attribute {
-            Attribute::Unassigned => Ok(Self::Ignored),
+            Attribute::Unassigned => Ok(Self::Unassigned),
             Attribute::Emails => {
-                let part = match part {
-                    Some(part) => Some(EmailPart::parse(&part).ok_or_else(unknown)?),
-                    None => None,
-                };
-                let condition = EmailCondition::of(&filter).map_err(invalid)?;
+                let part = part.as_deref().map(EmailPart::parse);
+                if part == Some(None) || names_unknown_part(&filter) {
+                    return Ok(Self::Unknown);
+                }
+                let condition = EmailCondition::from_filter(&filter).map_err(invalid)?;
                 let mut template = Email::default();
                 let template = fill(&filter, &mut template).then_some(template);
-                Ok(Self::Elements(Elements { condition, part, template }))
+                Ok(Self::Elements(Elements { condition, part: part.flatten(), template }))
             }
-            _ => Err(Error::invalid_path(format!("{text} has no elements to choose from"))),
+            _ => Err(Error::invalid_path(format!("{text} has a single value and takes no filter"))),
         }
+    }
+
+    fn from_attribute(attribute: Attribute) -> Self {
+        match attribute {
+            Attribute::Text(attribute) => Self::Text(attribute),
+            Attribute::Active => Self::Active,
+            Attribute::Name => Self::Name,
+            Attribute::Emails => Self::Emails,
+            Attribute::Email(part) => Self::EmailPart(part),
+            Attribute::Unassigned => Self::Unassigned,
+            _ => Self::ReadOnly,
+        }
+    }
+}
+
+fn is_foreign_extension(path: &AttributePath) -> bool {
+    let is_known = |urn: &String| [USER, ENTERPRISE].iter().any(|known| urn.eq_ignore_ascii_case(known));
+    path.urn.as_ref().is_some_and(|urn| !is_known(urn))
+}
+
+/// Whether a filter on an address names something that addresses do not have.
+pub(crate) fn names_unknown_part(filter: &Filter) -> bool {
+    match filter {
+        Filter::And(parts) | Filter::Or(parts) => parts.iter().any(names_unknown_part),
+        Filter::Not(inner) => names_unknown_part(inner),
+        Filter::Attribute(path, _) => {
+            path.urn.is_some() || path.sub.is_some() || EmailPart::parse(&path.name).is_none()
+        }
+        Filter::Element(..) => true,
     }
 }
 

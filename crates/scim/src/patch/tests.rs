@@ -3,10 +3,17 @@ use serde_json::json;
 use super::*;
 use crate::user::tests::user;
 
-fn patched(mode: Mode, operations: impl Into<Value>) -> Result<User> {
+fn read(operations: impl Into<Value>) -> Result<Patch> {
     let operations = operations.into();
-    let body = Object::parse(json!({ "Operations": operations }).to_string().as_bytes())?;
-    Patch::read(&body)?.apply(&user(), mode)
+    Patch::read(&Object::parse(json!({ "Operations": operations }).to_string().as_bytes())?)
+}
+
+fn change(mode: Mode, operations: impl Into<Value>) -> Result<Change> {
+    read(operations)?.apply(&user(), mode)
+}
+
+fn patched(mode: Mode, operations: impl Into<Value>) -> Result<User> {
+    Ok(change(mode, operations)?.user)
 }
 
 fn keyword(operations: Value) -> &'static str {
@@ -37,15 +44,23 @@ fn the_dialects_mean_the_same() {
 }
 
 #[test]
-fn the_account_follows_only_where_the_provider_is_the_authority() {
-    let operations = json!([
-        { "op": "Replace", "path": "emails[type eq \"work\"].value", "value": "new@x" },
-        { "op": "Add", "path": "name.formatted", "value": "New Name" },
-        { "op": "Add", "path": "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:employeeNumber", "value": "7" },
-    ]);
-    let after = patched(Mode::Rfc, operations.clone()).unwrap();
-    assert_eq!((after.account.email.as_str(), after.account.name.as_str()), ("new@x", "New Name"));
-    assert_eq!(patched(Mode::GitLab, operations).unwrap(), user());
+fn change_says_which_parts_of_the_account_it_sets() {
+    let change = |operations: Value| {
+        let change = change(Mode::Rfc, operations).unwrap();
+        (change.activates, change.sets_name, change.sets_email)
+    };
+    let set = |path: &str, value: Value| json!([{ "op": "replace", "path": path, "value": value }]);
+    for path in ["name.formatted", "name.familyName", "name.givenName", "displayName"] {
+        assert_eq!(change(set(path, json!("x"))), (false, true, false), "{path}");
+        assert_eq!(change(json!([{ "op": "remove", "path": path }])), (false, true, false), "{path}");
+    }
+    assert_eq!(change(set("name", json!({ "givenName": "x" }))), (false, true, false));
+    for path in ["emails", "emails.value", "emails[type eq \"work\"].value"] {
+        assert_eq!(change(set(path, json!("x@y"))), (false, false, true), "{path}");
+    }
+    assert_eq!(change(set("active", json!(true))), (true, false, false));
+    assert_eq!(change(set("active", json!(false))), (false, false, false));
+    assert_eq!(change(set("userName", json!("x"))), (false, false, false));
 }
 
 #[test]
@@ -82,17 +97,69 @@ fn names_are_merged_and_unassigned() {
         Mode::Rfc,
         json!([{ "op": "replace", "value": { "name.givenName": "A", "name": { "familyName": "B" } } }]),
     );
-    assert_eq!(after.unwrap().account.name, "A B");
+    assert_eq!(after.unwrap().sent.account_name().as_deref(), Some("A B"));
     let after = patched(Mode::Rfc, json!([{ "op": "remove", "path": "name" }])).unwrap();
-    assert_eq!(after.account.name, "Test User");
-    assert_eq!(after.text(crate::attribute::TextAttribute::FamilyName), None);
+    assert_eq!(after.sent.account_name(), None);
+    assert_eq!(after.text(T::FamilyName), None);
+}
+
+#[test]
+fn unknown_attributes_are_ignored_and_named() {
+    let long = "x".repeat(100);
+    let paths = [
+        "mailNickname",
+        "urn:acme:User:badge",
+        "urn:ietf:params:scim:schemas:core:2.0:User:role",
+        "name.nick",
+        "emails.kind",
+        "emails[kind eq \"x\"].value",
+        "emails[type eq \"work\"].kind",
+        "foo[a eq \"b\"].c",
+        long.as_str(),
+    ];
+    let deactivate = json!({ "op": "replace", "path": "active", "value": "False" });
+    for path in paths {
+        for unknown in [
+            json!({ "op": "add", "path": path, "value": { "not": ["looked", "at"] } }),
+            json!({ "op": "replace", "path": path }),
+            json!({ "op": "remove", "path": path }),
+            json!({ "op": "replace", "value": { (path): null } }),
+        ] {
+            let patch = read(json!([unknown, deactivate])).unwrap();
+            assert_eq!(patch.ignored(), [path.get(..64).unwrap_or(path)], "{unknown}");
+            let after = patch.apply(&user(), Mode::Rfc).unwrap().user;
+            assert_eq!(after, User { active: false, ..user() }, "{unknown}");
+        }
+    }
+    let odd = json!({ "badge no.": 7, "a..b": 1, "active[value eq true]": true, "active": false });
+    let patch = read(json!([{ "op": "replace", "value": odd }])).unwrap();
+    assert_eq!(patch.ignored().len(), 3);
+    assert!(!patch.apply(&user(), Mode::Rfc).unwrap().user.active);
+    let many: Vec<Value> =
+        (0..20).map(|i| json!({ "op": "add", "path": format!("unknown{i}"), "value": 1 })).collect();
+    assert_eq!(read(many).unwrap().ignored().len(), 10);
+    let known = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department";
+    let patch = read(json!([{ "op": "add", "path": known, "value": "x" }])).unwrap();
+    assert_eq!(patch.ignored().len(), 0, "the enterprise extension is known");
+}
+
+#[test]
+fn one_of_several_new_primary_addresses_stays_primary() {
+    let primaries = |value: Value| -> Vec<String> {
+        let add = json!([{ "op": "add", "path": "emails", "value": value }]);
+        let emails = patched(Mode::Rfc, add).unwrap().emails();
+        emails.into_iter().filter(|email| email.primary == Some(true)).map(|email| email.value).collect()
+    };
+    let email = |value: &str, kind: &str| json!({ "value": value, "type": kind, "primary": true });
+    assert_eq!(primaries(json!([email("h@x", "home"), email("o@x", "other")])), ["h@x"]);
+    assert_eq!(primaries(json!([email("h@x", "home"), email("w@x", "Work")])), ["w@x"]);
 }
 
 #[test]
 fn what_cannot_be_is_refused() {
     let with = |op: &str, path: &str, value: Value| json!([{ "op": op, "path": path, "value": value }]);
     for path in
-        ["nonsense", "name.foo", "emails[", "emails[foo eq x].value", "active[type eq x]", "a b", "..."]
+        ["emails[", "emails[type eq", "active[type eq x]", "name[formatted eq x]", "a b", "a..b", "..."]
     {
         assert_eq!(keyword(with("replace", path, json!("x"))), "invalidPath", "{path}");
     }
@@ -138,16 +205,19 @@ fn what_cannot_be_is_refused() {
 }
 
 #[test]
-fn a_put_unassigns_what_it_does_not_say() {
-    let put = |body: Value, mode| {
+fn put_unassigns_what_it_leaves_out() {
+    let put = |body: Value| {
         let body = Object::parse(body.to_string().as_bytes()).unwrap();
-        Draft::read(&body)?.replace(&user(), mode)
+        Draft::read(&body)?.replace(&user(), Mode::Rfc)
     };
-    let after = put(json!({ "userName": "u2", "displayName": "D", "adreses": [] }), Mode::Rfc).unwrap();
-    assert_eq!((after.sent.user_name.as_deref(), after.account.name.as_str()), (Some("u2"), "D"));
-    assert_eq!((after.account.email.as_str(), after.active), ("name@example.com", true));
-    assert_eq!(put(json!({ "userName": "u2", "name": { "formatted": "N" } }), Mode::GitLab).unwrap(), user());
-    assert_eq!(put(json!({}), Mode::Rfc).unwrap_err().scim_type, Some("invalidValue"));
+    let change = put(json!({ "userName": "u2", "displayName": "D", "adreses": [] })).unwrap();
+    assert_eq!((change.sets_name, change.sets_email, change.activates), (true, false, false));
+    let after = change.user;
+    assert_eq!(after.sent.user_name.as_deref(), Some("u2"));
+    assert_eq!((after.sent.account_name().as_deref(), after.text(T::GivenName)), (Some("D"), None));
+    assert!(after.active);
+    assert!(put(json!({ "userName": "u2", "active": true })).unwrap().activates);
+    assert_eq!(put(json!({})).unwrap_err().scim_type, Some("invalidValue"));
 }
 
 proptest::proptest! {

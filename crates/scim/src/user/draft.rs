@@ -1,7 +1,7 @@
 //! What a client sends to make a user, or to replace one.
 use serde_json::Value;
 
-use super::{Email, Sent, chosen};
+use super::{Email, Sent, chosen, keep_one_primary};
 use crate::json::{self, Object};
 use crate::{Error, Mode, Result};
 
@@ -14,13 +14,21 @@ const MAX_EMAILS: usize = 100;
 /// What the body of a POST or PUT says; what it does not say is `None`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Draft {
+    /// `externalId`.
     pub external_id: Option<String>,
+    /// `userName`.
     pub user_name: Option<String>,
+    /// `name.formatted`.
     pub formatted: Option<String>,
+    /// `name.familyName`.
     pub family_name: Option<String>,
+    /// `name.givenName`.
     pub given_name: Option<String>,
+    /// `displayName`.
     pub display_name: Option<String>,
+    /// `emails`.
     pub emails: Option<Vec<Email>>,
+    /// `active`.
     pub active: Option<bool>,
 }
 
@@ -29,13 +37,15 @@ pub struct Draft {
 pub struct NewUser {
     /// `None` where the server makes one.
     pub external_id: Option<String>,
+    /// Whether the user has access.
     pub active: bool,
     /// For the account, if one is made.
     pub name: String,
-    /// For the account; by it an account is found, too.
+    /// For the account, in lower case. An account with this address is linked.
     pub email: String,
     /// Everything, `user_name` always.
     pub sent: Sent,
+    /// `userName`, from which the username of a new account is derived.
     pub user_name: String,
 }
 
@@ -55,7 +65,7 @@ impl Draft {
         };
         if let Some(value) = body.get("name") {
             let invalid = || Error::invalid_value("name is not an object");
-            let name = Object::of(&json::unquoted(value)).ok_or_else(invalid)?;
+            let name = Object::from_value(&json::unquoted(value)).ok_or_else(invalid)?;
             let part =
                 |part: &str| name.get(part).map(|value| short(part, json::text(part, value)?)).transpose();
             draft.formatted = part("formatted")?.or(draft.formatted);
@@ -93,7 +103,6 @@ impl Draft {
             }
             _ => return Err(Error::invalid_value("emails are missing")),
         };
-        let email = chosen(&emails).map(|email| email.value.clone()).unwrap_or_default();
         let sent = Sent {
             user_name: Some(user_name.clone()),
             formatted: self.formatted,
@@ -102,6 +111,7 @@ impl Draft {
             display_name: self.display_name,
             emails,
         };
+        let email = sent.account_email().unwrap_or_default();
         let name = match (sent.account_name(), mode) {
             (Some(name), _) => name,
             (None, Mode::Rfc) => cut(&user_name),
@@ -119,7 +129,7 @@ impl Draft {
 }
 
 impl Sent {
-    /// What an account is called: the whole name, else what to display, else the names joined.
+    /// The name of an account: the full name, else the display name, else given and family name. `None` if none is left.
     pub fn account_name(&self) -> Option<String> {
         let said = |text: &Option<String>| text.clone().filter(|text| !text.trim().is_empty());
         let joined = || {
@@ -128,6 +138,11 @@ impl Sent {
             (!parts.is_empty()).then(|| parts.join(" "))
         };
         said(&self.formatted).or_else(|| said(&self.display_name)).or_else(joined).map(|name| cut(&name))
+    }
+
+    /// The address of an account: the chosen one, in lower case.
+    pub fn account_email(&self) -> Option<String> {
+        chosen(&self.emails).map(|email| email.value.to_lowercase())
     }
 }
 
@@ -164,11 +179,9 @@ pub(crate) fn emails_of(value: &Value) -> Result<Vec<Email>> {
     if elements.len() > MAX_EMAILS {
         return Err(Error::invalid_value(format!("there are more than {MAX_EMAILS} emails")));
     }
-    let emails: Vec<Email> =
+    let mut emails: Vec<Email> =
         elements.iter().map(email_of).filter_map(Result::transpose).collect::<Result<_>>()?;
-    if emails.iter().filter(|email| email.primary == Some(true)).count() > 1 {
-        return Err(Error::invalid_value("more than one of the emails is primary"));
-    }
+    keep_one_primary(&mut emails);
     Ok(emails)
 }
 
@@ -178,7 +191,7 @@ fn email_of(element: &Value) -> Result<Option<Email>> {
     let email = match element {
         Value::String(value) => Email { value: value.clone(), ..Email::default() },
         Value::Object(_) => {
-            let element = Object::of(element).unwrap_or_default();
+            let element = Object::from_value(element).unwrap_or_default();
             let Some(value) = element.get("value") else { return Ok(None) };
             Email {
                 value: text("emails.value", value)?,

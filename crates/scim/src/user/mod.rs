@@ -8,28 +8,40 @@ use chrono::{DateTime, Utc};
 
 pub use draft::{Draft, NewUser};
 pub(crate) use draft::{check_email, emails_of, external_id, short};
+pub(crate) use render::timestamp;
 
+use crate::Mode;
 use crate::attribute::{EmailPart, TextAttribute};
 
 /// A user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct User {
+    /// The identifier of the server.
     pub id: String,
+    /// The identifier of the client.
     pub external_id: String,
+    /// Whether the user has access.
     pub active: bool,
+    /// The account.
     pub account: Account,
+    /// What the client sent.
     pub sent: Sent,
+    /// Time of creation.
     pub created: DateTime<Utc>,
+    /// Time of the last change.
     pub last_modified: DateTime<Utc>,
     /// Counts the changes.
     pub version: i64,
 }
 
-/// What the server itself calls the person.
+/// What the server calls the person. A server that must not show a tenant the account puts what the tenant sent here.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Account {
+    /// The username.
     pub username: String,
+    /// The full name.
     pub name: String,
+    /// The primary address.
     pub email: String,
 }
 
@@ -37,24 +49,35 @@ pub struct Account {
 /// away again.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Sent {
+    /// `userName`.
     pub user_name: Option<String>,
+    /// `name.formatted`.
     pub formatted: Option<String>,
+    /// `name.familyName`.
     pub family_name: Option<String>,
+    /// `name.givenName`.
     pub given_name: Option<String>,
+    /// `displayName`.
     pub display_name: Option<String>,
+    /// `emails`.
     pub emails: Vec<Email>,
 }
 
 /// An address.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Email {
+    /// The address.
     pub value: String,
+    /// `type`, such as `work`.
     pub kind: Option<String>,
+    /// A name for the address.
     pub display: Option<String>,
+    /// Whether it is the preferred address.
     pub primary: Option<bool>,
 }
 
 impl Email {
+    /// A sub-attribute that is a string.
     pub fn text(&self, part: EmailPart) -> Option<&str> {
         match part {
             EmailPart::Value => Some(&self.value),
@@ -72,6 +95,18 @@ impl Email {
 /// The address that counts: at work and primary, else at work, else primary, else the first.
 pub fn chosen(emails: &[Email]) -> Option<&Email> {
     chosen_index(emails).map(|at| &emails[at])
+}
+
+/// Leaves one primary address: the first one at work among them, else the first one.
+pub(crate) fn keep_one_primary(emails: &mut [Email]) {
+    let is_primary = |email: &Email| email.primary == Some(true);
+    let work = emails.iter().position(|email| is_primary(email) && email.is_work());
+    let Some(kept) = work.or_else(|| emails.iter().position(is_primary)) else { return };
+    for (index, email) in emails.iter_mut().enumerate() {
+        if index != kept && is_primary(email) {
+            email.primary = Some(false);
+        }
+    }
 }
 
 pub(crate) fn chosen_index(emails: &[Email]) -> Option<usize> {
@@ -98,12 +133,31 @@ impl User {
             TextAttribute::ExternalId => return Some(self.external_id.clone()),
             TextAttribute::UserName => (&sent.user_name, self.account.username.as_str()),
             TextAttribute::Formatted => (&sent.formatted, self.account.name.as_str()),
-            TextAttribute::FamilyName => (&sent.family_name, split(&self.account.name).1),
-            TextAttribute::GivenName => (&sent.given_name, split(&self.account.name).0),
+            TextAttribute::FamilyName => return self.name_part(&sent.family_name, |(_, family)| family),
+            TextAttribute::GivenName => return self.name_part(&sent.given_name, |(given, _)| given),
             TextAttribute::DisplayName => (&sent.display_name, self.account.name.as_str()),
         };
         let text = said.as_deref().unwrap_or(account);
         (!text.is_empty()).then(|| text.to_owned())
+    }
+
+    /// A part of the name: as sent, or derived from the full name that the same answer shows.
+    fn name_part(
+        &self,
+        sent: &Option<String>,
+        part: impl for<'a> FnOnce((&'a str, &'a str)) -> &'a str,
+    ) -> Option<String> {
+        let text = match sent {
+            Some(text) => text.clone(),
+            None => part(split(&self.text(TextAttribute::Formatted)?)).to_owned(),
+        };
+        (!text.is_empty()).then_some(text)
+    }
+
+    /// The `userName` that answers show.
+    pub fn shown_user_name(&self, mode: Mode) -> &str {
+        let sent = self.sent.user_name.as_ref().filter(|name| mode == Mode::Rfc && !name.is_empty());
+        sent.unwrap_or(&self.account.username)
     }
 
     /// The addresses: as sent, else the one of the account.

@@ -19,11 +19,6 @@ impl User {
         format!("{users_url}/{}", encode_segment(&self.id))
     }
 
-    fn shown_user_name(&self, mode: Mode) -> String {
-        let sent = self.sent.user_name.as_ref().filter(|name| mode == Mode::Rfc && !name.is_empty());
-        sent.unwrap_or(&self.account.username).clone()
-    }
-
     fn as_gitlab(&self, mode: Mode) -> Node {
         let email = vec![
             ("type", "work".into()),
@@ -88,7 +83,7 @@ impl Email {
 }
 
 /// Milliseconds, unless the moment is known better: a filter for what is shown finds it.
-fn timestamp(moment: DateTime<Utc>) -> String {
+pub(crate) fn timestamp(moment: DateTime<Utc>) -> String {
     let whole = moment.nanosecond().is_multiple_of(1_000_000);
     moment.to_rfc3339_opts(if whole { SecondsFormat::Millis } else { SecondsFormat::Micros }, true)
 }

@@ -1,6 +1,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::attribute::TextAttribute as T;
 use crate::condition::Condition;
 use crate::{Filter, Mode, Object, Representation};
 
@@ -67,14 +68,57 @@ fn the_address_that_counts_is_at_work() {
 }
 
 #[test]
-fn one_address_is_primary() {
-    let emails = |second: bool| {
-        json!({ "externalId": "x", "userName": "u", "name": { "formatted": "N" }, "emails": [
-            { "value": "a@x", "primary": true }, { "value": "b@x", "primary": second },
-        ] })
+fn one_of_several_primary_addresses_stays_primary() {
+    let primaries = |emails: serde_json::Value| -> Vec<Option<bool>> {
+        let body = json!({ "externalId": "x", "userName": "u", "displayName": "N", "emails": emails });
+        draft(body).unwrap().sent.emails.iter().map(|email| email.primary).collect()
     };
-    assert!(draft(emails(false)).is_ok());
-    assert_eq!(draft(emails(true)).unwrap_err().scim_type, Some("invalidValue"));
+    let email = |kind: &str, primary| json!({ "value": "a@x", "type": kind, "primary": primary });
+    for (emails, expected) in [
+        (json!([email("home", true), email("work", true)]), [Some(false), Some(true)]),
+        (json!([email("home", true), email("other", true)]), [Some(true), Some(false)]),
+        (json!([email("work", true), email("Work", true)]), [Some(true), Some(false)]),
+        (json!([email("home", true), email("work", false)]), [Some(true), Some(false)]),
+    ] {
+        assert_eq!(primaries(emails), expected);
+    }
+}
+
+#[test]
+fn account_has_the_address_in_lower_case() {
+    let emails = json!([{ "value": "First.\u{c9}a@Example.com", "type": "work" }]);
+    let body = json!({ "externalId": "x", "userName": "u", "displayName": "N", "emails": emails });
+    let new = draft(body).unwrap();
+    assert_eq!(new.email, "first.\u{e9}a@example.com");
+    assert_eq!(new.sent.emails[0].value, "First.\u{c9}a@Example.com");
+}
+
+#[test]
+fn name_parts_follow_the_full_name_that_is_shown() {
+    let shown = |formatted: Option<&str>, family: Option<&str>| {
+        let mut user = user();
+        user.sent.formatted = formatted.map(ToOwned::to_owned);
+        user.sent.family_name = family.map(ToOwned::to_owned);
+        (user.text(T::GivenName), user.text(T::FamilyName))
+    };
+    let pair = |given: &str, family: &str| (Some(given.to_owned()), Some(family.to_owned()));
+    assert_eq!(shown(None, None), pair("Test", "User"));
+    assert_eq!(shown(Some("Mia Old Maid"), None), pair("Mia Old", "Maid"));
+    assert_eq!(shown(Some("Mia Old Maid"), Some("Sent")), pair("Mia Old", "Sent"));
+    assert_eq!(shown(Some("Mia Old Maid"), Some("")), (Some("Mia Old".to_owned()), None));
+    assert_eq!(shown(Some(""), None), (None, None), "no full name is shown");
+}
+
+#[test]
+fn filter_finds_the_user_name_that_is_shown() {
+    let mut user = user();
+    user.sent.user_name = Some("Sent".to_owned());
+    let holds = |name: &str, mode| {
+        let filter = format!("userName eq {name}").parse::<Filter>().unwrap();
+        Condition::from_filter(&filter, "u").unwrap().holds(&user, mode)
+    };
+    assert!(holds("SENT", Mode::Rfc) && holds("sent", Mode::GitLab));
+    assert!(!holds("username", Mode::Rfc) && holds("username", Mode::GitLab));
 }
 
 #[test]
@@ -99,10 +143,10 @@ fn a_name_comes_from_where_there_is_one() {
 
 fn holds(filter: &str) -> bool {
     let url = "https://h/Users";
-    Condition::of(&filter.parse::<Filter>().unwrap(), url)
+    Condition::from_filter(&filter.parse::<Filter>().unwrap(), url)
         .map_err(|error| format!("{filter}: {error}"))
         .unwrap()
-        .holds(&user())
+        .holds(&user(), Mode::GitLab)
 }
 
 #[test]
@@ -174,7 +218,7 @@ fn conditions_hold_or_do_not() {
         "emails.primary gt true",
         "meta.location sw h",
     ] {
-        let error = Condition::of(&filter.parse::<Filter>().unwrap(), "u").unwrap_err();
+        let error = Condition::from_filter(&filter.parse::<Filter>().unwrap(), "u").unwrap_err();
         assert_eq!(error.scim_type, Some("invalidFilter"), "{filter}");
     }
 }

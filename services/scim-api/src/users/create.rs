@@ -19,7 +19,8 @@ pub(crate) async fn handler(
     let fresh_id = uuid::Builder::from_random_bytes(rand::random()).into_uuid().to_string();
     let wanted = Request { new, fresh_id, password: password() };
     let (tenant, now) = (provider.tenant.clone(), app.core.clock.now());
-    let made = app.change(&provider, "create", move |conn| create(conn, &tenant, &wanted, now)).await?.stored;
+    let made =
+        app.change(&provider, "create", move |conn| create(conn, &tenant, &wanted, now)).await?.resource;
     let selection = search::selection(&request::query(&request));
     let mut created = HttpResponse::Created();
     created.insert_header((LOCATION, made.user.location(&provider.users_url())));

@@ -2,6 +2,7 @@
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use database::scim::delete;
+use scim::User;
 
 use crate::{App, ScimError, ScimProvider, answer, request};
 
@@ -11,7 +12,7 @@ pub(crate) async fn handler(
     provider: ScimProvider,
     request: HttpRequest,
 ) -> Result<HttpResponse, ScimError> {
-    let (id, precondition) = (request::id(&request)?, answer::precondition(&request));
+    let (id, precondition) = (request::id(&request)?, answer::precondition::<User>(&request));
     let (tenant, now) = (provider.tenant.clone(), app.core.clock.now());
     // To ask once more would find nobody.
     let _ =

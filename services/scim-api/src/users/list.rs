@@ -11,7 +11,7 @@ pub(crate) async fn handler(
     provider: ScimProvider,
     request: HttpRequest,
 ) -> Result<HttpResponse, ScimError> {
-    let search = Search::of_query(&request::query(&request), &provider.users_url())?;
+    let search = Search::from_query(&request::query(&request), &provider.users_url())?;
     page(&app, &provider, search).await
 }
 
@@ -24,7 +24,8 @@ pub(super) async fn page(
     let (tenant, asked, with_emails) = (provider.tenant.clone(), search.clone(), provider.wants_emails());
     let page =
         app.core.pool.read(move |conn| database::scim::list(conn, &tenant, &asked, with_emails)).await?;
-    let users = page.users.iter().map(|stored| search.selection.of(provider.show(&stored.user))).collect();
+    let users =
+        page.users.iter().map(|stored| search.selection.select(provider.show(&stored.user))).collect();
     let list = message::list(users, page.total, search.start_index, search.count, provider.representation);
     Ok(answer::body(&mut HttpResponse::Ok(), &list))
 }

@@ -3,7 +3,7 @@ use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use database::scim::change;
 use scim::patch::Patch;
-use scim::{Mode, search};
+use scim::{Mode, User, search};
 
 use crate::{App, ScimError, ScimProvider, answer, request};
 
@@ -15,12 +15,13 @@ pub(crate) async fn handler(
     payload: Payload,
 ) -> Result<HttpResponse, ScimError> {
     let patch = Patch::read(&request::object(&request, payload).await?)?;
-    let (id, precondition) = (request::id(&request)?, answer::precondition(&request));
+    request::log_ignored(patch.ignored());
+    let (id, precondition) = (request::id(&request)?, answer::precondition::<User>(&request));
     let (tenant, mode, now) = (provider.tenant.clone(), provider.tenant.mode, app.core.clock.now());
     let work = move |conn: &mut database::Conn| {
         change(conn, &tenant, &id, precondition, |user| patch.apply(user, mode), now)
     };
-    let changed = app.change(&provider, "patch", work).await?.whole()?;
+    let changed = app.change(&provider, "patch", work).await?.complete()?;
     let selection = search::selection(&request::query(&request));
     if selection.is_given() || (mode == Mode::Rfc && provider.names_scim) {
         return Ok(answer::user(&mut HttpResponse::Ok(), &provider, &changed.user, &selection));

@@ -2,7 +2,7 @@
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use database::scim::change;
-use scim::{Draft, search};
+use scim::{Draft, User, search};
 
 use crate::{App, ScimError, ScimProvider, answer, request};
 
@@ -14,12 +14,12 @@ pub(crate) async fn handler(
     payload: Payload,
 ) -> Result<HttpResponse, ScimError> {
     let draft = Draft::read(&request::object(&request, payload).await?)?;
-    let (id, precondition) = (request::id(&request)?, answer::precondition(&request));
+    let (id, precondition) = (request::id(&request)?, answer::precondition::<User>(&request));
     let (tenant, mode, now) = (provider.tenant.clone(), provider.tenant.mode, app.core.clock.now());
     let work = move |conn: &mut database::Conn| {
         change(conn, &tenant, &id, precondition, |user| draft.replace(user, mode), now)
     };
-    let changed = app.change(&provider, "replace", work).await?.whole()?;
+    let changed = app.change(&provider, "replace", work).await?.complete()?;
     let selection = search::selection(&request::query(&request));
     Ok(answer::user(&mut HttpResponse::Ok(), &provider, &changed.user, &selection))
 }

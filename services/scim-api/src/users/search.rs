@@ -14,5 +14,5 @@ pub(crate) async fn handler(
     payload: Payload,
 ) -> Result<HttpResponse, ScimError> {
     let body = request::object(&request, payload).await?;
-    list::page(&app, &provider, Search::of_body(&body, &provider.users_url())?).await
+    list::page(&app, &provider, Search::from_body(&body, &provider.users_url())?).await
 }

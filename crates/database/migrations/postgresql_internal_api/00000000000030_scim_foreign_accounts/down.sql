@@ -1,0 +1,1 @@
+ALTER TABLE scim_api_records DROP COLUMN is_foreign;

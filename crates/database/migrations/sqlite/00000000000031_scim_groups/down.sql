@@ -1,0 +1,2 @@
+DROP TABLE scim_group_memberships;
+DROP TABLE saml_group_links;

@@ -1,0 +1,2 @@
+DROP TABLE scim_api_prior_members;
+DROP TABLE scim_api_groups;

@@ -1,0 +1,86 @@
+//! Who owns an e-mail address.
+//!
+//! There are two questions. Whose account may be linked: only a confirmed address proves that. And whether an address is
+//! in use: any account's primary address is.
+use chrono::NaiveDateTime;
+use diesel::prelude::*;
+
+use super::{Result, Tenant, account, equals_ignoring_case, query};
+use crate::Conn;
+use crate::schema::{emails, users};
+
+/// What is known about an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum AddressOwner {
+    /// No account has the address.
+    Nobody,
+    /// The address belongs to this account of a person.
+    Person(i64),
+    /// It is the primary address of an account, and nobody has confirmed it.
+    Unconfirmed,
+    /// It belongs to a bot, which nobody can be.
+    Bot,
+}
+
+/// `users.user_type` of a person.
+pub(super) const HUMAN: i16 = 0;
+
+/// Finds the account that an address belongs to: by a confirmed primary address, a confirmed secondary one, or the
+/// primary address of an account that this tenant manages already.
+pub(super) fn owner_of(conn: &mut Conn, tenant: &Tenant, address: &str) -> Result<AddressOwner> {
+    let primary: Vec<(i64, i16, Option<NaiveDateTime>)> = users::table
+        .filter(equals_ignoring_case!(conn, "users.email", address))
+        .order(users::id)
+        .select((users::id, users::user_type, users::confirmed_at))
+        .load(conn)?;
+    let secondary: Vec<(i64, i16)> = emails::table
+        .inner_join(users::table.on(users::id.eq(emails::user_id)))
+        .filter(equals_ignoring_case!(conn, "emails.email", address))
+        .filter(emails::confirmed_at.is_not_null())
+        .order(emails::id)
+        .select((users::id, users::user_type))
+        .load(conn)?;
+    let people = primary.iter().filter(|(_, user_type, _)| *user_type == HUMAN);
+    let confirmed = people.clone().find(|(_, _, confirmed_at)| confirmed_at.is_some()).map(|(id, ..)| *id);
+    let owner =
+        confirmed.or_else(|| secondary.iter().find(|(_, user_type)| *user_type == HUMAN).map(|(id, _)| *id));
+    if let Some(user_id) = owner {
+        return Ok(AddressOwner::Person(user_id));
+    }
+    for (user_id, ..) in people {
+        if is_managed(conn, tenant, *user_id)? {
+            return Ok(AddressOwner::Person(*user_id));
+        }
+    }
+    let is_bot = |user_type: &i16| *user_type != HUMAN;
+    Ok(if primary.iter().any(|(_, user_type, _)| is_bot(user_type)) || !secondary.is_empty() {
+        AddressOwner::Bot
+    } else if primary.is_empty() {
+        AddressOwner::Nobody
+    } else {
+        AddressOwner::Unconfirmed
+    })
+}
+
+/// Whether the group created an account, or the tenant has an identity of it.
+fn is_managed(conn: &mut Conn, tenant: &Tenant, user_id: i64) -> Result<bool> {
+    let is_created_by_group = tenant.group.is_some() && account::is_own(conn, tenant, user_id)?;
+    Ok(is_created_by_group || query::by_user(conn, tenant, user_id)?.is_some())
+}
+
+/// Whether an account other than this one has the address, as its primary one or as a confirmed secondary one.
+pub(super) fn is_used_by_another(conn: &mut Conn, address: &str, user_id: i64) -> Result<bool> {
+    let primary = users::table
+        .filter(equals_ignoring_case!(conn, "users.email", address))
+        .filter(users::id.ne(user_id))
+        .select(users::id);
+    if primary.first::<i64>(conn).optional()?.is_some() {
+        return Ok(true);
+    }
+    let secondary = emails::table
+        .filter(equals_ignoring_case!(conn, "emails.email", address))
+        .filter(emails::user_id.ne(user_id))
+        .filter(emails::confirmed_at.is_not_null())
+        .select(emails::id);
+    Ok(secondary.first::<i64>(conn).optional()?.is_some())
+}

@@ -1,0 +1,22 @@
+//! `DELETE …/Groups/{id}`
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+use database::scim::groups;
+use scim::Group;
+
+use crate::{App, ScimError, ScimProvider, answer, request};
+
+/// Takes the uid from the SAML group links, which stay. The members lose what they had by it.
+pub(crate) async fn handler(
+    app: Data<App>,
+    provider: ScimProvider,
+    request: HttpRequest,
+) -> Result<HttpResponse, ScimError> {
+    app.require_groups(&provider).await?;
+    let (id, precondition) = (request::id(&request)?, answer::precondition::<Group>(&request));
+    let (tenant, now) = (provider.tenant.clone(), app.core.clock.now());
+    let work = move |conn: &mut database::Conn| groups::delete(conn, &tenant, &id, precondition, now);
+    // The group is gone, so that the client cannot repeat the request.
+    let _ = app.change_group("delete", work).await?;
+    Ok(HttpResponse::NoContent().finish())
+}

@@ -1,0 +1,36 @@
+//! `GET …/Groups`
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+use database::scim::groups;
+use scim::{Search, message};
+
+use crate::{App, ScimError, ScimProvider, answer, request};
+
+/// A page of the groups that match. While groups are off the list is empty.
+pub(crate) async fn handler(
+    app: Data<App>,
+    provider: ScimProvider,
+    request: HttpRequest,
+) -> Result<HttpResponse, ScimError> {
+    let search = Search::from_group_query(&request::query(&request), &provider.groups_url())?;
+    page(&app, &provider, search).await
+}
+
+/// The answer to a search by query or by body.
+pub(super) async fn page(
+    app: &App,
+    provider: &ScimProvider,
+    search: Search,
+) -> Result<HttpResponse, ScimError> {
+    let (found, total) = if app.has_groups(provider).await? {
+        let (tenant, query) = (provider.tenant.clone(), search.clone());
+        let with_members = search.selection.includes("members");
+        let page = app.read(move |conn| groups::list(conn, &tenant, &query, with_members)).await?;
+        (page.groups, page.total)
+    } else {
+        (Vec::new(), 0)
+    };
+    let shown = found.iter().map(|group| search.selection.select(provider.show_group(group))).collect();
+    let list = message::list(shown, total, search.start_index, search.count, provider.representation);
+    Ok(answer::body(&mut HttpResponse::Ok(), &list))
+}

@@ -1,0 +1,38 @@
+//! The endpoints of groups, by what they do.
+pub(crate) mod create;
+pub(crate) mod delete;
+pub(crate) mod get;
+pub(crate) mod list;
+pub(crate) mod patch;
+pub(crate) mod put;
+pub(crate) mod search;
+
+use scim::Error as Refusal;
+
+use crate::{App, ScimError, ScimProvider};
+
+impl App {
+    /// Whether a provider may use groups: only at the instance, and only if the database has their tables.
+    pub(crate) async fn has_groups(&self, provider: &ScimProvider) -> Result<bool, ScimError> {
+        if provider.tenant.group.is_some() || !self.options.scim_group_sync {
+            return Ok(false);
+        }
+        if let Some(known) = self.has_group_tables.get() {
+            return Ok(*known);
+        }
+        let available = self.read(database::scim::groups::are_available).await?;
+        if self.has_group_tables.set(available).is_ok() && !available {
+            tracing::warn!("SCIM groups are off: the database lacks their tables (GitLab 18.1 or newer)");
+        }
+        Ok(available)
+    }
+
+    /// Refuses a request for one group while groups are off.
+    async fn require_groups(&self, provider: &ScimProvider) -> Result<(), ScimError> {
+        if self.has_groups(provider).await? { Ok(()) } else { Err(not_found()) }
+    }
+}
+
+fn not_found() -> ScimError {
+    Refusal::new(404, "Group not found").into()
+}

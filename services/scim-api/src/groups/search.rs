@@ -1,0 +1,18 @@
+//! `POST …/Groups/.search`
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+use scim::Search;
+
+use super::list;
+use crate::{App, ScimError, ScimProvider, request};
+
+/// The same page as that of a GET, with the parameters in a body.
+pub(crate) async fn handler(
+    app: Data<App>,
+    provider: ScimProvider,
+    request: HttpRequest,
+    payload: Payload,
+) -> Result<HttpResponse, ScimError> {
+    let body = request::object(&request, payload).await?;
+    list::page(&app, &provider, Search::from_group_body(&body, &provider.groups_url())?).await
+}

@@ -69,11 +69,11 @@ async fn seats_are_counted_again_after_a_day(database: Database) {
     let conn = &mut billing.service.database.open();
     fixture::member(conn, 2, Source::Group(123), Role::DEVELOPER);
     let now = today();
-    assert_eq!(database::billing::seats::refresh(conn, now).unwrap(), 1);
+    assert_eq!(database::billing::seats::refresh_stale(conn, now).unwrap(), 1);
     let usage =
         json!({ "seats_in_subscription": 1, "seats_in_use": 2, "max_seats_used": 2, "seats_owed": 1 });
     assert_eq!(billing.ask("GET", "/namespaces/123/gitlab_subscription").await.1["usage"], usage);
-    assert_eq!(database::billing::seats::refresh(conn, now + chrono::TimeDelta::hours(23)).unwrap(), 0);
-    assert_eq!(database::billing::seats::refresh(conn, now + chrono::TimeDelta::hours(24)).unwrap(), 1);
+    assert_eq!(database::billing::seats::refresh_stale(conn, now + chrono::TimeDelta::hours(23)).unwrap(), 0);
+    assert_eq!(database::billing::seats::refresh_stale(conn, now + chrono::TimeDelta::hours(24)).unwrap(), 1);
     assert_eq!(billing.number("SELECT count(*) FROM gitlab_subscription_histories"), 1);
 }

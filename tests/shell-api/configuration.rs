@@ -1,6 +1,7 @@
 //! Options and where they come from, exit codes, tables at the start: `operations.md` §1 and §2.
 use super::binary::{Binary, Setup};
 use super::support::eventually;
+use serde_json::json;
 use testkit::{Database, Process};
 
 /// What `check-config` prints.
@@ -153,18 +154,43 @@ async fn five_may_start_at_once_on_an_empty_database() {
     assert!(setup.path("internal-api.sqlite3").exists());
 }
 
+/// Every finding is reported at once, each with its table, its column and what needs it.
 #[test]
-fn tables_of_postgresql_are_only_looked_at() {
+fn tables_that_do_not_fit_end_the_start() {
     let database = Database::postgresql();
     let setup = Setup::new(&database);
-    database.sql("DROP TABLE protected_tag_create_access_levels");
-    fails(&setup, &[], 1, "table protected_tag_create_access_levels");
-    database.sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public; DROP SCHEMA internal_api CASCADE");
-    fails(&setup, &[], 1, "shell-api: the database does not fit: table ");
-    fails(&setup, &["--migrations", "verify"], 1, "table ");
-    let mut conn = database.open();
-    assert!(database::verify(&mut conn).is_err(), "nothing was made");
+    database.sql(
+        "ALTER TABLE projects DROP COLUMN visibility_level; ALTER TABLE routes DROP COLUMN path; \
+         ALTER TABLE keys DROP COLUMN expires_at; DROP TABLE protected_tags CASCADE",
+    );
+    let (code, errors) = setup.failure(&[]);
+    assert_eq!(code, Some(78), "{errors}");
+    for finding in [
+        "column projects.visibility_level is missing; shell-api needs it",
+        "column routes.path is missing; shell-api needs it",
+        "column keys.expires_at is missing; shell-api needs it",
+        "table protected_tags is missing; shell-api needs it",
+        "findings: 4",
+    ] {
+        assert!(errors.contains(finding), "{errors}");
+    }
     assert_eq!(setup.run(&["check-config"], &[]).status.code(), Some(0));
+}
+
+/// A service makes no tables on PostgreSQL: it waits until somebody else has made them.
+#[actix_web::test]
+async fn a_service_waits_for_its_migrations() {
+    let database = Database::postgresql();
+    database.sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public; DROP SCHEMA internal_api CASCADE");
+    let process = Setup::new(&database).launch(&[], &[]);
+    let line =
+        process.log_line(|line| line["message"].as_str().is_some_and(|text| text.starts_with("waiting: ")));
+    assert!(line["message"].as_str().unwrap().ends_with("run: internal-apictl migrate"), "{line}");
+    let starting =
+        json!({ "status": "failed", "master_check": [{ "status": "failed", "message": "starting" }] });
+    assert_eq!(process.monitor("/-/readiness").await.json(), (503, starting));
+    database::migrate(&mut database.open()).unwrap();
+    is_wholly_ready(&process.until_ready()).await;
 }
 
 #[actix_web::test]
@@ -174,7 +200,7 @@ async fn tables_may_be_made_but_not_those_of_gitlab() {
     let binary = Setup::new(&database).start(&["--migrations", "run"], &[]);
     is_wholly_ready(&binary.process).await;
     database.sql("CREATE TABLE ar_internal_metadata (key text PRIMARY KEY, value text)");
-    fails(&Setup::new(&database), &["--migrations", "run"], 1, "it belongs to a real GitLab");
+    fails(&Setup::new(&database), &["--migrations", "run"], 78, "the database belongs to a real GitLab");
     let beside_gitlab = Setup::new(&database).start(&[], &[]);
     is_wholly_ready(&beside_gitlab.process).await;
 }

@@ -45,6 +45,7 @@ mod push_repository;
 mod push_to_create;
 mod random_requests;
 mod recovery_codes;
+mod releases;
 mod requests;
 mod restrictions;
 mod roles;

@@ -5,7 +5,6 @@ use std::time::Duration;
 use anyhow::{Result, anyhow};
 use clap::Args;
 use database::{Conn, Location};
-use secrecy::ExposeSecret;
 
 use crate::files;
 
@@ -30,9 +29,10 @@ impl Options {
         let location = server::database_location(url, file, &self.data_dir)?;
         // No limit: an operator waits for a large table, and can press Ctrl-C.
         let conn = location.open(Duration::ZERO).map_err(|error| {
+            let error = format!("{:#}", anyhow::Error::from(error));
             let reason = match &location {
                 // The reason may repeat the URL, which may hold a password.
-                Location::Postgresql(url) => error.to_string().replace(url.expose_secret(), "the URL"),
+                Location::Postgresql(url) => error.replace(url.expose_secret(), "the URL"),
                 Location::Sqlite(path) => format!("{path}: {error}"),
             };
             anyhow!("the database cannot be opened: {reason}")

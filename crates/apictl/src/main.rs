@@ -2,6 +2,7 @@
 mod check;
 mod connection;
 mod files;
+mod grants;
 mod maintain;
 mod manual;
 mod migrate;
@@ -32,6 +33,10 @@ enum Command {
     Token(token::Command),
     /// Ask a running installation whether it works; exit 0 or 1
     Check(check::Options),
+    /// Print the SQL that gives a service's database role its rights, and no others
+    Grants(grants::Options),
+    /// Print what does not fit in a database that a service is to use; exit 78 if the service would not start
+    CheckDatabase(grants::CheckOptions),
     /// What is due once in a while: take away what has expired since
     Maintain(maintain::Options),
     /// What a shell completes this command line with
@@ -57,6 +62,8 @@ fn main() -> ExitCode {
         Command::Token(token::Command::Shell(options)) => token::shell(&options),
         Command::Token(token::Command::Kas(options)) => token::kas(&options),
         Command::Check(options) => check::run(&options),
+        Command::Grants(options) => grants::run(&options),
+        Command::CheckDatabase(options) => grants::check(&options),
         Command::Maintain(options) => maintain::run(&options),
         Command::Completions(options) => manual::completions(Command::command(), &options),
         Command::Man => manual::man(Command::command()),

@@ -1,7 +1,7 @@
 //! `internal-apictl maintain`: what is due once in a while. The services run no schedules.
 use anyhow::Result;
 use clap::Args;
-use database::maintenance::{self, Done};
+use database::maintenance::{self, MaintenanceReport};
 use endpoint::Clock;
 
 use crate::connection;
@@ -22,8 +22,8 @@ pub fn run(options: &Options) -> Result<()> {
         return Ok(());
     }
     match maintenance::run(&mut conn, now)? {
-        Some(Done { people, subscriptions }) => {
-            println!("maintained: the memberships of {people} people are up to date");
+        Some(MaintenanceReport { users, subscriptions }) => {
+            println!("maintained: the memberships of {users} people are up to date");
             println!("maintained: the seats of {subscriptions} subscriptions are counted");
         }
         None => println!("maintained: nothing, another process is at it"),

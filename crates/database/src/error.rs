@@ -1,5 +1,7 @@
 use diesel::result::{DatabaseErrorKind, Error as Diesel};
 
+use crate::check::Finding;
+
 type Source = Box<dyn std::error::Error + Send + Sync>;
 
 /// A domain error, or the database's own.
@@ -15,9 +17,17 @@ pub enum Error {
     Collision(#[source] Source),
     #[error("the database failed")]
     Database(#[source] Source),
-    /// It is not what this program was built for.
+    /// Tables, columns or rights of the database are not those that this program needs.
+    #[error("the database does not fit: {}", list(.0))]
+    Misfit(Vec<Finding>),
     #[error("the database does not fit: {0}")]
     Schema(String),
+    /// A feature that this database cannot have: the check at the start has switched it off.
+    #[error("this database has no {0}")]
+    Unsupported(String),
+    /// The configuration does not fit what is between this program and the database.
+    #[error("{0}")]
+    Configuration(String),
     #[error("the database URL is not usable: {0}")]
     Url(&'static str),
 }
@@ -27,12 +37,12 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl From<Diesel> for Error {
     fn from(error: Diesel) -> Self {
         use DatabaseErrorKind::{
-            ClosedConnection, SerializationFailure, UnableToSendCommand, UniqueViolation,
+            ClosedConnection, ReadOnlyTransaction, SerializationFailure, UnableToSendCommand, UniqueViolation,
         };
         match &error {
             Diesel::NotFound => domain::Error::NotFound("Record").into(),
             Diesel::DatabaseError(UniqueViolation, _) => domain::Error::Taken("Record").into(),
-            Diesel::DatabaseError(ClosedConnection | UnableToSendCommand, _)
+            Diesel::DatabaseError(ClosedConnection | UnableToSendCommand | ReadOnlyTransaction, _)
             | Diesel::BrokenTransactionManager => Self::Unavailable(error.into()),
             Diesel::DatabaseError(SerializationFailure, _) => Self::Collision(error.into()),
             Diesel::DatabaseError(_, information) if is_collision(information.message()) => {
@@ -43,6 +53,61 @@ impl From<Diesel> for Error {
             }
             _ => Self::Database(error.into()),
         }
+    }
+}
+
+/// Each finding on a line of its own, then how many they are.
+fn list(findings: &[Finding]) -> String {
+    let lines = findings.iter().map(|finding| format!("{finding}\n"));
+    format!("{}findings: {}", lines.collect::<String>(), findings.len())
+}
+
+impl Error {
+    /// The innermost cause, without the words around it.
+    pub(crate) fn root_cause(&self) -> String {
+        let mut error: &dyn std::error::Error = self;
+        while let Some(source) = error.source() {
+            error = source;
+        }
+        error.to_string()
+    }
+
+    /// The server has become one that only reads: another one takes its place.
+    pub(crate) fn is_read_only(&self) -> bool {
+        self.root_cause().contains("read-only transaction")
+    }
+
+    /// The error of a statement that names one of these tables, if the database lacks what the statement needs.
+    pub(crate) fn or_unsupported(self, tables: &[&'static str]) -> Self {
+        if !self.is_outdated() {
+            return self;
+        }
+        let message = self.root_cause();
+        let is_named = |table: &&&str| {
+            message.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == **table)
+        };
+        match tables.iter().find(is_named) {
+            Some(table) => Self::Unsupported((*table).to_owned()),
+            None => self,
+        }
+    }
+
+    /// The database is not the one any more that the statement was made for: a table, column or right has gone.
+    pub(crate) fn is_outdated(&self) -> bool {
+        let Self::Database(_) = self else { return false };
+        let message = self.root_cause();
+        let has_gone = ["column ", "relation ", "table "].iter().any(|kind| message.contains(kind))
+            && (message.contains("does not exist") || message.contains("violates not-null constraint"));
+        has_gone
+            || [
+                "permission denied for",
+                "cached plan must not change",
+                "is write protected",
+                "no such table",
+                "no such column",
+            ]
+            .iter()
+            .any(|words| message.contains(words))
     }
 }
 

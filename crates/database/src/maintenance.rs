@@ -1,39 +1,56 @@
-//! What is done once in a while, by one process at a time.
+//! Maintenance that is due once in a while, by one process at a time.
 use chrono::NaiveDateTime;
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
 
-use crate::{Conn, Result, billing, memberships};
+use crate::billing::seats;
+use crate::{Conn, Result, memberships};
 
-/// "maintain" in hexadecimal.
-const TRY_LOCK: &str = "SELECT pg_try_advisory_lock(x'6d61696e7461696e'::bit(64)::bigint)";
-const UNLOCK: &str = "SELECT pg_advisory_unlock(x'6d61696e7461696e'::bit(64)::bigint)";
+/// The key is "maintain" in hexadecimal. The lock ends with its transaction: a lock of a session would stay behind a
+/// pooler, with whichever server session took it.
+const TRY_LOCK: &str = "SELECT pg_try_advisory_xact_lock(x'6d61696e7461696e'::bit(64)::bigint)";
+/// Users in one transaction.
+const CHUNK_SIZE: usize = 100;
 
-/// What was done: people looked at, and subscriptions whose seats were counted.
+/// What was done: users looked at, and subscriptions whose seats were counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Done {
-    pub people: usize,
+pub struct MaintenanceReport {
+    pub users: usize,
     pub subscriptions: usize,
 }
 
-/// Puts right what has expired since, in a database of our own, and counts seats; `None` where another process is at it.
-pub fn run(conn: &mut Conn, now: NaiveDateTime) -> Result<Option<Done>> {
-    // On SQLite each transaction is the only writer, and two of these runs do each other no harm.
-    if let Conn::Postgresql(pg) = conn {
-        let locked: bool = sql::<Bool>(TRY_LOCK).get_result(pg)?;
-        if !locked {
+/// Removes authorizations that have expired, in a database of our own, and counts seats. `None` if another process is
+/// already doing so.
+pub fn run(conn: &mut Conn, now: NaiveDateTime) -> Result<Option<MaintenanceReport>> {
+    let users = memberships::all_users(conn)?;
+    for chunk in users.chunks(CHUNK_SIZE) {
+        let today = now.date();
+        let done = exclusively(conn, |conn| {
+            chunk.iter().try_for_each(|user_id| memberships::recompute(conn, *user_id, today))
+        })?;
+        if done.is_none() {
             return Ok(None);
         }
     }
-    let done = maintain(conn, now);
-    if let Conn::Postgresql(pg) = conn {
-        sql::<Bool>(UNLOCK).get_result::<bool>(pg)?;
+    let subscriptions = seats::stale(conn, now)?;
+    for namespace_id in &subscriptions {
+        if exclusively(conn, |conn| seats::refresh(conn, *namespace_id, now))?.is_none() {
+            return Ok(None);
+        }
     }
-    done.map(Some)
+    Ok(Some(MaintenanceReport { users: users.len(), subscriptions: subscriptions.len() }))
 }
 
-fn maintain(conn: &mut Conn, now: NaiveDateTime) -> Result<Done> {
-    let people = memberships::recompute_all(conn, now.date())?;
-    Ok(Done { people, subscriptions: billing::seats::refresh(conn, now)? })
+/// Runs `f` in a transaction that holds the lock; `None` if another process holds it. On SQLite each transaction is
+/// the only writer, and two of these runs do each other no harm.
+fn exclusively<T>(conn: &mut Conn, f: impl FnOnce(&mut Conn) -> Result<T>) -> Result<Option<T>> {
+    conn.write(|conn| {
+        if let Conn::Postgresql(pg) = conn
+            && !sql::<Bool>(TRY_LOCK).get_result::<bool>(pg)?
+        {
+            return Ok(None);
+        }
+        f(conn).map(Some)
+    })
 }

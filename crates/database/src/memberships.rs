@@ -77,26 +77,33 @@ pub fn recompute(conn: &mut Conn, user_id: i64, today: NaiveDate) -> Result<()> 
             .filter(authorizations::access_level.eq(level))
             .execute(conn)?;
     }
+    // The column may go with a later release.
+    let has_is_unique = conn.catalogue()?.has("project_authorizations", "is_unique");
     for (project_id, level) in wanted.iter().filter(|row| !current.contains(row)) {
         diesel::insert_into(authorizations::table)
             .values((
                 authorizations::user_id.eq(user_id),
                 authorizations::project_id.eq(project_id),
                 authorizations::access_level.eq(level),
-                authorizations::is_unique.eq(true),
+                has_is_unique.then_some(authorizations::is_unique.eq(true)),
             ))
             .execute(conn)?;
     }
     Ok(())
 }
 
-/// Puts right what everybody may do: what has expired since is taken away. Each person is a transaction.
+/// Recomputes the authorizations of every user: removes those that have expired. Each user is a transaction.
 pub fn recompute_all(conn: &mut Conn, today: NaiveDate) -> Result<usize> {
-    let people: Vec<i64> = users::table.select(users::id).order(users::id).load(conn)?;
-    for user_id in &people {
+    let users = all_users(conn)?;
+    for user_id in &users {
         conn.write(|conn| recompute(conn, *user_id, today))?;
     }
-    Ok(people.len())
+    Ok(users.len())
+}
+
+/// The ids of all users.
+pub(crate) fn all_users(conn: &mut Conn) -> Result<Vec<i64>> {
+    Ok(users::table.select(users::id).order(users::id).load(conn)?)
 }
 
 /// Somebody's role in a group, by what [`recompute`] goes by. One statement.

@@ -1,10 +1,12 @@
-//! Making the tables, and looking whether they are there.
+//! Making the tables.
+use diesel::backend::Backend;
 use diesel::connection::SimpleConnection;
+use diesel::dsl::sql;
+use diesel::migration::MigrationSource;
 use diesel::prelude::*;
-use diesel::sql_types::Bool;
+use diesel::sql_types::{Bool, Text};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
-use crate::schema::each_table;
 use crate::{Conn, Error, Result};
 
 const POSTGRESQL: EmbeddedMigrations = embed_migrations!("migrations/postgresql");
@@ -25,8 +27,7 @@ pub fn is_owned_by_rails(conn: &mut Conn) -> Result<bool> {
     match conn {
         Conn::Sqlite(_) => Ok(false),
         Conn::Postgresql(pg) => {
-            let exists =
-                diesel::dsl::sql::<Bool>("SELECT to_regclass('public.ar_internal_metadata') IS NOT NULL");
+            let exists = sql::<Bool>("SELECT to_regclass('public.ar_internal_metadata') IS NOT NULL");
             Ok(exists.get_result(pg)?)
         }
     }
@@ -35,48 +36,65 @@ pub fn is_owned_by_rails(conn: &mut Conn) -> Result<bool> {
 /// Brings the tables up to date. One of several processes does it, the others wait and find it done.
 pub fn migrate(conn: &mut Conn) -> Result<()> {
     let rails = is_owned_by_rails(conn)?;
-    match conn {
+    let is_postgresql = matches!(conn, Conn::Postgresql(_));
+    if is_postgresql {
+        // One transaction, so that a pooler keeps to one server session. The lock's key is "internal" in hexadecimal.
+        conn.write(|conn| match conn {
+            Conn::Postgresql(pg) => {
+                pg.batch_execute("SELECT pg_advisory_xact_lock(x'696e7465726e616c'::bit(64)::bigint)")?;
+                migrate_postgresql(pg, rails)
+            }
+            Conn::Sqlite(_) => Ok(()),
+        })?;
+    } else if let Conn::Sqlite(sqlite) = conn
+        && sqlite.has_pending_migration(SQLITE).map_err(Error::Database)?
+    {
+        // With the lock held, `run_pending_migrations` looks again.
+        sqlite.exclusive_transaction(|sqlite| {
+            sqlite.run_pending_migrations(SQLITE).map(|_| ()).map_err(Error::Database)
+        })?;
+    }
+    conn.set_catalogue(None);
+    Ok(())
+}
+
+/// Whether the newest migration of GitLab's tables has run in this database of our own. Changes nothing.
+pub(crate) fn is_current(conn: &mut Conn) -> Result<bool> {
+    let (exists, newest): (bool, String) = match conn {
         Conn::Postgresql(pg) => {
-            // The key is "internal" in hexadecimal.
-            pg.batch_execute("SELECT pg_advisory_lock(x'696e7465726e616c'::bit(64)::bigint)")?;
-            let done = migrate_postgresql(pg, rails);
-            pg.batch_execute("SELECT pg_advisory_unlock(x'696e7465726e616c'::bit(64)::bigint)")?;
-            done
+            let exists = "SELECT to_regclass('public.__diesel_schema_migrations') IS NOT NULL";
+            (sql::<Bool>(exists).get_result(pg)?, newest::<diesel::pg::Pg>(&POSTGRESQL)?)
         }
         Conn::Sqlite(sqlite) => {
-            if !sqlite.has_pending_migration(SQLITE).map_err(Error::Database)? {
-                return Ok(());
-            }
-            // With the lock held, `run_pending_migrations` looks again.
-            sqlite.exclusive_transaction(|sqlite| {
-                sqlite.run_pending_migrations(SQLITE).map(|_| ()).map_err(Error::Database)
-            })
+            let exists = "SELECT count(*) > 0 FROM sqlite_master WHERE name = '__diesel_schema_migrations'";
+            (sql::<Bool>(exists).get_result(sqlite)?, newest::<diesel::sqlite::Sqlite>(&SQLITE)?)
         }
+    };
+    if !exists {
+        return Ok(false);
     }
+    let has_run = sql::<Bool>("SELECT count(*) > 0 FROM __diesel_schema_migrations WHERE version = ");
+    Ok(has_run.bind::<Text, _>(newest).get_result(conn)?)
+}
+
+/// The version of the newest migration.
+fn newest<DB: Backend>(source: &EmbeddedMigrations) -> Result<String> {
+    let migrations = MigrationSource::<DB>::migrations(source).map_err(Error::Database)?;
+    Ok(migrations.iter().map(|migration| migration.name().version().to_string()).max().unwrap_or_default())
 }
 
 /// GitLab's tables, unless a real GitLab has made them; then ours.
-fn migrate_postgresql(pg: &mut diesel::PgConnection, rails: bool) -> Result<()> {
+fn migrate_postgresql(pg: &mut PgConnection, rails: bool) -> Result<()> {
     if !rails {
+        pg.batch_execute("SET LOCAL search_path = public")?;
         pg.run_pending_migrations(POSTGRESQL).map_err(Error::Database)?;
     }
-    pg.batch_execute("CREATE SCHEMA IF NOT EXISTS internal_api; SET search_path = internal_api")?;
-    let done = pg.run_pending_migrations(POSTGRESQL_OWN).map(|_| ()).map_err(Error::Database);
-    pg.batch_execute("SET search_path = public, internal_api")?;
-    done
-}
-
-/// Looks whether every column that we read is there; the error names the table.
-pub fn verify(conn: &mut Conn) -> Result<()> {
-    macro_rules! look {
-        ($($table:ident),* $(,)?) => { $(
-            crate::schema::$table::table
-                .select(crate::schema::$table::all_columns)
-                .limit(0)
-                .execute(conn)
-                .map_err(|error| Error::Schema(format!("table {}: {error}", stringify!($table))))?;
-        )* };
+    let exists: bool = sql::<Bool>("SELECT to_regnamespace('internal_api') IS NOT NULL").get_result(pg)?;
+    if !exists {
+        pg.batch_execute("CREATE SCHEMA internal_api")?;
     }
-    each_table!(look);
+    pg.batch_execute("SET LOCAL search_path = internal_api")?;
+    pg.run_pending_migrations(POSTGRESQL_OWN).map_err(Error::Database)?;
+    pg.batch_execute("SET LOCAL search_path = public, internal_api")?;
     Ok(())
 }

@@ -32,8 +32,10 @@ pub fn find(
     user_id: Option<i64>,
     today: NaiveDate,
 ) -> Result<Option<FoundNamespace>> {
+    let catalogue = conn.catalogue()?;
+    let rest = rest(catalogue.has("namespaces", "state"), catalogue.has("namespace_details", "deleted_at"));
     let row: Option<Row> =
-        NamespaceAccess { id, user_id: user_id.unwrap_or(-1) }.get_result(conn).optional()?;
+        NamespaceAccess { id, user_id: user_id.unwrap_or(-1), rest }.get_result(conn).optional()?;
     let Some(row) = row else { return Ok(None) };
     let role = match user_id {
         Some(user_id) if row.kind == "Group" => memberships::role_in_group(conn, user_id, row.id, today)?,
@@ -102,21 +104,27 @@ impl Row {
 struct NamespaceAccess<'a> {
     id: &'a NamespaceId,
     user_id: i64,
+    /// The part of the statement that depends on the release of GitLab.
+    rest: &'static str,
 }
 
 /// `up` is the namespace and all above it.
-const REST: &str = ", up AS (\
-  SELECT n.id, n.parent_id FROM namespaces n WHERE n.id = (SELECT id FROM g) AND n.type IN ('User', 'Group') \
-  UNION ALL SELECT n.id, n.parent_id FROM up JOIN namespaces n ON n.id = up.parent_id), \
+macro_rules! rest {
+    (state: $state:literal, archived: $archived:literal, deleted: $deleted:literal) => {
+        concat!(
+            ", up AS (\
+  SELECT n.id, n.parent_id", $state, " FROM namespaces n \
+   WHERE n.id = (SELECT id FROM g) AND n.type IN ('User', 'Group') \
+  UNION ALL SELECT n.id, n.parent_id", $state, " FROM up JOIN namespaces n ON n.id = up.parent_id), \
 above AS (\
   SELECT max(CASE WHEN up.parent_id IS NULL THEN up.id END) AS root_id, \
-         max((SELECT CASE WHEN s.archived THEN 1 ELSE 0 END \
-                FROM namespace_settings s WHERE s.namespace_id = up.id)) AS archived, \
+         max(CASE WHEN ", $archived, " THEN 1 ELSE \
+               (SELECT CASE WHEN s.archived THEN 1 ELSE 0 END \
+                  FROM namespace_settings s WHERE s.namespace_id = up.id) END) AS archived, \
          max((SELECT CASE WHEN s.repository_read_only THEN 1 ELSE 0 END \
                 FROM namespace_settings s WHERE s.namespace_id = up.id)) AS read_only FROM up) \
 SELECT n.id, ro.path, n.type, n.owner_id, n.visibility_level, n.project_creation_level, \
-  above.root_id, above.archived, above.read_only, \
-  EXISTS (SELECT 1 FROM namespace_details d JOIN up ON up.id = d.namespace_id WHERE d.deleted_at IS NOT NULL), \
+  above.root_id, above.archived, above.read_only, ", $deleted, ", \
   rs.enabled_git_access_protocol, rs.enforce_ssh_certificates, \
   (SELECT string_agg(i.range, ',') FROM ip_restrictions i WHERE i.group_id = above.root_id), \
   EXISTS (SELECT 1 FROM namespace_bans b WHERE b.namespace_id = above.root_id AND b.user_id = asked.user_id), \
@@ -127,7 +135,36 @@ SELECT n.id, ro.path, n.type, n.owner_id, n.visibility_level, n.project_creation
 FROM asked JOIN namespaces n ON n.id = (SELECT id FROM g) AND n.type IN ('User', 'Group') \
 JOIN routes ro ON ro.source_type = 'Namespace' AND ro.source_id = n.id \
 LEFT JOIN above ON 1 = 1 LEFT JOIN namespace_settings rs ON rs.namespace_id = above.root_id \
-LEFT JOIN group_wiki_repositories w ON w.group_id = n.id LEFT JOIN shards sh ON sh.id = w.shard_id";
+LEFT JOIN group_wiki_repositories w ON w.group_id = n.id LEFT JOIN shards sh ON sh.id = w.shard_id"
+        )
+    };
+}
+
+/// GitLab keeps the state of a namespace in `namespaces.state` since 18.4, and marks a deletion in
+/// `namespace_details.deleted_at` before 18.10. Where both exist, either is enough.
+fn rest(has_state: bool, has_deleted_at: bool) -> &'static str {
+    match (has_state, has_deleted_at) {
+        (false, false) => rest!(state: "", archived: "false", deleted: "false"),
+        (false, true) => rest!(
+            state: "",
+            archived: "false",
+            deleted: "EXISTS (SELECT 1 FROM namespace_details d JOIN up ON up.id = d.namespace_id \
+                              WHERE d.deleted_at IS NOT NULL)"
+        ),
+        (true, false) => rest!(
+            state: ", n.state",
+            archived: "up.state = 1",
+            deleted: "EXISTS (SELECT 1 FROM up WHERE up.state = 4)"
+        ),
+        (true, true) => rest!(
+            state: ", n.state",
+            archived: "up.state = 1",
+            deleted: "(EXISTS (SELECT 1 FROM up WHERE up.state = 4) \
+                       OR EXISTS (SELECT 1 FROM namespace_details d JOIN up ON up.id = d.namespace_id \
+                                   WHERE d.deleted_at IS NOT NULL))"
+        ),
+    }
+}
 
 impl QueryFragment<MultiBackend> for NamespaceAccess<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
@@ -153,7 +190,7 @@ impl QueryFragment<MultiBackend> for NamespaceAccess<'_> {
                 out.push_sql(")) AS found ORDER BY step LIMIT 1)");
             }
         }
-        out.push_sql(REST);
+        out.push_sql(self.rest);
         Ok(())
     }
 }

@@ -1,15 +1,21 @@
 //! A bounded pool of connections, for code that must not block.
+use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use diesel::connection::{Connection, Instrumentation, InstrumentationEvent};
-use diesel::r2d2::R2D2Connection;
-use r2d2::ManageConnection;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::Instrument;
 
+use crate::check::Finding;
+use crate::connections::{Connections, TrackedConnection, Wait};
+use crate::connector::{ConnectOptions, Connector};
 use crate::{Conn, Error, Location, Result};
+
+/// More requests than this for each connection of the pool do not wait: they are refused at once.
+const MAX_WAITING_PER_CONNECTION: u32 = 32;
+/// How often a request that waits for its turn looks whether the database is away.
+const CHECK_INTERVAL: Duration = Duration::from_millis(100);
 
 #[derive(Debug, Clone)]
 pub struct PoolOptions {
@@ -17,7 +23,7 @@ pub struct PoolOptions {
     pub size: u32,
     /// How long a request waits for a connection.
     pub timeout: Duration,
-    pub statement_timeout: Duration,
+    pub connect: ConnectOptions,
 }
 
 /// What one use of a connection cost.
@@ -40,11 +46,11 @@ type Observer = Arc<dyn Fn(Usage) + Send + Sync>;
 /// A pool of connections, cheap to clone.
 #[derive(Clone)]
 pub struct Pool {
-    connections: r2d2::Pool<Manager>,
+    connections: Arc<Connections>,
     permits: Arc<Semaphore>,
     waiting: Arc<AtomicU32>,
+    is_open: Arc<AtomicBool>,
     options: PoolOptions,
-    location: Location,
     observer: Observer,
 }
 
@@ -52,106 +58,150 @@ impl std::fmt::Debug for Pool {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Pool")
             .field("options", &self.options)
-            .field("location", &self.location)
+            .field("connections", &self.connections)
             .finish_non_exhaustive()
     }
 }
 
 impl Pool {
-    /// Prepares a pool; connections are opened when they are needed first. `observer` hears of every use, in the
-    /// task that made it.
+    /// Prepares a pool; connections are opened when they are first needed. `observer` is called after every use, in
+    /// the task that made it.
     pub fn new(
         location: Location,
         options: PoolOptions,
         observer: impl Fn(Usage) + Send + Sync + 'static,
     ) -> Self {
-        let manager = Manager { location: location.clone(), statement_timeout: options.statement_timeout };
-        let connections = r2d2::Pool::builder()
-            .max_size(options.size)
-            .min_idle(Some(0))
-            .test_on_check_out(false)
-            .connection_timeout(options.timeout)
-            .error_handler(Box::new(LogOnce))
-            .build_unchecked(manager);
-        let permits = Arc::new(Semaphore::new(options.size as usize));
+        let connector = Connector::new(location, options.connect.clone());
         Self {
-            connections,
-            permits,
+            connections: Arc::new(Connections::new(connector)),
+            permits: Arc::new(Semaphore::new(options.size as usize)),
             waiting: Arc::default(),
+            is_open: Arc::new(AtomicBool::new(true)),
             options,
-            location,
             observer: Arc::new(observer),
         }
     }
 
     pub fn location(&self) -> &Location {
-        &self.location
+        self.connections.location()
     }
 
     pub fn options(&self) -> &PoolOptions {
         &self.options
     }
 
+    /// Refuses all uses but [`Self::prepare`] until [`Self::open`] is called: the tables may not be there yet.
+    pub fn close(&self) {
+        self.is_open.store(false, Ordering::Release);
+    }
+
+    /// Opens the pool after a check with these findings. What needs a table that they name is unsupported.
+    pub fn open(&self, findings: &[Finding]) {
+        self.connections.set_findings(findings);
+        self.is_open.store(true, Ordering::Release);
+    }
+
+    /// The remembered result of the last check; the error is its first finding, or what a statement has missed since.
+    pub fn check_tables(&self) -> Result<(), String> {
+        if !self.is_open.load(Ordering::Acquire) {
+            return Err("the tables have not been checked yet".to_owned());
+        }
+        self.connections.misfit().map_or(Ok(()), Err)
+    }
+
+    /// Closes the connections that are idle, and keeps no more than one from now on.
+    pub fn drain(&self) {
+        self.connections.keep_at_most(1);
+    }
+
+    /// Closes the connections that have been idle for long.
+    pub fn close_idle(&self) {
+        self.connections.close_idle();
+    }
+
     pub fn status(&self) -> PoolStatus {
-        let state = self.connections.state();
+        let available = u32::try_from(self.permits.available_permits()).unwrap_or(u32::MAX);
         PoolStatus {
             size: self.options.size,
-            busy: state.connections - state.idle_connections,
-            idle: state.idle_connections,
+            busy: self.options.size.saturating_sub(available),
+            idle: self.connections.idle(),
             waiting: self.waiting.load(Ordering::Relaxed),
         }
     }
 
-    /// Lends a connection to `f`, which may write, on a thread which may block.
+    /// Runs `f`, which may write, with a connection, on a thread that may block.
     pub async fn run<T, F>(&self, f: F) -> Result<T>
     where
         T: Send + 'static,
         F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
     {
-        self.lend(|mut slot, _| slot.use_for(f)).await
+        self.check_open()?;
+        self.prepare(f).await
     }
 
-    /// Lends a connection to `f`, which only reads: where the connection turns out to be broken, `f` runs once more
-    /// on one that was tried before.
+    /// As [`Self::run`], also while the pool is closed.
+    pub async fn prepare<T, F>(&self, f: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
+    {
+        self.with_connection(|connections, wait| match connections.get_healthy(wait) {
+            Ok(mut connection) => {
+                let (result, statements) = connection.use_for(f);
+                connections.put_back(connection);
+                (result.map_err(|error| connections.explain(error)), statements)
+            }
+            Err(error) => (Err(error), 0),
+        })
+        .await
+    }
+
+    /// Runs `f`, which only reads, with a connection. `f` runs once more, on a new connection, if the first one turns
+    /// out to be broken, or if the database lacks a column that it had.
     pub async fn read<T, F>(&self, f: F) -> Result<T>
     where
         T: Send + 'static,
         F: Fn(&mut Conn) -> Result<T> + Send + 'static,
     {
-        let pool = self.connections.clone();
-        self.lend(move |mut slot, until| match slot.use_for(&f) {
-            (Err(Error::Unavailable(_)), statements) if slot.broken => {
-                drop(slot);
-                match sound(&pool, until) {
-                    Ok(mut slot) => {
-                        let (result, more) = slot.use_for(&f);
-                        (result, statements + more)
-                    }
-                    Err(error) => (Err(error), statements),
+        self.check_open()?;
+        self.with_connection(move |connections, wait| {
+            let mut statements = 0;
+            let mut use_once = |connection: Result<TrackedConnection>| match connection {
+                Ok(mut connection) => {
+                    let (result, more) = connection.use_for(&f);
+                    statements += more;
+                    (result, connections.put_back(connection))
                 }
-            }
-            result => result,
+                Err(error) => (Err(error), false),
+            };
+            let (result, may_repeat) = use_once(connections.get(wait));
+            let result = if may_repeat { use_once(connections.get_healthy(wait)).0 } else { result };
+            (result.map_err(|error| connections.explain(error)), statements)
         })
         .await
     }
 
-    async fn lend<T, F>(&self, f: F) -> Result<T>
+    fn check_open(&self) -> Result<()> {
+        if self.is_open.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        Err(Error::Unavailable("the database is not prepared yet".into()))
+    }
+
+    async fn with_connection<T, F>(&self, f: F) -> Result<T>
     where
         T: Send + 'static,
-        F: FnOnce(r2d2::PooledConnection<Manager>, Instant) -> (Result<T>, u32) + Send + 'static,
+        F: FnOnce(&Connections, Wait) -> (Result<T>, u32) + Send + 'static,
     {
-        // One limit for the whole wait: for a place, and for a connection.
-        let until = Instant::now() + self.options.timeout;
-        let permit = self.permit().await?;
-        let pool = self.connections.clone();
+        // One limit for the whole wait: for a permit, and for a connection.
+        let wait = Wait::new(self.options.timeout);
+        let permit = self.permit(wait).await?;
+        let connections = Arc::clone(&self.connections);
         let started = Instant::now();
         let work = move || {
-            // Held by the blocking thread: a caller who goes away frees no connection that still works.
+            // Held by the blocking thread: a caller that goes away frees no connection that still works.
             let _permit = permit;
-            match get(&pool, until) {
-                Ok(slot) => f(slot, until),
-                Err(error) => (Err(error), 0),
-            }
+            f(&connections, wait)
         };
         let span = tracing::info_span!("database");
         let (result, statements) = tokio::task::spawn_blocking(work)
@@ -162,117 +212,42 @@ impl Pool {
         result
     }
 
-    async fn permit(&self) -> Result<tokio::sync::OwnedSemaphorePermit> {
+    async fn permit(&self, wait: Wait) -> Result<OwnedSemaphorePermit> {
         if let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
             return Ok(permit);
         }
-        let _waiting = Waiting::new(&self.waiting);
-        let permit = Arc::clone(&self.permits).acquire_owned();
-        tokio::time::timeout(self.options.timeout, permit)
-            .await
-            .map_err(|elapsed| Error::Unavailable(elapsed.into()))?
-            .map_err(|closed| Error::Unavailable(closed.into()))
+        let waiting = Waiting::new(&self.waiting);
+        if waiting.position > MAX_WAITING_PER_CONNECTION.saturating_mul(self.options.size) {
+            return Err(Error::Unavailable("too many requests wait for a connection".into()));
+        }
+        let mut permit = pin!(Arc::clone(&self.permits).acquire_owned());
+        loop {
+            match tokio::time::timeout(CHECK_INTERVAL, &mut permit).await {
+                Ok(permit) => return permit.map_err(|closed| Error::Unavailable(closed.into())),
+                Err(elapsed) if wait.is_over() || (wait.is_over_if_away() && self.connections.is_away()) => {
+                    return Err(Error::Unavailable(elapsed.into()));
+                }
+                Err(_) => {}
+            }
+        }
     }
 }
 
-/// One more waits, until the value goes: also when the caller gives up.
-struct Waiting<'a>(&'a AtomicU32);
+/// Counts one more request that waits, until the value is dropped: also when the caller gives up.
+struct Waiting<'a> {
+    counter: &'a AtomicU32,
+    position: u32,
+}
 
 impl<'a> Waiting<'a> {
     fn new(counter: &'a AtomicU32) -> Self {
-        counter.fetch_add(1, Ordering::Relaxed);
-        Self(counter)
+        let before = counter.fetch_add(1, Ordering::Relaxed);
+        Self { counter, position: before.saturating_add(1) }
     }
 }
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// A connection that was tried just now. A server that was restarted leaves a whole pool of broken ones behind: each
-/// is dropped as it is found.
-fn sound(pool: &r2d2::Pool<Manager>, until: Instant) -> Result<r2d2::PooledConnection<Manager>> {
-    loop {
-        let mut slot = get(pool, until)?;
-        if slot.conn.ping().is_ok() {
-            return Ok(slot);
-        }
-        slot.broken = true;
-    }
-}
-
-fn get(pool: &r2d2::Pool<Manager>, until: Instant) -> Result<r2d2::PooledConnection<Manager>> {
-    pool.get_timeout(until.saturating_duration_since(Instant::now())).map_err(unavailable)
-}
-
-fn unavailable(error: impl std::error::Error + Send + Sync + 'static) -> Error {
-    Error::Unavailable(Box::new(error))
-}
-
-/// A connection, how many statements it has run, and whether it is found broken.
-#[derive(Debug)]
-pub struct Slot {
-    conn: Conn,
-    statements: Arc<AtomicU32>,
-    broken: bool,
-}
-
-impl Slot {
-    fn use_for<T>(&mut self, f: impl FnOnce(&mut Conn) -> Result<T>) -> (Result<T>, u32) {
-        self.statements.store(0, Ordering::Relaxed);
-        let result = f(&mut self.conn);
-        if matches!(result, Err(Error::Unavailable(_))) {
-            self.broken = self.conn.ping().is_err();
-        }
-        (result, self.statements.load(Ordering::Relaxed))
-    }
-}
-
-struct Counter(Arc<AtomicU32>);
-
-impl Instrumentation for Counter {
-    fn on_connection_event(&mut self, event: InstrumentationEvent<'_>) {
-        if matches!(event, InstrumentationEvent::StartQuery { .. }) {
-            self.0.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-}
-
-#[derive(Debug)]
-struct LogOnce;
-
-impl r2d2::HandleError<diesel::ConnectionError> for LogOnce {
-    fn handle_error(&self, error: diesel::ConnectionError) {
-        tracing::warn!(error = &error as &dyn std::error::Error, "a database connection could not be opened");
-    }
-}
-
-/// Opens what the pool holds.
-#[derive(Debug)]
-pub struct Manager {
-    location: Location,
-    statement_timeout: Duration,
-}
-
-impl ManageConnection for Manager {
-    type Connection = Slot;
-    type Error = diesel::ConnectionError;
-
-    fn connect(&self) -> Result<Slot, Self::Error> {
-        let mut conn = self.location.open(self.statement_timeout)?;
-        let statements = Arc::new(AtomicU32::new(0));
-        conn.set_instrumentation(Counter(Arc::clone(&statements)));
-        Ok(Slot { conn, statements, broken: false })
-    }
-
-    /// Never asked: `test_on_check_out` is off, because it would cost a round trip each time.
-    fn is_valid(&self, slot: &mut Slot) -> Result<(), Self::Error> {
-        slot.conn.ping().map_err(diesel::ConnectionError::CouldntSetupConfiguration)
-    }
-
-    fn has_broken(&self, slot: &mut Slot) -> bool {
-        slot.broken || slot.conn.is_broken()
+        self.counter.fetch_sub(1, Ordering::Relaxed);
     }
 }

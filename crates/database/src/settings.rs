@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 
 use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::{Nullable, Text};
+use diesel::sql_types::{Bool, Integer, Nullable, SmallInt, Text};
 use ipnet::IpNet;
 
 use crate::schema::{application_setting_terms as terms, application_settings as settings};
@@ -47,7 +47,7 @@ struct Row {
     ed25519: i32,
     ecdsa_sk: i32,
     ed25519_sk: i32,
-    enforce_terms: Option<bool>,
+    enforce_terms: bool,
     email_confirmation_setting: i16,
     branch_protection: Option<i32>,
     branch_protection_defaults: Option<String>,
@@ -56,28 +56,37 @@ struct Row {
     globally_allowed_ips: String,
 }
 
-/// Reads the settings.
+/// Reads the settings. A setting whose column a release does not have is GitLab's default.
 pub fn load(conn: &mut Conn) -> Result<Settings> {
+    let catalogue = conn.catalogue()?;
+    let column = |name: &'static str, default: &'static str| {
+        catalogue.column_or("application_settings", name, default)
+    };
+    let text = |name| sql::<Nullable<Text>>(column(name, "CAST(NULL AS text)"));
+    let number = |name, default| sql::<Nullable<Integer>>(column(name, default));
+    let key_restriction = |name, default| sql::<Integer>(column(name, default));
+    let flag = |name| sql::<Bool>(&format!("COALESCE({}, false)", column(name, "false")));
+    let protection_defaults = column("default_branch_protection_defaults", "NULL");
     let row: Option<Row> = settings::table
         .order(settings::id.desc())
         .select((
-            settings::enabled_git_access_protocol,
-            settings::receive_max_input_size,
-            settings::gitlab_shell_operation_limit,
-            settings::maintenance_mode,
-            settings::rsa_key_restriction,
-            settings::dsa_key_restriction,
-            settings::ecdsa_key_restriction,
-            settings::ed25519_key_restriction,
-            settings::ecdsa_sk_key_restriction,
-            settings::ed25519_sk_key_restriction,
-            settings::enforce_terms,
-            settings::email_confirmation_setting,
-            settings::default_branch_protection,
-            sql::<Nullable<Text>>("CAST(default_branch_protection_defaults AS text)"),
-            settings::default_branch_name,
-            settings::custom_http_clone_url_root,
-            settings::globally_allowed_ips,
+            text("enabled_git_access_protocol"),
+            number("receive_max_input_size", "CAST(NULL AS integer)"),
+            number("gitlab_shell_operation_limit", "600"),
+            flag("maintenance_mode"),
+            key_restriction("rsa_key_restriction", "0"),
+            key_restriction("dsa_key_restriction", "-1"),
+            key_restriction("ecdsa_key_restriction", "0"),
+            key_restriction("ed25519_key_restriction", "0"),
+            key_restriction("ecdsa_sk_key_restriction", "0"),
+            key_restriction("ed25519_sk_key_restriction", "0"),
+            flag("enforce_terms"),
+            sql::<SmallInt>(column("email_confirmation_setting", "CAST(0 AS smallint)")),
+            number("default_branch_protection", "CAST(NULL AS integer)"),
+            sql::<Nullable<Text>>(&format!("CAST({protection_defaults} AS text)")),
+            text("default_branch_name"),
+            text("custom_http_clone_url_root"),
+            sql::<Text>(column("globally_allowed_ips", "''")),
         ))
         .first(conn)
         .optional()?;
@@ -138,7 +147,7 @@ impl From<Row> for Settings {
                 ecdsa_sk: Rule::from_number(row.ecdsa_sk),
                 ed25519_sk: Rule::from_number(row.ed25519_sk),
             },
-            enforce_terms: row.enforce_terms == Some(true),
+            enforce_terms: row.enforce_terms,
             latest_term_id: None,
             // 0 off, 1 soft, 2 hard
             confirmation_required: row.email_confirmation_setting == 2,

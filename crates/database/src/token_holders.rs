@@ -15,7 +15,7 @@ const USED: TimeDelta = TimeDelta::minutes(10);
 
 /// Tokens with whom they belong to, and what the installation demands.
 macro_rules! holders {
-    () => {
+    ($optional:expr) => {
         tokens::table.inner_join(users::table.on(users::id.eq(tokens::user_id))).select((
             tokens::id,
             tokens::revoked,
@@ -26,7 +26,8 @@ macro_rules! holders {
             users::username,
             users::admin,
             users::state,
-            sql::<Nullable<Bool>>("(SELECT admin_mode FROM application_settings ORDER BY id DESC LIMIT 1)"),
+            sql::<Nullable<Bool>>($optional.admin_mode),
+            sql::<Bool>($optional.granular),
         ))
     };
 }
@@ -43,6 +44,7 @@ struct Row {
     admin: bool,
     state: Option<String>,
     admin_mode: Option<bool>,
+    is_granular: bool,
 }
 
 /// A holder, and the token's id where its last use is to be noted.
@@ -56,8 +58,9 @@ pub struct Found {
 /// Finds the token with one of these digests: one for each secret that digests were ever made with. One statement each,
 /// of which the first finds it but while the secret is being changed.
 pub fn find(conn: &mut Conn, digests: &[String], now: NaiveDateTime) -> Result<Option<Found>> {
+    let optional = Optional::new(conn)?;
     for digest in digests {
-        let row = holders!().filter(tokens::token_digest.eq(digest)).first::<Row>(conn).optional()?;
+        let row = holders!(optional).filter(tokens::token_digest.eq(digest)).first::<Row>(conn).optional()?;
         if let Some(row) = row {
             return Ok(Some(row.found(now)));
         }
@@ -67,8 +70,32 @@ pub fn find(conn: &mut Conn, digests: &[String], now: NaiveDateTime) -> Result<O
 
 /// Finds the token that was once found: somebody goes on by it.
 pub fn find_again(conn: &mut Conn, token_id: i64, now: NaiveDateTime) -> Result<Option<Found>> {
-    let row = holders!().filter(tokens::id.eq(token_id)).first::<Row>(conn).optional()?;
+    let optional = Optional::new(conn)?;
+    let row = holders!(optional).filter(tokens::id.eq(token_id)).first::<Row>(conn).optional()?;
     Ok(row.map(|row| row.found(now)))
+}
+
+/// Expressions for what not every release of GitLab has.
+struct Optional {
+    /// Whether a token has fine-grained permissions in place of scopes, since GitLab 18.10.
+    granular: &'static str,
+    admin_mode: &'static str,
+}
+
+impl Optional {
+    fn new(conn: &mut Conn) -> Result<Self> {
+        let catalogue = conn.catalogue()?;
+        let has_granular = catalogue.has("personal_access_tokens", "granular");
+        let has_admin_mode = catalogue.has("application_settings", "admin_mode");
+        Ok(Self {
+            granular: if has_granular { "personal_access_tokens.granular" } else { "false" },
+            admin_mode: if has_admin_mode {
+                "(SELECT admin_mode FROM application_settings ORDER BY id DESC LIMIT 1)"
+            } else {
+                "false"
+            },
+        })
+    }
 }
 
 impl Row {
@@ -81,7 +108,8 @@ impl Row {
                 token: AccessToken {
                     revoked: self.revoked == Some(true),
                     expires_at: self.expires_at,
-                    scopes: self.scopes,
+                    // What a token with fine-grained permissions may do is in tables that are not read here.
+                    scopes: if self.is_granular { String::new() } else { self.scopes },
                 },
                 user_id: self.user_id,
                 username: self.username.unwrap_or_default(),

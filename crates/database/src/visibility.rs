@@ -8,9 +8,10 @@ use crate::{Conn, Result};
 
 /// Whether the installation shows nothing to strangers.
 pub fn is_public_restricted(conn: &mut Conn) -> Result<bool> {
-    let levels = settings::table
-        .order(settings::id.desc())
-        .select(sql::<Nullable<Text>>("restricted_visibility_levels"));
+    let catalogue = conn.catalogue()?;
+    let column =
+        catalogue.column_or("application_settings", "restricted_visibility_levels", "CAST(NULL AS text)");
+    let levels = settings::table.order(settings::id.desc()).select(sql::<Nullable<Text>>(column));
     let levels: Option<Option<String>> = levels.first(conn).optional()?;
     // A list of numbers in YAML, one a line.
     let levels = levels.flatten().unwrap_or_default();

@@ -1,5 +1,4 @@
 //! Projects, and what a user or a key may do in one.
-use chrono::NaiveDate;
 use ipnet::IpNet;
 
 use crate::access::branch_protection::BranchProtection;
@@ -20,7 +19,7 @@ pub struct Project {
     pub archived: bool,
     pub pending_delete: bool,
     pub hidden: bool,
-    pub marked_for_deletion_at: Option<NaiveDate>,
+    pub is_marked_for_deletion: bool,
     /// Its own flag, or that of a group above it.
     pub repository_read_only: bool,
     pub root: RootNamespace,
@@ -147,7 +146,7 @@ impl Project {
 
     /// Archived, or marked for deletion: pushes are refused.
     pub fn is_archived(&self) -> bool {
-        self.archived || self.marked_for_deletion_at.is_some()
+        self.archived || self.is_marked_for_deletion
     }
 
     /// Whether the project lies in the namespace with this full path, or below it.

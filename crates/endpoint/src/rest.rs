@@ -63,7 +63,10 @@ pub fn status(error: &database::Error) -> StatusCode {
         S::Domain(D::Invalid(_) | D::Fields(_)) => StatusCode::BAD_REQUEST,
         S::Domain(D::Taken(_)) | S::Collision(_) => StatusCode::CONFLICT,
         S::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
-        S::Database(_) | S::Schema(_) | S::Url(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        S::Unsupported(_) => StatusCode::NOT_IMPLEMENTED,
+        S::Configuration(_) | S::Database(_) | S::Misfit(_) | S::Schema(_) | S::Url(_) => {
+            StatusCode::INTERNAL_SERVER_ERROR
+        }
     }
 }
 

@@ -1,14 +1,17 @@
 //! Builds what every handler uses from the options of the process.
 use std::path::Path;
 use std::sync::OnceLock;
+use std::time::Duration;
 
-use database::{Location, Migrations, Pool, PoolOptions};
+use database::check::{self, CheckOutcome, Finding};
+use database::registry::Service;
+use database::{ConnectOptions, Location, Migrations, Pool, PoolOptions, Pooler, PreparedStatements};
 use endpoint::rate_limit::{self, RateLimits};
 use endpoint::{Clock, Core, Lifecycle, ServiceInfo, Tally};
 use shared_state::Counters;
 use telemetry::metrics::Metrics;
 
-use crate::config::options::MigrationsOption;
+use crate::config::options::{MigrationsOption, PoolerOption, PreparedStatementsOption};
 use crate::config::{ConfigError, Options, RedisOptions, StorageOptions, read_url};
 
 /// The options that a [`Core`] is built from.
@@ -45,7 +48,7 @@ impl CoreBuilder {
         metrics.set_database(&host, port.parse().ok());
         Ok(Core {
             info,
-            pool: pool(location, &storage, &metrics),
+            pool: pool(info.name, location, &storage, &metrics),
             counters: counters(&redis, &metrics)?,
             clock,
             lifecycle: Lifecycle::new(metrics.clone()),
@@ -62,29 +65,85 @@ impl CoreBuilder {
     }
 }
 
-/// Migrates or verifies the tables, as configured.
+/// How often a service that waits for its database tries again.
+const RETRY_INTERVAL: Duration = Duration::from_millis(250);
+
+/// Migrates or checks the tables, as configured, then opens the pool. Waits as long as the database cannot be reached
+/// or its migrations have not run.
+///
+/// # Errors
+/// The database does not fit, and a restart would not help.
 pub async fn prepare_database(core: &Core, migrations: Option<MigrationsOption>) -> database::Result<()> {
-    let postgresql = core.pool.location().is_postgresql();
     let migrations = match migrations {
         Some(MigrationsOption::Run) => Migrations::Run,
         Some(MigrationsOption::Verify) => Migrations::Verify,
         Some(MigrationsOption::Off) => Migrations::Off,
-        None if postgresql => Migrations::Verify,
+        None if core.pool.location().is_postgresql() => Migrations::Verify,
         None => Migrations::Run,
     };
-    if migrations == Migrations::Off {
-        return Ok(());
+    let service = Service::find(core.info.name);
+    let mut reported = String::new();
+    loop {
+        match core.pool.prepare(move |conn| prepare(conn, migrations, service)).await {
+            Ok(CheckOutcome::Fits { warnings }) => {
+                report(&warnings);
+                core.pool.open(if migrations == Migrations::Off { &[] } else { &warnings });
+                return Ok(());
+            }
+            Ok(CheckOutcome::Misfit(findings)) => {
+                report(&findings);
+                if migrations != Migrations::Off {
+                    return Err(database::Error::Misfit(findings));
+                }
+                core.pool.open(&[]);
+                return Ok(());
+            }
+            Ok(CheckOutcome::Waiting(reason)) if migrations == Migrations::Off => {
+                tracing::warn!("{reason}");
+                core.pool.open(&[]);
+                return Ok(());
+            }
+            Ok(CheckOutcome::Waiting(reason)) => {
+                if reported != reason {
+                    tracing::warn!("waiting: {reason}");
+                    reported = reason;
+                }
+            }
+            // The pool has logged it.
+            Err(database::Error::Unavailable(_)) => {}
+            Err(error) => return Err(error),
+        }
+        tokio::time::sleep(RETRY_INTERVAL).await;
     }
-    core.pool
-        .run(move |conn| match migrations {
-            Migrations::Verify | Migrations::Off => database::verify(conn),
-            Migrations::Run if database::is_owned_by_rails(conn)? => Err(database::Error::Schema(
-                "it belongs to a real GitLab, whose tables are never migrated: use --migrations verify"
+}
+
+/// Logs each finding. One about a feature switches the feature off.
+fn report(findings: &[Finding]) {
+    for finding in findings {
+        let (table, column, kind) = (finding.table, finding.column.as_deref(), finding.kind.name());
+        let capability = finding.capability;
+        tracing::warn!(table, column, finding = kind, capability, "{finding}");
+    }
+}
+
+fn prepare(
+    conn: &mut database::Conn,
+    migrations: Migrations,
+    service: Option<Service>,
+) -> database::Result<CheckOutcome> {
+    if migrations == Migrations::Run {
+        if database::is_owned_by_rails(conn)? {
+            return Err(database::Error::Configuration(
+                "the database belongs to a real GitLab, whose tables are never migrated: use --migrations verify"
                     .to_owned(),
-            )),
-            Migrations::Run => database::migrate(conn),
-        })
-        .await
+            ));
+        }
+        database::migrate(conn)?;
+    }
+    match service {
+        Some(service) => check::check(conn, service),
+        None => Ok(CheckOutcome::Fits { warnings: Vec::new() }),
+    }
 }
 
 /// Which database: the URL, or the one in a file, or else the embedded database in the data directory.
@@ -100,13 +159,26 @@ pub fn database_location(
     }
 }
 
-fn pool(location: Location, options: &StorageOptions, metrics: &Metrics) -> Pool {
+fn pool(name: &str, location: Location, options: &StorageOptions, metrics: &Metrics) -> Pool {
     let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     let twice = u32::try_from(cores.saturating_mul(2)).unwrap_or(10).min(10);
     let pool_options = PoolOptions {
         size: options.database_pool_size.unwrap_or(twice),
         timeout: options.database_pool_timeout.0,
-        statement_timeout: options.database_statement_timeout.0,
+        connect: ConnectOptions {
+            statement_timeout: options.database_statement_timeout.0,
+            pooler: match options.database_pooler {
+                PoolerOption::Auto => Pooler::Auto,
+                PoolerOption::None => Pooler::None,
+                PoolerOption::Transaction | PoolerOption::Session => Pooler::Transaction,
+            },
+            prepared_statements: match options.database_prepared_statements {
+                PreparedStatementsOption::Auto => PreparedStatements::Auto,
+                PreparedStatementsOption::On => PreparedStatements::On,
+                PreparedStatementsOption::Off => PreparedStatements::Off,
+            },
+            application_name: name.to_owned(),
+        },
     };
     let metrics = metrics.clone();
     Pool::new(location, pool_options, move |usage| {

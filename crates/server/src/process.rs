@@ -2,6 +2,7 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
+use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -225,7 +226,7 @@ impl Start {
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut hangup = signal(SignalKind::hangup())?;
 
-        prepare_database(&core, migrations).await?;
+        core.pool.close();
         if !core.counters.is_redis() {
             tracing::warn!("no Redis: counters and limits are this process's own, run one replica only");
         } else if let Err(error) = core.counters.ping().await {
@@ -238,14 +239,26 @@ impl Start {
         let handle = main.handle();
         let mut main = actix_web::rt::spawn(main);
         actix_web::rt::spawn(listener::start_monitoring(bound.monitoring, &core)?);
-        core.lifecycle.start();
-        tracing::info!(version = info.version, "{} is ready", info.name);
+        let mut preparation = pin!(prepare_database(&core, migrations));
+        let mut is_prepared = false;
 
         let mut tick = tokio::time::interval(Duration::from_secs(1));
         let mut look = tokio::time::interval(SECRETS_ARE_LOOKED_AT);
         let blackout = loop {
             tokio::select! {
-                _ = tick.tick() => core.lifecycle.tick(),
+                prepared = &mut preparation, if !is_prepared => {
+                    if let Err(error) = prepared {
+                        eprintln!("{}: {}", info.name, chain(&error));
+                        return Ok(ExitCode::from(INVALID_CONFIGURATION));
+                    }
+                    is_prepared = true;
+                    core.lifecycle.start();
+                    tracing::info!(version = info.version, "{} is ready", info.name);
+                }
+                _ = tick.tick() => {
+                    core.lifecycle.tick();
+                    core.pool.close_idle();
+                }
                 _ = look.tick() => reload_secrets(&secrets, false),
                 _ = hangup.recv() => {
                     reload_secrets(&secrets, true);
@@ -269,6 +282,7 @@ impl Start {
         };
 
         core.lifecycle.drain();
+        core.pool.drain();
         tracing::info!(blackout_s = blackout.as_secs_f64(), "draining");
         let end = async {
             tokio::time::sleep(blackout).await;

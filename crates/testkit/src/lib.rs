@@ -19,7 +19,7 @@ pub use answer::{Answer, Request};
 pub use process::{Collector, Process, binary, free_address};
 pub use redis_server::Redis;
 pub use service::Service;
-pub use test_database::Database;
+pub use test_database::{Database, Release};
 pub use testkit_macros::test;
 
 /// Runs a test on an event loop of its own.

@@ -17,6 +17,25 @@ pub struct Database {
     kind: Kind,
 }
 
+/// A release of GitLab whose database the tests know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Release {
+    V18_0,
+    V18_5,
+    V19_5,
+}
+
+impl Release {
+    pub const ALL: [Self; 3] = [Self::V18_0, Self::V18_5, Self::V19_5];
+}
+
+/// What each release changed since the one before it; the first, since our own migrations.
+const RELEASES: [(&str, &str); 3] = [
+    ("18_0", include_str!("gitlab/18_0.sql")),
+    ("18_5", include_str!("gitlab/18_5.sql")),
+    ("19_5", include_str!("gitlab/19_5.sql")),
+];
+
 #[derive(Debug)]
 enum Kind {
     Sqlite { _dir: TempDir },
@@ -42,15 +61,21 @@ impl Database {
 
     pub fn postgresql() -> Self {
         static TEMPLATE: OnceLock<String> = OnceLock::new();
+        Self::copy(TEMPLATE.get_or_init(|| make_template("template", &[])))
+    }
+
+    /// A database with the shape that a release of GitLab gives it.
+    pub fn gitlab(release: Release) -> Self {
+        static TEMPLATES: [OnceLock<String>; 3] = [const { OnceLock::new() }; 3];
+        let index = release as usize;
+        let template = TEMPLATES[index]
+            .get_or_init(|| make_template(&format!("gitlab_{}", RELEASES[index].0), &RELEASES[..=index]));
+        Self::copy(template)
+    }
+
+    /// A copy of a template, which nothing else uses.
+    fn copy(template: &str) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
-        let template = TEMPLATE.get_or_init(|| {
-            let name = format!("template_{}", std::process::id());
-            execute(&format!("CREATE DATABASE {name}"));
-            let mut conn = open(&server_with(&name));
-            database::migrate(&mut conn).expect("the tables are made");
-            fixture::insert(&mut conn);
-            name
-        });
         let name = format!("test_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         execute(&format!("CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy"));
         Self { url: server_with(&name), kind: Kind::Postgresql { name } }
@@ -81,6 +106,19 @@ impl Drop for Database {
             execute(&format!("DROP DATABASE {name} WITH (FORCE)"));
         }
     }
+}
+
+/// Makes a database with our tables, the fixture and these changes.
+fn make_template(prefix: &str, changes: &[(&str, &str)]) -> String {
+    let name = format!("{prefix}_{}", std::process::id());
+    execute(&format!("CREATE DATABASE {name}"));
+    let mut conn = open(&server_with(&name));
+    database::migrate(&mut conn).expect("the tables are made");
+    fixture::insert(&mut conn);
+    for (release, statements) in changes {
+        conn.batch_execute(statements).unwrap_or_else(|error| panic!("{release}: {error}"));
+    }
+    name
 }
 
 fn server() -> String {

@@ -39,23 +39,33 @@ pub(super) fn in_use(
     Ok(if namespace.is_personal() { seats.max(1) } else { seats })
 }
 
-/// Counts again what was counted a day ago or more; how many subscriptions that were.
-pub fn refresh(conn: &mut Conn, now: NaiveDateTime) -> Result<usize> {
+/// Counts the seats of every subscription that were counted a day ago or earlier. Returns how many they were.
+pub fn refresh_stale(conn: &mut Conn, now: NaiveDateTime) -> Result<usize> {
+    let stale = stale(conn, now)?;
+    for namespace_id in &stale {
+        refresh(conn, *namespace_id, now)?;
+    }
+    Ok(stale.len())
+}
+
+/// The namespaces whose seats were counted a day ago or earlier.
+pub(crate) fn stale(conn: &mut Conn, now: NaiveDateTime) -> Result<Vec<i64>> {
     use gitlab_subscriptions as s;
-    let stale: Vec<i64> = s::table
+    Ok(s::table
         .filter(s::last_seat_refresh_at.is_null().or(s::last_seat_refresh_at.le(now - DAY)))
         .order(s::namespace_id)
         .select(s::namespace_id)
-        .load(conn)?;
-    for id in &stale {
-        transaction(conn, |conn| {
-            // It may have gone since.
-            lock_ids(conn, &[*id])?
-                .first()
-                .map_or(Ok(()), |namespace| subscriptions::refresh_seats(conn, namespace, now))
-        })?;
-    }
-    Ok(stale.len())
+        .load(conn)?)
+}
+
+/// Counts the seats of one namespace's subscription.
+pub(crate) fn refresh(conn: &mut Conn, namespace_id: i64, now: NaiveDateTime) -> Result<()> {
+    transaction(conn, |conn| {
+        // It may have been deleted since.
+        lock_ids(conn, &[namespace_id])?
+            .first()
+            .map_or(Ok(()), |namespace| subscriptions::refresh_seats(conn, namespace, now))
+    })
 }
 
 struct Count {

@@ -63,7 +63,8 @@ pub struct Storage {
 
 /// Looks an actor and a project up; either may not exist. One statement.
 pub fn find(conn: &mut Conn, actor: &ActorId, project: &ProjectId) -> Result<ActorAndProject> {
-    let row: row::Row = statement::GitAccess { actor, project }.get_result(conn)?;
+    let has_namespace_state = conn.catalogue()?.has("namespaces", "state");
+    let row: row::Row = statement::GitAccess { actor, project, has_namespace_state }.get_result(conn)?;
     Ok(row.into_found())
 }
 

@@ -27,21 +27,8 @@ type UserColumns = (
     N<Timestamp>,
     N<Date>,
 );
-type ProjectColumns = (
-    BigInt,
-    Text,
-    Integer,
-    Integer,
-    Bool,
-    Bool,
-    Bool,
-    N<Date>,
-    Bool,
-    Text,
-    N<SmallInt>,
-    N<Integer>,
-    N<Integer>,
-);
+type ProjectColumns =
+    (BigInt, Text, Integer, Integer, Bool, Bool, Bool, Bool, Bool, Text, N<SmallInt>, N<Integer>, N<Integer>);
 type NamespaceColumns =
     (N<BigInt>, N<Integer>, N<Integer>, N<SmallInt>, N<Bool>, N<Text>, N<Text>, N<SmallInt>);
 type ActorAccessColumns = (N<Integer>, N<Integer>, Bool);
@@ -92,7 +79,7 @@ pub(super) struct ProjectRow {
     archived: bool,
     pending_delete: bool,
     hidden: bool,
-    marked_for_deletion_at: Option<NaiveDate>,
+    is_marked_for_deletion: bool,
     repository_read_only: bool,
     repository_storage: String,
     storage_version: Option<i16>,
@@ -173,7 +160,7 @@ impl ProjectRow {
             archived: self.archived || namespace.any_archived == Some(1),
             pending_delete: self.pending_delete,
             hidden: self.hidden,
-            marked_for_deletion_at: self.marked_for_deletion_at,
+            is_marked_for_deletion: self.is_marked_for_deletion,
             repository_read_only: self.repository_read_only || namespace.any_read_only == Some(1),
             root: RootNamespace {
                 id: namespace.root_id.unwrap_or_default(),

@@ -12,6 +12,8 @@ use crate::MultiBackend;
 pub(super) struct GitAccess<'a> {
     pub actor: &'a ActorId,
     pub project: &'a ProjectId,
+    /// `namespaces.state` exists, since GitLab 18.4.
+    pub has_namespace_state: bool,
 }
 
 const KEY: &str = "id, user_id, COALESCE(type, 'Key') AS type, COALESCE(key, '') AS text, expires_at, last_used_at FROM keys";
@@ -21,14 +23,20 @@ const USER: &str = "id, username, admin, COALESCE(external, false) AS external, 
       OR EXISTS (SELECT 1 FROM identities WHERE identities.user_id = users.id) AS password_managed_elsewhere, \
     locked_at, last_activity_on FROM users";
 
-/// Usage type 2 only signs. Where no key is asked for, the key is that of nobody.
+/// The columns of no key: a service that asks for none needs no right on the table of keys.
+const NO_KEY: &str = "CAST(NULL AS bigint) AS id, CAST(NULL AS bigint) AS user_id, CAST(NULL AS text) AS type, \
+    CAST(NULL AS text) AS text, CAST(NULL AS timestamp) AS expires_at, CAST(NULL AS timestamp) AS last_used_at \
+    WHERE 1 = 0";
+
+/// Keys of usage type 2 only sign.
 fn push_actor<'b>(actor: &'b ActorId, out: &mut AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
     out.push_sql("WITH RECURSIVE k AS (SELECT ");
-    out.push_sql(KEY);
-    out.push_sql(" WHERE usage_type IN (0, 1) AND id = ");
-    match actor {
-        ActorId::Key(id) => out.push_bind_param::<BigInt, _>(id)?,
-        _ => out.push_sql("-1"),
+    if let ActorId::Key(id) = actor {
+        out.push_sql(KEY);
+        out.push_sql(" WHERE usage_type IN (0, 1) AND id = ");
+        out.push_bind_param::<BigInt, _>(id)?;
+    } else {
+        out.push_sql(NO_KEY);
     }
     out.push_sql("), u AS (SELECT ");
     out.push_sql(USER);
@@ -95,21 +103,26 @@ fn push_project<'b>(project: &'b ProjectId, out: &mut AstPass<'_, 'b, MultiBacke
 
 /// `up` is the project's namespace and all above it. Their settings are looked up one by one: a join would let
 /// PostgreSQL, which cannot know how few they are, read the whole table.
-const REST: &str = ", up AS (\
-  SELECT n.id, n.parent_id FROM namespaces n \
+macro_rules! rest {
+    (state: $state:literal, archived_above: $above:literal, archived: $own:literal, marked: $marked:literal, join: $join:literal) => {
+        concat!(
+            ", up AS (\
+  SELECT n.id, n.parent_id", $state, " FROM namespaces n \
    WHERE n.id = (SELECT namespace_id FROM projects WHERE id = (SELECT project_id FROM r)) \
-  UNION ALL SELECT n.id, n.parent_id FROM up JOIN namespaces n ON n.id = up.parent_id), \
+  UNION ALL SELECT n.id, n.parent_id", $state, " FROM up JOIN namespaces n ON n.id = up.parent_id), \
 above AS (\
   SELECT max(CASE WHEN up.parent_id IS NULL THEN up.id END) AS root_id, \
-         max((SELECT CASE WHEN s.archived THEN 1 ELSE 0 END \
-                FROM namespace_settings s WHERE s.namespace_id = up.id)) AS archived, \
+         max(CASE WHEN ", $above, " THEN 1 ELSE \
+               (SELECT CASE WHEN s.archived THEN 1 ELSE 0 END \
+                  FROM namespace_settings s WHERE s.namespace_id = up.id) END) AS archived, \
          max((SELECT CASE WHEN s.repository_read_only THEN 1 ELSE 0 END \
                 FROM namespace_settings s WHERE s.namespace_id = up.id)) AS read_only FROM up) \
 SELECT k.id, k.type, k.text, k.expires_at, k.last_used_at, \
   u.id, u.username, u.admin, u.external, u.state, u.user_type, u.confirmed, u.accepted_term_id, \
   u.password_expires_at, u.password_managed_elsewhere, u.locked_at, u.last_activity_on, \
-  p.id, ro.path, r.step, p.visibility_level, p.archived, COALESCE(p.pending_delete, false), p.hidden, \
-  p.marked_for_deletion_at, COALESCE(p.repository_read_only, false), p.repository_storage, p.storage_version, \
+  p.id, ro.path, r.step, p.visibility_level, p.archived OR ", $own, ", COALESCE(p.pending_delete, false), p.hidden, \
+  p.marked_for_deletion_at IS NOT NULL OR ", $marked, ", \
+  COALESCE(p.repository_read_only, false), p.repository_storage, p.storage_version, \
   f.repository_access_level, f.wiki_access_level, \
   above.root_id, above.archived, above.read_only, rs.enabled_git_access_protocol, rs.enforce_ssh_certificates, \
   (SELECT string_agg(i.range, ',') FROM ip_restrictions i WHERE i.group_id = above.root_id), \
@@ -120,17 +133,31 @@ SELECT k.id, k.type, k.text, k.expires_at, k.last_used_at, \
   EXISTS (SELECT 1 FROM namespace_bans b WHERE b.namespace_id = above.root_id AND b.user_id = u.id) \
 FROM (SELECT 1 AS one) AS one \
 LEFT JOIN k ON 1 = 1 LEFT JOIN u ON 1 = 1 LEFT JOIN r ON 1 = 1 \
-LEFT JOIN projects p ON p.id = r.project_id \
+LEFT JOIN projects p ON p.id = r.project_id ", $join, "\
 LEFT JOIN routes ro ON ro.source_type = 'Project' AND ro.source_id = p.id \
 LEFT JOIN project_features f ON f.project_id = p.id \
 LEFT JOIN namespaces n ON n.id = p.namespace_id LEFT JOIN namespace_settings ns ON ns.namespace_id = n.id \
-LEFT JOIN above ON 1 = 1 LEFT JOIN namespace_settings rs ON rs.namespace_id = above.root_id";
+LEFT JOIN above ON 1 = 1 LEFT JOIN namespace_settings rs ON rs.namespace_id = above.root_id"
+        )
+    };
+}
+
+/// Before GitLab 18.4, and in a database of our own.
+const REST: &str = rest!(state: "", archived_above: "false", archived: "false", marked: "false", join: "");
+/// 1 archived, 2 deletion scheduled, 4 being deleted; `own` is the project's own namespace.
+const REST_WITH_STATE: &str = rest!(
+    state: ", n.state",
+    archived_above: "up.state = 1",
+    archived: "COALESCE(own.state = 1, false)",
+    marked: "COALESCE(own.state IN (2, 4), false)",
+    join: "LEFT JOIN namespaces own ON own.id = p.project_namespace_id "
+);
 
 impl QueryFragment<MultiBackend> for GitAccess<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
         push_actor(self.actor, &mut out)?;
         push_project(self.project, &mut out)?;
-        out.push_sql(REST);
+        out.push_sql(if self.has_namespace_state { REST_WITH_STATE } else { REST });
         Ok(())
     }
 }

@@ -29,7 +29,9 @@ pub struct PushChecks {
 
 /// What a push by `user_id` to the project is held against. One statement.
 pub fn load(conn: &mut Conn, project_id: i64, user_id: Option<i64>) -> Result<PushChecks> {
-    let row: Row = PushChecksQuery { project: project_id, user: user_id.unwrap_or(-1) }.get_result(conn)?;
+    let catalogue = conn.catalogue()?;
+    let query = PushChecksQuery { project: project_id, user: user_id.unwrap_or(-1), catalogue: &catalogue };
+    let row: Row = query.get_result(conn)?;
     let Row { lfs, rule, .. } = row;
     Ok(PushChecks {
         lfs_enabled: lfs.enabled != Some(false),

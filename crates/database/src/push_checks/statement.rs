@@ -4,6 +4,7 @@ use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sql_types::{BigInt, Bool, Integer, Nullable, Text};
 
 use crate::MultiBackend;
+use crate::catalogue::{Catalogue, InstancePushRule};
 use domain::access::PushRule;
 
 #[derive(Queryable)]
@@ -58,9 +59,10 @@ impl From<RuleRow> for PushRule {
     }
 }
 
-pub(super) struct PushChecksQuery {
+pub(super) struct PushChecksQuery<'a> {
     pub project: i64,
     pub user: i64,
+    pub catalogue: &'a Catalogue,
 }
 
 /// `up` is the project's namespace and all above it, the nearest first.
@@ -72,16 +74,65 @@ SELECT COALESCE((SELECT p.lfs_enabled FROM projects p WHERE p.id = a.project_id)
     (SELECT up.lfs_enabled FROM up WHERE up.lfs_enabled IS NOT NULL ORDER BY up.distance LIMIT 1)), \
   EXISTS (SELECT 1 FROM lfs_objects_projects l WHERE l.project_id = a.project_id), \
   EXISTS (SELECT 1 FROM lfs_file_locks l WHERE l.project_id = a.project_id AND l.user_id <> a.user_id), \
-  EXISTS (SELECT 1 FROM project_statistics s WHERE s.project_id = a.project_id AND s.commit_count > 0), \
-  r.branch_name_regex, r.commit_message_regex, r.commit_message_negative_regex, r.author_email_regex, \
-  r.file_name_regex, r.max_file_size, COALESCE(r.deny_delete_tag, false), r.member_check, r.prevent_secrets, \
-  COALESCE(r.reject_unsigned_commits, false), COALESCE(r.commit_committer_check, false), \
-  r.commit_committer_name_check, COALESCE(r.reject_non_dco_commits, false) \
-FROM asked a LEFT JOIN push_rules r ON r.id = COALESCE(\
-  (SELECT max(id) FROM push_rules WHERE project_id = a.project_id), \
-  (SELECT max(id) FROM push_rules WHERE is_sample))";
+  EXISTS (SELECT 1 FROM project_statistics s WHERE s.project_id = a.project_id AND s.commit_count > 0)";
 
-impl QueryFragment<MultiBackend> for PushChecksQuery {
+/// The columns of a push rule: what is selected, and the value where the table lacks the column.
+const RULE_COLUMNS: &[(&str, &str)] = &[
+    ("branch_name_regex", "CAST(NULL AS text)"),
+    ("commit_message_regex", "CAST(NULL AS text)"),
+    ("commit_message_negative_regex", "CAST(NULL AS text)"),
+    ("author_email_regex", "CAST(NULL AS text)"),
+    ("file_name_regex", "CAST(NULL AS text)"),
+    ("max_file_size", "0"),
+    ("deny_delete_tag", "false"),
+    ("member_check", "false"),
+    ("prevent_secrets", "false"),
+    ("reject_unsigned_commits", "false"),
+    ("commit_committer_check", "false"),
+    ("commit_committer_name_check", "false"),
+    ("reject_non_dco_commits", "false"),
+];
+
+const PROJECT_RULE: &str =
+    "(SELECT max(id) FROM push_rules WHERE project_id = (SELECT project_id FROM asked))";
+
+/// The project's own rule, else the one of the installation; `step` tells them apart.
+fn push_rules(catalogue: &Catalogue, out: &mut AstPass<'_, '_, MultiBackend>) {
+    let table = |table: &str, step: u8| {
+        let columns = RULE_COLUMNS.iter().map(|(column, fallback)| {
+            let is_boolean = *fallback == "false";
+            match (catalogue.has(table, column), is_boolean) {
+                (false, _) => format!("{fallback} AS {column}"),
+                (true, false) => (*column).to_owned(),
+                (true, true) => format!("COALESCE({column}, false) AS {column}"),
+            }
+        });
+        let columns: Vec<String> = columns.collect();
+        format!("SELECT {step} AS step, {} FROM {table} WHERE ", columns.join(", "))
+    };
+    out.push_sql("(");
+    out.push_sql(&table("push_rules", 0));
+    match catalogue.instance_push_rule() {
+        InstancePushRule::SampleRow => {
+            out.push_sql("id = COALESCE(");
+            out.push_sql(PROJECT_RULE);
+            out.push_sql(", (SELECT max(id) FROM push_rules WHERE is_sample))");
+        }
+        InstancePushRule::Organization => {
+            out.push_sql("id = ");
+            out.push_sql(PROJECT_RULE);
+            out.push_sql(" UNION ALL ");
+            out.push_sql(&table("organization_push_rules", 1));
+            out.push_sql(
+                "organization_id = (SELECT organization_id FROM projects \
+                  WHERE id = (SELECT project_id FROM asked)) ORDER BY step LIMIT 1",
+            );
+        }
+    }
+    out.push_sql(") AS r");
+}
+
+impl QueryFragment<MultiBackend> for PushChecksQuery<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
         out.push_sql("WITH RECURSIVE asked AS (SELECT ");
         out.push_bind_param::<BigInt, _>(&self.project)?;
@@ -89,6 +140,13 @@ impl QueryFragment<MultiBackend> for PushChecksQuery {
         out.push_bind_param::<BigInt, _>(&self.user)?;
         out.push_sql(" AS user_id)");
         out.push_sql(REST);
+        for (column, _) in RULE_COLUMNS {
+            out.push_sql(", r.");
+            out.push_sql(column);
+        }
+        out.push_sql(" FROM asked a LEFT JOIN ");
+        push_rules(self.catalogue, &mut out);
+        out.push_sql(" ON 1 = 1");
         Ok(())
     }
 }
@@ -97,13 +155,14 @@ type N<T> = Nullable<T>;
 type RuleColumns =
     (N<Text>, N<Text>, N<Text>, N<Text>, N<Text>, Integer, Bool, Bool, Bool, Bool, Bool, Bool, Bool);
 
-impl Query for PushChecksQuery {
+impl Query for PushChecksQuery<'_> {
     type SqlType = ((N<Bool>, Bool, Bool), Bool, N<RuleColumns>);
 }
 
-impl QueryId for PushChecksQuery {
-    type QueryId = Self;
-    const HAS_STATIC_QUERY_ID: bool = true;
+/// The text depends on the catalogue: a connection finds the prepared statement by its text.
+impl QueryId for PushChecksQuery<'_> {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
 }
 
-impl<C> RunQueryDsl<C> for PushChecksQuery {}
+impl<C> RunQueryDsl<C> for PushChecksQuery<'_> {}

@@ -8,7 +8,7 @@ use crate::schema::{
     cluster_agent_tokens as agent_tokens, group_ssh_certificates as certificates, keys,
     personal_access_tokens as tokens, users,
 };
-use crate::{Conn, Error, Result, is_owned_by_rails, verify};
+use crate::{Conn, Error, Result, is_owned_by_rails, migrations};
 use domain::{Role, hashed_path, ssh_key};
 
 /// The projects of the demo: those that have a repository.
@@ -76,7 +76,11 @@ pub fn is_planted(conn: &mut Conn) -> Result<bool> {
     if is_owned_by_rails(conn)? {
         return Err(Error::Schema("it belongs to a real GitLab".to_owned()));
     }
-    verify(conn)?;
+    if !migrations::is_current(conn)? {
+        return Err(Error::Schema(
+            "its tables are missing or older; run: internal-apictl migrate".to_owned(),
+        ));
+    }
     if users::table.select(users::id).first::<i64>(conn).optional()?.is_none() {
         return Ok(false);
     }

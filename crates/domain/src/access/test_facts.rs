@@ -73,7 +73,7 @@ pub(crate) fn project() -> Project {
         archived: false,
         pending_delete: false,
         hidden: false,
-        marked_for_deletion_at: None,
+        is_marked_for_deletion: false,
         repository_read_only: false,
         root: RootNamespace {
             id: 20,

@@ -94,9 +94,32 @@ pub struct StorageOptions {
     /// How long a statement may run (PostgreSQL)
     #[arg(long, env = "IAPI_DATABASE_STATEMENT_TIMEOUT", default_value = "15s")]
     pub database_statement_timeout: Seconds,
+    /// Connection pooler between this service and PostgreSQL; `auto` finds out
+    #[arg(long, env = "IAPI_DATABASE_POOLER", default_value = "auto")]
+    pub database_pooler: PoolerOption,
+    /// Named prepared statements; `auto` uses them with a direct connection and through a pooler that manages them
+    #[arg(long, env = "IAPI_DATABASE_PREPARED_STATEMENTS", default_value = "auto")]
+    pub database_prepared_statements: PreparedStatementsOption,
     /// At start: make the tables, look whether they are there, or neither [default: run on SQLite, else verify]
     #[arg(long, env = "IAPI_MIGRATIONS")]
     pub migrations: Option<MigrationsOption>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum PoolerOption {
+    Auto,
+    /// No other connection than a direct one: a pooler is an error
+    None,
+    Transaction,
+    /// What is safe in transaction mode is safe in session mode
+    Session,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum PreparedStatementsOption {
+    Auto,
+    On,
+    Off,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]

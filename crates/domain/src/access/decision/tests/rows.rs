@@ -153,7 +153,7 @@ pub fn rows() -> Vec<Row> {
         }, forbidden!("You can't push code to an archived project.")),
         row(23, "marked for deletion", |case| {
             case.request.action = Action::Push;
-            case.with_project(|facts| facts.project.marked_for_deletion_at = Some(now().date()));
+            case.with_project(|facts| facts.project.is_marked_for_deletion = true);
         }, forbidden!("You can't push code to an archived project.")),
         row(24, "deploy key that reads", |case| {
             case.reach_project();

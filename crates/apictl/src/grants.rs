@@ -1,0 +1,62 @@
+//! `internal-apictl grants` and `internal-apictl check-database`: what a service needs of a real GitLab's database.
+use anyhow::Result;
+use clap::Args;
+use database::check::{self, CheckOutcome};
+use database::registry::{SERVICES, Service};
+use server::config::ConfigError;
+
+use crate::connection;
+
+#[derive(Debug, Args)]
+pub struct Options {
+    /// The service: shell-api, kas-api, scim-api, admin-api or billing-api
+    #[arg(value_parser = service)]
+    service: Service,
+    /// Name of its role [default: the service's name with `_`]
+    #[arg(long)]
+    role: Option<String>,
+    #[command(flatten)]
+    database: connection::Options,
+}
+
+#[derive(Debug, Args)]
+pub struct CheckOptions {
+    /// The service: shell-api, kas-api, scim-api, admin-api or billing-api
+    #[arg(value_parser = service)]
+    service: Service,
+    #[command(flatten)]
+    database: connection::Options,
+}
+
+fn service(name: &str) -> Result<Service, String> {
+    let names: Vec<&str> = SERVICES.iter().map(|service| service.name).collect();
+    Service::find(name).ok_or_else(|| format!("expected one of {}", names.join(", ")))
+}
+
+/// Prints the SQL; changes nothing.
+pub fn run(options: &Options) -> Result<()> {
+    let (mut conn, _) = options.database.open()?;
+    let role = options.role.clone().unwrap_or_else(|| options.service.name.replace('-', "_"));
+    print!("{}", database::grants(&mut conn, options.service, &role)?);
+    Ok(())
+}
+
+/// Prints the findings of the check that the service makes at its start.
+pub fn check(options: &CheckOptions) -> Result<()> {
+    let (mut conn, _) = options.database.open()?;
+    match check::check(&mut conn, options.service)? {
+        CheckOutcome::Fits { warnings } => {
+            for warning in warnings {
+                println!("{warning}");
+            }
+            Ok(())
+        }
+        CheckOutcome::Waiting(reason) => Err(ConfigError(reason).into()),
+        CheckOutcome::Misfit(findings) => {
+            for finding in &findings {
+                println!("{finding}");
+            }
+            Err(ConfigError(format!("{} findings about {}", findings.len(), options.service.name)).into())
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! The check at the start: does the database have what a service uses?
+use std::fmt;
+
+use diesel::dsl::sql;
+use diesel::prelude::*;
+use diesel::sql_types::Text;
+
+use crate::catalogue::Catalogue;
+use crate::registry::{self, DeclaredColumn, Service, TableUse};
+use crate::{Conn, Result, is_owned_by_rails, migrations};
+
+/// What the check has found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CheckOutcome {
+    /// The service may start. Features with a finding are off.
+    Fits { warnings: Vec<Finding> },
+    /// The migrations have not run: the service waits for them.
+    Waiting(String),
+    /// The database does not fit, and a restart would not help. The warnings are among the findings, at the end.
+    Misfit(Vec<Finding>),
+}
+
+/// One thing that does not fit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    pub table: &'static str,
+    pub column: Option<String>,
+    pub kind: FindingKind,
+    /// The feature that needs it; `None`: the service itself.
+    pub capability: Option<&'static str>,
+    pub message: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FindingKind {
+    Missing,
+    Type,
+    Right,
+    /// A column that an INSERT of ours would have to fill, and does not.
+    Trap,
+    Locked,
+}
+
+impl FindingKind {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::Type => "type",
+            Self::Right => "right",
+            Self::Trap => "trap",
+            Self::Locked => "locked",
+        }
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+/// Compares the database with what a service uses. Reads the catalogue anew, and changes nothing.
+pub fn check(conn: &mut Conn, service: Service) -> Result<CheckOutcome> {
+    conn.set_catalogue(None);
+    let catalogue = conn.catalogue()?;
+    let is_lacking = |table: TableUse| registry::is_own(table.table) && !catalogue.has_table(table.table);
+    if !is_owned_by_rails(conn)? && !migrations::is_current(conn)? {
+        let reason = "the tables are missing or older than this service; run: internal-apictl migrate";
+        return Ok(CheckOutcome::Waiting(reason.to_owned()));
+    }
+    if service.tables().any(is_lacking) {
+        let reason =
+            "schema internal_api is missing or older than this service; run: internal-apictl migrate";
+        return Ok(CheckOutcome::Waiting(reason.to_owned()));
+    }
+    let role = match conn {
+        Conn::Postgresql(pg) => Some(sql::<Text>("SELECT current_user::text").get_result(pg)?),
+        Conn::Sqlite(_) => None,
+    };
+    let mut check = Check { catalogue: &catalogue, service, role, findings: Vec::new() };
+    for table in service.tables() {
+        check.table(table);
+    }
+    let (mut findings, warnings): (Vec<_>, Vec<_>) = check
+        .findings
+        .into_iter()
+        .partition(|finding| finding.capability.is_none() && finding.kind != FindingKind::Trap);
+    if findings.is_empty() {
+        return Ok(CheckOutcome::Fits { warnings });
+    }
+    findings.extend(warnings);
+    Ok(CheckOutcome::Misfit(findings))
+}
+
+struct Check<'a> {
+    catalogue: &'a Catalogue,
+    service: Service,
+    /// The database's role; `None` on SQLite, whose tables are ours.
+    role: Option<String>,
+    findings: Vec<Finding>,
+}
+
+impl Check<'_> {
+    fn table(&mut self, table: TableUse) {
+        let needs = table.capability.unwrap_or(self.service.name);
+        if !self.catalogue.has_table(table.table) {
+            self.find(
+                table,
+                None,
+                FindingKind::Missing,
+                format!("table {} is missing; {needs} needs it", table.table),
+            );
+            return;
+        }
+        for column in registry::columns(table.table) {
+            self.column(table, column);
+        }
+        let Some(role) = self.role.clone() else { return };
+        let columns = || self.catalogue.columns(table.table).map(|(_, column)| column);
+        let advice = format!("run: internal-apictl grants {}", self.service.name);
+        let rights = [
+            ("read", columns().any(|column| column.may_select)),
+            ("insert into", !table.is_inserted || columns().any(|column| column.may_insert)),
+            ("change", !table.is_written || columns().any(|column| column.may_insert || column.may_update)),
+        ];
+        for (right, _) in rights.into_iter().filter(|(_, is_granted)| !is_granted) {
+            let message = format!("role {role} may not {right} table {}; {advice}", table.table);
+            self.find(table, None, FindingKind::Right, message);
+        }
+        if table.is_inserted {
+            self.traps(table);
+        }
+        let is_locked = |name: &str| name.starts_with("gitlab_schema_write_trigger_for_");
+        if table.is_written && self.catalogue.triggers(table.table).any(|trigger| is_locked(&trigger.name)) {
+            let message = format!("table {} is locked for writes in this database", table.table);
+            self.find(table, None, FindingKind::Locked, message);
+        }
+    }
+
+    fn column(&mut self, table: TableUse, declared: &DeclaredColumn) {
+        let name = declared.name;
+        let needs = table.capability.unwrap_or(self.service.name);
+        let found = self.catalogue.column(table.table, name).map(|column| column.data_type.clone());
+        match found {
+            None if registry::is_optional(table.table, name) => {}
+            None => {
+                let message = format!("column {}.{name} is missing; {needs} needs it", table.table);
+                self.find(table, Some(name), FindingKind::Missing, message);
+            }
+            Some(found) if self.role.is_some() => {
+                let types = postgresql_types(declared.sql_type);
+                if !types.is_empty() && !types.contains(&found.as_str()) {
+                    let message = format!(
+                        "column {}.{name} is {found}, expected {} (GitLab 18.0 or newer is supported)",
+                        table.table, types[0]
+                    );
+                    self.find(table, Some(name), FindingKind::Type, message);
+                }
+            }
+            Some(_) => {}
+        }
+    }
+
+    /// Columns that an INSERT of ours must fill and does not know.
+    fn traps(&mut self, table: TableUse) {
+        let is_known = |name: &str| {
+            registry::columns(table.table).iter().any(|column| column.name == name)
+                || registry::undeclared_columns(table.table).any(|column| column == name)
+        };
+        let mut traps: Vec<String> = self
+            .catalogue
+            .columns(table.table)
+            .filter(|(name, column)| column.is_required && !column.has_default && !is_known(name))
+            .map(|(name, _)| name.to_owned())
+            .collect();
+        traps.sort_unstable();
+        for name in traps {
+            let message = format!(
+                "column {}.{name} is NOT NULL without a default, and {} does not fill it",
+                table.table, self.service.name
+            );
+            self.find(table, Some(&name), FindingKind::Trap, message);
+        }
+    }
+
+    fn find(&mut self, table: TableUse, column: Option<&str>, kind: FindingKind, message: String) {
+        let column = column.map(str::to_owned);
+        self.findings.push(Finding {
+            table: table.table,
+            column,
+            kind,
+            capability: table.capability,
+            message,
+        });
+    }
+}
+
+/// The types that a column may have on PostgreSQL, the expected one first. Rails changes `varchar` into `text`, a
+/// `timestamp` into a `timestamptz`, and the smaller integers into one another, without a difference for us.
+fn postgresql_types(sql_type: &str) -> &'static [&'static str] {
+    match sql_type {
+        "BigInt" => &["bigint"],
+        "Integer" => &["integer", "smallint"],
+        "SmallInt" => &["smallint", "integer"],
+        "Text" => &["text", "character varying"],
+        "Bool" => &["boolean"],
+        "Timestamp" => &["timestamp without time zone", "timestamp with time zone"],
+        "Date" => &["date"],
+        "Binary" => &["bytea"],
+        "Jsonb" => &["jsonb"],
+        "Uuid" => &["uuid"],
+        _ => &[],
+    }
+}

@@ -1,0 +1,200 @@
+//! The rights that a service's role needs in a database, as SQL.
+use std::fmt::Write;
+
+use diesel::prelude::*;
+use diesel::sql_types::Text;
+
+use crate::catalogue::Catalogue;
+use crate::registry::{self, Service, TableUse};
+use crate::{Conn, Error, Result};
+
+/// What a trigger function of GitLab's needs, which runs with the rights of our role.
+struct TriggerNeeds {
+    /// A part of the function's name.
+    function: &'static str,
+    grants: &'static [(&'static str, &'static str)],
+    /// Tables whose sequences it uses.
+    sequences: &'static [&'static str],
+}
+
+const VULNERABILITY_READS: &[(&str, &str)] = &[
+    ("SELECT, INSERT, UPDATE", "vulnerability_reads"),
+    ("SELECT", "vulnerabilities"),
+    ("SELECT", "vulnerability_occurrences"),
+    ("SELECT", "vulnerability_issue_links"),
+    ("SELECT", "vulnerability_merge_request_links"),
+];
+
+const TRIGGERS: &[TriggerNeeds] = &[
+    TriggerNeeds {
+        function: "insert_namespaces_sync_event",
+        grants: &[("INSERT (namespace_id)", "namespaces_sync_events")],
+        sequences: &["namespaces_sync_events"],
+    },
+    TriggerNeeds {
+        function: "insert_projects_sync_event",
+        grants: &[("INSERT (project_id)", "projects_sync_events")],
+        sequences: &["projects_sync_events"],
+    },
+    TriggerNeeds {
+        function: "update_namespace_details_from_",
+        grants: &[("SELECT, INSERT, UPDATE", "namespace_details")],
+        sequences: &[],
+    },
+    TriggerNeeds {
+        function: "project_authorizations_to_migration",
+        grants: &[("SELECT, INSERT, UPDATE, DELETE", "project_authorizations_for_migration")],
+        sequences: &[],
+    },
+    TriggerNeeds {
+        function: "sync_project_authorizations",
+        grants: &[("SELECT, INSERT, UPDATE, DELETE", "project_authorizations_for_migration")],
+        sequences: &[],
+    },
+    TriggerNeeds {
+        function: "vulnerability_reads",
+        grants: VULNERABILITY_READS,
+        sequences: &["vulnerability_reads"],
+    },
+    TriggerNeeds {
+        function: "insert_into_loose_foreign_keys_deleted_records",
+        grants: &[("INSERT", "loose_foreign_keys_deleted_records")],
+        sequences: &["loose_foreign_keys_deleted_records"],
+    },
+    // It raises an error: the check at the start reports it.
+    TriggerNeeds { function: "gitlab_schema_prevent_write", grants: &[], sequences: &[] },
+];
+
+#[derive(QueryableByName)]
+struct Name {
+    #[diesel(sql_type = Text)]
+    name: String,
+}
+
+/// The SQL that gives a role exactly the rights of a service. It is for the owner of the tables.
+pub fn grants(conn: &mut Conn, service: Service, role: &str) -> Result<String> {
+    conn.set_catalogue(None);
+    let catalogue = conn.catalogue()?;
+    let Conn::Postgresql(pg) = conn else {
+        return Err(Error::Configuration("an SQLite database has no roles".to_owned()));
+    };
+    let quoted = format!("\"{}\"", role.replace('"', "\"\""));
+    let database: Name = diesel::sql_query("SELECT current_database()::text AS name").get_result(pg)?;
+    let mut sql = format!("-- {} in the database {}\n", service.name, database.name);
+    let _ = write!(
+        sql,
+        "-- CREATE ROLE {quoted} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOINHERIT PASSWORD '…';\n\nBEGIN;\n\n"
+    );
+    for schema in ["public", "internal_api"] {
+        let exists = schema == "public" || catalogue.has_table("outbox_messages");
+        if exists {
+            let _ = writeln!(sql, "REVOKE ALL ON ALL TABLES IN SCHEMA {schema} FROM {quoted};");
+            let _ = writeln!(sql, "REVOKE ALL ON ALL SEQUENCES IN SCHEMA {schema} FROM {quoted};");
+            let _ = writeln!(sql, "GRANT USAGE ON SCHEMA {schema} TO {quoted};");
+        }
+    }
+    sql.push('\n');
+    for table in service.tables().filter(|table| catalogue.has_table(table.table)) {
+        push_table(&mut sql, &catalogue, service, table, &quoted);
+        if table.is_inserted {
+            push_sequences(&mut sql, pg, table.table, &quoted)?;
+        }
+    }
+    push_triggers(&mut sql, pg, &catalogue, service, &quoted)?;
+    let database = format!("\"{}\"", database.name.replace('"', "\"\""));
+    for setting in [
+        "statement_timeout = '15s'",
+        "idle_in_transaction_session_timeout = '60s'",
+        "timezone = 'UTC'",
+        "search_path = public, internal_api",
+    ] {
+        let _ = writeln!(sql, "ALTER ROLE {quoted} IN DATABASE {database} SET {setting};");
+    }
+    sql.push_str("\nCOMMIT;\n");
+    Ok(sql)
+}
+
+/// The rights on the columns that are declared and exist; never on the whole table, so that columns that GitLab adds
+/// later stay unreadable.
+fn push_table(sql: &mut String, catalogue: &Catalogue, service: Service, table: TableUse, role: &str) {
+    let TableUse { table: name, is_inserted, is_written, is_deleted, .. } = table;
+    let schema = if registry::is_own(name) { "internal_api" } else { "public" };
+    let mut columns: Vec<&str> = registry::columns(name)
+        .iter()
+        .map(|column| column.name)
+        .chain(registry::undeclared_columns(name))
+        .filter(|column| catalogue.has(name, column) && service.may_use(name, column))
+        .collect();
+    columns.sort_unstable();
+    let columns = columns.join(", ");
+    for (right, is_needed) in [("SELECT", true), ("INSERT", is_inserted), ("UPDATE", is_written)] {
+        if is_needed && !columns.is_empty() {
+            let _ = writeln!(sql, "GRANT {right} ({columns}) ON {schema}.{name} TO {role};");
+        }
+    }
+    if is_deleted {
+        let _ = writeln!(sql, "GRANT DELETE ON {schema}.{name} TO {role};");
+    }
+}
+
+/// The sequences of a table's defaults, found through the defaults.
+fn push_sequences(sql: &mut String, pg: &mut PgConnection, table: &str, role: &str) -> Result<()> {
+    let sequences: Vec<Name> = diesel::sql_query(
+        "SELECT DISTINCT format('%I.%I', n.nspname, s.relname) AS name FROM pg_attrdef d \
+           JOIN pg_depend p ON p.classid = 'pg_attrdef'::regclass AND p.objid = d.oid \
+            AND p.refclassid = 'pg_class'::regclass \
+           JOIN pg_class s ON s.oid = p.refobjid AND s.relkind = 'S' JOIN pg_namespace n ON n.oid = s.relnamespace \
+          WHERE d.adrelid = to_regclass($1) ORDER BY 1",
+    )
+    .bind::<Text, _>(table)
+    .load(pg)?;
+    for Name { name } in sequences {
+        let _ = writeln!(sql, "GRANT USAGE ON SEQUENCE {name} TO {role};");
+    }
+    Ok(())
+}
+
+/// What the triggers of the written tables do in the role's name.
+fn push_triggers(
+    sql: &mut String,
+    pg: &mut PgConnection,
+    catalogue: &Catalogue,
+    service: Service,
+    role: &str,
+) -> Result<()> {
+    let mut unknown = String::new();
+    let mut known: Vec<&TriggerNeeds> = Vec::new();
+    for table in service.tables().filter(|table| table.is_written || table.is_deleted) {
+        for trigger in catalogue.triggers(table.table) {
+            match TRIGGERS.iter().find(|needs| trigger.function.contains(needs.function)) {
+                Some(needs) if known.iter().any(|other| std::ptr::eq(*other, needs)) => {}
+                Some(needs) => known.push(needs),
+                None => {
+                    let _ = writeln!(
+                        unknown,
+                        "-- unknown trigger function {} on {}: check what it needs",
+                        trigger.function, table.table
+                    );
+                }
+            }
+        }
+    }
+    sql.push_str("\n-- For GitLab's triggers, which run with the rights of this role.\n");
+    for needs in known {
+        for (rights, table) in needs.grants {
+            let exists: Vec<Name> =
+                diesel::sql_query("SELECT $1 AS name WHERE to_regclass('public.' || $1) IS NOT NULL")
+                    .bind::<Text, _>(*table)
+                    .load(pg)?;
+            if !exists.is_empty() {
+                let _ = writeln!(sql, "GRANT {rights} ON public.{table} TO {role};");
+            }
+        }
+        for table in needs.sequences {
+            push_sequences(sql, pg, table, role)?;
+        }
+    }
+    sql.push_str(&unknown);
+    sql.push('\n');
+    Ok(())
+}

@@ -1,0 +1,50 @@
+//! What is known of a connection beside the connection itself.
+use std::sync::Arc;
+
+use diesel::connection::{Connection, Instrumentation, InstrumentationEvent};
+
+use crate::catalogue::Catalogue;
+use crate::{Conn, Result};
+
+/// Data of one connection. It travels with the connection as its instrumentation, the one place that diesel offers.
+#[derive(Debug, Default)]
+pub(crate) struct Session {
+    /// Statements since the counter was last set to zero.
+    pub statements: u32,
+    /// The statement that gives a transaction our settings. `None` where the server session has them already.
+    pub local_settings: Option<Arc<str>>,
+    catalogue: Option<Arc<Catalogue>>,
+}
+
+impl Instrumentation for Session {
+    fn on_connection_event(&mut self, event: InstrumentationEvent<'_>) {
+        if matches!(event, InstrumentationEvent::StartQuery { .. }) {
+            self.statements += 1;
+        }
+    }
+}
+
+impl Conn {
+    #[expect(clippy::expect_used, reason = "the instrumentation was set to a session just before")]
+    pub(crate) fn session(&mut self) -> &mut Session {
+        if !self.instrumentation().is::<Session>() {
+            self.set_instrumentation(Session::default());
+        }
+        self.instrumentation().downcast_mut().expect("the instrumentation is a session")
+    }
+
+    /// The tables and columns that this database has. They are read once, with the first connection of a pool.
+    pub fn catalogue(&mut self) -> Result<Arc<Catalogue>> {
+        if let Some(catalogue) = &self.session().catalogue {
+            return Ok(Arc::clone(catalogue));
+        }
+        let catalogue = Arc::new(Catalogue::read(self)?);
+        self.set_catalogue(Some(Arc::clone(&catalogue)));
+        Ok(catalogue)
+    }
+
+    /// Replaces the catalogue; with `None` it is read anew when it is needed.
+    pub(crate) fn set_catalogue(&mut self, catalogue: Option<Arc<Catalogue>>) {
+        self.session().catalogue = catalogue;
+    }
+}

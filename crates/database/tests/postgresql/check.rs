@@ -1,0 +1,180 @@
+//! What a service finds at its start, in databases as releases of GitLab leave them.
+use database::check::{CheckOutcome, FindingKind, check};
+use database::registry::{SERVICES, Service};
+
+use super::support::{TestDatabase, open, run};
+
+/// The database belongs to a GitLab.
+const GITLAB: &str = "CREATE TABLE ar_internal_metadata (key varchar PRIMARY KEY, value varchar);";
+
+fn outcome(database: &TestDatabase, service: &str) -> CheckOutcome {
+    check(&mut open(&database.url()), Service::find(service).unwrap()).unwrap()
+}
+
+/// The messages of the findings, core first.
+fn messages(outcome: &CheckOutcome) -> Vec<&str> {
+    let findings = match outcome {
+        CheckOutcome::Fits { warnings } => warnings,
+        CheckOutcome::Misfit(findings) => findings,
+        CheckOutcome::Waiting(reason) => panic!("waiting: {reason}"),
+    };
+    findings.iter().map(|finding| finding.message.as_str()).collect()
+}
+
+fn fits(database: &TestDatabase) {
+    for service in SERVICES {
+        let outcome = outcome(database, service.name);
+        assert_eq!(outcome, CheckOutcome::Fits { warnings: Vec::new() }, "{}", service.name);
+    }
+}
+
+/// Columns that releases between 18.0 and 19.x lack: no service minds.
+#[test]
+fn columns_that_come_and_go_are_no_finding() {
+    let database = TestDatabase::new();
+    fits(&database);
+    run(&database.url(), GITLAB);
+    for change in [
+        "ALTER TABLE namespace_details DROP COLUMN deleted_at",
+        "ALTER TABLE pool_repositories DROP COLUMN organization_id",
+        "ALTER TABLE group_scim_auth_access_tokens DROP COLUMN temp_source_id",
+        "ALTER TABLE namespaces DROP COLUMN push_rule_id, DROP COLUMN description",
+        "ALTER TABLE plans DROP COLUMN plan_name_uid",
+        "ALTER TABLE project_authorizations DROP COLUMN is_unique",
+        "ALTER TABLE application_settings DROP COLUMN admin_mode, DROP COLUMN restricted_visibility_levels",
+        "ALTER TABLE users ALTER COLUMN username TYPE text",
+        "ALTER TABLE cluster_agents RENAME TO elsewhere; CREATE VIEW cluster_agents AS SELECT * FROM elsewhere",
+    ] {
+        run(&database.url(), change);
+    }
+    fits(&database);
+}
+
+#[test]
+fn every_finding_is_reported_at_once_to_the_services_that_it_concerns() {
+    let database = TestDatabase::new();
+    run(&database.url(), GITLAB);
+    run(&database.url(), "ALTER TABLE keys DROP COLUMN expires_at; DROP TABLE protected_tags CASCADE");
+    for service in ["kas-api", "scim-api", "admin-api", "billing-api"] {
+        assert_eq!(outcome(&database, service), CheckOutcome::Fits { warnings: Vec::new() }, "{service}");
+    }
+    run(
+        &database.url(),
+        "ALTER TABLE projects DROP COLUMN visibility_level; ALTER TABLE routes DROP COLUMN path; \
+         ALTER TABLE users ALTER COLUMN projects_limit TYPE bigint",
+    );
+    let outcome = outcome(&database, "shell-api");
+    assert!(matches!(outcome, CheckOutcome::Misfit(_)));
+    assert_eq!(
+        messages(&outcome),
+        [
+            "column keys.expires_at is missing; shell-api needs it",
+            "column projects.visibility_level is missing; shell-api needs it",
+            "table protected_tags is missing; shell-api needs it",
+            "column routes.path is missing; shell-api needs it",
+            "column users.projects_limit is bigint, expected integer (GitLab 18.0 or newer is supported)",
+        ]
+    );
+}
+
+/// What only a feature needs switches the feature off.
+#[test]
+fn a_feature_whose_table_does_not_fit_is_a_warning() {
+    let database = TestDatabase::new();
+    run(&database.url(), GITLAB);
+    run(
+        &database.url(),
+        "ALTER TABLE ci_minutes_additional_packs RENAME TO away; \
+         ALTER TABLE members ADD COLUMN new_column bigint; \
+         ALTER TABLE members ADD CHECK (new_column IS NOT NULL) NOT VALID; \
+         CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$; \
+         CREATE TRIGGER gitlab_schema_write_trigger_for_vulnerabilities BEFORE INSERT ON vulnerabilities \
+         FOR EACH STATEMENT EXECUTE FUNCTION refuse()",
+    );
+    let warnings = |service| match outcome(&database, service) {
+        CheckOutcome::Fits { warnings } => {
+            let facts = warnings.into_iter().map(|warning| (warning.table, warning.kind, warning.capability));
+            facts.collect::<Vec<_>>()
+        }
+        other => panic!("{service}: {other:?}"),
+    };
+    assert!(warnings("shell-api").is_empty() && warnings("admin-api").is_empty());
+    assert_eq!(
+        warnings("billing-api"),
+        [("ci_minutes_additional_packs", FindingKind::Missing, Some("packs"))]
+    );
+    assert_eq!(warnings("scim-api"), [("members", FindingKind::Trap, Some("add_members"))]);
+    assert_eq!(warnings("kas-api"), [("vulnerabilities", FindingKind::Locked, Some("vulnerabilities"))]);
+}
+
+#[test]
+fn a_role_without_a_right_is_told_which() {
+    let database = TestDatabase::new();
+    run(&database.url(), GITLAB);
+    let role = format!("role_of_{}", database.name);
+    run(
+        &database.url(),
+        &format!(
+            "CREATE ROLE {role} LOGIN; GRANT USAGE ON SCHEMA internal_api TO {role}; \
+             GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public, internal_api TO {role}; \
+             REVOKE ALL ON organization_users, keys FROM {role}"
+        ),
+    );
+    let url = database.url().replace("postgres@", &format!("{role}@"));
+    let outcome = |service| check(&mut open(&url), Service::find(service).unwrap()).unwrap();
+    let keys = format!("role {role} may not read table keys; run: internal-apictl grants shell-api");
+    assert_eq!(messages(&outcome("shell-api")).first(), Some(&keys.as_str()));
+    let users =
+        format!("role {role} may not read table organization_users; run: internal-apictl grants scim-api");
+    let scim = outcome("scim-api");
+    assert!(matches!(scim, CheckOutcome::Fits { .. }));
+    assert_eq!(messages(&scim).first(), Some(&users.as_str()));
+    assert_eq!(outcome("admin-api"), CheckOutcome::Fits { warnings: Vec::new() });
+    drop(database);
+    run(&super::support::server_url(), &format!("DROP ROLE {role}"));
+}
+
+#[test]
+fn migrations_that_have_not_run_are_waited_for() {
+    let database = TestDatabase::new();
+    run(&database.url(), &format!("{GITLAB} DROP SCHEMA internal_api CASCADE"));
+    assert_eq!(outcome(&database, "billing-api"), CheckOutcome::Fits { warnings: Vec::new() });
+    let waits = |service| matches!(outcome(&database, service), CheckOutcome::Waiting(_));
+    assert!(waits("shell-api") && waits("scim-api") && waits("admin-api") && waits("kas-api"));
+    database::migrate(&mut open(&database.url())).unwrap();
+    fits(&database);
+    run(&database.url(), "DROP SCHEMA public CASCADE; CREATE SCHEMA public");
+    assert!(waits("billing-api"));
+}
+
+/// The printed rights are what the check asks for; a second run of them changes nothing.
+#[test]
+fn granted_rights_are_enough_and_no_more() {
+    let database = TestDatabase::new();
+    run(&database.url(), GITLAB);
+    let role = |service: Service| format!("{}_of_{}", service.name.replace('-', "_"), database.name);
+    for service in SERVICES {
+        let role = role(service);
+        run(&database.url(), &format!("CREATE ROLE {role} LOGIN"));
+        let sql = database::grants(&mut open(&database.url()), service, &role).unwrap();
+        run(&database.url(), &format!("GRANT SELECT ON term_agreements, cluster_agents, plans TO {role}"));
+        run(&database.url(), &sql);
+        run(&database.url(), &sql);
+        assert_eq!(database::grants(&mut open(&database.url()), service, &role).unwrap(), sql, "{role}");
+        let conn = &mut open(&database.url().replace("postgres@", &format!("{role}@")));
+        assert_eq!(check(conn, service).unwrap(), CheckOutcome::Fits { warnings: Vec::new() }, "{role}");
+        let may_read = |conn: &mut database::Conn, what: &str| {
+            diesel::connection::SimpleConnection::batch_execute(conn, &format!("SELECT {what} LIMIT 0"))
+                .is_ok()
+        };
+        assert!(may_read(conn, "id FROM users"), "{role}");
+        let is_scim = service.name == "scim-api";
+        assert_eq!(may_read(conn, "encrypted_password FROM users"), is_scim, "{role}");
+        assert_eq!(may_read(conn, "encrypted_otp_secret FROM users"), service.name == "shell-api", "{role}");
+        assert_eq!(may_read(conn, "key FROM keys"), service.name == "shell-api", "{role}");
+        assert_eq!(may_read(conn, "name FROM plans"), service.name == "billing-api", "{role}");
+    }
+    let roles: Vec<String> = SERVICES.into_iter().map(role).collect();
+    drop(database);
+    run(&super::support::server_url(), &format!("DROP ROLE {}", roles.join(", ")));
+}

@@ -1,0 +1,42 @@
+-- What GitLab changed from 18.5 to 19.5.
+INSERT INTO schema_migrations VALUES ('20261015000000');
+ALTER TABLE users ADD COLUMN otp_secret text;
+ALTER TABLE user_details ADD COLUMN provisioned_by_project_id bigint;
+ALTER TABLE user_details ADD CONSTRAINT check_one_source
+  CHECK (num_nonnulls(provisioned_by_group_id, provisioned_by_project_id) <= 1);
+ALTER TABLE emails ADD COLUMN organization_id bigint;
+ALTER TABLE keys ADD COLUMN organization_id bigint NOT NULL DEFAULT 1;
+ALTER TABLE keys ALTER COLUMN organization_id DROP DEFAULT;
+CREATE TRIGGER fill_for_tests BEFORE INSERT ON keys FOR EACH ROW EXECUTE FUNCTION fill_for_tests('{"organization_id": 1}');
+ALTER TABLE personal_access_tokens ADD COLUMN granular boolean NOT NULL DEFAULT false;
+ALTER TABLE namespaces DROP COLUMN description, DROP COLUMN push_rule_id CASCADE;
+ALTER TABLE namespaces ALTER COLUMN state SET DEFAULT 0;
+UPDATE namespaces SET state = 0 WHERE state IS NULL;
+ALTER TABLE namespaces ALTER COLUMN state SET NOT NULL;
+ALTER TABLE namespace_details DROP COLUMN deleted_at;
+ALTER TABLE namespace_details ADD COLUMN state_metadata jsonb NOT NULL DEFAULT '{}', ADD COLUMN deletion_scheduled_at timestamptz;
+DROP TRIGGER trigger_update_details_on_namespace_insert ON namespaces;
+DROP TRIGGER sync_sample_push_rule ON push_rules;
+ALTER TABLE webauthn_registrations ADD COLUMN authentication_mode smallint NOT NULL DEFAULT 2;
+UPDATE pool_repositories SET organization_id = 1;
+ALTER TABLE pool_repositories ALTER COLUMN organization_id SET NOT NULL;
+CREATE TRIGGER fill_for_tests BEFORE INSERT ON pool_repositories FOR EACH ROW EXECUTE FUNCTION fill_for_tests('{"organization_id": 1}');
+ALTER TABLE group_scim_auth_access_tokens DROP COLUMN temp_source_id;
+ALTER TABLE scim_oauth_access_tokens ADD COLUMN organization_id bigint NOT NULL DEFAULT 1;
+ALTER TABLE scim_oauth_access_tokens ALTER COLUMN organization_id DROP DEFAULT;
+CREATE TRIGGER fill_for_tests BEFORE INSERT ON scim_oauth_access_tokens
+  FOR EACH ROW EXECUTE FUNCTION fill_for_tests('{"organization_id": 1}');
+ALTER TABLE plans ADD COLUMN plan_name_uid smallint;
+UPDATE plans SET plan_name_uid = CASE name WHEN 'default' THEN 1 WHEN 'free' THEN 2 WHEN 'bronze' THEN 3
+  WHEN 'silver' THEN 4 WHEN 'premium' THEN 5 WHEN 'gold' THEN 6 WHEN 'ultimate' THEN 7 WHEN 'ultimate_trial' THEN 8
+  WHEN 'premium_trial' THEN 9 WHEN 'ultimate_trial_paid_customer' THEN 10 WHEN 'opensource' THEN 11
+  WHEN 'early_adopter' THEN 12 ELSE 100 + id END;
+ALTER TABLE plans ALTER COLUMN plan_name_uid SET NOT NULL, ADD UNIQUE (plan_name_uid);
+ALTER TABLE gitlab_subscriptions ADD COLUMN hosted_plan_name_uid smallint;
+ALTER TABLE gitlab_subscription_histories ADD COLUMN hosted_plan_name_uid smallint;
+UPDATE gitlab_subscriptions s SET hosted_plan_name_uid = p.plan_name_uid FROM plans p WHERE p.id = s.hosted_plan_id;
+ALTER TABLE subscription_add_on_purchases ADD COLUMN subscription_add_on_uid smallint;
+UPDATE subscription_add_on_purchases p SET subscription_add_on_uid = a.name FROM subscription_add_ons a
+ WHERE a.id = p.subscription_add_on_id;
+ALTER TABLE subscription_add_on_purchases ALTER COLUMN subscription_add_on_uid SET NOT NULL,
+  ALTER COLUMN subscription_add_on_id DROP NOT NULL;

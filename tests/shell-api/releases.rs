@@ -1,0 +1,100 @@
+//! What GitLab moved from one release to the next: where it keeps the push rule of the installation, and the state of
+//! a namespace.
+use database::check::{CheckOutcome, check};
+use database::registry::SERVICES;
+use testkit::{Database, Release};
+
+use super::incoming::{Incoming, allowed, refused};
+use super::shell_api;
+use super::support::{ALLOWED, Z, shell_api_at, verdict};
+
+const ARCHIVED: (u16, &str) = (401, "You can't push code to an archived project.");
+
+/// The table as GitLab has it, but for columns that this test does not need.
+const ORGANIZATION_PUSH_RULES: &str = "CREATE TABLE organization_push_rules (id bigserial PRIMARY KEY, \
+    organization_id bigint NOT NULL UNIQUE, max_file_size integer NOT NULL DEFAULT 0, deny_delete_tag boolean, \
+    created_at timestamptz, updated_at timestamptz);";
+/// Until GitLab 19.0 a trigger copies the sample rule.
+const COPYING_TRIGGER: &str = "CREATE FUNCTION copy_rule() RETURNS trigger LANGUAGE plpgsql AS \
+    $$ BEGIN DELETE FROM organization_push_rules WHERE organization_id = 1; RETURN NULL; END $$; \
+    CREATE TRIGGER copy_rule AFTER INSERT OR UPDATE ON push_rules FOR EACH ROW EXECUTE FUNCTION copy_rule();";
+const SAMPLE_RULE: &str = "INSERT INTO push_rules (is_sample, deny_delete_tag) VALUES (true, true);";
+const ORGANIZATION_RULE: &str =
+    "INSERT INTO organization_push_rules (organization_id, deny_delete_tag) VALUES (1, true);";
+
+/// The sample row of `push_rules` is the installation's rule until GitLab 19.0, the row of the organization afterwards.
+#[actix_web::test]
+async fn push_rule_of_the_installation_is_read_where_the_release_keeps_it() {
+    let no = || refused("You cannot delete a tag");
+    let foreign = ORGANIZATION_RULE.replace("(1,", "(2,");
+    for (statements, expected) in [
+        (SAMPLE_RULE.to_owned(), no()),
+        (format!("{ORGANIZATION_PUSH_RULES}{COPYING_TRIGGER}{SAMPLE_RULE}"), no()),
+        (format!("{ORGANIZATION_PUSH_RULES}{SAMPLE_RULE}"), allowed()),
+        (format!("{ORGANIZATION_PUSH_RULES}{ORGANIZATION_RULE}"), no()),
+        (format!("{ORGANIZATION_PUSH_RULES}{foreign}"), allowed()),
+        // A project's own rule wins over both.
+        (
+            format!(
+                "{ORGANIZATION_PUSH_RULES}{ORGANIZATION_RULE}\
+                 INSERT INTO push_rules (project_id, deny_delete_tag) VALUES (3, false);"
+            ),
+            allowed(),
+        ),
+    ] {
+        let database = Database::postgresql();
+        database.sql(&statements);
+        let incoming = Incoming::new();
+        let shell = shell_api_at(database, incoming.storage.path(), &[]).await;
+        let line = format!("{} {Z} refs/tags/t", incoming.main);
+        assert_eq!(incoming.push_line(&shell, 14, &line).await, expected, "{statements}");
+    }
+}
+
+/// GitLab keeps the state of a namespace in `namespaces.state` since 18.4: 1 archived, 2 deletion scheduled, 4 being
+/// deleted. Other values change nothing.
+#[actix_web::test]
+async fn state_of_a_namespace_makes_its_projects_read_only() {
+    const OWN: i64 = 2003;
+    const GROUP: i64 = 20;
+    for (namespace, state, expected) in [
+        (OWN, "1", ARCHIVED),
+        (OWN, "2", ARCHIVED),
+        (OWN, "4", ARCHIVED),
+        (GROUP, "1", ARCHIVED),
+        (GROUP, "2", ALLOWED),
+        (OWN, "0", ALLOWED),
+        (OWN, "NULL", ALLOWED),
+        (OWN, "9", ALLOWED),
+        (GROUP, "9", ALLOWED),
+    ] {
+        let database = Database::postgresql();
+        database.sql(&format!(
+            "ALTER TABLE namespaces ADD COLUMN state smallint; \
+             UPDATE namespaces SET state = {state} WHERE id = {namespace}"
+        ));
+        let shell = shell_api(database).await;
+        assert_eq!(verdict(&shell.clone(11, "grp/p").await), ALLOWED, "{namespace} {state}");
+        assert_eq!(verdict(&shell.push_any(11, "grp/p").await), expected, "{namespace} {state}");
+    }
+}
+
+/// No service refuses the database of a release, and none reports a table or column of it as missing.
+#[actix_web::test]
+async fn database_of_each_release_fits() {
+    for release in Release::ALL {
+        let database = Database::gitlab(release);
+        for service in SERVICES {
+            let outcome = check(&mut database.open(), service).unwrap();
+            assert!(
+                matches!(outcome, CheckOutcome::Fits { .. }),
+                "{release:?} {}: {outcome:?}",
+                service.name
+            );
+        }
+        let shell = shell_api(database).await;
+        assert_eq!(verdict(&shell.clone(11, "grp/p").await), ALLOWED, "{release:?}");
+        assert_eq!(verdict(&shell.push_any(11, "grp/p").await), ALLOWED, "{release:?}");
+        assert_eq!(verdict(&shell.push_any(12, "grp/p").await).0, 401, "{release:?}");
+    }
+}

@@ -4,6 +4,7 @@ CREATE TABLE schema_migrations (version varchar PRIMARY KEY);
 INSERT INTO schema_migrations VALUES ('20250515000000');
 
 ALTER TABLE pool_repositories DROP COLUMN organization_id;
+ALTER TABLE webauthn_registrations DROP COLUMN IF EXISTS authentication_mode;
 ALTER TABLE plans DROP COLUMN plan_name_uid;
 ALTER TABLE gitlab_subscriptions DROP COLUMN hosted_plan_name_uid;
 ALTER TABLE gitlab_subscription_histories DROP COLUMN hosted_plan_name_uid;

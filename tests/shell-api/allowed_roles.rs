@@ -1,4 +1,5 @@
-//! What `storage` makes of memberships is what the contract's own statement says, and holds at the next request.
+//! What `storage` makes of memberships is what the contract's own statement says, and holds at the next
+//! request.
 use super::shell_api;
 use super::support::{ALLOWED, NO_DOWNLOAD, NOT_FOUND, verdict};
 use database::Conn;
@@ -115,17 +116,22 @@ fn world(conn: &mut Conn, dice: &mut Dice) {
     for (left, right) in GROUPS.flat_map(|left| GROUPS.map(move |right| (left, right))) {
         let level = dice.one_of(&[10, 15, 20, 30, 40]);
         if left != right && dice.roll(12) == 0 {
-            fixture::run(conn, &format!(
-                "INSERT INTO group_group_links (shared_group_id, shared_with_group_id, group_access, created_at, updated_at)
+            fixture::run(
+                conn,
+                &format!(
+                    "INSERT INTO group_group_links (shared_group_id, shared_with_group_id, group_access, \
+                 created_at, updated_at)
                  VALUES ({left}, {right}, {level}, '{THEN}', '{THEN}')"
-            ));
+                ),
+            );
         }
         if left != right && dice.roll(12) == 0 {
             let project = left + 100;
             fixture::run(
                 conn,
                 &format!(
-                    "INSERT INTO project_group_links (project_id, group_id, group_access) VALUES ({project}, {right}, {level})"
+                    "INSERT INTO project_group_links (project_id, group_id, group_access) VALUES ({project}, \
+                     {right}, {level})"
                 ),
             );
         }
@@ -147,10 +153,14 @@ fn world(conn: &mut Conn, dice: &mut Dice) {
                     ("expires_at", "'2020-01-01'"),
                     ("expires_at", "'2999-01-01'"),
                 ]);
-                fixture::run(conn, &format!(
-                    "INSERT INTO members (access_level, source_id, source_type, user_id, notification_level, type, member_namespace_id, {column})
+                fixture::run(
+                    conn,
+                    &format!(
+                    "INSERT INTO members (access_level, source_id, source_type, user_id, notification_level, \
+                     type, member_namespace_id, {column})
                      VALUES ({level}, {source}, '{source_type}', {user}, 3, '{kind}', {group}, {value})"
-                ));
+                ),
+                );
             }
         }
     }
@@ -188,11 +198,12 @@ async fn invitations_end(database: Database) {
     fixture::member(&mut conn, 6, Source::Group(40), Role::DEVELOPER);
     fixture::project(&mut conn, 41, "grp/sub/deep", 21, 0);
     shell.sql(&format!(
-            "UPDATE projects SET repository_storage = 'blind' WHERE id = 41;
+        "UPDATE projects SET repository_storage = 'blind' WHERE id = 41;
              INSERT INTO project_group_links (id, project_id, group_id, group_access) VALUES (1, {P}, 40, 30);
-             INSERT INTO group_group_links (id, shared_group_id, shared_with_group_id, group_access, created_at, updated_at)
+             INSERT INTO group_group_links (id, shared_group_id, shared_with_group_id, group_access, \
+                 created_at, updated_at)
              VALUES (1, 21, 40, 30, '{THEN}', '{THEN}')"
-        ));
+    ));
     let today = fixture::now().date();
     let (yesterday, tomorrow) = (today.pred_opt().unwrap(), today.succ_opt().unwrap());
     for (table, project) in [("project_group_links", "grp/p"), ("group_group_links", "grp/sub/deep")] {
@@ -232,8 +243,9 @@ async fn a_lower_role_holds_at_the_next_request(database: Database) {
 async fn the_ban_of_an_owner_stops_pushes_of_the_key(database: Database) {
     let shell = shell_api(database).await;
     shell.sql(&format!(
-            "INSERT INTO namespace_bans (id, namespace_id, user_id, created_at, updated_at) VALUES (1, 20, 5, '{THEN}', '{THEN}')"
-        ));
+        "INSERT INTO namespace_bans (id, namespace_id, user_id, created_at, updated_at) VALUES (1, 20, \
+             5, '{THEN}', '{THEN}')"
+    ));
     assert_eq!(verdict(&shell.clone(14, "grp/p").await), NOT_FOUND);
     assert_eq!(verdict(&shell.clone(31, "grp/p").await), ALLOWED);
     assert_eq!(verdict(&shell.push_any(31, "grp/p").await), ALLOWED);

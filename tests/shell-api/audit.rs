@@ -14,7 +14,8 @@ const WORKHORSE: [u8; 32] = *b"the 32 bytes that Workhorse has.";
 
 fn event(change: Value) -> Value {
     let mut body = json!({
-        "action": "git-upload-pack", "protocol": "ssh", "gl_repository": "project-3", "username": "alice", "changes": "_any",
+        "action": "git-upload-pack", "protocol": "ssh", "gl_repository": "project-3", "username": "alice",
+            "changes": "_any",
         "packfile_stats": { "wants": 3 },
     });
     let (Value::Object(body_fields), Value::Object(change)) = (&mut body, change) else {

@@ -110,7 +110,8 @@ impl Binary {
         self.process.log_line(|line| line["message"] == "access")
     }
 
-    /// The access log's line of a request that made so many statements, or of the last of twenty. Settings older than
+    /// The access log's line of a request that made so many statements, or of the last of twenty. Settings
+    /// older than
     /// a second cost one more, and a busy machine may take longer from one request to the next.
     pub async fn line_of_at_most(&self, statements: u64, mut ask: impl AsyncFnMut()) -> Value {
         for _ in 1..20 {
@@ -138,10 +139,12 @@ impl Binary {
 }
 
 pub fn clone() -> Value {
-    json!({ "key_id": 11, "project": "grp/p", "action": "git-upload-pack", "protocol": "ssh", "changes": "_any" })
+    json!({ "key_id": 11, "project": "grp/p", "action": "git-upload-pack", "protocol": "ssh",
+        "changes": "_any" })
 }
 
 /// A push by alice, as Gitaly asks.
 pub fn push(changes: &str) -> Value {
-    json!({ "key_id": "11", "gl_repository": "project-3", "action": "git-receive-pack", "protocol": "ssh", "changes": changes })
+    json!({ "key_id": "11", "gl_repository": "project-3", "action": "git-receive-pack", "protocol": "ssh",
+        "changes": changes })
 }

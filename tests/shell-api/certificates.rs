@@ -23,7 +23,8 @@ async fn with_authority(database: Database, arguments: &[&str]) -> Shell {
     fixture::run(
         conn,
         &format!(
-            "INSERT INTO group_ssh_certificates (namespace_id, created_at, fingerprint, title, key) VALUES (20, '{THEN}', {blob}, 'CA', 'ssh-ed25519 AAAA ca')"
+            "INSERT INTO group_ssh_certificates (namespace_id, created_at, fingerprint, title, key) VALUES \
+             (20, '{THEN}', {blob}, 'CA', 'ssh-ed25519 AAAA ca')"
         ),
     );
     fixture::run(conn, "DELETE FROM members");
@@ -111,7 +112,10 @@ async fn a_membership_must_count(database: Database) {
         ("access_level = 5", false),
         ("source_id = 999", false),
     ] {
-        shell.sql("UPDATE members SET expires_at = NULL, requested_at = NULL, invite_token = NULL, state = 0, access_level = 10 WHERE user_id = 2");
+        shell.sql(
+            "UPDATE members SET expires_at = NULL, requested_at = NULL, invite_token = NULL, state = \
+            0, access_level = 10 WHERE user_id = 2",
+        );
         shell.sql(&format!("UPDATE members SET {change} WHERE user_id = 2"));
         let expected = if counts { in_grp("alice") } else { refused(403, "Not a Member") };
         assert_eq!(find(&shell, &word, "alice").await, expected, "{change}");

@@ -10,8 +10,10 @@ use testkit::fixture::{self, P, THEN};
 async fn only_what_has_moved_is_told_so(database: Database) {
     fixture::project(&mut database.open(), 70, "grp/old", 20, 20);
     database.sql(&format!(
-            "UPDATE projects SET repository_storage = 'blind' WHERE id = 70;
-             INSERT INTO redirect_routes (source_id, source_type, path, created_at, updated_at) VALUES ({P}, 'Project', 'grp/old', '{THEN}', '{THEN}')"));
+        "UPDATE projects SET repository_storage = 'blind' WHERE id = 70;
+             INSERT INTO redirect_routes (source_id, source_type, path, created_at, updated_at) VALUES ({P}, \
+                 'Project', 'grp/old', '{THEN}', '{THEN}')"
+    ));
     let shell = shell_api(database).await;
     for (key, path, id) in [(11, "GRP/P", 3), (17, "grp/old.git", 70), (17, "GRP/OLD", 70)] {
         let (status, body) = shell.push_any(key, path).await;
@@ -25,7 +27,10 @@ async fn only_what_has_moved_is_told_so(database: Database) {
 
 #[testkit::test]
 async fn no_confirmation_may_be_asked_for(database: Database) {
-    database.sql("UPDATE application_settings SET email_confirmation_setting = 0; UPDATE users SET confirmed_at = NULL");
+    database.sql(
+        "UPDATE application_settings SET email_confirmation_setting = 0; UPDATE users SET \
+        confirmed_at = NULL",
+    );
     assert_eq!(verdict(&shell_api(database).await.clone(11, "grp/p").await), ALLOWED);
 }
 

@@ -1,4 +1,5 @@
-//! Every answer can be decoded by those who ask. To prove a new endpoint, add what its clients decode to `clients`,
+//! Every answer can be decoded by those who ask. To prove a new endpoint, add what its clients decode to
+//! `clients`,
 //! and an entry to `PROOFS`: an endpoint without one fails the test.
 mod clients;
 mod others;
@@ -102,9 +103,8 @@ fn ask(further: &Value) -> Value {
 
 fn push(shell: &Shell, key: &str, ref_name: &str) -> Value {
     let changes = format!("{} {} {ref_name}\n", shell.git.a, shell.git.b);
-    ask(
-        &json!({ "key_id": key, "action": "git-receive-pack", "gl_repository": "project-3", "changes": changes }),
-    )
+    ask(&json!({ "key_id": key, "action": "git-receive-pack", "gl_repository": "project-3",
+            "changes": changes }))
 }
 
 fn allowed(shell: &Shell) -> Vec<Value> {
@@ -148,7 +148,10 @@ fn refused(shell: &Shell) -> Vec<(u16, Value)> {
 fn post_received(shell: &Shell) -> Vec<Value> {
     let changes = format!("{Z} {} refs/heads/topic\n", shell.git.a);
     [("project-3", "key-11"), ("project-3", "user-2"), ("wiki-3", "key-31"), ("project-999", "key-999")]
-        .map(|(repository, by)| json!({ "gl_repository": repository, "identifier": by, "changes": changes, "push_options": null }))
+        .map(|(repository, by)| {
+            json!({ "gl_repository": repository, "identifier": by, "changes": changes,
+            "push_options": null })
+        })
         .into()
 }
 
@@ -180,15 +183,22 @@ async fn succeeds(shell: &Shell, proof: &Proof, parameters: &Value) {
 #[testkit::test]
 async fn every_success_is_what_clients_decode(database: Database) {
     let mut conn = database.open();
-    fixture::run(&mut conn, &format!("
+    fixture::run(
+        &mut conn,
+        &format!(
+            "
             UPDATE application_settings SET receive_max_input_size = 1;
             INSERT INTO snippets (id, author_id, type, organization_id) VALUES (1, 2, 'PersonalSnippet', 1);
             INSERT INTO snippets (id, author_id, type, project_id) VALUES (2, 2, 'ProjectSnippet', 3);
             INSERT INTO shards (id, name) VALUES (2, 'blind');
-            INSERT INTO snippet_repositories (snippet_id, shard_id, disk_path) VALUES (1, 2, 'one'), (2, 2, 'two');
+            INSERT INTO snippet_repositories (snippet_id, shard_id, disk_path) VALUES (1, 2, 'one'), (2, 2, \
+                'two');
             UPDATE projects SET repository_storage = 'blind' WHERE id = 5;
-            INSERT INTO broadcast_messages (message, message_html, starts_at, ends_at, broadcast_type, show_in_cli, created_at, updated_at)
-            VALUES ('Hello', '', '{THEN}', '2999-01-01 00:00:00', 1, true, '{THEN}', '{THEN}');"));
+            INSERT INTO broadcast_messages (message, message_html, starts_at, ends_at, broadcast_type, \
+                show_in_cli, created_at, updated_at)
+            VALUES ('Hello', '', '{THEN}', '2999-01-01 00:00:00', 1, true, '{THEN}', '{THEN}');"
+        ),
+    );
     others::prepare(&database);
     let mut redis = Redis::start();
     let shell = shell_api_with(database, &["--redis-url", &redis.url(), "--partial-clone"]).await;

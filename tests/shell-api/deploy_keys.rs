@@ -1,4 +1,5 @@
-//! Deploy keys: the key decides who may read and whether it may write at all; every other question of a push is about
+//! Deploy keys: the key decides who may read and whether it may write at all; every other question of a push
+//! is about
 //! its owner.
 use super::incoming::Incoming;
 use super::matrix::{lines, verdicts};
@@ -19,7 +20,8 @@ const DELETE: (u16, &str) = (
 );
 const WRITE_WIKI: (u16, &str) = (401, "You are not allowed to write to this project's wiki.");
 
-/// Write keys: 31 of mia (maintainer), 32 of rep (reporter), 35 of alice (developer) on P; 33 of mia and 36 of alice on
+/// Write keys: 31 of mia (maintainer), 32 of rep (reporter), 35 of alice (developer) on P; 33 of mia and 36
+/// of alice on
 /// E; 34 of out, who has no role, on Q.
 fn keys(conn: &mut database::Conn) {
     for (id, owner, project) in [(32, 4, P), (33, 5, E), (34, 6, Q), (35, 2, P), (36, 2, E)] {
@@ -144,7 +146,8 @@ async fn the_whole_name_of_a_ref_decides_for_deploy_keys(database: Database) {
     expect(&shell, P, &[(11, changes[0].clone(), ALLOWED), (11, changes[1].clone(), ALLOWED)]).await;
 }
 
-/// In an empty repository with default branch protection a deploy key needs an owner who may make the first push.
+/// In an empty repository with default branch protection a deploy key needs an owner who may make the first
+/// push.
 #[testkit::test]
 async fn a_maintainer_s_deploy_key_starts_an_empty_repository(database: Database) {
     keys(&mut database.open());

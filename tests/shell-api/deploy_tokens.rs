@@ -9,10 +9,16 @@ const FAR: &str = "3000-01-01 00:00:00";
 
 /// Token 1 of project P, 2 of group `grp`, 3 of P but not for repositories.
 async fn service(database: Database) -> Shell {
-    database.sql(&format!("INSERT INTO deploy_tokens (id, name, read_repository, expires_at, created_at, deploy_token_type) VALUES
-        (1, 'p', true, '{FAR}', '2020-01-01', 2), (2, 'grp', true, '{FAR}', '2020-01-01', 1), (3, 'registry', false, '{FAR}', '2020-01-01', 2);
-        INSERT INTO project_deploy_tokens (project_id, deploy_token_id, created_at) VALUES (3, 1, '2020-01-01'), (3, 3, '2020-01-01');
-        INSERT INTO group_deploy_tokens (group_id, deploy_token_id, created_at, updated_at) VALUES (20, 2, '2020-01-01', '2020-01-01')"));
+    database.sql(&format!(
+        "INSERT INTO deploy_tokens (id, name, read_repository, expires_at, created_at, \
+        deploy_token_type) VALUES
+        (1, 'p', true, '{FAR}', '2020-01-01', 2), (2, 'grp', true, '{FAR}', '2020-01-01', 1), (3, \
+            'registry', false, '{FAR}', '2020-01-01', 2);
+        INSERT INTO project_deploy_tokens (project_id, deploy_token_id, created_at) VALUES (3, 1, \
+            '2020-01-01'), (3, 3, '2020-01-01');
+        INSERT INTO group_deploy_tokens (group_id, deploy_token_id, created_at, updated_at) VALUES (20, 2, \
+            '2020-01-01', '2020-01-01')"
+    ));
     shell_api(database).await
 }
 
@@ -88,7 +94,10 @@ async fn a_token_that_has_ended_is_worth_nothing(database: Database) {
 #[testkit::test]
 async fn snippets_take_no_tokens(database: Database) {
     let shell = service(database).await;
-    shell.sql("INSERT INTO snippets (id, author_id, type, project_id, visibility_level) VALUES (8, 2, 'ProjectSnippet', 3, 20)");
+    shell.sql(
+        "INSERT INTO snippets (id, author_id, type, project_id, visibility_level) VALUES (8, 2, \
+        'ProjectSnippet', 3, 20)",
+    );
     let refused = (401, "The authentication mechanism is not supported.");
     assert_eq!(verdict(&shell.allowed(by(1, "grp/p/snippets/8", "git-upload-pack")).await), refused);
 }

@@ -1,4 +1,5 @@
-//! The examples of GitLab's page, each as it is printed, on a database that holds what the page speaks of. Those that
+//! The examples of GitLab's page, each as it is printed, on a database that holds what the page speaks of.
+//! Those that
 //! end in `l` bear the shared secret itself, as the older pages have it.
 use std::collections::BTreeSet;
 
@@ -28,15 +29,24 @@ async fn documented(database: Database) -> Shell {
     fixture::key(conn, 11, Some(1), &ssh::rsa(3072, 11));
     fixture::run(
         conn,
-        "UPDATE keys SET title = 'admin@example.com' WHERE id = 11; UPDATE users SET name = 'Administrator' WHERE id = 1",
+        "UPDATE keys SET title = 'admin@example.com' WHERE id = 11; UPDATE users SET name = 'Administrator' \
+         WHERE id = 1",
     );
     // Project 3 is `gnuwget/wget2`, and public.
     fixture::group(conn, 100, "gnuwget", None);
     let twin = fixture::array(conn, &[100, 2003]);
-    fixture::run(conn, &format!("
-        UPDATE projects SET name = 'Wget2', path = 'wget2', namespace_id = 100, visibility_level = 20 WHERE id = 3;
-        UPDATE namespaces SET name = 'Wget2', path = 'wget2', parent_id = 100, traversal_ids = '{twin}' WHERE id = 2003;
-        UPDATE routes SET name = 'gnuwget / Wget2', path = 'gnuwget/wget2' WHERE source_type = 'Project' AND source_id = 3;"));
+    fixture::run(
+        conn,
+        &format!(
+            "
+        UPDATE projects SET name = 'Wget2', path = 'wget2', namespace_id = 100, visibility_level = 20 WHERE \
+            id = 3;
+        UPDATE namespaces SET name = 'Wget2', path = 'wget2', parent_id = 100, traversal_ids = '{twin}' \
+            WHERE id = 2003;
+        UPDATE routes SET name = 'gnuwget / Wget2', path = 'gnuwget/wget2' WHERE source_type = 'Project' AND \
+            source_id = 3;"
+        ),
+    );
     // User 7 is `rubi`, with key 7.
     fixture::run(
         conn,
@@ -52,18 +62,38 @@ async fn documented(database: Database) -> Shell {
     // Project 7 has a banner.
     fixture::group(conn, 200, "gitlab-org", None);
     fixture::project(conn, 7, "gitlab-org/agent-config", 200, 0);
-    fixture::run(conn, &format!("
-        INSERT INTO broadcast_messages (message, message_html, starts_at, ends_at, target_path, broadcast_type, show_in_cli, created_at, updated_at)
-        VALUES ('Hello from post-receive', '<p>Hello from post-receive</p>', '2019-01-01 00:00:00', '2999-01-01 00:00:00', 'gitlab-org/agent-config', 1, true, '{THEN}', '{THEN}');"));
+    fixture::run(
+        conn,
+        &format!(
+            "
+        INSERT INTO broadcast_messages (message, message_html, starts_at, ends_at, target_path, \
+            broadcast_type, show_in_cli, created_at, updated_at)
+        VALUES ('Hello from post-receive', '<p>Hello from post-receive</p>', '2019-01-01 00:00:00', \
+            '2999-01-01 00:00:00', 'gitlab-org/agent-config', 1, true, '{THEN}', '{THEN}');"
+        ),
+    );
     // The group `gitlab-org` has an authority, project 111 a key for its errors.
     let authority = fixture::blob(conn, &authority());
-    fixture::run(conn, &format!("
-        INSERT INTO group_ssh_certificates (namespace_id, created_at, fingerprint, title, key) VALUES (200, '{THEN}', {authority}, 'CA', 'ssh-ed25519 AAAA ca');
-        UPDATE users SET email = 'admin@example.com' WHERE id = 1; UPDATE application_settings SET error_tracking_enabled = true"));
+    fixture::run(
+        conn,
+        &format!(
+            "
+        INSERT INTO group_ssh_certificates (namespace_id, created_at, fingerprint, title, key) VALUES (200, \
+            '{THEN}', {authority}, 'CA', 'ssh-ed25519 AAAA ca');
+        UPDATE users SET email = 'admin@example.com' WHERE id = 1; UPDATE application_settings SET \
+            error_tracking_enabled = true"
+        ),
+    );
     fixture::member(conn, 1, Source::Group(200), Role::OWNER);
     fixture::project(conn, 111, "gitlab-org/errors", 200, 0);
-    fixture::run(conn, &format!("
-        INSERT INTO error_tracking_client_keys (project_id, public_key, created_at, updated_at) VALUES (111, 'generated-error-tracking-key', '{THEN}', '{THEN}')"));
+    fixture::run(
+        conn,
+        &format!(
+            "
+        INSERT INTO error_tracking_client_keys (project_id, public_key, created_at, updated_at) VALUES (111, \
+            'generated-error-tracking-key', '{THEN}', '{THEN}')"
+        ),
+    );
     fixture::recompute(conn);
     let version = ["--gitlab-version", "12.3.0-pre", "--gitlab-rev", "d69c988e6a6"];
     shell_api_with(database, &[&version[..], &["--legacy-shared-secret", "true"]].concat()).await
@@ -240,7 +270,8 @@ async fn example_5(database: Database, credential: Credential) {
 }
 
 async fn example_6(database: Database, credential: Credential) {
-    let expected = json!({ "api_version": "v4", "gitlab_version": "12.3.0-pre", "gitlab_rev": "d69c988e6a6", "redis": true });
+    let expected = json!({ "api_version": "v4", "gitlab_version": "12.3.0-pre", "gitlab_rev": "d69c988e6a6",
+        "redis": true });
     example(database, credential, ("GET", "/api/v4/internal/check"), None, expected).await;
 }
 

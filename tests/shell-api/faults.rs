@@ -22,7 +22,10 @@ fn at_the_server(statements: &str) {
 }
 
 fn end_connections(database: &Database) {
-    database.sql("SELECT pg_terminate_backend(pid, 20000) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()");
+    database.sql(
+        "SELECT pg_terminate_backend(pid, 20000) FROM pg_stat_activity WHERE datname = \
+        current_database() AND pid <> pg_backend_pid()",
+    );
 }
 
 async fn is_unharmed(shell: &Shell) {

@@ -53,10 +53,13 @@ fn forwarded(path: &str, headers: &Value, direct: bool) -> (u16, Value) {
         json!({
             "status": true,
             "payload": { "action": "geo_proxy_to_primary", "data": {
-                "api_endpoints": [], "gl_username": "alice", "primary_repo": url, "gl_id": "user-2", "request_headers": headers,
-                "geo_proxy_fetch_ssh_direct_to_primary": false, "geo_proxy_push_ssh_direct_to_primary": direct,
+                "api_endpoints": [], "gl_username": "alice", "primary_repo": url, "gl_id": "user-2",
+                    "request_headers": headers,
+                "geo_proxy_fetch_ssh_direct_to_primary": false,
+                    "geo_proxy_push_ssh_direct_to_primary": direct,
             } },
-            "gl_console_messages": [format!("This request to a Geo secondary node will be forwarded to the\nGeo primary node:\n\n  {url}")],
+            "gl_console_messages": [format!("This request to a Geo secondary node will be forwarded to \
+             the\nGeo primary node:\n\n  {url}")],
         }),
     )
 }

@@ -41,12 +41,15 @@ async fn a_group_has_a_wiki(database: Database) {
         (
             200,
             json!({
-                "status": true, "gl_repository": "group-20-wiki", "gl_project_path": "grp.wiki", "gl_project_id": null,
-                "gl_root_namespace_id": 20, "gl_id": "user-2", "gl_username": "alice", "git_config_options": [],
+                "status": true, "gl_repository": "group-20-wiki", "gl_project_path": "grp.wiki",
+                    "gl_project_id": null,
+                "gl_root_namespace_id": 20, "gl_id": "user-2", "gl_username": "alice",
+                    "git_config_options": [],
                 "gitaly": {
                     "repository": {
                         "storage_name": "default", "relative_path": relative_path, "git_object_directory": "",
-                        "git_alternate_object_directories": [], "gl_repository": "group-20-wiki", "gl_project_path": "grp.wiki"
+                        "git_alternate_object_directories": [], "gl_repository": "group-20-wiki",
+                            "gl_project_path": "grp.wiki"
                     },
                     "address": "unix:/run/gitaly.socket", "token": null, "features": {}
                 },
@@ -151,8 +154,11 @@ async fn what_closes_a_group_closes_its_wiki(database: Database) {
             (401, "Git access over SSH is not allowed"),
         ),
     ] {
-        shell.sql(&format!("UPDATE namespace_settings SET archived = false, repository_read_only = false, enforce_ssh_certificates = false;
-                UPDATE namespace_settings SET {change} WHERE namespace_id = 20"));
+        shell.sql(&format!(
+            "UPDATE namespace_settings SET archived = false, repository_read_only = false, \
+            enforce_ssh_certificates = false;
+                UPDATE namespace_settings SET {change} WHERE namespace_id = 20"
+        ));
         assert_eq!(verdict(&shell.clone(11, "grp.wiki").await), pull, "{change}");
         assert_eq!(verdict(&shell.push_any(11, "grp.wiki").await), push, "{change}");
     }
@@ -161,6 +167,9 @@ async fn what_closes_a_group_closes_its_wiki(database: Database) {
     shell.sql("UPDATE namespace_settings SET enabled_git_access_protocol = 0");
     assert_eq!(verdict(&shell.allowed(signed("grp")).await), ALLOWED);
     assert_eq!(verdict(&shell.allowed(signed("other")).await), MISSING);
-    shell.sql("INSERT INTO namespace_bans (namespace_id, user_id, created_at, updated_at) VALUES (20, 2, '2020-01-01', '2020-01-01')");
+    shell.sql(
+        "INSERT INTO namespace_bans (namespace_id, user_id, created_at, updated_at) VALUES (20, 2, \
+        '2020-01-01', '2020-01-01')",
+    );
     assert_eq!(verdict(&shell.clone(11, "grp.wiki").await), MISSING);
 }

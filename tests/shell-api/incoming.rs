@@ -117,7 +117,8 @@ impl Incoming {
     /// The body that Gitaly sends for these changes, without the actor.
     pub fn body(&self, changes: &str) -> Value {
         let env = json!({
-            "GIT_OBJECT_DIRECTORY_RELATIVE": QUARANTINE, "GIT_ALTERNATE_OBJECT_DIRECTORIES_RELATIVE": ["objects"]
+            "GIT_OBJECT_DIRECTORY_RELATIVE": QUARANTINE,
+                "GIT_ALTERNATE_OBJECT_DIRECTORIES_RELATIVE": ["objects"]
         });
         json!({ "gl_repository": self.gl_repository, "action": "git-receive-pack", "protocol": "ssh",
             "changes": changes, "env": env.to_string() })

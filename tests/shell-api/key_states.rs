@@ -11,7 +11,8 @@ const NOT_PERMITTED: &str = "Failed to create token: Not permitted to create";
 const NO_ACTOR: &str = r#"{"message":"404 Not found"}"#;
 const UNAUTHORIZED: &str = r#"{"message":"401 Unauthorized"}"#;
 
-/// alice (key 11, and 41, which has expired) and blk (key 16, blocked) have a second factor and recovery codes.
+/// alice (key 11, and 41, which has expired) and blk (key 16, blocked) have a second factor and recovery
+/// codes.
 async fn with_second_factors(database: Database) -> Shell {
     fixture::run(
         &mut database.open(),
@@ -86,8 +87,8 @@ async fn an_inactive_user_gets_nothing(database: Database) {
     }
     assert_eq!(lfs(&shell, &json!({ "username": "blk" })).await, (404, NO_ACTOR.to_owned()));
     assert_eq!(authorized(&shell, 16).await, (401, UNAUTHORIZED.to_owned()));
-    let deactivated = "Your account has been deactivated by your administrator. Please log back in from a web \
-        browser to reactivate your account at https://gitlab.example.com";
+    let deactivated = "Your account has been deactivated by your administrator. Please log back in from a \
+        web browser to reactivate your account at https://gitlab.example.com";
     let pending = "Your account is pending approval from your administrator and hence blocked.";
     for (change, message) in [
         ("state = 'deactivated'", deactivated),
@@ -129,7 +130,8 @@ async fn a_suspended_user_keeps_a_way_back(database: Database) {
     ] {
         shell.sql(&format!(
             "UPDATE users SET accepted_term_id = 7, confirmed_at = '2020-01-01 00:00:00', \
-             password_expires_at = NULL, locked_at = NULL WHERE id = 2; UPDATE users SET {change} WHERE id = 2"
+             password_expires_at = NULL, locked_at = NULL WHERE id = 2; UPDATE users SET {change} WHERE id = \
+                 2"
         ));
         assert_eq!(authorized(&shell, 11).await.0, 200, "{change}");
         assert_eq!(shell.clone(11, "grp/p").await.0, 401, "{change}");
@@ -198,7 +200,8 @@ async fn a_passkey_is_not_a_second_factor(database: Database) {
 async fn without_the_mode_every_registration_is_a_second_factor(database: Database) {
     database.sql(
         "ALTER TABLE webauthn_registrations DROP COLUMN authentication_mode;
-         INSERT INTO webauthn_registrations (user_id, credential_xid, name, public_key, created_at, updated_at)
+         INSERT INTO webauthn_registrations (user_id, credential_xid, name, public_key, created_at, \
+             updated_at)
          VALUES (5, 'x', 'n', 'k', '2020-01-01 00:00:00', '2020-01-01 00:00:00')",
     );
     let shell = shell_api(database).await;

@@ -9,7 +9,8 @@ use tempfile::TempDir;
 use testkit::fixture::{self, P, Q};
 use testkit::ssh;
 
-/// Of alice, by the contract's test vectors: her id, the end of her password's hash, the begin of the key base.
+/// Of alice, by the contract's test vectors: her id, the end of her password's hash, the begin of the key
+/// base.
 const ALICE: &str = "2xad68LJZdL17lhWy0123456789abcdef";
 const NOT_FOUND: &str = r#"{"message":"404 Not Found"}"#;
 const OID: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
@@ -128,7 +129,8 @@ async fn others_get_none(database: Database) {
         ("UPDATE namespaces SET lfs_enabled = false WHERE id = 20", 404),
         ("UPDATE projects SET lfs_enabled = true WHERE id = 3", 200),
         (
-            "UPDATE namespaces SET lfs_enabled = true WHERE id = 20; UPDATE projects SET lfs_enabled = false WHERE id = 3",
+            "UPDATE namespaces SET lfs_enabled = true WHERE id = 20; UPDATE projects SET lfs_enabled = false \
+             WHERE id = 3",
             404,
         ),
         ("UPDATE projects SET lfs_enabled = NULL WHERE id = 3", 200),

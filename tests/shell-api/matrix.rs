@@ -1,4 +1,5 @@
-//! Who may do what: every cell of the tables in `matrix/` is checked over HTTP. The tables were written from the
+//! Who may do what: every cell of the tables in `matrix/` is checked over HTTP. The tables were written from
+//! the
 //! contract, letter by letter; nothing here decides.
 use std::collections::HashMap;
 
@@ -36,7 +37,8 @@ const COLUMNS: [(i32, i32); 9] =
 
 /// The group of all the projects, whose members hold their roles in it.
 const GROUP: i64 = 50;
-/// The first project of each kind; the others follow in the order of the columns. Nobody looks into the repositories
+/// The first project of each kind; the others follow in the order of the columns. Nobody looks into the
+/// repositories
 /// of the last kind, where the answer does not lie: that takes a tenth of the time.
 const CODE: i64 = 500;
 const WIKI: i64 = 600;

@@ -21,7 +21,8 @@ fn alert(message: &str) -> Value {
 /// The link to a new merge request of project P.
 fn new_link(branch: &str, escaped: &str) -> Value {
     basic(&format!(
-        "To create a merge request for {branch}, visit:\n  https://gitlab.example.com/grp/p/-/merge_requests/new?merge_request%5Bsource_branch%5D={escaped}"
+        "To create a merge request for {branch}, \
+         visit:\n  https://gitlab.example.com/grp/p/-/merge_requests/new?merge_request%5Bsource_branch%5D={escaped}"
     ))
 }
 
@@ -38,7 +39,8 @@ fn banner(database: &Database, id: i64, further: &[(&str, &str)]) {
     }
     let (names, values): (Vec<_>, Vec<_>) = columns.into_iter().unzip();
     database.sql(&format!(
-        "INSERT INTO broadcast_messages (id, message, message_html, created_at, updated_at, {}) VALUES ({id}, 'banner {id}', '', '{THEN}', '{THEN}', {});",
+        "INSERT INTO broadcast_messages (id, message, message_html, created_at, updated_at, {}) VALUES \
+         ({id}, 'banner {id}', '', '{THEN}', '{THEN}', {});",
         names.join(", "),
         values.join(", ")
     ));
@@ -186,17 +188,21 @@ async fn a_banner_may_be_for_some_roles(database: Database) {
 async fn whoever_used_an_old_path_is_told_once(database: Database) {
     let redis = Redis::start();
     database.sql(&format!(
-            "INSERT INTO redirect_routes (source_id, source_type, path, created_at, updated_at) VALUES ({P}, 'Project', 'grp/old', '{THEN}', '{THEN}')"));
+        "INSERT INTO redirect_routes (source_id, source_type, path, created_at, updated_at) VALUES ({P}, \
+             'Project', 'grp/old', '{THEN}', '{THEN}')"
+    ));
     let shell = shell_api_with(database, &["--redis-url", &redis.url()]).await;
     let moved = |url: &str| {
         basic(&format!(
-            "Project 'grp/old' was moved to 'grp/p'.\n\nPlease update your Git remote:\n\n  git remote set-url origin {url}\n"
+            "Project 'grp/old' was moved to 'grp/p'.\n\nPlease update your Git remote:\n\n  git remote \
+             set-url origin {url}\n"
         ))
     };
     for (protocol, url) in
         [("ssh", "git@gitlab.example.com:grp/p.git"), ("http", "https://gitlab.example.com/grp/p.git")]
     {
-        let asked = json!({ "key_id": 11, "project": "grp/old.git", "action": "git-receive-pack", "protocol": protocol });
+        let asked = json!({ "key_id": 11, "project": "grp/old.git", "action": "git-receive-pack",
+            "protocol": protocol });
         assert_eq!(verdict(&shell.allowed(asked).await), ALLOWED);
         assert!((290..=300).contains(&redis.ask::<i64>(&["TTL", "redirect_namespace:2:project-3"])));
         // Somebody else's push says nothing of it.
@@ -211,15 +217,17 @@ async fn whoever_used_an_old_path_is_told_once(database: Database) {
 #[testkit::test]
 async fn an_old_path_is_remembered_without_redis_too(database: Database) {
     database.sql(&format!(
-            "INSERT INTO redirect_routes (source_id, source_type, path, created_at, updated_at) VALUES ({P}, 'Project', 'grp/old', '{THEN}', '{THEN}')"));
+        "INSERT INTO redirect_routes (source_id, source_type, path, created_at, updated_at) VALUES ({P}, \
+             'Project', 'grp/old', '{THEN}', '{THEN}')"
+    ));
     let shell = shell_api_with(
         database,
         &["--ssh-user", "me", "--ssh-host", "ssh.example.com", "--ssh-port", "2222"],
     )
     .await;
     assert_eq!(verdict(&shell.push_any(11, "/grp/old").await), ALLOWED);
-    let moved = "Project 'grp/old' was moved to 'grp/p'.\n\nPlease update your Git remote:\n\n  git remote set-url origin \
-            ssh://me@ssh.example.com:2222/grp/p.git\n";
+    let moved = "Project 'grp/old' was moved to 'grp/p'.\n\nPlease update your Git remote:\n\n  git remote \
+        set-url origin ssh://me@ssh.example.com:2222/grp/p.git\n";
     assert_eq!(shell.post_receive("").await, decreased(&json!([basic(moved)])));
     assert_eq!(shell.post_receive("").await, decreased(&json!([])));
     // Whoever writes the path in another case used no old one.

@@ -9,13 +9,19 @@ const POOL: &str = "@pools/6b/86/6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d4
 /// Q is the project that pool 1 was made of; P and I are its forks. Pool 2 has outlived its project.
 async fn with_pools(database: Database) -> Shell {
     let conn = &mut database.open();
-    fixture::run(conn, &format!("INSERT INTO shards (id, name) VALUES (2, 'other');
+    fixture::run(
+        conn,
+        &format!(
+            "INSERT INTO shards (id, name) VALUES (2, 'other');
         INSERT INTO pool_repositories (id, shard_id, disk_path, state, source_project_id) VALUES
-          (1, 1, '{POOL}', 'ready', {Q}), (2, 1, '@pools/2', 'ready', NULL), (3, 2, '@pools/3', 'ready', NULL);
+          (1, 1, '{POOL}', 'ready', {Q}), (2, 1, '@pools/2', 'ready', NULL), (3, 2, '@pools/3', 'ready', \
+              NULL);
         UPDATE projects SET pool_repository_id = 1 WHERE id IN ({P}, {Q}, {I});
         UPDATE projects SET pool_repository_id = 2 WHERE id = {E};
         INSERT INTO project_repositories (shard_id, disk_path, project_id) VALUES (1, 'elsewhere', {I});
-        UPDATE projects SET storage_version = NULL WHERE id = {E}"));
+        UPDATE projects SET storage_version = NULL WHERE id = {E}"
+        ),
+    );
     shell_api(database).await
 }
 

@@ -10,7 +10,8 @@ use testkit::{Database, Redis, fixture};
 /// `12345678901234567890` in base 32, encrypted as GitLab does under the tests' key base.
 const SEALED: &str = "UPDATE users SET otp_required_for_login = true, \
     encrypted_otp_secret = 'o13lzOxU7VmzWoiv6KSv5PqVkgidO31MQbnaR/Mib8kLLT3PcSy0vjrw/fX+O8q6\n', \
-    encrypted_otp_secret_iv = 'AAECAwQFBgcICQoLDA0ODw==\n', encrypted_otp_secret_salt = '_c2FsdHNhbHQ=\n' WHERE id = 2";
+    encrypted_otp_secret_iv = 'AAECAwQFBgcICQoLDA0ODw==\n', encrypted_otp_secret_salt = '_c2FsdHNhbHQ=\n' \
+        WHERE id = 2";
 
 /// The code that alice's telephone shows, so many steps of 30 seconds from now (RFC 6238).
 fn code(steps: i64) -> String {

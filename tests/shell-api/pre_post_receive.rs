@@ -28,7 +28,8 @@ impl Shell {
         identifier: &str,
         changes: &str,
     ) -> (u16, Value) {
-        let body = json!({ "gl_repository": gl_repository, "identifier": identifier, "changes": changes, "push_options": null });
+        let body = json!({ "gl_repository": gl_repository, "identifier": identifier, "changes": changes,
+            "push_options": null });
         self.post("/post_receive", body).await
     }
 
@@ -165,14 +166,16 @@ async fn the_work_after_a_push_is_a_job_of_sidekiq(database: Database) {
     let redis = Redis::start();
     let shell = shell_api_with(database, &["--redis-url", &redis.url()]).await;
     let body = json!({ "gl_repository": "project-3", "identifier": "key-11", "changes": CHANGES,
-            "push_options": ["ci.skip", "ci.variable=A=1", "ci.variable=A=1", "mr.label=x", "unknown.option", "nonsense"], "relative_path": "x" });
+            "push_options": ["ci.skip", "ci.variable=A=1", "ci.variable=A=1", "mr.label=x", "unknown.option",
+                "nonsense"], "relative_path": "x" });
     let answer =
         shell.request("POST", "/post_receive").header("X-Request-Id", "abc").json(&body).answer().await;
     assert_eq!(answer, decreased(&json!([])));
     let jobs = jobs_in(&redis, "queue:default");
     let options =
         json!({ "ci": { "skip": true, "variable": { "A=1": 2 } }, "merge_request": { "label": { "x": 1 } } });
-    let expected = json!({ "class": "PostReceive", "args": ["project-3", "key-11", CHANGES, options], "retry": 3,
+    let expected = json!({ "class": "PostReceive", "args": ["project-3", "key-11", CHANGES, options],
+        "retry": 3,
             "queue": "default", "correlation_id": "abc", "version": 0 });
     assert_eq!(jobs.into_iter().map(fixed).collect::<Vec<_>>(), [expected]);
     assert_eq!(redis.ask::<Vec<String>>(&["SMEMBERS", "queues"]), ["default"]);
@@ -224,7 +227,8 @@ async fn without_redis_the_job_waits_in_the_outbox(database: Database) {
         .answer()
         .await;
     assert_eq!((status, body), decreased(&json!([])));
-    let expected = json!({ "class": "PostReceive", "args": ["project-3", "user-1", page, { "ci": { "skip": true } }], "retry": 3,
+    let expected = json!({ "class": "PostReceive", "args": ["project-3", "user-1", page,
+        { "ci": { "skip": true } }], "retry": 3,
             "queue": "default", "correlation_id": "abc", "version": 0 });
     assert_eq!(shell.outbox().into_iter().map(fixed).collect::<Vec<_>>(), [expected]);
 }
@@ -272,7 +276,8 @@ async fn parameters_that_are_required_must_come(database: Database) {
     let missing = |name: &str| {
         (
             400,
-            json!({ "message": format!("400 Bad request - {name} is missing"), "error": format!("{name} is missing") }),
+            json!({ "message": format!("400 Bad request - {name} is missing"), "error": format!("{name} is \
+                missing") }),
         )
     };
     assert_eq!(shell.post("/pre_receive", json!({})).await, missing("gl_repository"));

@@ -137,7 +137,10 @@ async fn deploy_keys_reach_their_projects(database: Database) {
 #[testkit::test]
 async fn an_old_path_leads_on_until_it_is_taken(database: Database) {
     let shell = shell_api(database).await;
-    shell.sql("INSERT INTO redirect_routes (id, source_id, source_type, path, created_at, updated_at) VALUES (1, 3, 'Project', 'grp/Old', '2020-01-01', '2020-01-01')");
+    shell.sql(
+        "INSERT INTO redirect_routes (id, source_id, source_type, path, created_at, updated_at) VALUES \
+        (1, 3, 'Project', 'grp/Old', '2020-01-01', '2020-01-01')",
+    );
     let (status, body) = shell.clone(11, "grp/old.git").await;
     assert_eq!((status, &body["gl_project_path"]), (200, &json!("grp/p")));
     fixture::project(&mut shell.service.database.open(), 70, "grp/old", 20, 20);
@@ -180,7 +183,10 @@ async fn wikis_and_designs_have_rules_of_their_own(database: Database) {
         verdict(&shell.clone(13, "grp/p.wiki").await),
         (401, "You are not allowed to download files from this wiki.")
     );
-    let design = |key: i64, protocol: &str| json!({ "key_id": key, "gl_repository": "design-3", "protocol": protocol });
+    let design = |key: i64, protocol: &str| {
+        json!({ "key_id": key, "gl_repository": "design-3",
+        "protocol": protocol })
+    };
     let web_only = (401, "Designs are only accessible using the web interface");
     assert_eq!(verdict(&shell.allowed(design(11, "ssh")).await), web_only);
     assert_eq!(
@@ -192,10 +198,15 @@ async fn wikis_and_designs_have_rules_of_their_own(database: Database) {
 
 #[testkit::test]
 async fn snippets_belong_to_people_or_projects(database: Database) {
-    fixture::run(&mut database.open(), "INSERT INTO snippets (id, author_id, type, organization_id) VALUES (9, 2, 'PersonalSnippet', 1);
+    fixture::run(
+        &mut database.open(),
+        "INSERT INTO snippets (id, author_id, type, organization_id) VALUES \
+        (9, 2, 'PersonalSnippet', 1);
             INSERT INTO snippets (id, author_id, type, project_id) VALUES (8, 2, 'ProjectSnippet', 3);
             INSERT INTO shards (id, name) VALUES (2, 'blind');
-            INSERT INTO snippet_repositories (snippet_id, shard_id, disk_path) VALUES (9, 2, '@snippets/9'), (8, 2, '@snippets/8')");
+            INSERT INTO snippet_repositories (snippet_id, shard_id, disk_path) VALUES (9, 2, '@snippets/9'), \
+                (8, 2, '@snippets/8')",
+    );
     let shell = shell_api(database).await;
     let (status, body) = shell.clone(11, "snippets/9.git").await;
     assert_eq!(
@@ -225,10 +236,14 @@ async fn snippets_belong_to_people_or_projects(database: Database) {
         assert_eq!(verdict(&shell.clone(11, path).await), missing, "{path}");
     }
     assert_eq!(verdict(&shell.allowed(json!({ "key_id": 11, "gl_repository": "snippet-8" })).await), ALLOWED);
-    shell.sql("INSERT INTO redirect_routes (source_id, source_type, path, created_at, updated_at) VALUES (3, 'Project', 'grp/was', '2020-01-01', '2020-01-01')");
+    shell.sql(
+        "INSERT INTO redirect_routes (source_id, source_type, path, created_at, updated_at) VALUES (3, \
+        'Project', 'grp/was', '2020-01-01', '2020-01-01')",
+    );
     assert_eq!(verdict(&shell.push_any(14, "grp/was/snippets/8.git").await), ALLOWED);
     let (_, told) = shell.post_receive_of("snippet-8", "key-14", "").await;
-    let moved = "Project 'grp/was/snippets/8' was moved to 'grp/p/snippets/8'.\n\nPlease update your Git remote:\n\n  git remote set-url origin git@gitlab.example.com:grp/p/snippets/8.git\n";
+    let moved = "Project 'grp/was/snippets/8' was moved to 'grp/p/snippets/8'.\n\nPlease update your Git \
+        remote:\n\n  git remote set-url origin git@gitlab.example.com:grp/p/snippets/8.git\n";
     assert_eq!(told["messages"], json!([{ "message": moved, "type": "basic" }]));
     assert_eq!(
         verdict(&shell.clone(31, "grp/p/snippets/8.git").await),
@@ -249,7 +264,10 @@ async fn the_top_level_group_decides_from_where(database: Database) {
         body.as_object_mut().unwrap().extend(further.as_object().unwrap().clone());
         shell.allowed(body)
     };
-    shell.sql("INSERT INTO ip_restrictions (id, group_id, range) VALUES (1, 20, '10.0.0.0/8'), (2, 20, '2001:db8::/32')");
+    shell.sql(
+        "INSERT INTO ip_restrictions (id, group_id, range) VALUES (1, 20, '10.0.0.0/8'), (2, 20, \
+        '2001:db8::/32')",
+    );
     for (ip, expected) in
         [("1.2.3.4", NOT_FOUND), ("10.1.1.1", ALLOWED), ("2001:db8::1", ALLOWED), ("", ALLOWED)]
     {
@@ -264,9 +282,15 @@ async fn the_top_level_group_decides_from_where(database: Database) {
     assert_eq!(verdict(&ask(json!({})).await), NOT_FOUND);
     assert_eq!(verdict(&ask(json!({ "namespace_path": "grp" })).await), ALLOWED);
     assert_eq!(verdict(&ask(json!({ "protocol": "http" })).await), ALLOWED);
-    shell.sql("INSERT INTO namespace_bans (id, namespace_id, user_id, created_at, updated_at) VALUES (1, 20, 2, '2020-01-01', '2020-01-01')");
+    shell.sql(
+        "INSERT INTO namespace_bans (id, namespace_id, user_id, created_at, updated_at) VALUES (1, 20, \
+        2, '2020-01-01', '2020-01-01')",
+    );
     assert_eq!(verdict(&ask(json!({ "namespace_path": "grp" })).await), NOT_FOUND);
-    shell.sql("DELETE FROM namespace_bans; UPDATE namespace_settings SET enforce_ssh_certificates = false, enabled_git_access_protocol = 2 WHERE namespace_id = 20");
+    shell.sql(
+        "DELETE FROM namespace_bans; UPDATE namespace_settings SET enforce_ssh_certificates = false, \
+        enabled_git_access_protocol = 2 WHERE namespace_id = 20",
+    );
     assert_eq!(verdict(&ask(json!({})).await), (401, "Git access over SSH is not allowed"));
     assert_eq!(verdict(&ask(json!({ "protocol": "HTTP" })).await), ALLOWED);
 }

@@ -16,7 +16,8 @@ fn pointer() -> String {
 
 fn lock(shell: &Shell, user: i64, path: &str) {
     shell.sql(&format!(
-        "INSERT INTO lfs_file_locks (project_id, user_id, path, created_at) VALUES (3, {user}, '{path}', '{THEN}')"
+        "INSERT INTO lfs_file_locks (project_id, user_id, path, created_at) VALUES (3, {user}, '{path}', \
+         '{THEN}')"
     ));
 }
 
@@ -145,8 +146,9 @@ async fn what_is_switched_on_needs_a_look_into_the_repository(database: Database
     let line = format!("{a} {b} refs/heads/feature");
     let no = |check: &str| {
         format!(
-            "This push cannot be checked ({check}), because its repository is not looked into: an administrator \
-            must set \"inspect\" of the storage \"blind\" in the configuration of this service."
+            "This push cannot be checked ({check}), because its repository is not looked into: an \
+             administrator must set \"inspect\" of the storage \"blind\" in the configuration of this \
+                 service."
         )
     };
     // Git LFS that nobody has turned on or used keeps nobody away.
@@ -163,12 +165,14 @@ async fn what_is_switched_on_needs_a_look_into_the_repository(database: Database
             "UPDATE namespaces SET lfs_enabled = NULL WHERE id = 20",
         ),
         (
-            "INSERT INTO lfs_objects (id, oid, size) VALUES (1, 'x', 1); INSERT INTO lfs_objects_projects (lfs_object_id, project_id) VALUES (1, 3)",
+            "INSERT INTO lfs_objects (id, oid, size) VALUES (1, 'x', 1); INSERT INTO lfs_objects_projects \
+             (lfs_object_id, project_id) VALUES (1, 3)",
             "Git LFS objects",
             "DELETE FROM lfs_objects_projects",
         ),
         (
-            "INSERT INTO lfs_file_locks (project_id, user_id, path, created_at) VALUES (3, 5, 'x', '2020-01-01 00:00:00')",
+            "INSERT INTO lfs_file_locks (project_id, user_id, path, created_at) VALUES (3, 5, 'x', \
+             '2020-01-01 00:00:00')",
             "Git LFS locks",
             "DELETE FROM lfs_file_locks",
         ),
@@ -215,8 +219,11 @@ async fn what_is_switched_on_needs_a_look_into_the_repository(database: Database
 
 #[testkit::test]
 async fn an_operator_may_let_them_through(database: Database) {
-    database.sql("UPDATE projects SET repository_storage = 'blind', lfs_enabled = true WHERE id = 3;
-            INSERT INTO push_rules (project_id, branch_name_regex, commit_message_regex) VALUES (3, '^f', 'x')");
+    database.sql(
+        "UPDATE projects SET repository_storage = 'blind', lfs_enabled = true WHERE id = 3;
+            INSERT INTO push_rules (project_id, branch_name_regex, commit_message_regex) VALUES (3, '^f', \
+                'x')",
+    );
     let arguments = ["--allow-uninspected-pushes", "true", "--file-size-limit-mb", "1"];
     let shell = shell_api_with(database, &arguments).await;
     let (a, b) = (&shell.git.a, &shell.git.b);

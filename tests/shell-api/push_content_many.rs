@@ -16,7 +16,8 @@ fn start(database: &Database, incoming: &Incoming) -> Binary {
     setup.start(&[], &[])
 }
 
-/// The fewest statements of three tries: the settings of the installation are read again once a second. And the answer.
+/// The fewest statements of three tries: the settings of the installation are read again once a second. And
+/// the answer.
 async fn cost(binary: &Binary, body: &Value) -> (u64, u16, Value) {
     let mut fewest = u64::MAX;
     let mut answer = (0, Value::Null);
@@ -57,13 +58,15 @@ async fn a_statement_for_each_check_that_is_on(database: Database) {
         ),
         (
             &*format!(
-                "INSERT INTO lfs_file_locks (project_id, user_id, path, created_at) VALUES (3, 5, 'x', '{THEN}')"
+                "INSERT INTO lfs_file_locks (project_id, user_id, path, created_at) VALUES (3, 5, 'x', \
+                 '{THEN}')"
             ),
             one(&with_pointer),
             6,
         ),
         (
-            "INSERT INTO push_rules (id, project_id, commit_message_regex, prevent_secrets, max_file_size) VALUES (1, 3, '.', true, 1)",
+            "INSERT INTO push_rules (id, project_id, commit_message_regex, prevent_secrets, max_file_size) \
+             VALUES (1, 3, '.', true, 1)",
             one(&with_pointer),
             6,
         ),
@@ -89,17 +92,29 @@ async fn two_thousand_commits_take_a_few_seconds(database: Database) {
     for n in 0..COMMITS {
         let message = format!("JIRA-{n} a change\n\nSigned-off-by: A <a@example.com>\n");
         let content = format!("content {n}");
-        write!(stream, "commit refs/heads/made\ncommitter alice the user <alice@example.com> {n} +0000\ndata {}\n{message}", message.len()).unwrap();
+        write!(
+            stream,
+            "commit refs/heads/made\ncommitter alice the user <alice@example.com> {n} +0000\ndata \
+            {}\n{message}",
+            message.len()
+        )
+        .unwrap();
         write!(stream, "M 100644 inline d{}/f{n}\ndata {}\n{content}\n\n", n % 50, content.len()).unwrap();
     }
     incoming.git(&["fast-import", "--quiet"], stream.as_bytes());
     let head = incoming.git(&["rev-parse", "refs/heads/made"], b"");
     incoming.git(&["update-ref", "-d", "refs/heads/made"], b"");
-    database.sql(&format!("INSERT INTO push_rules (project_id, branch_name_regex, commit_message_regex, commit_message_negative_regex,
-            author_email_regex, file_name_regex, max_file_size, member_check, prevent_secrets, commit_committer_check,
+    database.sql(&format!(
+        "INSERT INTO push_rules (project_id, branch_name_regex, commit_message_regex, \
+        commit_message_negative_regex,
+            author_email_regex, file_name_regex, max_file_size, member_check, prevent_secrets, \
+                commit_committer_check,
             commit_committer_name_check, reject_non_dco_commits)
-            VALUES (3, '^f', 'JIRA-[0-9]+', '(?i)\\bwip\\b', '@example.com$', '\\.exe$', 1, true, true, true, true, true);
-            INSERT INTO lfs_file_locks (project_id, user_id, path, created_at) VALUES (3, 5, 'x', '{THEN}')"));
+            VALUES (3, '^f', 'JIRA-[0-9]+', '(?i)\\bwip\\b', '@example.com$', '\\.exe$', 1, true, true, \
+                true, true, true);
+            INSERT INTO lfs_file_locks (project_id, user_id, path, created_at) VALUES (3, 5, 'x', \
+                '{THEN}')"
+    ));
     let binary = start(&database, &incoming);
     let changes = format!("{Z} {head} refs/heads/f");
     let answer = binary.request("POST", "/allowed").json(&body(&incoming, &changes)).answer().await;

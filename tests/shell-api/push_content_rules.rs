@@ -117,8 +117,10 @@ async fn authors_have_addresses(database: Database) {
             .zip(messages.map(|message| message.map_or_else(allowed, refused)))
             .collect::<Vec<_>>()
     };
-    let own = "You cannot push commits for 'x@evil.example'. You can only push commits if the committer email is one of your own verified emails.";
-    let mia = "You cannot push commits for 'MIA@example.com'. You can only push commits if the committer email is one of your own verified emails.";
+    let own = "You cannot push commits for 'x@evil.example'. You can only push commits if the committer \
+        email is one of your own verified emails.";
+    let mia = "You cannot push commits for 'MIA@example.com'. You can only push commits if the committer \
+        email is one of your own verified emails.";
     let name = "Your git username is inconsistent with GitLab account name";
     for (set, messages) in [
         (
@@ -225,7 +227,8 @@ async fn files_have_sizes(database: Database) {
     let file = |path, size| incoming.commit(&[(path, Some(vec![b'x'; size].as_slice()))]);
     let large = |limit| {
         refused(format!(
-            "File \"a/big file\" is larger than the allowed size of {limit} MiB. Use Git LFS to manage this file."
+            "File \"a/big file\" is larger than the allowed size of {limit} MiB. Use Git LFS to manage this \
+             file."
         ))
     };
     let (one, two, three) = (file("one", MIB), file("two", 2 * MIB), file("a/big file", 2 * MIB + 1));

@@ -74,8 +74,8 @@ async fn files_that_cannot_be_counted_are_too_many(database: Database) {
     let incoming = Incoming::at("@snippets/9.git", "snippet-9");
     let shell = shell_api_at(database, incoming.storage.path(), &[]).await;
     let line = format!("{} {} refs/heads/main", incoming.main, commit(&incoming, 1));
-    let no = "This push cannot be checked (files of snippets), because its repository is not looked into: an administrator \
-            must set \"inspect\" of the storage \"blind\" in the configuration of this service.";
+    let no = "This push cannot be checked (files of snippets), because its repository is not looked into: an \
+        administrator must set \"inspect\" of the storage \"blind\" in the configuration of this service.";
     assert_eq!(push(&incoming, &shell, &line).await, refused(no));
     assert_eq!(push(&incoming, &shell, "_any").await, allowed());
 }

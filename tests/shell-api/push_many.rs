@@ -9,7 +9,8 @@ use testkit::git::repositories;
 
 const REFS: usize = 10_000;
 const STATEMENTS: u64 = 4;
-/// The target is 150 ms; a build without optimisation, on a machine that has much else to do, is not held to it.
+/// The target is 150 ms; a build without optimisation, on a machine that has much else to do, is not held to
+/// it.
 const PROCESSOR_TIME: Duration = Duration::from_secs(1);
 
 /// Asks for a push that is allowed, until the settings are fresh; the line of the access log.

@@ -19,7 +19,8 @@ pub fn merge_request(iid: i64, source: (i64, &str), target: (i64, &str), further
     let names: String = further.iter().map(|(name, _)| format!(", {name}")).collect();
     let values: String = further.iter().map(|(_, value)| format!(", {value}")).collect();
     format!(
-        "INSERT INTO merge_requests (iid, source_project_id, source_branch, target_project_id, target_branch{names})
+        "INSERT INTO merge_requests (iid, source_project_id, source_branch, target_project_id, \
+         target_branch{names})
          VALUES ({iid}, {}, '{}', {}, '{}'{values});",
         source.0, source.1, target.0, target.1
     )
@@ -46,7 +47,8 @@ async fn a_merge_that_happens_now_needs_the_right_to_merge(database: Database) {
     shell.sql(&merge_request(1, (P, "f"), (P, "main"), &merging));
     assert_eq!(pushes(&shell, 11, "main").await, owned(ALLOWED));
     assert_eq!(pushes(&shell, 13, "main").await, owned(NO_PUSH));
-    // Another commit, another branch, a push that is no fast-forward: the merge request says nothing of these.
+    // Another commit, another branch, a push that is no fast-forward: the merge request says nothing of
+    // these.
     let unknown = "1".repeat(40);
     assert_eq!(verdict(&shell.push(11, &format!("{a} {unknown} refs/heads/main")).await), FORCE);
     assert_eq!(verdict(&shell.push(11, &format!("{a} {a} refs/heads/main")).await), PUSH);
@@ -104,7 +106,8 @@ async fn a_reviewer_may_push_to_the_branch_of_an_open_merge_request(database: Da
     assert_eq!(pushes(&shell, 13, "f").await, owned(NO_PUSH));
 }
 
-/// The fork `mia/fork`, with the repository of project P, and a merge request from its branch `f` to `main` of P.
+/// The fork `mia/fork`, with the repository of project P, and a merge request from its branch `f` to `main`
+/// of P.
 fn fork(conn: &mut database::Conn) {
     fixture::project(conn, FORK, "mia/fork", 1005, 0);
     fixture::member(conn, 5, Source::Project(FORK), Role::OWNER);
@@ -115,7 +118,8 @@ fn fork(conn: &mut database::Conn) {
 
 const FORK: i64 = 70;
 
-/// Whether the key may push to branch `f` of the fork, with a list of changes and before the changes are known.
+/// Whether the key may push to branch `f` of the fork, with a list of changes and before the changes are
+/// known.
 async fn pushes_to_fork(shell: &Shell, key: i64) -> [(u16, String); 2] {
     let further = json!({ "gl_repository": format!("project-{FORK}") });
     let change = format!("{} {} refs/heads/f", shell.git.a, shell.git.b);

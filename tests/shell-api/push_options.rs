@@ -28,7 +28,8 @@ async fn post(
     changes: &str,
     options: &[&str],
 ) -> Value {
-    let body = json!({ "gl_repository": gl_repository, "identifier": identifier, "changes": changes, "push_options": options });
+    let body = json!({ "gl_repository": gl_repository, "identifier": identifier, "changes": changes,
+        "push_options": options });
     let (status, body) = shell.post("/post_receive", body).await;
     assert_eq!((status, &body["reference_counter_decreased"]), (200, &json!(true)));
     body["messages"].clone()
@@ -105,7 +106,10 @@ async fn each_reason_is_told(database: Database) {
     );
     assert_eq!(handed_over(&shell), Vec::<Value>::new());
     assert_eq!(alerts(&shell, &pushed(&eleven[..10]), &["mr.create"]).await, Vec::<String>::new());
-    let alert = |message: &str| json!([{ "type": "alert", "message": format!("WARNINGS:\nError encountered with push options 'mr.create': {message}") }]);
+    let alert = |message: &str| {
+        json!([{ "type": "alert", "message": format!("WARNINGS:\nError encountered \
+        with push options 'mr.create': {message}") }])
+    };
     for repository in ["wiki-3", "snippet-7", "design-3", "group-20-wiki"] {
         assert_eq!(
             post(&shell, repository, "key-11", &f, &["mr.create"]).await,
@@ -177,7 +181,8 @@ async fn the_target_may_be_another_project(database: Database) {
     assert_eq!(handed_over(&shell).len(), 1);
 }
 
-/// By default the pusher is told that the options are not processed, and gets the link that creates the merge request.
+/// By default the pusher is told that the options are not processed, and gets the link that creates the merge
+/// request.
 #[testkit::test]
 async fn options_are_refused_with_an_alert_by_default(database: Database) {
     let shell = shell_api(database).await;
@@ -230,8 +235,10 @@ async fn what_cannot_be_handed_over_is_told(database: Database) {
     let shell = with_outbox(database).await;
     shell.sql("DROP TABLE outbox_messages");
     let messages = post(&shell, "project-3", "key-11", &pushed(&["f"]), &["mr.create"]).await;
-    let lost = "WARNINGS:\nYour push has arrived, but the work that follows it (pipelines, merge requests, notifications) could not be handed over. Please tell an administrator.";
-    let link = "To create a merge request for f, visit:\n  https://gitlab.example.com/grp/p/-/merge_requests/new?merge_request%5Bsource_branch%5D=f";
+    let lost = "WARNINGS:\nYour push has arrived, but the work that follows it (pipelines, merge requests, \
+        notifications) could not be handed over. Please tell an administrator.";
+    let link = "To create a merge request for f, \
+        visit:\n  https://gitlab.example.com/grp/p/-/merge_requests/new?merge_request%5Bsource_branch%5D=f";
     assert_eq!(
         messages,
         json!([
@@ -263,8 +270,12 @@ async fn what_may_be_the_default_branch_is_left_alone(database: Database) {
 #[testkit::test]
 async fn messages_stand_in_their_order(database: Database) {
     let shell = with_outbox(database).await;
-    shell.sql(&format!("INSERT INTO broadcast_messages (id, message, message_html, created_at, updated_at, starts_at, ends_at) VALUES (1, 'banner', '', '{THEN}', '{THEN}', '{THEN}', '2999-01-01 00:00:00');
-            INSERT INTO redirect_routes (source_id, source_type, path, created_at, updated_at) VALUES (3, 'Project', 'grp/old', '{THEN}', '{THEN}')"));
+    shell.sql(&format!(
+        "INSERT INTO broadcast_messages (id, message, message_html, created_at, updated_at, \
+        starts_at, ends_at) VALUES (1, 'banner', '', '{THEN}', '{THEN}', '{THEN}', '2999-01-01 00:00:00');
+            INSERT INTO redirect_routes (source_id, source_type, path, created_at, updated_at) VALUES (3, \
+                'Project', 'grp/old', '{THEN}', '{THEN}')"
+    ));
     shell.push_any(11, "grp/old").await;
     let messages = post(&shell, "project-3", "key-11", &pushed(&["f"]), &["mr.label=x"]).await;
     let starts: Vec<&str> = messages

@@ -15,14 +15,16 @@ const CREATE_WEB: (u16, &str) =
     (401, "You can only create protected branches using the web interface and API.");
 const DELETE: (u16, &str) = (
     401,
-    "You are not allowed to delete protected branches from this project. Only a project maintainer or owner can delete a protected branch.",
+    "You are not allowed to delete protected branches from this project. Only a project maintainer or owner \
+     can delete a protected branch.",
 );
 const DELETE_WEB: (u16, &str) = (401, "You can only delete protected branches using the web interface.");
 const TAG_CREATE: (u16, &str) = (401, "You are not allowed to create this tag as it is protected.");
 const TAG_UPDATE: (u16, &str) = (401, "Protected tags cannot be updated.");
 const TAG_DELETE: (u16, &str) = (
     401,
-    "You are not allowed to delete protected tags from this project. Only a project maintainer or owner can delete a protected tag.",
+    "You are not allowed to delete protected tags from this project. Only a project maintainer or owner can \
+     delete a protected tag.",
 );
 const TAG_DELETE_WEB: (u16, &str) = (401, "You can only delete protected tags using the web interface.");
 
@@ -37,7 +39,8 @@ async fn expect(shell: &Shell, key: i64, changes: &str, ssh: (u16, &str), web: (
 fn only_push_level(column: &str, value: i64) -> String {
     format!(
         "DELETE FROM protected_branch_push_access_levels WHERE protected_branch_id = 1;
-         INSERT INTO protected_branch_push_access_levels (protected_branch_id, {column}, created_at, updated_at)
+         INSERT INTO protected_branch_push_access_levels (protected_branch_id, {column}, created_at, \
+             updated_at)
          VALUES (1, {value}, '{THEN}', '{THEN}');"
     )
 }
@@ -181,7 +184,8 @@ async fn a_rule_may_name_a_person_or_a_group(database: Database) {
         fixture::run(
             &mut conn,
             &format!(
-                "INSERT INTO project_group_links (project_id, group_id, group_access, created_at, updated_at) VALUES ({P}, {group}, {access}, '{THEN}', '{THEN}');"
+                "INSERT INTO project_group_links (project_id, group_id, group_access, created_at, \
+                 updated_at) VALUES ({P}, {group}, {access}, '{THEN}', '{THEN}');"
             ),
         );
     }

@@ -1,4 +1,5 @@
-//! Pushes decided by a look into the repository: quarantine, unknown objects, SHA-256, a repository that hangs, one that
+//! Pushes decided by a look into the repository: quarantine, unknown objects, SHA-256, a repository that
+//! hangs, one that
 //! cannot be looked into. Rows 96, 97, 115, 116, 123 and 125.
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,7 +13,8 @@ use tempfile::TempDir;
 use testkit::fixture::{P, THEN};
 use testkit::git::{self, repositories};
 
-const NO_BRANCH: &str = "\nA default branch (e.g. main) does not yet exist for grp/empty\nAsk a project Owner or Maintainer to create \
+const NO_BRANCH: &str = "\nA default branch (e.g. main) does not yet exist for grp/empty\nAsk a project \
+    Owner or Maintainer to create \
     a default branch:\n\n  https://gitlab.example.com/grp/empty/-/project_members\n\n";
 
 /// A storage of the test's own, with a copy of project P's repository.
@@ -40,7 +42,8 @@ pub fn quarantined_commit(repository: &Path, parent: &str, quarantine: &str) -> 
 
 /// `env` as Gitaly sends it.
 pub fn env(objects: &str) -> Value {
-    let env = json!({ "GIT_OBJECT_DIRECTORY_RELATIVE": objects, "GIT_ALTERNATE_OBJECT_DIRECTORIES_RELATIVE": ["objects"] });
+    let env = json!({ "GIT_OBJECT_DIRECTORY_RELATIVE": objects,
+        "GIT_ALTERNATE_OBJECT_DIRECTORIES_RELATIVE": ["objects"] });
     json!({ "env": env.to_string() })
 }
 
@@ -165,7 +168,8 @@ async fn the_first_branch_is_for_maintainers(database: Database) {
     let initial = r#"{"allowed_to_push":[{"access_level":40}],"allow_force_push":false,"developer_can_initial_push":true}"#;
     let instance = |json: &str, number| {
         format!(
-            "UPDATE application_settings SET default_branch_protection_defaults = '{json}', default_branch_protection = {number}"
+            "UPDATE application_settings SET default_branch_protection_defaults = '{json}', \
+             default_branch_protection = {number}"
         )
     };
     for (setting, developer) in [
@@ -176,7 +180,8 @@ async fn the_first_branch_is_for_maintainers(database: Database) {
         (instance("{}", 3), (401, NO_BRANCH)),
         (
             format!(
-                "UPDATE namespace_settings SET default_branch_protection_defaults = '{initial}' WHERE namespace_id = 20"
+                "UPDATE namespace_settings SET default_branch_protection_defaults = '{initial}' WHERE \
+                 namespace_id = 20"
             ),
             ALLOWED,
         ),
@@ -207,7 +212,8 @@ async fn a_repository_that_hangs_is_given_up(database: Database) {
     let milliseconds = message.rsplit_once("(cancelled after ").unwrap().1.strip_suffix("ms)").unwrap();
     assert!((1..=20_000).contains(&milliseconds.parse::<u32>().unwrap()), "{message}");
     let expected = format!(
-        "Push operation timed out\n\nTiming information for debugging purposes:\nRunning checks for ref: main (cancelled after {milliseconds}ms)"
+        "Push operation timed out\n\nTiming information for debugging purposes:\nRunning checks for ref: \
+         main (cancelled after {milliseconds}ms)"
     );
     assert_eq!((status, &body), (503, &json!({ "status": false, "message": expected })));
     assert_eq!(verdict(&shell.push_any(14, "grp/p").await), ALLOWED);
@@ -216,8 +222,10 @@ async fn a_repository_that_hangs_is_given_up(database: Database) {
 #[testkit::test]
 async fn what_cannot_be_looked_into_is_not_believed(database: Database) {
     database.sql(&format!(
-            "UPDATE projects SET repository_storage = 'blind' WHERE id = {P};
-             INSERT INTO project_statistics (project_id, namespace_id, commit_count, created_at, updated_at) VALUES ({P}, 20, 3, '{THEN}', '{THEN}');"));
+        "UPDATE projects SET repository_storage = 'blind' WHERE id = {P};
+             INSERT INTO project_statistics (project_id, namespace_id, commit_count, created_at, updated_at) \
+                 VALUES ({P}, 20, 3, '{THEN}', '{THEN}');"
+    ));
     let shell = shell_api(database).await;
     let (a, b) = (&shell.git.a, &shell.git.b);
     for (key, change, expected) in [
@@ -241,8 +249,10 @@ async fn what_cannot_be_looked_into_is_not_believed(database: Database) {
 #[testkit::test]
 async fn an_operator_may_choose_to_believe(database: Database) {
     database.sql(&format!(
-            "UPDATE projects SET repository_storage = 'blind' WHERE id = {P};
-             INSERT INTO project_statistics (project_id, namespace_id, commit_count, created_at, updated_at) VALUES ({P}, 20, 3, '{THEN}', '{THEN}');"));
+        "UPDATE projects SET repository_storage = 'blind' WHERE id = {P};
+             INSERT INTO project_statistics (project_id, namespace_id, commit_count, created_at, updated_at) \
+                 VALUES ({P}, 20, 3, '{THEN}', '{THEN}');"
+    ));
     let shell = shell_api_with(database, &["--allow-uninspected-pushes", "true"]).await;
     let (a, b) = (&shell.git.a, &shell.git.b);
     for (key, expected) in [(14, ALLOWED), (11, PUSH)] {

@@ -60,7 +60,8 @@ fn authorizations(shell: &Shell) -> String {
 
 fn created(path: &str, remote: &str) -> Value {
     json!({ "type": "basic", "message": format!(
-        "\nThe private project {path} was successfully created.\n\nTo configure the remote, run:\n  git remote add origin {remote}\n\nTo view the project, visit:\n  https://gitlab.example.com/{path}\n\n"
+        "\nThe private project {path} was successfully created.\n\nTo configure the remote, run:\n  git \
+         remote add origin {remote}\n\nTo view the project, visit:\n  https://gitlab.example.com/{path}\n\n"
     ) })
 }
 
@@ -80,12 +81,15 @@ async fn a_push_makes_its_project(database: Database) {
         (
             200,
             json!({
-                "status": true, "gl_repository": gl_repository, "gl_project_path": "alice/new", "gl_project_id": id,
-                "gl_root_namespace_id": 1002, "gl_id": "user-2", "gl_username": "alice", "git_config_options": [],
+                "status": true, "gl_repository": gl_repository, "gl_project_path": "alice/new",
+                    "gl_project_id": id,
+                "gl_root_namespace_id": 1002, "gl_id": "user-2", "gl_username": "alice",
+                    "git_config_options": [],
                 "gitaly": {
                     "repository": {
                         "storage_name": "default", "relative_path": relative_path, "git_object_directory": "",
-                        "git_alternate_object_directories": [], "gl_repository": gl_repository, "gl_project_path": "alice/new"
+                        "git_alternate_object_directories": [], "gl_repository": gl_repository,
+                            "gl_project_path": "alice/new"
                     },
                     "address": "unix:/run/gitaly.socket", "token": null, "features": {}
                 },
@@ -123,13 +127,15 @@ async fn a_project_comes_with_all_its_rows(database: Database) {
     for (query, expected) in [
         (
             format!(
-                "name || '|' || namespace_id || '|' || creator_id || '|' || visibility_level || '|' || storage_version || '|' || organization_id || '|' || repository_storage {project}"
+                "name || '|' || namespace_id || '|' || creator_id || '|' || visibility_level || '|' || \
+                 storage_version || '|' || organization_id || '|' || repository_storage {project}"
             ),
             "My.Project|1002|2|0|2|1|default".to_owned(),
         ),
         (
             format!(
-                "name || '|' || path || '|' || type || '|' || parent_id || '|' || visibility_level || '|' || organization_id || '|' || CAST(traversal_ids AS text) FROM namespaces WHERE id = {twin}"
+                "name || '|' || path || '|' || type || '|' || parent_id || '|' || visibility_level || '|' || \
+                 organization_id || '|' || CAST(traversal_ids AS text) FROM namespaces WHERE id = {twin}"
             ),
             format!(
                 "My.Project|My.Project|Project|1002|0|1|{}",
@@ -138,19 +144,23 @@ async fn a_project_comes_with_all_its_rows(database: Database) {
         ),
         (
             format!(
-                "source_type || '|' || path || '|' || name || '|' || namespace_id FROM routes WHERE source_id = {id} AND source_type = 'Project'"
+                "source_type || '|' || path || '|' || name || '|' || namespace_id FROM routes WHERE \
+                 source_id = {id} AND source_type = 'Project'"
             ),
             format!("Project|alice/My.Project|alice / My.Project|{twin}"),
         ),
         (
             format!(
-                "repository_access_level || '|' || wiki_access_level || '|' || pages_access_level || '|' || snippets_access_level || '|' || merge_requests_access_level FROM project_features WHERE project_id = {id}"
+                "repository_access_level || '|' || wiki_access_level || '|' || pages_access_level || '|' || \
+                 snippets_access_level || '|' || merge_requests_access_level FROM project_features WHERE \
+                     project_id = {id}"
             ),
             "20|20|10|20|20".to_owned(),
         ),
         (
             format!(
-                "namespace_id || '|' || root_namespace_id || '|' || commit_count FROM project_statistics WHERE project_id = {id}"
+                "namespace_id || '|' || root_namespace_id || '|' || commit_count FROM project_statistics \
+                 WHERE project_id = {id}"
             ),
             "1002|1002|0".to_owned(),
         ),
@@ -160,7 +170,8 @@ async fn a_project_comes_with_all_its_rows(database: Database) {
         ),
         (
             format!(
-                "user_id || '|' || access_level || '|' || type || '|' || member_namespace_id FROM members WHERE source_id = {id} AND source_type = 'Project'"
+                "user_id || '|' || access_level || '|' || type || '|' || member_namespace_id FROM members \
+                 WHERE source_id = {id} AND source_type = 'Project'"
             ),
             format!("2|50|ProjectMember|{twin}"),
         ),
@@ -181,8 +192,14 @@ async fn members_of_the_group_reach_it(database: Database) {
     fixture::member(&mut conn, 3, Source::Group(21), Role::REPORTER);
     fixture::member(&mut conn, 4, Source::Group(22), Role::OWNER);
     fixture::member(&mut conn, 6, Source::Group(21), Role(5));
-    fixture::run(&mut conn, "INSERT INTO group_group_links (created_at, updated_at, shared_group_id, shared_with_group_id, group_access) VALUES ('2020-01-01', '2020-01-01', 20, 22, 30);
-            INSERT INTO members (access_level, source_id, source_type, type, user_id, notification_level, member_namespace_id, expires_at) VALUES (40, 21, 'Namespace', 'GroupMember', 7, 3, 21, '2020-01-01')");
+    fixture::run(
+        &mut conn,
+        "INSERT INTO group_group_links (created_at, updated_at, shared_group_id, \
+        shared_with_group_id, group_access) VALUES ('2020-01-01', '2020-01-01', 20, 22, 30);
+            INSERT INTO members (access_level, source_id, source_type, type, user_id, notification_level, \
+                member_namespace_id, expires_at) VALUES (40, 21, 'Namespace', 'GroupMember', 7, 3, 21, \
+                    '2020-01-01')",
+    );
     fixture::recompute(&mut conn);
     let (shell, _storage) = service(database, &[]).await;
     assert_eq!(verdict(&shell.push_any(11, "grp/sub/fresh").await), ALLOWED);
@@ -298,11 +315,20 @@ async fn limits_and_levels_hold(database: Database) {
         }
     }
     for change in ["archived", "repository_read_only"] {
-        shell.sql(&format!("UPDATE namespace_settings SET archived = false, repository_read_only = false; UPDATE namespace_settings SET {change} = true WHERE namespace_id = 20"));
+        shell.sql(&format!(
+            "UPDATE namespace_settings SET archived = false, repository_read_only = false; \
+            UPDATE namespace_settings SET {change} = true WHERE namespace_id = 20"
+        ));
         assert_eq!(verdict(&shell.push_any(14, "grp/late").await), NOT_FOUND, "{change}");
     }
-    shell.sql("UPDATE namespace_settings SET repository_read_only = false; INSERT INTO ip_restrictions (id, group_id, range) VALUES (1, 20, '10.0.0.0/8')");
-    let from = |ip: &str| json!({ "key_id": 14, "project": "grp/late", "action": "git-receive-pack", "check_ip": ip });
+    shell.sql(
+        "UPDATE namespace_settings SET repository_read_only = false; INSERT INTO ip_restrictions (id, \
+        group_id, range) VALUES (1, 20, '10.0.0.0/8')",
+    );
+    let from = |ip: &str| {
+        json!({ "key_id": 14, "project": "grp/late", "action": "git-receive-pack",
+        "check_ip": ip })
+    };
     assert_eq!(verdict(&shell.allowed(from("1.2.3.4")).await), NOT_FOUND);
     assert_eq!(verdict(&shell.allowed(from("10.2.3.4")).await), ALLOWED);
 }
@@ -393,7 +419,10 @@ async fn a_slow_gitaly_holds_no_lock(database: Database) {
     let others = async {
         eventually("the project is there", async || awaited(&shell) == 1).await;
         // In the same namespace, and by whoever else writes.
-        shell.sql("UPDATE namespaces SET description = 'x' WHERE id = 1002; UPDATE users SET name = 'x' WHERE id = 5");
+        shell.sql(
+            "UPDATE namespaces SET description = 'x' WHERE id = 1002; UPDATE users SET name = 'x' \
+            WHERE id = 5",
+        );
         gitaly.fail(Fault::Status(Code::Unavailable));
         assert_eq!(shell.push_any(11, "alice/other").await.0, 503);
         assert_eq!(awaited(&shell), 2);
@@ -418,16 +447,21 @@ async fn pushes_at_once_share_a_repository(database: Database) {
     assert_eq!((awaited(&shell), std::fs::read_dir(storage.path()).unwrap().count()), (0, 1));
 }
 
-/// An administrator may use anybody's namespace; as in GitLab, the limit that counts is that of who makes the project.
+/// An administrator may use anybody's namespace; as in GitLab, the limit that counts is that of who makes the
+/// project.
 #[testkit::test]
 async fn an_administrator_makes_projects_for_others(database: Database) {
     let (shell, _storage) = service(database, &[]).await;
     shell.sql("UPDATE users SET projects_limit = 0 WHERE id = 2");
     assert_eq!(verdict(&shell.push_any(17, "alice/given").await), ALLOWED);
-    let of = "FROM members WHERE source_type = 'Project' AND source_id = (SELECT id FROM projects WHERE path = 'given')";
+    let of = "FROM members WHERE source_type = 'Project' AND source_id = (SELECT id FROM projects WHERE path \
+        = 'given')";
     assert_eq!(text(&shell, &format!("SELECT user_id || '|' || access_level {of}")), "2|50");
     assert_eq!(number(&shell, "SELECT creator_id FROM projects WHERE path = 'given'"), 1);
-    shell.sql("UPDATE users SET projects_limit = 0 WHERE id = 1; UPDATE users SET projects_limit = 100 WHERE id = 2");
+    shell.sql(
+        "UPDATE users SET projects_limit = 0 WHERE id = 1; UPDATE users SET projects_limit = 100 WHERE \
+        id = 2",
+    );
     assert_eq!(verdict(&shell.push_any(17, "alice/more").await), NOT_FOUND);
 }
 
@@ -463,7 +497,8 @@ const COMPANIONS: &str = "
         updated_at timestamp NOT NULL, enabled boolean NOT NULL DEFAULT false);
     UPDATE application_settings SET shared_runners_enabled = false, default_ci_config_path = 'ci/x.yml';";
 
-/// A project that a push creates has the rows that GitLab's model writes. A table that is missing is left out.
+/// A project that a push creates has the rows that GitLab's model writes. A table that is missing is left
+/// out.
 #[testkit::test]
 async fn a_created_project_has_the_companion_rows_of_gitlab(database: Database) {
     database.sql(COMPANIONS);

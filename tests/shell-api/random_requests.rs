@@ -1,4 +1,5 @@
-//! Some hundred requests at random, always the same ones: whatever is sent, it is not the service that is wrong.
+//! Some hundred requests at random, always the same ones: whatever is sent, it is not the service that is
+//! wrong.
 use super::{Shell, shell_api};
 use serde_json::{Map, Value, json};
 use testkit::{Answer, Request};
@@ -155,7 +156,8 @@ fn parameters(dice: &mut Dice) -> Map<String, Value> {
     let mut parameters = Map::new();
     if dice.roll(4) > 0 {
         let usual = json!({
-            "key_id": 11, "project": "grp/p", "action": "git-receive-pack", "protocol": "ssh", "gl_repository": "project-3",
+            "key_id": 11, "project": "grp/p", "action": "git-receive-pack", "protocol": "ssh",
+                "gl_repository": "project-3",
             "identifier": "key-11",
         });
         parameters.extend(usual.as_object().unwrap().clone());

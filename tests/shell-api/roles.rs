@@ -46,10 +46,16 @@ async fn groups_are_invited(database: Database) {
     shell.sql("UPDATE project_group_links SET expires_at = '2020-01-01'");
     fixture::recompute(&mut conn);
     assert_eq!(verdict(&shell.clone(15, "grp/p").await), NOT_FOUND, "the invitation has ended");
-    shell.sql("UPDATE project_group_links SET expires_at = NULL; UPDATE namespaces SET share_with_group_lock = true WHERE id = 20");
+    shell.sql(
+        "UPDATE project_group_links SET expires_at = NULL; UPDATE namespaces SET share_with_group_lock \
+        = true WHERE id = 20",
+    );
     fixture::recompute(&mut conn);
     assert_eq!(verdict(&shell.clone(15, "grp/p").await), NOT_FOUND, "the group's projects are not shared");
-    shell.sql("INSERT INTO group_group_links (id, shared_group_id, shared_with_group_id, group_access, created_at, updated_at) VALUES (1, 20, 40, 30, '2020-01-01', '2020-01-01')");
+    shell.sql(
+        "INSERT INTO group_group_links (id, shared_group_id, shared_with_group_id, group_access, \
+        created_at, updated_at) VALUES (1, 20, 40, 30, '2020-01-01', '2020-01-01')",
+    );
     fixture::recompute(&mut conn);
     assert_eq!(verdict(&shell.push_any(15, "grp/p").await), ALLOWED);
     shell.sql("UPDATE group_group_links SET group_access = 20");
@@ -71,7 +77,10 @@ async fn only_effective_members_count(database: Database) {
         ("invite_token = 'x'".to_owned(), NOT_FOUND),
         ("state = 1".to_owned(), NOT_FOUND),
     ] {
-        shell.sql("UPDATE members SET expires_at = NULL, requested_at = NULL, invite_token = NULL, state = 0 WHERE user_id = 6");
+        shell.sql(
+            "UPDATE members SET expires_at = NULL, requested_at = NULL, invite_token = NULL, state = 0 \
+            WHERE user_id = 6",
+        );
         shell.sql(&format!("UPDATE members SET {change} WHERE user_id = 6"));
         fixture::recompute(&mut conn);
         assert_eq!(verdict(&shell.clone(15, "grp/p").await), expected, "{change}");
@@ -99,7 +108,8 @@ async fn the_installation_may_want_one_protocol(database: Database) {
 async fn settings_of_the_installation_are_followed(database: Database) {
     fixture::run(
         &mut database.open(),
-        "UPDATE application_settings SET enabled_git_access_protocol = 'ssh', receive_max_input_size = 1, maintenance_mode = true",
+        "UPDATE application_settings SET enabled_git_access_protocol = 'ssh', receive_max_input_size = 1, \
+         maintenance_mode = true",
     );
     let shell = shell_api_with(database, &["--partial-clone"]).await;
     let http = shell.allowed(json!({ "key_id": 11, "protocol": "http" })).await;

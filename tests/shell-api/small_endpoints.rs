@@ -43,7 +43,8 @@ async fn check_tells_whether_redis_answers(database: Database) {
     let expected = |redis: bool| {
         (
             200,
-            json!({ "api_version": "v4", "gitlab_version": "18.0.0", "gitlab_rev": "unknown", "redis": redis }),
+            json!({ "api_version": "v4", "gitlab_version": "18.0.0", "gitlab_rev": "unknown",
+                "redis": redis }),
         )
     };
     assert_eq!(shell.get("/check").await, expected(true));
@@ -83,7 +84,10 @@ async fn a_key_is_found_however_it_is_written(database: Database) {
 #[testkit::test]
 async fn a_line_has_no_other_line_in_it(database: Database) {
     let shell = shell_api(database).await;
-    shell.sql("UPDATE users SET name = 'Alice\nssh-rsa AAAA' WHERE id = 2; UPDATE keys SET usage_type = 1 WHERE id = 11");
+    shell.sql(
+        "UPDATE users SET name = 'Alice\nssh-rsa AAAA' WHERE id = 2; UPDATE keys SET usage_type = 1 \
+        WHERE id = 11",
+    );
     let key = ssh::ed25519(11);
     let (status, answer) = find(&shell, ssh::word(&key)).await;
     let line = format!("ssh-ed25519 {} Alicessh-rsa AAAA (gitlab.example.com)", ssh::word(&key));
@@ -130,8 +134,12 @@ async fn deploy_keys_are_found_in_any_state(database: Database) {
 
 #[testkit::test]
 async fn discover_greets(database: Database) {
-    fixture::run(&mut database.open(), "UPDATE keys SET user_id = NULL WHERE id = 31;
-            INSERT INTO identities (user_id, provider, extern_uid) VALUES (5, 'kerberos', 'mia@EXAMPLE.COM');");
+    fixture::run(
+        &mut database.open(),
+        "UPDATE keys SET user_id = NULL WHERE id = 31;
+            INSERT INTO identities (user_id, provider, extern_uid) VALUES (5, 'kerberos', \
+                'mia@EXAMPLE.COM');",
+    );
     let shell = shell_api(database).await;
     let person =
         |id: i64, name: &str| json!({ "id": id, "name": format!("{name} the user"), "username": name });

@@ -108,7 +108,8 @@ impl Shell {
         self.request("POST", path).json(&body).answer().await
     }
 
-    /// Asks `/allowed` with the fields of Part C's default request, `body` over them; `null` takes a field away.
+    /// Asks `/allowed` with the fields of Part C's default request, `body` over them; `null` takes a field
+    /// away.
     pub async fn allowed(&self, body: Value) -> (u16, Value) {
         self.send_allowed(body).await.json()
     }
@@ -168,7 +169,8 @@ pub async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     }
 }
 
-/// Repeats requests until all of them fall into one minute of the clock: the counts of the rate limit last that long.
+/// Repeats requests until all of them fall into one minute of the clock: the counts of the rate limit last
+/// that long.
 pub async fn in_one_minute<T>(mut ask: impl AsyncFnMut(&'static str) -> T) -> T {
     let minute = || endpoint::Clock::System.unix().div_euclid(60);
     for _ in 0..3 {

@@ -77,8 +77,8 @@ async fn keys_end_and_may_be_too_weak(database: Database) {
 async fn accounts_have_states(database: Database) {
     let shell = shell_api(database).await;
     assert_eq!(verdict(&shell.clone(16, "grp/p").await), BLOCKED);
-    let deactivated = "Your account has been deactivated by your administrator. Please log back in from a web \
-            browser to reactivate your account at https://gitlab.example.com";
+    let deactivated = "Your account has been deactivated by your administrator. Please log back in from a \
+        web browser to reactivate your account at https://gitlab.example.com";
     let pending = "Your account is pending approval from your administrator and hence blocked.";
     let expired = "Your password expired. Please access GitLab from a web browser to update your password.";
     for (change, expected) in [
@@ -94,7 +94,8 @@ async fn accounts_have_states(database: Database) {
         ("password_expires_at = '2999-01-01 00:00:00'", ALLOWED),
         ("locked_at = '2020-01-01 00:00:00'", ALLOWED),
     ] {
-        let fresh = "state = 'active', user_type = 0, password_expires_at = NULL, password_automatically_set = false, locked_at = NULL";
+        let fresh = "state = 'active', user_type = 0, password_expires_at = NULL, password_automatically_set \
+            = false, locked_at = NULL";
         shell.sql(&format!("UPDATE users SET {fresh} WHERE id = 2; UPDATE users SET {change} WHERE id = 2"));
         assert_eq!(verdict(&shell.clone(11, "grp/p").await), expected, "{change}");
     }
@@ -107,14 +108,19 @@ async fn accounts_have_states(database: Database) {
 
 #[testkit::test]
 async fn the_installation_may_ask_for_more(database: Database) {
-    fixture::run(&mut database.open(), "UPDATE application_settings SET enforce_terms = true, email_confirmation_setting = 2;
+    fixture::run(
+        &mut database.open(),
+        "UPDATE application_settings SET enforce_terms = true, \
+        email_confirmation_setting = 2;
             INSERT INTO application_setting_terms (id, terms) VALUES (7, 'be kind');
-            UPDATE users SET accepted_term_id = 7 WHERE id <> 3; UPDATE users SET confirmed_at = NULL WHERE id = 2");
+            UPDATE users SET accepted_term_id = 7 WHERE id <> 3; UPDATE users SET confirmed_at = NULL WHERE \
+                id = 2",
+    );
     let shell = shell_api(database).await;
-    let terms = "You (@bob) must accept the Terms of Service in order to perform this action. To accept these terms, \
-            please access GitLab from a web browser at https://gitlab.example.com.";
-    let unconfirmed = "Your primary email address is not confirmed. Please check your inbox for the confirmation \
-            instructions. In case the link is expired, you can request a new confirmation email at \
+    let terms = "You (@bob) must accept the Terms of Service in order to perform this action. To accept \
+        these terms, please access GitLab from a web browser at https://gitlab.example.com.";
+    let unconfirmed = "Your primary email address is not confirmed. Please check your inbox for the \
+        confirmation instructions. In case the link is expired, you can request a new confirmation email at \
             https://gitlab.example.com/users/confirmation/new";
     assert_eq!(verdict(&shell.clone(12, "grp/pub").await), (401, terms));
     assert_eq!(verdict(&shell.clone(11, "grp/p").await), (401, unconfirmed));
@@ -137,7 +143,8 @@ async fn only_some_user_types_may_use_git(database: Database) {
 async fn a_soft_confirmation_keeps_nobody_out(database: Database) {
     fixture::run(
         &mut database.open(),
-        "UPDATE application_settings SET email_confirmation_setting = 1; UPDATE users SET confirmed_at = NULL",
+        "UPDATE application_settings SET email_confirmation_setting = 1; UPDATE users SET confirmed_at = \
+         NULL",
     );
     assert_eq!(verdict(&shell_api(database).await.clone(11, "grp/p").await), ALLOWED);
 }
@@ -157,7 +164,10 @@ async fn the_last_use_is_noted_once_a_day(database: Database) {
     shell.clone(11, "grp/p").await;
     let today = fixture::now().date();
     assert_eq!(seen(), (first, Some(today)));
-    shell.sql("UPDATE keys SET last_used_at = '2020-01-01 00:00:00' WHERE id = 11; UPDATE users SET last_activity_on = NULL");
+    shell.sql(
+        "UPDATE keys SET last_used_at = '2020-01-01 00:00:00' WHERE id = 11; UPDATE users SET \
+        last_activity_on = NULL",
+    );
     shell.clone(11, "grp/nope").await;
     let (again, activity) = seen();
     assert!(again >= first && activity.is_none(), "a refusal notes the key alone");

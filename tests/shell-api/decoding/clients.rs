@@ -1,4 +1,5 @@
-//! The answers as GitLab Shell and Gitaly decode them: their field names and Go types (A.2 to A.4). A wrong type
+//! The answers as GitLab Shell and Gitaly decode them: their field names and Go types (A.2 to A.4). A wrong
+//! type
 //! anywhere makes the whole answer `parsing failed` there, and an error here.
 #![expect(dead_code, reason = "that a field can be decoded is what counts")]
 use std::collections::BTreeMap;

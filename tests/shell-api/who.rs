@@ -40,6 +40,10 @@ async fn the_first_name_wins(database: Database) {
     let both = shell.allowed(json!({ "key_id": 12, "username": "alice" })).await;
     assert_eq!(verdict(&both), NO_DOWNLOAD);
     assert_eq!(verdict(&shell.allowed(json!({ "username": "nobody" })).await), NOT_FOUND);
+    for malformed in ["user-+2", "user-", "user- 2", "key-+11", "user-2x"] {
+        let answer = shell.allowed(json!({ "identifier": malformed })).await;
+        assert_eq!(verdict(&answer), NOT_FOUND, "{malformed}");
+    }
     let (status, body) = shell.allowed(json!({ "identifier": "key-11" })).await;
     assert_eq!((status, &body["gl_key_id"]), (200, &json!(11)));
     shell.sql(

@@ -27,7 +27,8 @@ pub(crate) fn from_params(params: &Params) -> Result<ActorId, RestError> {
 
 /// `user-1`, `key-11`, `username-root`, `deploy-token-1`.
 pub(crate) fn from_identifier(identifier: &str) -> ActorId {
-    let id = |digits: &str| digits.parse().ok();
+    let is_number = |digits: &&str| digits.bytes().all(|byte| byte.is_ascii_digit());
+    let id = |digits: &str| Some(digits).filter(is_number)?.parse().ok();
     if let Some(digits) = identifier.strip_prefix("deploy-token-") {
         return id(digits).map_or(ActorId::Nobody, ActorId::DeployToken);
     }

@@ -199,12 +199,14 @@ impl<'a> PushFacts<'a> {
     fn question(&self, pusher: Pusher<'_>, change: &Change) -> Option<Question> {
         let branch = change.branch()?;
         let rules = BranchRules::matching(&self.rules.branches, branch);
-        let Change { old, new, name } = change.clone();
+        let [old, new, name] = [&change.old, &change.new, &change.name].map(|part| move || part.to_string());
         match change.kind() {
             _ if rules.is_empty() || self.begins(change) => None,
-            Kind::Update if !rules.allow_force_push() => Some(Question::FastForward { name, old, new }),
+            Kind::Update if !rules.allow_force_push() => {
+                Some(Question::FastForward { name: name(), old: old(), new: new() })
+            }
             Kind::Create if !rules.may_push(pusher) && rules.may_merge(pusher) => {
-                Some(Question::BranchesWith { name, commit: new })
+                Some(Question::BranchesWith { name: name(), commit: new() })
             }
             _ => None,
         }
@@ -231,7 +233,7 @@ impl<'a> PushFacts<'a> {
         }
         match kind {
             Kind::Update => {
-                let key = (change.old.clone(), change.new.clone());
+                let key = (change.old.to_string(), change.new.to_string());
                 let fast_forward = answers.fast_forward.get(&key) == Some(&true);
                 require(fast_forward || rules.allow_force_push(), text::FORCE_PUSH)?;
                 self.update_protected(pusher, &rules, branch, &change.new)

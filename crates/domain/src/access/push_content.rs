@@ -75,7 +75,7 @@ impl ContentAnswers {
 pub fn revisions(changes: &[Change]) -> Vec<String> {
     let mut seen = HashSet::new();
     let new = changes.iter().filter(|change| brings(change)).map(|change| &change.new);
-    new.filter(|new| seen.insert(new.as_str())).cloned().collect()
+    new.filter(|new| seen.insert(new.as_str())).map(ToString::to_string).collect()
 }
 
 /// Whether what comes with the change is looked at.

@@ -1,10 +1,16 @@
-//! What a push wants to change: the lines that git hands to a `pre-receive` hook.
+//! The changes of a push: the lines that git hands to a `pre-receive` hook.
+//!
+//! A mirror push has hundreds of thousands of lines. All of them stay slices of the one text that was sent.
+use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
+
 use crate::git::ref_name::RefName;
 
-/// What the caller says of a push before, or while, it happens.
+/// The changes of a push, as the caller names them before or during the push.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Changes {
-    /// Not yet known: the general question whether anything may be pushed.
+    /// Not known yet: the caller asks whether anything may be pushed at all.
     Any,
     List(Vec<Change>),
 }
@@ -12,10 +18,73 @@ pub enum Changes {
 /// One ref that moves from `old` to `new`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
-    pub old: String,
-    pub new: String,
-    /// The whole name, `refs/heads/main`. Git's refs are bytes; JSON brings them as text.
-    pub name: String,
+    pub old: SharedStr,
+    pub new: SharedStr,
+    /// The full name, `refs/heads/main`. Git's refs are bytes; JSON brings them as text.
+    pub name: SharedStr,
+}
+
+/// A part of a text that many parts share. A clone copies no text.
+#[derive(Clone)]
+pub struct SharedStr {
+    text: Arc<String>,
+    start: u32,
+    end: u32,
+}
+
+impl SharedStr {
+    /// A part of `text`; `part` must be a slice of it.
+    fn slice(text: &Arc<String>, part: &str) -> Self {
+        let start = part.as_ptr().addr() - text.as_ptr().addr();
+        // Bodies are far below 4 GiB; a longer one would give empty parts, which are refused.
+        let [start, end] = [start, start + part.len()].map(|at| u32::try_from(at).unwrap_or(u32::MAX));
+        Self { text: Arc::clone(text), start, end }
+    }
+
+    pub fn as_str(&self) -> &str {
+        self.text.get(self.start as usize..self.end as usize).unwrap_or_default()
+    }
+}
+
+impl From<String> for SharedStr {
+    fn from(text: String) -> Self {
+        let text = Arc::new(text);
+        Self::slice(&text, &text)
+    }
+}
+
+impl From<&str> for SharedStr {
+    fn from(text: &str) -> Self {
+        text.to_owned().into()
+    }
+}
+
+impl Deref for SharedStr {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl PartialEq for SharedStr {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl Eq for SharedStr {}
+
+impl fmt::Debug for SharedStr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.as_str().fmt(f)
+    }
+}
+
+impl fmt::Display for SharedStr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self)
+    }
 }
 
 /// What a change does to its ref.
@@ -27,22 +96,24 @@ pub enum Kind {
 }
 
 impl Changes {
-    /// Reads `<old> <new> <ref>` lines; blank lines are skipped, and nothing or `_any` means not yet known.
-    pub fn parse(text: &str) -> Self {
-        if text.trim().is_empty() || text.trim() == "_any" {
-            return Self::Any;
-        }
-        Self::List(lines(text).collect())
+    /// Reads `<old> <new> <ref>` lines. Blank lines are skipped; an empty text or `_any` means "not known yet".
+    pub fn parse(text: impl Into<String>) -> Self {
+        let text: String = text.into();
+        if matches!(text.trim(), "" | "_any") { Self::Any } else { Self::List(lines(text).collect()) }
     }
 }
 
-/// The changes of a text, line by line.
-pub fn lines(text: &str) -> impl Iterator<Item = Change> + '_ {
-    text.split('\n').filter(|line| !line.trim().is_empty()).map(|line| {
-        let mut words = line.splitn(3, ' ').map(ToOwned::to_owned);
-        let mut word = || words.next().unwrap_or_default();
+/// The changes of a text, one for each line.
+pub fn lines(text: impl Into<String>) -> impl Iterator<Item = Change> {
+    let text: Arc<String> = Arc::new(text.into());
+    let lines = || text.split('\n').filter(|line| !line.trim().is_empty());
+    let mut changes = Vec::with_capacity(lines().count());
+    changes.extend(lines().map(|line| {
+        let mut words = line.splitn(3, ' ');
+        let mut word = || SharedStr::slice(&text, words.next().unwrap_or(&line[line.len()..]));
         Change { old: word(), new: word(), name: word() }
-    })
+    }));
+    changes.into_iter()
 }
 
 impl Change {
@@ -85,7 +156,7 @@ mod tests {
     use super::*;
 
     fn change(old: &str, new: &str, name: &str) -> Change {
-        Change { old: old.to_owned(), new: new.to_owned(), name: name.to_owned() }
+        Change { old: old.into(), new: new.into(), name: name.into() }
     }
 
     #[test]

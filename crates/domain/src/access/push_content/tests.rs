@@ -353,10 +353,10 @@ proptest::proptest! {
         let mut content = answers(commit, &subject, 1);
         let status = if added { PathStatus::Added } else { PathStatus::Modified };
         content.changed_paths = Some(vec![ChangedPath { path: subject.clone(), status }]);
-        let changes = [Change { old: A.to_owned(), new: B.to_owned(), name: format!("refs/heads/{subject}") }];
+        let changes = [Change { old: A.into(), new: B.into(), name: format!("refs/heads/{subject}").into() }];
         let _ = facts.check(&content, &changes);
         // A message cannot both follow a pattern and be free of it.
-        let branch_free = [Change { name: "refs/heads/main".to_owned(), ..changes[0].clone() }];
+        let branch_free = [Change { name: "refs/heads/main".into(), ..changes[0].clone() }];
         proptest::prop_assert!(facts.check(&content, &branch_free).is_err());
     }
 }

@@ -49,7 +49,7 @@ impl Input {
         let protocol = params.required_text("protocol")?;
         let repository = named(params)?;
         let changes = match (Action::parse(&action), params.text("changes")?) {
-            (Action::Push, Some(text)) => Changes::parse(&text),
+            (Action::Push, Some(text)) => Changes::parse(text),
             // No other action changes anything.
             _ => Changes::Any,
         };

@@ -57,6 +57,8 @@ fn prepare(database: &Database, data: &TempDir, now: NaiveDateTime, arguments: &
     let directory = data.path().to_str().unwrap();
     let mut all = vec!["admin-api", "--database-url", database.url(), "--data-dir", directory];
     all.extend(["--external-url", "https://gitlab.example.com"]);
+    let unlimited = testkit::without_rate_limits(data.path(), arguments);
+    all.extend(unlimited.iter().map(String::as_str));
     all.extend(arguments);
     let loaded =
         server::config::load::<admin_api::Options>("admin-api", &[], all.iter().map(Into::into)).unwrap();

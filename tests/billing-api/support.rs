@@ -43,6 +43,8 @@ pub async fn billing_api_with(database: Database, arguments: &[&str]) -> Billing
     let jwks = data.path().join("jwks.json");
     let mut all = vec!["billing-api", "--database-url", database.url(), "--data-dir", &directory];
     all.extend(["--external-url", "https://gitlab.example.com", "--jwks-file", jwks.to_str().unwrap()]);
+    let unlimited = testkit::without_rate_limits(data.path(), arguments);
+    all.extend(unlimited.iter().map(String::as_str));
     all.extend(arguments);
     let loaded =
         server::config::load::<billing_api::Options>("billing-api", &[], all.iter().map(Into::into)).unwrap();

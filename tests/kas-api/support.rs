@@ -42,6 +42,8 @@ pub async fn kas_api_on(database: Database, arguments: &[&str]) -> Kas {
     let config = write_config(data.path());
     let mut all = vec!["kas-api", "--config", &config, "--database-url", database.url()];
     all.extend(["--data-dir", data.path().to_str().unwrap()]);
+    let unlimited = testkit::without_rate_limits(data.path(), arguments);
+    all.extend(unlimited.iter().map(String::as_str));
     all.extend(arguments);
     let loaded =
         server::config::load::<kas_api::Options>("kas-api", &["storages"], all.iter().map(Into::into))

@@ -1,5 +1,5 @@
 //! So many requests of one token.
-use super::support::{GROUP, RFC, TI, scim_api_with};
+use super::support::{GROUP, RFC, Scim, TG, TI, scim_api_with};
 use serde_json::json;
 
 #[testkit::test]
@@ -26,4 +26,48 @@ async fn each_token_has_its_own_limit(database: Database) {
     let series =
         r#"internal_api_requests_throttled_total{consumer="scim",throttle_key="internal_api_request"}"#;
     assert_eq!(scim.service.metric(series).await, Some(1.0));
+}
+
+/// A file that names nothing: every limit has its default.
+async fn scim_api_by_default(database: testkit::Database) -> Scim {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "{}").unwrap();
+    scim_api_with(database, &["--rate-limits-file", file.path().to_str().unwrap()]).await
+}
+
+#[testkit::test]
+async fn limit_is_on_by_default(database: Database) {
+    let scim = scim_api_by_default(database).await;
+    let answers =
+        futures_util::future::join_all((0..600).map(|_| scim.group("GET", "/Schemas").send())).await;
+    let throttled = answers.iter().filter(|answer| answer.status == 429).count();
+    // 200 at once and 50 a second: 600 requests take less than eight seconds.
+    assert!((1..=400).contains(&throttled), "{throttled}");
+}
+
+#[testkit::test]
+async fn wrong_credentials_of_one_address_are_slowed(database: Database) {
+    let scim = scim_api_by_default(database).await;
+    let ask = |token: &str, address: &str| {
+        let path = format!("{GROUP}/Users?count=1");
+        scim.with_token(token, "GET", &path).header("X-Forwarded-For", address).send()
+    };
+    for n in 0..30 {
+        assert_eq!(ask(&format!("wrong{n}"), "192.0.2.1").await.status, 401, "{n}");
+    }
+    let started = std::time::Instant::now();
+    let further = (0..10).map(|n| ask(&format!("other{n}"), "192.0.2.1")).collect::<Vec<_>>();
+    for answer in futures_util::future::join_all(further).await {
+        assert_eq!((answer.status, answer.header("content-type")), (429, Some(RFC)));
+        assert_eq!(answer.header("ratelimit-name"), Some("internal_api_failed_authentication"));
+        assert!(answer.header("retry-after").is_some_and(|seconds| seconds.parse::<u32>().unwrap() >= 1));
+    }
+    assert!(started.elapsed() >= std::time::Duration::from_secs(1));
+    assert_eq!(ask(TG, "192.0.2.1").await.status, 200);
+    assert_eq!(ask("wrong", "192.0.2.2").await.status, 401);
+    for n in 0..30 {
+        assert_eq!(ask("wrong", &format!("2001:db8::{n}")).await.status, 401, "{n}");
+    }
+    assert_eq!(ask("wrong", "2001:db8::ffff").await.status, 429);
+    assert_eq!(ask("wrong", "2001:db8:0:1::1").await.status, 401);
 }

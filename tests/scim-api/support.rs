@@ -40,6 +40,8 @@ pub async fn scim_api_with(database: Database, arguments: &[&str]) -> Scim {
     let data = data_dir();
     let mut all =
         vec!["scim-api", "--database-url", database.url(), "--data-dir", data.path().to_str().unwrap()];
+    let unlimited = testkit::without_rate_limits(data.path(), arguments);
+    all.extend(unlimited.iter().map(String::as_str));
     all.extend(arguments);
     let loaded =
         server::config::load::<scim_api::Options>("scim-api", &[], all.iter().map(Into::into)).unwrap();

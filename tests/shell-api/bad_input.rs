@@ -135,7 +135,8 @@ async fn broken_bodies_are_refused(database: Database) {
             (JSON, b"{\"key_id\":1e400}".to_vec(), "the body is not JSON: "),
             (JSON, b"gl_repository=project-3".to_vec(), "the body is not JSON: "),
             (JSON, b"[]".to_vec(), "the body is not a JSON object"),
-            (JSON, b"null".to_vec(), "the body is not a JSON object"),
+            (JSON, b"7".to_vec(), "the body is not a JSON object"),
+            (JSON, b"\"[]\"".to_vec(), "the body is not a JSON object"),
             (JSON, b"\"project-3\"".to_vec(), "the body is not a JSON object"),
             (JSON, nested(65).into_bytes(), "the JSON is nested too deeply"),
             (JSON, "[".repeat(endpoint::MIB - 1).into_bytes(), "the JSON is nested too deeply"),
@@ -234,7 +235,13 @@ async fn odd_queries_and_forms_say_little(database: Database) {
         let form = shell.request("POST", "/pre_receive").form(query).answer().await;
         assert_eq!(form, no_text, "{query}");
     }
-    for query in ["&&&", "=", "%", "%zz=%z", &many, &deep] {
+    for query in [&deep, "a=1&a[b]=2", "a[b=1", "a[b]=1&a[]=1"] {
+        let invalid = refused("a is invalid");
+        assert_eq!(shell.get(&format!("/discover?{query}")).await, invalid, "{query:.20}");
+        let form = shell.request("POST", "/pre_receive").form(query).answer().await;
+        assert_eq!(form, invalid, "{query:.20}");
+    }
+    for query in ["&&&", "=", "%", "%zz=%z", "a]=1", &many] {
         assert_eq!(shell.get(&format!("/discover?{query}")).await, (200, Value::Null), "{query:.20}");
         if query.len() < 100 {
             let form = shell.request("POST", "/pre_receive").form(query).answer().await;

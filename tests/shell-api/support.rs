@@ -43,6 +43,23 @@ pub async fn shell_api_at(
     shell_api_of(database, &storages(&repositories_path.to_string_lossy()), arguments).await
 }
 
+/// What a start with these arguments would prepare.
+pub fn prepare_with(
+    database: &Database,
+    arguments: &[&str],
+) -> Result<server::Prepared, server::config::ConfigError> {
+    let data = TempDir::new().unwrap();
+    let config = write_config(&data, "");
+    let mut all = vec!["shell-api", "--config", &config, "--database-url", database.url()];
+    all.extend(["--data-dir", data.path().to_str().unwrap()]);
+    all.extend(arguments);
+    let structures = shell_api::INFO.structures;
+    let loaded =
+        server::config::load::<shell_api::Options>("shell-api", structures, all.iter().map(Into::into))
+            .unwrap();
+    loaded.options.prepare(&loaded.structures)
+}
+
 /// The same, with a configuration of the test's own.
 pub async fn shell_api_of(database: Database, config: &str, arguments: &[&str]) -> Shell {
     let data = TempDir::new().unwrap();

@@ -176,7 +176,8 @@ async fn traces_reach_the_collector() {
         b"consumer",
         b"http.request.method",
         b"http.route",
-        b"http.response.status_code",
+        // An integer of 200, as OpenTelemetry's semantic conventions have it.
+        b"http.response.status_code\x12\x03\x18\xc8\x01",
     ];
     let body = collector.body_with(&parts);
     let has = |part: &[u8]| body.windows(part.len()).any(|window| window == part);

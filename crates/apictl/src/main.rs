@@ -46,6 +46,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    server::harden();
     let command = match Command::try_parse() {
         Ok(command) => command,
         Err(error) if error.use_stderr() => {

@@ -2,7 +2,7 @@
 use actix_web::HttpRequest;
 use actix_web::http::header::AUTHORIZATION;
 
-use crate::params::bytes_of_pairs;
+use crate::nested_params::{pairs, percent_decoded};
 
 /// The first token that is there, in GitLab's order: query parameter, header, bearer. Blank ones are not there.
 pub fn personal_access_token(request: &HttpRequest) -> Option<String> {
@@ -25,8 +25,8 @@ fn bearer(request: &HttpRequest) -> Option<String> {
 
 /// A parameter of a query string: the last one of this name; empty is not there. What is no text is a token that nobody has.
 pub fn query(query: &str, name: &str) -> Option<String> {
-    let (_, value) = bytes_of_pairs(query.as_bytes()).filter(|(key, _)| key == name.as_bytes()).last()?;
-    (!value.is_empty()).then(|| String::from_utf8_lossy(&value).into_owned())
+    let (_, value) = pairs(query.as_bytes()).filter(|(key, _)| key == name.as_bytes()).last()?;
+    (!value.is_empty()).then(|| String::from_utf8_lossy(&percent_decoded(value)).into_owned())
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
-//! Who sent a request, where proxies stand between.
+//! The client's address and the requested origin, behind proxies.
 use std::net::IpAddr;
+use std::num::NonZeroUsize;
 
 use actix_web::HttpRequest;
 use actix_web::http::header::{HOST, HeaderMap};
@@ -7,22 +8,40 @@ use ipnet::IpNet;
 
 use crate::Core;
 
-/// The sender's address, and whether the peer's word is believed. A unix socket is this machine.
-pub fn client(peer: Option<IpAddr>, headers: &HeaderMap, trusted: &[IpNet]) -> (Option<IpAddr>, bool) {
+/// Which entry of `X-Forwarded-For` is the client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClientEntry {
+    /// The right-most entry that is not a trusted proxy. GitLab Shell sends the header itself, with its own client.
+    LastUntrusted,
+    /// The n-th entry from the right, counted from 1: each balancer in front adds one. Entries further left are the
+    /// client's own.
+    FromRight(NonZeroUsize),
+}
+
+/// The client's address, and whether the peer is a trusted proxy. A unix socket has no address and is trusted.
+pub fn client(
+    peer: Option<IpAddr>,
+    headers: &HeaderMap,
+    trusted: &[IpNet],
+    entry: ClientEntry,
+) -> (Option<IpAddr>, bool) {
     let is_trusted = |ip: &IpAddr| trusted.iter().any(|network| network.contains(&canonical(*ip)));
     if !peer.as_ref().is_none_or(is_trusted) {
         return (peer.map(canonical), false);
     }
     let forwarded = headers.get_all("x-forwarded-for").filter_map(|value| value.to_str().ok());
-    let mut entries: Vec<IpAddr> = Vec::new();
-    for entry in forwarded.flat_map(|value| value.split(',')) {
-        match entry.trim().parse() {
-            Ok(ip) => entries.push(ip),
-            // Nothing to the left of what nobody can read is believed.
-            Err(_) => entries.clear(),
+    let entries = forwarded.flat_map(|value| value.split(',')).map(|entry| entry.trim().parse().ok());
+    let entries: Vec<Option<IpAddr>> = entries.collect();
+    let client = match entry {
+        ClientEntry::LastUntrusted => {
+            // Entries left of an unreadable one are not believed.
+            let readable = entries.rsplit(Option::is_none).next().unwrap_or_default();
+            let readable: Vec<IpAddr> = readable.iter().flatten().copied().collect();
+            readable.iter().rev().find(|ip| !is_trusted(ip)).or(readable.first()).copied()
         }
-    }
-    let client = entries.iter().rev().find(|ip| !is_trusted(ip)).or(entries.first()).copied();
+        // A request with fewer entries has passed fewer balancers: the first one wrote down its peer.
+        ClientEntry::FromRight(hops) => entries.iter().rev().take(hops.get()).last().copied().flatten(),
+    };
     (client.or(peer).map(canonical), true)
 }
 
@@ -52,13 +71,13 @@ mod tests {
     use super::*;
     use actix_web::http::header::{HeaderName, HeaderValue};
 
-    fn client_of(peer: &str, forwarded: &[&str]) -> (String, bool) {
+    fn client_of(peer: &str, forwarded: &[&str], entry: ClientEntry) -> (String, bool) {
         let mut headers = HeaderMap::new();
         for value in forwarded {
             headers.append(HeaderName::from_static("x-forwarded-for"), HeaderValue::from_str(value).unwrap());
         }
         let trusted = ["127.0.0.0/8".parse().unwrap(), "10.0.0.0/8".parse().unwrap()];
-        let (ip, believed) = client(peer.parse().ok(), &headers, &trusted);
+        let (ip, believed) = client(peer.parse().ok(), &headers, &trusted, entry);
         (ip.map(|ip| ip.to_string()).unwrap_or_default(), believed)
     }
 
@@ -71,16 +90,35 @@ mod tests {
             ("127.0.0.1", vec!["6.6.6.6", "1.2.3.4"], ("1.2.3.4", true)),
             ("127.0.0.1", vec!["10.0.0.7"], ("10.0.0.7", true)),
             ("127.0.0.1", vec!["1.2.3.4, nonsense"], ("127.0.0.1", true)),
+            ("127.0.0.1", vec!["nonsense, 1.2.3.4"], ("1.2.3.4", true)),
             ("9.9.9.9", vec!["1.2.3.4"], ("9.9.9.9", false)),
             ("::ffff:127.0.0.1", vec!["1.2.3.4"], ("1.2.3.4", true)),
             ("", vec!["1.2.3.4"], ("1.2.3.4", true)),
             ("", vec![], ("", true)),
         ] {
             assert_eq!(
-                client_of(peer, &forwarded),
+                client_of(peer, &forwarded, ClientEntry::LastUntrusted),
                 (expected.0.to_owned(), expected.1),
                 "{peer} {forwarded:?}"
             );
+        }
+    }
+
+    #[test]
+    fn nth_entry_from_the_right_is_the_client() {
+        for (peer, forwarded, hops, expected) in [
+            ("127.0.0.1", vec![], 1, ("127.0.0.1", true)),
+            ("127.0.0.1", vec!["6.6.6.6, 1.2.3.4"], 1, ("1.2.3.4", true)),
+            ("127.0.0.1", vec!["6.6.6.6, 1.2.3.4", "10.0.0.7"], 1, ("10.0.0.7", true)),
+            ("127.0.0.1", vec!["6.6.6.6, 1.2.3.4", "10.0.0.7"], 2, ("1.2.3.4", true)),
+            ("127.0.0.1", vec!["1.2.3.4"], 2, ("1.2.3.4", true)),
+            ("127.0.0.1", vec!["6.6.6.6, nonsense"], 1, ("127.0.0.1", true)),
+            ("9.9.9.9", vec!["1.2.3.4"], 1, ("9.9.9.9", false)),
+            ("", vec!["6.6.6.6, 1.2.3.4"], 1, ("1.2.3.4", true)),
+        ] {
+            let entry = ClientEntry::FromRight(hops.try_into().unwrap());
+            let expected = (expected.0.to_owned(), expected.1);
+            assert_eq!(client_of(peer, &forwarded, entry), expected, "{peer} {forwarded:?} {hops}");
         }
     }
 }

@@ -1,33 +1,99 @@
-//! A request's body: whole, within its size and its time.
+//! A request's body: whole, within its size, its time and the memory that all bodies share.
+use std::cell::RefCell;
 use std::future::Future;
 use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::Payload;
 use actix_web::http::header::CONTENT_LENGTH;
-use actix_web::web::{Bytes, BytesMut};
+use actix_web::web::{Bytes, BytesMut, Data};
 use actix_web::{HttpMessage, HttpRequest};
 use futures_util::StreamExt;
 use futures_util::future::{FutureExt, LocalBoxFuture, Shared};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{Context, RestError};
 
-/// How long a body may take to come, as a whole.
+/// How long a body may take to arrive, as a whole.
 pub const DEADLINE: Duration = Duration::from_secs(30);
+/// How long a request waits for room in the budget.
+const ROOM_TIMEOUT: Duration = Duration::from_secs(5);
+/// Bytes of a body that need no room.
+const FREE_BYTES: usize = 64 * 1024;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Failed {
-    TooLarge,
-    Timeout,
-    Broken,
+/// The bytes that all request bodies may take together.
+#[derive(Debug, Clone)]
+pub struct BodyBudget {
+    bytes: usize,
+    room: Arc<Semaphore>,
 }
 
-type Reading = Shared<LocalBoxFuture<'static, Result<Bytes, Failed>>>;
+impl BodyBudget {
+    pub fn new(bytes: usize) -> Self {
+        Self { bytes, room: Arc::new(Semaphore::new(bytes)) }
+    }
+
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// The bytes that are taken now.
+    pub fn taken(&self) -> usize {
+        self.bytes.saturating_sub(self.room.available_permits())
+    }
+
+    /// Room for a body, or `None` if there is none within [`ROOM_TIMEOUT`].
+    async fn take(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        let permits = u32::try_from(bytes).ok()?;
+        let room = Arc::clone(&self.room).acquire_many_owned(permits);
+        tokio::time::timeout(ROOM_TIMEOUT, room).await.ok()?.ok()
+    }
+}
+
+/// A request's share of the budget. It belongs to the request's [`Context`] and is given back with it.
+#[derive(Debug, Clone, Default)]
+pub struct Room(Rc<RefCell<Option<OwnedSemaphorePermit>>>);
+
+impl Room {
+    /// Gives back what the body did not need.
+    fn shrink_to(&self, bytes: usize) {
+        let mut room = self.0.borrow_mut();
+        let kept = room.as_mut().and_then(|permit| permit.split(bytes.min(permit.num_permits())));
+        *room = kept;
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("the bodies of other requests leave no room for this one")]
+struct NoRoom;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Failure {
+    TooLarge,
+    Timeout,
+    Incomplete,
+    NoRoom,
+}
+
+impl From<Failure> for RestError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::TooLarge => Self::TooLarge,
+            Failure::Timeout => Self::BodyTimeout,
+            Failure::Incomplete => Self::BadRequest("the body is incomplete".to_owned()),
+            Failure::NoRoom => Self::Unavailable(Box::new(NoRoom)),
+        }
+    }
+}
+
+type Reading = Shared<LocalBoxFuture<'static, Result<Bytes, Failure>>>;
 
 #[derive(Clone)]
 struct Stored(Reading);
 
-/// Reads the body when it is polled first. Several extractors of one request may ask: it is read once.
+/// Reads the body when it is first polled. Several extractors of one request may ask: it is read once.
 pub fn read(
     request: &HttpRequest,
     payload: &mut Payload,
@@ -38,36 +104,27 @@ pub fn read(
         request.extensions_mut().insert(stored.clone());
         stored
     });
+    let request = request.clone();
     Box::pin(async move {
-        reading.await.map_err(|failed| match failed {
-            Failed::TooLarge => RestError::TooLarge,
-            Failed::Timeout => RestError::BodyTimeout,
-            Failed::Broken => RestError::BadRequest("the body is incomplete".to_owned()),
-        })
+        let bytes = reading.clone().await?;
+        // Only who asks for the body keeps it: its buffer can be reused and freed.
+        let stored = request.extensions_mut().remove::<Stored>();
+        drop((stored, reading));
+        Ok(bytes)
     })
 }
 
-fn start(request: &HttpRequest, mut payload: Payload) -> Reading {
+fn start(request: &HttpRequest, payload: Payload) -> Reading {
     let context = Context::of(request);
-    let limit = context.as_ref().map_or(0, |context| context.max_body);
-    let announced =
-        request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-    let read = async move {
-        if announced.is_some_and(|length| length > limit) {
-            return Err(Failed::TooLarge);
-        }
-        let mut body = BytesMut::with_capacity(announced.unwrap_or(0));
-        while let Some(chunk) = payload.next().await {
-            let chunk = chunk.map_err(|_| Failed::Broken)?;
-            if body.len() + chunk.len() > limit {
-                return Err(Failed::TooLarge);
-            }
-            body.extend_from_slice(&chunk);
-        }
-        Ok(body.freeze())
+    let body = Body {
+        payload,
+        limit: context.as_ref().map_or(0, |context| context.max_body),
+        announced: announced_length(request),
+        budget: request.app_data::<Data<crate::Shared>>().map(|core| core.body_budget.clone()),
+        room: context.as_ref().map(|context| context.room.clone()).unwrap_or_default(),
     };
     async move {
-        let body = tokio::time::timeout(DEADLINE, read).await.unwrap_or(Err(Failed::Timeout));
+        let body = body.read().await;
         if let Some(context) = context {
             context.begin_work();
         }
@@ -75,4 +132,53 @@ fn start(request: &HttpRequest, mut payload: Payload) -> Reading {
     }
     .boxed_local()
     .shared()
+}
+
+fn announced_length(request: &HttpRequest) -> Option<usize> {
+    request.headers().get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// A body that is still to be read.
+struct Body {
+    payload: Payload,
+    limit: usize,
+    announced: Option<usize>,
+    budget: Option<BodyBudget>,
+    room: Room,
+}
+
+impl Body {
+    async fn read(mut self) -> Result<Bytes, Failure> {
+        if self.announced.is_some_and(|length| length > self.limit) {
+            return Err(Failure::TooLarge);
+        }
+        if let Some(length) = self.announced.filter(|length| *length > FREE_BYTES) {
+            self.take_room(length).await?;
+        }
+        tokio::time::timeout(DEADLINE, self.collect()).await.unwrap_or(Err(Failure::Timeout))
+    }
+
+    async fn collect(&mut self) -> Result<Bytes, Failure> {
+        let mut body = BytesMut::with_capacity(self.announced.unwrap_or(0));
+        while let Some(chunk) = self.payload.next().await {
+            let chunk = chunk.map_err(|_| Failure::Incomplete)?;
+            let length = body.len() + chunk.len();
+            if length > self.limit {
+                return Err(Failure::TooLarge);
+            }
+            if length > FREE_BYTES && self.room.0.borrow().is_none() {
+                self.take_room(self.limit).await?;
+            }
+            body.extend_from_slice(&chunk);
+        }
+        self.room.shrink_to(body.len());
+        Ok(body.freeze())
+    }
+
+    async fn take_room(&self, bytes: usize) -> Result<(), Failure> {
+        let Some(budget) = &self.budget else { return Ok(()) };
+        let permit = budget.take(bytes).await.ok_or(Failure::NoRoom)?;
+        self.room.0.replace(Some(permit));
+        Ok(())
+    }
 }

@@ -10,6 +10,7 @@ use actix_web::{HttpMessage, HttpRequest};
 use tokio::time::Instant;
 
 use crate::Endpoint;
+use crate::body::Room;
 
 /// Kept in the request's extensions by the observing middleware.
 #[derive(Debug, Clone)]
@@ -20,6 +21,8 @@ pub struct Context {
     pub endpoint: Option<&'static Endpoint>,
     /// Bytes of a body, by endpoint and ceiling.
     pub max_body: usize,
+    /// The body's share of the memory that all bodies have together.
+    pub room: Room,
     pub timeout: Duration,
     pub deadline: Rc<Cell<Instant>>,
     pub fields: Rc<RefCell<LogFields>>,

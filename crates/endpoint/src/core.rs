@@ -9,7 +9,7 @@ use shared_state::Counters;
 use telemetry::metrics::Metrics;
 
 use crate::rate_limit::RateLimits;
-use crate::{Clock, Endpoint, Lifecycle};
+use crate::{BodyBudget, ClientEntry, Clock, Endpoint, Lifecycle};
 
 /// What a service is, before it runs.
 #[derive(Debug)]
@@ -22,6 +22,8 @@ pub struct ServiceInfo {
     pub port: u16,
     pub monitoring_port: u16,
     pub endpoints: &'static [Endpoint],
+    /// Bytes that all request bodies may take together, unless `--body-budget` says otherwise.
+    pub body_budget: usize,
     /// Sections of the configuration file that no flag can say.
     pub structures: &'static [&'static str],
 }
@@ -40,10 +42,12 @@ pub struct Core {
     /// In front of every route: empty, or a path with a slash in front and none behind.
     pub relative_url_root: String,
     pub trusted_proxies: Vec<IpNet>,
+    pub client_entry: ClientEntry,
     pub monitoring_allowlist: Vec<IpNet>,
     pub request_timeout: Option<Duration>,
     pub max_body_bytes: Option<usize>,
-    pub rate_limits: Option<RateLimits>,
+    pub body_budget: BodyBudget,
+    pub rate_limits: RateLimits,
     /// What the service itself adds to the metrics, asked each time; in Prometheus' text.
     pub further_metrics: OnceLock<FurtherMetrics>,
 }

@@ -1,278 +1,538 @@
-//! Parameters as a tree: objects and lists in one another, as Grape reads them, whatever form the body has.
+//! The parameters of a request: query string and body, in every encoding, as one object of JSON.
+//!
+//! This is the only decoder. `a=1`, `a[]=1` and `a[b]=1` become the same object that a JSON body would be. What cannot
+//! be placed is refused, never dropped: a parameter that restricts must not get lost.
+use std::collections::HashMap;
 use std::convert::Infallible;
-use std::future::Future;
-use std::pin::Pin;
+use std::future::{Ready, ready};
+use std::marker::PhantomData;
+use std::ops::Range;
 
 use actix_web::dev::Payload;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web::Bytes;
 use actix_web::{FromRequest, HttpRequest};
+use futures_util::stream;
+use percent_encoding::percent_decode;
 use serde_json::{Map, Value};
 
-use crate::params::{JSON_DEPTH, MOST_VALUES, essence, extent, has_too_many, multipart_pairs, pairs};
+use crate::json::{Json, JsonError, MAX_DEPTH, key_is};
 use crate::{RestError, body};
 
-/// The parameters of a request: query string and body as one, the body before the query.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct NestedParams(pub Map<String, Value>);
+/// Pairs of names and values in a form.
+pub const MAX_PAIRS: usize = 250_000;
+/// Values of a tree: each may take some hundred bytes.
+const MAX_TREE_VALUES: usize = 250_000;
+/// Parts of all names of a form together: `a[b]` has two. Each may be an object of its own.
+const MAX_NAME_PARTS: usize = 2 * MAX_PAIRS;
+/// Characters of a parameter's name that an error message repeats.
+const MAX_NAME: usize = 100;
+/// Bytes that the multipart reader is given at once.
+const CHUNK_SIZE: usize = 64 * 1024;
 
-/// Why there are none.
+/// Why a request has no parameters.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NestedParamsError {
+    /// The body is not what its `Content-Type` says, for this reason.
     #[error("message body does not match declared format")]
-    Unreadable,
+    Unreadable(String),
+    /// A parameter has two shapes, or a name that means nothing.
+    #[error("{0} is invalid")]
+    Invalid(String),
     #[error("The provided content-type '{0}' is not supported.")]
     UnsupportedMediaType(String),
-    #[error("there are too many values")]
+    /// A form has more than [`MAX_PAIRS`], or a tree would have more than [`MAX_TREE_VALUES`].
+    #[error("too many parameters")]
     TooMany,
 }
 
-/// What was sent as parameters, good or bad: extractors run side by side, and whoever may not ask must hear that before
-/// anything is said of the body.
-#[derive(Debug)]
-pub struct DeferredParams<E>(Result<NestedParams, E>);
+impl NestedParamsError {
+    fn unreadable(reason: impl Into<String>) -> Self {
+        Self::Unreadable(reason.into())
+    }
 
-impl<E: From<RestError> + From<NestedParamsError> + 'static> FromRequest for DeferredParams<E> {
-    type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Self, Infallible>>>>;
+    fn invalid(name: &str) -> Self {
+        Self::Invalid(name.chars().take(MAX_NAME).collect())
+    }
 
-    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let (request, body) = (request.clone(), body::read(request, payload));
-        Box::pin(async move {
-            let read = async {
-                let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-                let content_type = content_type.unwrap_or_default();
-                Ok(NestedParams::decode(request.query_string(), content_type, body.await?).await?)
-            };
-            Ok(Self(read.await))
-        })
+    fn not_utf8() -> Self {
+        Self::unreadable("the parameters are not in UTF-8")
     }
 }
 
-impl<E> DeferredParams<E> {
-    /// The parameters, once it is known who sends them.
-    pub fn tree(self) -> Result<NestedParams, E> {
-        self.0
+impl From<NestedParamsError> for RestError {
+    fn from(error: NestedParamsError) -> Self {
+        match error {
+            NestedParamsError::Unreadable(reason) => Self::BadRequest(reason),
+            NestedParamsError::Invalid(name) => Self::invalid(&name),
+            NestedParamsError::UnsupportedMediaType(media_type) => Self::UnsupportedMediaType(media_type),
+            NestedParamsError::TooMany => Self::TooLarge,
+        }
     }
+}
+
+/// The parameters of a request. A parameter of the body replaces the one of the query with the same name.
+#[derive(Debug, Clone, Default)]
+pub struct NestedParams {
+    query: Fields,
+    body: Fields,
+}
+
+/// Parameters that are read once it is known who sent them: [`read`](Self::read) takes the body from the connection.
+///
+/// Extractors run side by side. A caller who may not send anything must hear that before anything is said of the body,
+/// and must not take room that others need.
+pub struct DeferredParams<E> {
+    request: HttpRequest,
+    payload: Payload,
+    error: PhantomData<E>,
+}
+
+impl<E> std::fmt::Debug for DeferredParams<E> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("DeferredParams")
+    }
+}
+
+impl<E> FromRequest for DeferredParams<E> {
+    type Error = Infallible;
+    type Future = Ready<Result<Self, Infallible>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        ready(Ok(Self { request: request.clone(), payload: payload.take(), error: PhantomData }))
+    }
+}
+
+impl<E: From<RestError> + From<NestedParamsError>> DeferredParams<E> {
+    /// Reads and decodes the parameters.
+    pub async fn read(mut self) -> Result<NestedParams, E> {
+        let body = body::read(&self.request, &mut self.payload).await?;
+        Ok(NestedParams::decode(self.request.query_string(), content_type(&self.request), body).await?)
+    }
+}
+
+/// The request's `Content-Type`; one that is not text is of no known type.
+pub(crate) fn content_type(request: &HttpRequest) -> &str {
+    request.headers().get(CONTENT_TYPE).map_or("", |value| value.to_str().unwrap_or("?"))
 }
 
 impl NestedParams {
-    /// Reads query string and body. A body without a type is JSON if it begins as JSON does, else a form.
+    /// Decodes query string and body. A body without a type is JSON if it begins like JSON, else a form.
     pub async fn decode(query: &str, content_type: &str, body: Bytes) -> Result<Self, NestedParamsError> {
-        let mut tree = form(query.as_bytes())?;
-        let trimmed = body.trim_ascii();
-        if trimmed.is_empty() {
-            return Ok(Self(tree));
-        }
-        let further = match essence(content_type).as_str() {
-            "application/json" => json(trimmed)?,
+        let query = form(query.as_bytes())?;
+        let Some(first) = body.trim_ascii().first().copied() else {
+            return Ok(Self { query, body: Fields::default() });
+        };
+        let body = match essence(content_type).as_str() {
+            "application/json" => json(body)?,
             "application/x-www-form-urlencoded" => form(&body)?,
-            "multipart/form-data" => {
-                nested(multipart_pairs(content_type, body).await.map_err(|_| NestedParamsError::Unreadable)?)?
-            }
-            "" if matches!(trimmed[0], b'{' | b'[' | b'"') => json(trimmed)?,
+            "multipart/form-data" => multipart(content_type, body).await?,
+            "" if matches!(first, b'{' | b'[' | b'"') => json(body)?,
             "" => form(&body)?,
             other => return Err(NestedParamsError::UnsupportedMediaType(other.to_owned())),
         };
-        tree.extend(further);
-        Ok(Self(tree))
+        Ok(Self { query, body })
     }
-}
 
-/// An object; or a text that holds one, as the page's own example sends it.
-fn json(body: &[u8]) -> Result<Map<String, Value>, NestedParamsError> {
-    match parse_json(body)? {
-        Value::String(text) => match parse_json(text.as_bytes())? {
-            Value::Object(map) => Ok(map),
-            _ => Err(NestedParamsError::Unreadable),
-        },
-        Value::Object(map) => Ok(map),
-        Value::Null => Ok(Map::new()),
-        _ => Err(NestedParamsError::Unreadable),
+    /// Parameters from an object of JSON.
+    pub fn from_json(json: Json<'_>) -> Self {
+        Self { query: Fields::default(), body: Fields::new(json.as_json().to_owned()) }
     }
-}
 
-/// Reads JSON that is neither too deep nor of too many values.
-pub fn parse_json(json: &[u8]) -> Result<Value, NestedParamsError> {
-    let (depth, values) = extent(json);
-    if depth > JSON_DEPTH {
-        return Err(NestedParamsError::Unreadable);
+    /// A parameter; `null` counts as absent.
+    pub fn get(&self, name: &str) -> Option<Json<'_>> {
+        self.sent(name).filter(|value| !value.is_null())
     }
-    if values > MOST_VALUES {
-        return Err(NestedParamsError::TooMany);
+
+    /// A parameter as it was sent, which may be `null`.
+    pub fn sent(&self, name: &str) -> Option<Json<'_>> {
+        self.body.get(name).or_else(|| self.query.get(name))
     }
-    serde_json::from_slice(json).map_err(|_| NestedParamsError::Unreadable)
-}
 
-fn form(text: &[u8]) -> Result<Map<String, Value>, NestedParamsError> {
-    if has_too_many(text) { Err(NestedParamsError::TooMany) } else { nested(pairs(text)) }
-}
-
-/// Each part of a name counts as a value: there may be an object or a list for it.
-fn nested(pairs: Option<Vec<(String, String)>>) -> Result<Map<String, Value>, NestedParamsError> {
-    let (mut map, mut values) = (Map::new(), 0);
-    for (name, value) in pairs.ok_or(NestedParamsError::Unreadable)? {
-        let segments = segments(&name);
-        if segments.len() > JSON_DEPTH {
-            return Err(NestedParamsError::Unreadable);
-        }
-        values += segments.len();
-        if values > MOST_VALUES {
+    /// All parameters as a tree, which takes up to a hundred times their bytes: so it has a bounded number of values.
+    pub fn to_map(&self) -> Result<Map<String, Value>, NestedParamsError> {
+        if self.query.json().values() + self.body.json().values() > MAX_TREE_VALUES {
             return Err(NestedParamsError::TooMany);
         }
-        insert(&mut map, &segments, Value::String(value))?;
+        let mut map = self.query.json().to_map();
+        map.append(&mut self.body.json().to_map());
+        Ok(map)
     }
-    Ok(map)
+
+    /// All parameters as the text of a JSON object. Names of the query that the body has too are left out.
+    pub fn to_json(&self) -> String {
+        let mut json = String::with_capacity(self.query.text.len() + self.body.text.len() + 2);
+        json.push('{');
+        let query =
+            self.query.all().filter(|(key, _)| self.body.get(&key.as_str().unwrap_or_default()).is_none());
+        for (key, value) in query.chain(self.body.all()) {
+            json.push_str(if json.len() > 1 { "," } else { "" });
+            key.write_strict(&mut json);
+            json.push(':');
+            value.write_strict(&mut json);
+        }
+        json.push('}');
+        json
+    }
 }
 
-/// `a[b][]` is `a`, `b` and the list's empty name. What is no such name is one name.
-fn segments(name: &str) -> Vec<&str> {
-    let whole = || vec![name];
-    let Some((root, rest)) = name.split_once('[').filter(|(root, _)| !root.is_empty()) else {
-        return whole();
-    };
-    let Some(inner) = rest.strip_suffix(']') else { return whole() };
-    std::iter::once(root).chain(inner.split("][")).collect()
+/// The text of a JSON object, and where its fields are.
+#[derive(Debug, Clone, Default)]
+struct Fields {
+    text: String,
+    fields: Vec<Field>,
 }
 
-fn insert(map: &mut Map<String, Value>, segments: &[&str], value: Value) -> Result<(), NestedParamsError> {
-    let [name, rest @ ..] = segments else { return Err(NestedParamsError::Unreadable) };
-    match rest {
-        [] => drop(map.insert((*name).to_owned(), value)),
-        ["", rest @ ..] => {
-            let list = map.entry(*name).or_insert_with(|| Value::Array(Vec::new()));
-            append(list.as_array_mut().ok_or(NestedParamsError::Unreadable)?, rest, value)?;
+/// Offsets of a key and its value.
+#[derive(Debug, Clone)]
+struct Field {
+    key: Range<u32>,
+    value: Range<u32>,
+}
+
+impl Fields {
+    fn new(text: String) -> Self {
+        let start = text.as_ptr().addr();
+        let offset = |at: usize| u32::try_from(at - start).unwrap_or(u32::MAX);
+        let range = |json: Json<'_>| {
+            let from = json.as_json().as_ptr().addr();
+            offset(from)..offset(from + json.as_json().len())
+        };
+        let entries = Json::trusted(&text).entries();
+        let mut fields = Vec::with_capacity(entries.clone().count());
+        fields.extend(entries.map(|(key, value)| Field { key: range(key), value: range(value) }));
+        Self { text, fields }
+    }
+
+    fn slice(&self, range: &Range<u32>) -> Json<'_> {
+        let (start, end) = (range.start as usize, range.end as usize);
+        Json::trusted(self.text.get(start..end).unwrap_or_default())
+    }
+
+    fn get(&self, name: &str) -> Option<Json<'_>> {
+        let field = self.fields.iter().rev().find(|field| key_is(&self.slice(&field.key), name))?;
+        Some(self.slice(&field.value))
+    }
+
+    fn all(&self) -> impl Iterator<Item = (Json<'_>, Json<'_>)> {
+        self.fields.iter().map(|field| (self.slice(&field.key), self.slice(&field.value)))
+    }
+
+    fn json(&self) -> Json<'_> {
+        Json::trusted(&self.text)
+    }
+}
+
+/// A media type without its parameters.
+pub(crate) fn essence(content_type: &str) -> String {
+    content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+}
+
+/// An object, `null`, or a string that holds an object, as kas-api's documented example has it.
+fn json(body: Bytes) -> Result<Fields, NestedParamsError> {
+    let json = parse(&body)?;
+    if let Some(text) = json.as_str() {
+        let object = Json::parse(text.as_bytes()).map_err(|_| not_an_object())?;
+        return if object.is_object() {
+            Ok(Fields::new(object.as_json().to_owned()))
+        } else {
+            Err(not_an_object())
+        };
+    }
+    if json.is_null() {
+        return Ok(Fields::default());
+    }
+    if !json.is_object() {
+        return Err(not_an_object());
+    }
+    // The body's own buffer becomes the text where nobody else holds it.
+    let mut text = String::from_utf8(body.into()).map_err(|_| NestedParamsError::not_utf8())?;
+    text.truncate(text.trim_ascii_end().len());
+    text.drain(..text.len() - text.trim_ascii_start().len());
+    Ok(Fields::new(text))
+}
+
+fn not_an_object() -> NestedParamsError {
+    NestedParamsError::unreadable("the body is not a JSON object")
+}
+
+fn parse(json: &[u8]) -> Result<Json<'_>, NestedParamsError> {
+    Json::parse(json).map_err(|error| {
+        NestedParamsError::unreadable(match error {
+            JsonError::TooDeep => "the JSON is nested too deeply".to_owned(),
+            error => format!("the body is not JSON: {error}"),
+        })
+    })
+}
+
+/// Names and values of a query string or form. Blanks, slashes and brackets need not be encoded: curl does not encode
+/// them.
+pub(crate) fn pairs(text: &[u8]) -> impl Iterator<Item = (Vec<u8>, &[u8])> {
+    text.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()).map(|pair| {
+        let mut parts = pair.splitn(2, |byte| *byte == b'=');
+        (percent_decoded(parts.next().unwrap_or_default()), parts.next().unwrap_or_default())
+    })
+}
+
+/// The bytes that a part of a form stands for.
+pub(crate) fn percent_decoded(bytes: &[u8]) -> Vec<u8> {
+    let mut decoded = Vec::with_capacity(bytes.len());
+    // A plus is a blank.
+    for (at, part) in bytes.split(|byte| *byte == b'+').enumerate() {
+        if at > 0 {
+            decoded.push(b' ');
         }
-        rest => {
-            let inner = map.entry(*name).or_insert_with(|| Value::Object(Map::new()));
-            insert(inner.as_object_mut().ok_or(NestedParamsError::Unreadable)?, rest, value)?;
+        decoded.extend(percent_decode(part));
+    }
+    decoded
+}
+
+fn form(text: &[u8]) -> Result<Fields, NestedParamsError> {
+    let mut form = Form::default();
+    for (name, value) in pairs(text) {
+        form.add(name, Text::Encoded(value))?;
+    }
+    form.finish(text.len())
+}
+
+async fn multipart(content_type: &str, body: Bytes) -> Result<Fields, NestedParamsError> {
+    let broken =
+        |error: multer::Error| NestedParamsError::unreadable(format!("the body is not multipart: {error}"));
+    let boundary = multer::parse_boundary(content_type).map_err(broken)?;
+    let length = body.len();
+    let chunks = (0..length).step_by(CHUNK_SIZE).map(move |at| body.slice(at..length.min(at + CHUNK_SIZE)));
+    let mut parts = multer::Multipart::new(stream::iter(chunks.map(Ok::<Bytes, Infallible>)), boundary);
+    let mut values = Vec::new();
+    while let Some(part) = parts.next_field().await.map_err(broken)? {
+        let Some(name) = part.name().map(ToOwned::to_owned) else { continue };
+        if values.len() == MAX_PAIRS {
+            return Err(NestedParamsError::TooMany);
+        }
+        values.push((name, part.bytes().await.map_err(broken)?));
+    }
+    let mut form = Form::default();
+    for (name, value) in &values {
+        form.add(name.clone().into_bytes(), Text::Plain(value))?;
+    }
+    form.finish(length)
+}
+
+/// The fields of a form by name.
+#[derive(Default)]
+struct Form<'a> {
+    root: Object<'a>,
+    pairs: usize,
+    parts: usize,
+}
+
+/// A value as it stands in the body.
+#[derive(Clone, Copy)]
+enum Text<'a> {
+    Encoded(&'a [u8]),
+    Plain(&'a [u8]),
+}
+
+enum Node<'a> {
+    Text(Text<'a>),
+    List(Vec<Node<'a>>),
+    Object(Box<Object<'a>>),
+}
+
+/// Fields in the order of the form.
+#[derive(Default)]
+struct Object<'a> {
+    fields: Vec<(String, Node<'a>)>,
+    /// Where a name is, once there are many.
+    positions: HashMap<String, usize>,
+}
+
+/// From how many fields on they are looked up by a hash.
+const MANY_FIELDS: usize = 16;
+
+/// The parameter has another shape already.
+struct OtherShape;
+
+impl<'a> Form<'a> {
+    fn add(&mut self, name: Vec<u8>, value: Text<'a>) -> Result<(), NestedParamsError> {
+        let name = String::from_utf8(name).map_err(|_| NestedParamsError::not_utf8())?;
+        let (root, parts) = name_parts(&name)?;
+        self.pairs += 1;
+        self.parts += parts.len();
+        if self.pairs > MAX_PAIRS || self.parts > MAX_NAME_PARTS {
+            return Err(NestedParamsError::TooMany);
+        }
+        self.root.insert(root, &parts, value).map_err(|OtherShape| NestedParamsError::invalid(root))
+    }
+
+    /// The form as the text of a JSON object.
+    fn finish(self, length: usize) -> Result<Fields, NestedParamsError> {
+        if self.pairs == 0 {
+            return Ok(Fields::default());
+        }
+        let mut json = String::with_capacity(length + 16);
+        self.root.write(&mut json)?;
+        Ok(Fields::new(json))
+    }
+}
+
+/// `a[b][]` is `a`, then `b` and the empty name of a list.
+fn name_parts(name: &str) -> Result<(&str, Vec<&str>), NestedParamsError> {
+    let Some(open) = name.find('[') else { return Ok((name, Vec::new())) };
+    let (root, mut rest) = name.split_at(open);
+    let invalid = || NestedParamsError::invalid(if root.is_empty() { name } else { root });
+    if root.is_empty() {
+        return Err(invalid());
+    }
+    let mut parts = Vec::new();
+    while !rest.is_empty() {
+        let inner = rest.strip_prefix('[').ok_or_else(invalid)?;
+        let (part, after) =
+            inner.split_once(']').filter(|(part, _)| !part.contains('[')).ok_or_else(invalid)?;
+        parts.push(part);
+        rest = after;
+        if parts.len() == MAX_DEPTH {
+            return Err(invalid());
         }
     }
-    Ok(())
+    Ok((root, parts))
+}
+
+impl<'a> Node<'a> {
+    /// An empty container for what the next part of a name says.
+    fn container(parts: &[&str]) -> Self {
+        if parts.first().is_some_and(|part| part.is_empty()) {
+            Self::List(Vec::with_capacity(1))
+        } else {
+            Self::Object(Box::default())
+        }
+    }
+
+    fn insert(&mut self, parts: &[&str], value: Text<'a>) -> Result<(), OtherShape> {
+        match (self, parts) {
+            (Self::List(list), ["", rest @ ..]) => append(list, rest, value),
+            (Self::Object(object), [name, rest @ ..]) if !name.is_empty() => object.insert(name, rest, value),
+            (node @ Self::Text(_), []) => {
+                *node = Self::Text(value);
+                Ok(())
+            }
+            _ => Err(OtherShape),
+        }
+    }
+
+    /// Whether there is a value under the whole name. Of a name with a list in it there can be one more.
+    fn has(&self, parts: &[&str]) -> bool {
+        match (self, parts) {
+            (_, []) => true,
+            (Self::Object(object), [name, rest @ ..]) if !name.is_empty() => {
+                object.position(name).is_some_and(|at| object.fields[at].1.has(rest))
+            }
+            _ => false,
+        }
+    }
+
+    fn write(&self, json: &mut String) -> Result<(), NestedParamsError> {
+        match self {
+            Self::Text(text) => text.write(json)?,
+            Self::Object(object) => object.write(json)?,
+            Self::List(list) => {
+                json.push('[');
+                for (at, item) in list.iter().enumerate() {
+                    json.push_str(if at > 0 { "," } else { "" });
+                    item.write(json)?;
+                }
+                json.push(']');
+            }
+        }
+        Ok(())
+    }
 }
 
 /// A name that the last object of a list has already begins the next object.
-fn append(list: &mut Vec<Value>, rest: &[&str], value: Value) -> Result<(), NestedParamsError> {
+fn append<'a>(list: &mut Vec<Node<'a>>, rest: &[&str], value: Text<'a>) -> Result<(), OtherShape> {
     if rest.is_empty() {
-        list.push(value);
+        list.push(Node::Text(value));
         return Ok(());
     }
-    if !list.last().is_some_and(|last| last.is_object() && !has(last, rest)) {
-        list.push(Value::Object(Map::new()));
+    match list.last_mut() {
+        Some(last @ Node::Object(_)) if !rest[0].is_empty() && !last.has(rest) => last.insert(rest, value),
+        _ => {
+            let mut node = Node::container(rest);
+            node.insert(rest, value)?;
+            list.push(node);
+            Ok(())
+        }
     }
-    let newest = list.last_mut().and_then(Value::as_object_mut).ok_or(NestedParamsError::Unreadable)?;
-    insert(newest, rest, value)
 }
 
-/// Whether an object has a value under the whole name. A name with a list in it can have one more.
-fn has(object: &Value, name: &[&str]) -> bool {
-    let is_of_list = name.iter().skip(1).any(|segment| segment.is_empty());
-    !is_of_list && name.iter().try_fold(object, |inner, segment| inner.get(*segment)).is_some()
+impl<'a> Object<'a> {
+    fn position(&self, name: &str) -> Option<usize> {
+        if self.fields.len() > MANY_FIELDS {
+            self.positions.get(name).copied()
+        } else {
+            self.fields.iter().position(|(known, _)| known == name)
+        }
+    }
+
+    fn insert(&mut self, name: &str, rest: &[&str], value: Text<'a>) -> Result<(), OtherShape> {
+        if let Some(at) = self.position(name) {
+            return self.fields[at].1.insert(rest, value);
+        }
+        let mut node = if rest.is_empty() { Node::Text(value) } else { Node::container(rest) };
+        node.insert(rest, value)?;
+        if self.fields.is_empty() {
+            self.fields.reserve_exact(1);
+        }
+        self.fields.push((name.to_owned(), node));
+        if self.fields.len() == MANY_FIELDS + 1 {
+            let names = self.fields.iter().enumerate();
+            self.positions = names.map(|(at, (name, _))| (name.clone(), at)).collect();
+        } else if self.fields.len() > MANY_FIELDS {
+            self.positions.insert(name.to_owned(), self.fields.len() - 1);
+        }
+        Ok(())
+    }
+
+    fn write(&self, json: &mut String) -> Result<(), NestedParamsError> {
+        json.push('{');
+        for (at, (name, node)) in self.fields.iter().enumerate() {
+            json.push_str(if at > 0 { "," } else { "" });
+            quote(name, json);
+            json.push(':');
+            node.write(json)?;
+        }
+        json.push('}');
+        Ok(())
+    }
+}
+
+impl Text<'_> {
+    fn write(self, json: &mut String) -> Result<(), NestedParamsError> {
+        match self {
+            Self::Plain(bytes) => {
+                quote(std::str::from_utf8(bytes).map_err(|_| NestedParamsError::not_utf8())?, json);
+            }
+            Self::Encoded(bytes) => {
+                let text = String::from_utf8(percent_decoded(bytes));
+                quote(&text.map_err(|_| NestedParamsError::not_utf8())?, json);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A JSON string. Control characters stay as they are, so that no text grows to more than twice its bytes.
+fn quote(text: &str, json: &mut String) {
+    json.push('"');
+    let mut rest = text;
+    while let Some(at) = rest.find(['"', '\\']) {
+        json.push_str(&rest[..at]);
+        json.push('\\');
+        json.push_str(&rest[at..=at]);
+        rest = &rest[at + 1..];
+    }
+    json.push_str(rest);
+    json.push('"');
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    const FORM: &str = "application/x-www-form-urlencoded";
-
-    async fn decode(query: &str, content_type: &str, body: &str) -> Result<Value, NestedParamsError> {
-        let body = Bytes::copy_from_slice(body.as_bytes());
-        NestedParams::decode(query, content_type, body).await.map(|tree| Value::Object(tree.0))
-    }
-
-    #[actix_web::test]
-    async fn nested_names_are_a_tree() {
-        let body = "counters[a]=1&counters[b]=2&uuids[]=x&uuids[]=y&e[n][][u]=1&e[n][][p]=2&e[n][][u]=3&plain=4&odd]=5";
-        let expected = json!({
-            "counters": { "a": "1", "b": "2" }, "uuids": ["x", "y"], "e": { "n": [{ "u": "1", "p": "2" }, { "u": "3" }] },
-            "plain": "4", "odd]": "5",
-        });
-        assert_eq!(decode("", FORM, body).await, Ok(expected.clone()));
-        assert_eq!(decode(body, "", "").await, Ok(expected.clone()));
-        assert_eq!(decode("", "", body).await, Ok(expected.clone()));
-        assert_eq!(
-            decode("plain=q", "application/json; charset=utf-8", &expected.to_string()).await,
-            Ok(expected)
-        );
-    }
-
-    #[actix_web::test]
-    async fn a_whole_name_that_is_there_begins_the_next_object() {
-        for (body, expected) in [
-            ("e[][d][v]=1&e[][d][v]=2", json!({ "e": [{ "d": { "v": "1" } }, { "d": { "v": "2" } }] })),
-            ("e[][d][v]=1&e[][d][w]=2", json!({ "e": [{ "d": { "v": "1", "w": "2" } }] })),
-            ("e[][d][]=1&e[][d][]=2", json!({ "e": [{ "d": ["1", "2"] }] })),
-            ("e[]=1&e[][d]=2", json!({ "e": ["1", { "d": "2" }] })),
-        ] {
-            assert_eq!(decode("", FORM, body).await, Ok(expected), "{body}");
-        }
-        assert_eq!(decode("", FORM, "e[][d]=1&e[][d][v]=2").await, Err(NestedParamsError::Unreadable));
-    }
-
-    #[actix_web::test]
-    async fn a_text_that_holds_json_is_read_as_that() {
-        let object = json!({ "alert": { "title": "minimal" } });
-        let twice = Value::String(object.to_string()).to_string();
-        for content_type in ["application/json", ""] {
-            assert_eq!(decode("", content_type, &twice).await, Ok(object.clone()));
-        }
-        let thrice = Value::String(twice).to_string();
-        assert_eq!(decode("", "application/json", &thrice).await, Err(NestedParamsError::Unreadable));
-    }
-
-    #[actix_web::test]
-    async fn what_is_no_tree_is_refused() {
-        for body in ["{", "[1]", "7", "true", "\"x\"", "{\"a\":1}}"] {
-            assert_eq!(
-                decode("", "application/json", body).await,
-                Err(NestedParamsError::Unreadable),
-                "{body}"
-            );
-        }
-        for body in ["a=1&a[b]=2", "a[]=1&a[b]=2", "a[b]=1&a[]=2", "a=%FF"] {
-            assert_eq!(decode("", FORM, body).await, Err(NestedParamsError::Unreadable), "{body}");
-        }
-        let deep = format!("a{}=1", "[b]".repeat(64));
-        assert_eq!(decode("", FORM, &deep).await, Err(NestedParamsError::Unreadable));
-        let deep = format!("{{\"a\":{}{}}}", "[".repeat(64), "]".repeat(64));
-        assert_eq!(decode("", "application/json", &deep).await, Err(NestedParamsError::Unreadable));
-        let unsupported = NestedParamsError::UnsupportedMediaType("text/plain".to_owned());
-        assert_eq!(decode("", "text/plain", "x").await, Err(unsupported));
-        assert_eq!(decode("", "text/plain", " ").await, Ok(json!({})));
-        assert_eq!(decode("", "application/json", "null").await, Ok(json!({})));
-    }
-
-    #[actix_web::test]
-    async fn there_are_not_more_than_250_000_values() {
-        fn list(values: usize) -> String {
-            format!("{{\"a\":[{}1]}}", "1,".repeat(values - 2))
-        }
-        fn pairs(pairs: usize) -> String {
-            format!("a=1{}", "&a=1".repeat(pairs - 1))
-        }
-        for values in [MOST_VALUES, MOST_VALUES + 1] {
-            let bodies = [
-                ("application/json", list(values)),
-                ("application/json", Value::String(list(values)).to_string()),
-                (FORM, pairs(values)),
-                // Each pair is two values: an object, and a text in it.
-                (FORM, "a[b]=1&".repeat(values.div_ceil(2))),
-            ];
-            for (content_type, body) in bodies {
-                let refused = decode("", content_type, &body).await == Err(NestedParamsError::TooMany);
-                assert_eq!(refused, values > MOST_VALUES);
-            }
-        }
-        assert_eq!(decode(&pairs(MOST_VALUES + 1), "", "").await, Err(NestedParamsError::TooMany));
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn any_bytes_are_read_or_refused(query in "[a\\[\\]=&%]*", body in proptest::collection::vec(proptest::num::u8::ANY, 0..200), kind in 0..4_usize) {
-            let kinds = ["application/json", FORM, "multipart/form-data; boundary=X", ""];
-            let _ = futures_util::FutureExt::now_or_never(NestedParams::decode(&query, kinds[kind], Bytes::from(body)));
-        }
-    }
-}
+mod tests;

@@ -1,93 +1,137 @@
-//! So many requests of one caller, in this process. Off, unless `--rate-limits-file` says how many.
+//! How many requests one caller may send to this process, and how many wrong credentials one address.
 //!
 //! Each caller has a bucket of `burst` permits that fills with `per_second`. A caller is a credential that was found to
-//! be good, so that nobody fills the memory with made-up ones; where the credential is the same for all, or another for
-//! each request, a caller is the address of the sender.
+//! be valid, so that nobody fills the memory with invented ones; where all callers share a credential, or each request
+//! brings a new one, a caller is the client's address. `--rate-limits-file` changes the defaults.
+mod failures;
+
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use actix_web::{HttpRequest, HttpResponseBuilder};
-use arc_swap::ArcSwapOption;
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponseBuilder, ResponseError};
+use arc_swap::ArcSwap;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
+use self::failures::{FailureLimit, Failures};
 use crate::{Context, Core, RestError};
 
-/// The name of these limits, in answers and metrics.
+/// The name of the callers' limits, in responses and metrics.
 pub const NAME: &str = "internal_api_request";
-/// Who may stand in the file. GitLab Shell's limit is a setting of GitLab's own.
-const CONSUMERS: [&str; 4] = ["admin", "billing", "kas", "scim"];
-/// Beyond twice as many callers as were busy when it was last looked, those that are idle are forgotten.
+/// The name of the limit for wrong credentials.
+pub const FAILURES_NAME: &str = "internal_api_failed_authentication";
+/// Requests a second and at once of each consumer. GitLab Shell's limit is a setting of GitLab's own.
+const DEFAULTS: [(&str, Limit); 4] = [
+    ("admin", Limit { per_second: 10.0, burst: Some(10) }),
+    ("billing", Limit { per_second: 50.0, burst: Some(50) }),
+    ("kas", Limit { per_second: 50.0, burst: Some(100) }),
+    ("scim", Limit { per_second: 50.0, burst: Some(200) }),
+];
+/// Idle callers are forgotten when there are this many, or twice as many as were busy the last time.
 const SWEEP_AT: usize = 1024;
+/// How long a client waits for the refusal of one wrong credential too many.
+const REFUSAL_DELAY: Duration = Duration::from_secs(1);
 
 /// The limit of one consumer; each caller has the whole of it.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Limit {
-    /// Requests a second that may go on for ever, from 0.001 to 1,000,000.
+    /// Requests a second in the long run, from 0.001 to 1,000,000.
     per_second: f64,
-    /// Requests that may come at once, up to 1,000,000; without it as many as a second brings.
+    /// Requests at once, up to 1,000,000; by default as many as a second brings.
     burst: Option<u32>,
 }
 
-/// Where the limits come from, and who has used how much of them.
+/// The limits of this process, and who has used how much of them.
 #[derive(Debug)]
 pub struct RateLimits {
-    path: PathBuf,
+    path: Option<PathBuf>,
     consumer: &'static str,
-    buckets: ArcSwapOption<Buckets>,
+    state: ArcSwap<State>,
 }
 
-/// A request beyond the limit.
+#[derive(Debug)]
+struct State {
+    buckets: Option<Arc<Buckets>>,
+    failures: Option<Arc<Failures>>,
+}
+
+/// A request beyond a limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("This endpoint has been requested too many times. Try again later.")]
 pub struct Throttled {
-    burst: u32,
-    /// Until a request may come.
+    name: &'static str,
+    limit: u32,
+    /// Until the next request may come.
     wait: Duration,
-    /// Until the whole burst may come.
+    /// Until the limit is untouched again.
     reset: Duration,
 }
 
 impl Throttled {
-    /// Tells the client what the limit is, and how long to wait: in whole seconds, at least one.
-    pub fn add_headers(&self, answer: &mut HttpResponseBuilder) {
+    /// Tells the client what the limit is and how long to wait: in seconds, rounded up, at least one.
+    pub fn add_headers(&self, response: &mut HttpResponseBuilder) {
         let seconds = |duration: Duration| duration.as_secs() + u64::from(duration.subsec_nanos() > 0);
-        answer
+        response
             .insert_header(("Retry-After", seconds(self.wait).max(1)))
-            .insert_header(("RateLimit-Name", NAME))
-            .insert_header(("RateLimit-Limit", u64::from(self.burst)))
-            .insert_header(("RateLimit-Observed", u64::from(self.burst) + 1))
+            .insert_header(("RateLimit-Name", self.name))
+            .insert_header(("RateLimit-Limit", u64::from(self.limit)))
+            .insert_header(("RateLimit-Observed", u64::from(self.limit) + 1))
             .insert_header(("RateLimit-Remaining", 0))
             .insert_header(("RateLimit-Reset", seconds(self.reset).max(1)));
     }
 }
 
 impl Core {
-    /// Counts a request of somebody who was found to be who they say they are, by their credential; without one, by
-    /// their address.
+    /// Counts a request of a caller whose credential is valid; without a credential, of the client's address.
     pub fn limit_rate(&self, request: &HttpRequest, credential: Option<&str>) -> Result<(), RestError> {
-        let Some(limits) = &self.rate_limits else { return Ok(()) };
-        let Some(buckets) = &*limits.buckets.load() else { return Ok(()) };
-        let context = Context::of(request);
-        let address = || {
-            let ip = context.as_ref().and_then(|context| context.remote_ip);
-            ip.map(|ip| ip.to_string()).unwrap_or_default()
-        };
+        let Some(buckets) = self.rate_limits.state.load().buckets.clone() else { return Ok(()) };
         let key = match credential {
             Some(credential) => digest("credential", credential),
-            None => digest("address", &address()),
+            None => digest("address", &client_address(request)),
         };
-        buckets.take(key, Instant::now()).map_err(|throttled| {
-            self.metrics.throttled(self.info.consumer, NAME);
-            if let Some(context) = &context {
-                context.fields.borrow_mut().rate_limit_key = Some(NAME.to_owned());
-            }
-            RestError::Throttled(throttled)
-        })
+        buckets.take(key, Instant::now()).map_err(|throttled| self.throttled(request, throttled))
     }
+
+    /// Passes an identity on. A wrong or missing credential (401) is counted for the client's address; after too many
+    /// of them the answer is 429, a second late. A valid credential is neither counted nor slowed.
+    pub async fn slow_guessing<T, E>(&self, request: &HttpRequest, identity: Result<T, E>) -> Result<T, E>
+    where
+        E: ResponseError + From<RestError>,
+    {
+        let error = match identity {
+            Err(error) if error.status_code() == StatusCode::UNAUTHORIZED => error,
+            identity => return identity,
+        };
+        let Some(failures) = self.rate_limits.state.load().failures.clone() else { return Err(error) };
+        match failures.count(failures::network(client_ip(request)), Instant::now()) {
+            Ok(()) => Err(error),
+            Err(throttled) => {
+                let error = self.throttled(request, throttled);
+                tokio::time::sleep(REFUSAL_DELAY).await;
+                Err(error.into())
+            }
+        }
+    }
+
+    fn throttled(&self, request: &HttpRequest, throttled: Throttled) -> RestError {
+        self.metrics.throttled(self.info.consumer, throttled.name);
+        if let Some(context) = Context::of(request) {
+            context.fields.borrow_mut().rate_limit_key = Some(throttled.name.to_owned());
+        }
+        RestError::Throttled(throttled)
+    }
+}
+
+fn client_ip(request: &HttpRequest) -> Option<std::net::IpAddr> {
+    Context::of(request).and_then(|context| context.remote_ip)
+}
+
+fn client_address(request: &HttpRequest) -> String {
+    client_ip(request).map(|ip| ip.to_string()).unwrap_or_default()
 }
 
 type Key = [u8; 32];
@@ -97,60 +141,107 @@ fn digest(kind: &str, text: &str) -> Key {
 }
 
 impl RateLimits {
-    pub fn open(path: &Path, consumer: &'static str) -> Result<Self, String> {
-        let buckets = read(path, consumer)?.map(Into::into);
-        Ok(Self { path: path.to_owned(), consumer, buckets: ArcSwapOption::new(buckets) })
+    /// The limits of the file, or the defaults without one.
+    pub fn open(path: Option<&Path>, consumer: &'static str) -> Result<Self, String> {
+        let state = State::new(&read(path)?, consumer, None)?;
+        Ok(Self { path: path.map(ToOwned::to_owned), consumer, state: ArcSwap::from_pointee(state) })
+    }
+
+    /// The names of the limits that are on.
+    pub fn names(&self) -> Vec<&'static str> {
+        let state = self.state.load();
+        let limits = [(state.buckets.is_some(), NAME), (state.failures.is_some(), FAILURES_NAME)];
+        limits.into_iter().filter(|(is_on, _)| *is_on).map(|(_, name)| name).collect()
     }
 
     /// Reads the file again. A bad one keeps the old limits; limits that stay the same keep who has used them.
     pub fn reload(&self) {
-        match read(&self.path, self.consumer) {
+        if self.path.is_none() {
+            return;
+        }
+        let old = self.state.load_full();
+        match read(self.path.as_deref()).and_then(|file| State::new(&file, self.consumer, Some(&old))) {
             Ok(new) => {
-                let same = |old: &Buckets| new.as_ref().is_some_and(|new| new.limit == old.limit);
-                if !self.buckets.load().as_deref().is_some_and(same) {
-                    self.buckets.store(new.map(Into::into));
-                }
-                tracing::info!("read the rate limits again");
+                self.state.store(Arc::new(new));
+                tracing::info!("reloaded the rate limits");
             }
-            Err(error) => {
-                tracing::error!(error, "kept the old rate limits");
-            }
+            Err(error) => tracing::error!(error, "kept the old rate limits"),
         }
     }
 }
 
-/// The limit of one consumer; of one that the file does not name, none.
-fn read(path: &Path, consumer: &str) -> Result<Option<Buckets>, String> {
-    let bad = |error: &dyn std::fmt::Display| format!("rate_limits_file {}: {error}", path.display());
-    let text = std::fs::read_to_string(path).map_err(|error| bad(&error))?;
-    parse(&text, consumer).map_err(|error| bad(&error))
+type File = BTreeMap<String, yaml_serde::Value>;
+
+fn read(path: Option<&Path>) -> Result<File, String> {
+    let Some(path) = path else { return Ok(File::new()) };
+    let invalid = |error: &dyn std::fmt::Display| format!("rate_limits_file {}: {error}", path.display());
+    let text = std::fs::read_to_string(path).map_err(|error| invalid(&error))?;
+    parse(&text).map_err(|error| invalid(&error))
 }
 
-fn parse(text: &str, consumer: &str) -> Result<Option<Buckets>, String> {
-    // A file that says nothing is more likely half written than meant.
-    let limits: Option<BTreeMap<String, Limit>> =
-        yaml_serde::from_str(text).map_err(|error| error.to_string())?;
-    let limits = limits.ok_or_else(|| "it is empty".to_owned())?;
-    let mut found = None;
-    for (name, limit) in limits {
-        if !CONSUMERS.contains(&name.as_str()) {
-            return Err(format!("{name} is none of {}", CONSUMERS.join(", ")));
-        }
-        let buckets = Buckets::new(limit).map_err(|error| format!("{name}: {error}"))?;
-        if name == consumer {
-            found = Some(buckets);
+/// Every entry is checked, whosever it is: a file is shared by several services.
+fn parse(text: &str) -> Result<File, String> {
+    // An empty file is more likely half written than meant.
+    let file: Option<File> = yaml_serde::from_str(text).map_err(|error| error.to_string())?;
+    let file = file.ok_or_else(|| "the file is empty".to_owned())?;
+    for name in file.keys() {
+        match DEFAULTS.iter().find(|(consumer, _)| consumer == name) {
+            Some((consumer, default)) => drop(buckets(&file, consumer, *default)?),
+            None if name == "failures" => drop(failure_limit(&file)?),
+            None => {
+                let names = DEFAULTS.map(|(consumer, _)| consumer).join(", ");
+                return Err(format!("unknown name {name} (expected {names} or failures)"));
+            }
         }
     }
-    Ok(found)
+    Ok(file)
 }
 
-/// The buckets of all callers. Of each it is known when it will be full again: a permit is an `interval` of that time.
+/// The setting of a name: its limit, `None` for `unlimited`.
+fn setting<T: serde::de::DeserializeOwned>(file: &File, name: &str, default: T) -> Result<Option<T>, String> {
+    let Some(value) = file.get(name) else { return Ok(Some(default)) };
+    if value.as_str() == Some("unlimited") {
+        return Ok(None);
+    }
+    T::deserialize(value.clone()).map(Some).map_err(|error| format!("{name}: {error}"))
+}
+
+fn buckets(file: &File, consumer: &str, default: Limit) -> Result<Option<Buckets>, String> {
+    let limit = setting(file, consumer, default)?;
+    limit.map(Buckets::new).transpose().map_err(|error| format!("{consumer}: {error}"))
+}
+
+fn failure_limit(file: &File) -> Result<Option<FailureLimit>, String> {
+    let limit = setting(file, "failures", FailureLimit::default())?;
+    limit.map(FailureLimit::checked).transpose().map_err(|error| format!("failures: {error}"))
+}
+
+impl State {
+    fn new(file: &File, consumer: &str, old: Option<&Self>) -> Result<Self, String> {
+        let default = DEFAULTS.iter().find(|(name, _)| *name == consumer);
+        let buckets = default.map(|(_, limit)| buckets(file, consumer, *limit)).transpose()?.flatten();
+        // Who asks kas-api and shell-api has been let in by a shared secret of 256 bits.
+        let counts_failures = ["admin", "billing", "scim"].contains(&consumer);
+        let failures = failure_limit(file)?.filter(|_| counts_failures).map(Failures::new);
+        let keep = |new: Buckets| match old.and_then(|old| old.buckets.clone()) {
+            Some(old) if old.limit == new.limit => old,
+            _ => Arc::new(new),
+        };
+        let keep_failures = |new: Failures| match old.and_then(|old| old.failures.clone()) {
+            Some(old) if old.limit() == new.limit() => old,
+            _ => Arc::new(new),
+        };
+        Ok(Self { buckets: buckets.map(keep), failures: failures.map(keep_failures) })
+    }
+}
+
+/// The buckets of all callers. For each it is known when it will be full again: a permit is an `interval` of that time.
 #[derive(Debug)]
 struct Buckets {
     limit: Limit,
     interval: Duration,
     burst: u32,
-    full_at: Mutex<Callers>,
+    callers: Mutex<Callers>,
 }
 
 #[derive(Debug)]
@@ -176,20 +267,20 @@ impl Buckets {
         }
         let callers = Callers { full_at: HashMap::new(), sweep_at: SWEEP_AT };
         let interval = Duration::from_secs_f64(1.0 / limit.per_second);
-        Ok(Self { limit, interval, burst, full_at: Mutex::new(callers) })
+        Ok(Self { limit, interval, burst, callers: Mutex::new(callers) })
     }
 
     /// Takes a permit of a caller.
     fn take(&self, key: Key, now: Instant) -> Result<(), Throttled> {
         let room = self.interval * self.burst;
-        // Each change is whole, so that one which panicked does no harm.
-        let mut callers = self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
+        // Each change is complete, so that a panic leaves nothing half done.
+        let mut callers = self.callers.lock().unwrap_or_else(PoisonError::into_inner);
         callers.sweep(now);
         let full_at = callers.full_at.entry(key).or_insert(now);
         let reset = full_at.saturating_duration_since(now);
         let wait = (reset + self.interval).saturating_sub(room);
         if !wait.is_zero() {
-            return Err(Throttled { burst: self.burst, wait, reset });
+            return Err(Throttled { name: NAME, limit: self.burst, wait, reset });
         }
         *full_at = now + reset + self.interval;
         Ok(())
@@ -197,7 +288,7 @@ impl Buckets {
 }
 
 impl Callers {
-    /// Who has a full bucket need not be known.
+    /// A caller whose bucket is full need not be known.
     fn sweep(&mut self, now: Instant) {
         if self.full_at.len() >= self.sweep_at {
             self.full_at.retain(|_, full_at| *full_at > now);

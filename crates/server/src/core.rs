@@ -6,13 +6,13 @@ use std::time::Duration;
 use database::check::{self, CheckOutcome, Finding};
 use database::registry::Service;
 use database::{ConnectOptions, Location, Migrations, Pool, PoolOptions, Pooler, PreparedStatements};
-use endpoint::rate_limit::{self, RateLimits};
-use endpoint::{Clock, Core, Lifecycle, ServiceInfo, Tally};
+use endpoint::rate_limit::RateLimits;
+use endpoint::{BodyBudget, ClientEntry, Clock, Core, Lifecycle, ServiceInfo, Tally};
 use shared_state::Counters;
 use telemetry::metrics::Metrics;
 
 use crate::config::options::{MigrationsOption, PoolerOption, PreparedStatementsOption};
-use crate::config::{ConfigError, Options, RedisOptions, StorageOptions, read_url};
+use crate::config::{ConfigError, Options, ProxyOptions, RedisOptions, StorageOptions, read_url};
 
 /// The options that a [`Core`] is built from.
 #[derive(Debug)]
@@ -22,12 +22,14 @@ pub struct CoreBuilder {
     pub storage: StorageOptions,
     pub redis: RedisOptions,
     pub clock: Clock,
+    /// Only where each balancer in front adds an entry to `X-Forwarded-For`.
+    pub proxy: Option<ProxyOptions>,
 }
 
 impl CoreBuilder {
     /// Builds the core. Connects to nothing yet; reads only the files that hold URLs and rate limits.
     pub fn build(self) -> Result<Core, ConfigError> {
-        let Self { info, options, storage, redis, clock } = self;
+        let Self { info, options, storage, redis, clock, proxy } = self;
         let routes: Vec<_> = info
             .endpoints
             .iter()
@@ -35,12 +37,10 @@ impl CoreBuilder {
             .collect();
         let revision = option_env!("IAPI_REVISION").unwrap_or("unknown");
         let metrics = Metrics::new(info.name, info.version, revision, &routes);
-        let rate_limits = match &options.rate_limits_file {
-            Some(path) => Some(RateLimits::open(path, info.consumer).map_err(ConfigError)?),
-            None => None,
-        };
-        if rate_limits.is_some() {
-            metrics.initialise_throttled(info.consumer, rate_limit::NAME);
+        let rate_limits = RateLimits::open(options.rate_limits_file.as_deref(), info.consumer);
+        let rate_limits = rate_limits.map_err(ConfigError)?;
+        for name in rate_limits.names() {
+            metrics.initialise_throttled(info.consumer, name);
         }
         let (url, file) = (storage.database_url.as_deref(), storage.database_url_file.as_deref());
         let location = database_location(url, file, &options.data_dir)?;
@@ -55,14 +55,35 @@ impl CoreBuilder {
             metrics,
             external_url: options.external_url.trim_end_matches('/').to_owned(),
             relative_url_root: relative_url_root(&options.relative_url_root)?,
+            client_entry: proxy
+                .map_or(ClientEntry::LastUntrusted, |proxy| ClientEntry::FromRight(proxy.proxy_hops)),
             trusted_proxies: options.trusted_proxies,
             monitoring_allowlist: options.monitoring_allowlist,
             request_timeout: options.request_timeout.map(|seconds| seconds.0),
+            body_budget: body_budget(info, options.max_body_bytes, options.body_budget)?,
             max_body_bytes: options.max_body_bytes,
             rate_limits,
             further_metrics: OnceLock::new(),
         })
     }
+}
+
+/// The memory for bodies, which must hold the largest of them.
+fn body_budget(
+    info: &ServiceInfo,
+    max_body: Option<usize>,
+    budget: Option<usize>,
+) -> Result<BodyBudget, ConfigError> {
+    let largest = info.endpoints.iter().map(|endpoint| endpoint.max_body).max().unwrap_or_default();
+    let largest = max_body.map_or(largest, |ceiling| ceiling.min(largest));
+    let budget = budget.unwrap_or(info.body_budget);
+    if budget < largest || u32::try_from(budget).is_err() {
+        return Err(ConfigError(format!(
+            "body_budget: {budget} is not in {largest}..={} (the largest body has {largest} bytes)",
+            u32::MAX
+        )));
+    }
+    Ok(BodyBudget::new(budget))
 }
 
 /// How often a service that waits for its database tries again.

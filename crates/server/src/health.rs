@@ -138,6 +138,7 @@ async fn probe<T, E: std::error::Error>(
 async fn metrics(core: Data<Shared>) -> HttpResponse {
     let status = core.pool.status();
     core.metrics.pool(status.size, status.busy, status.idle, status.waiting);
+    core.metrics.body_budget(core.body_budget.taken(), core.body_budget.bytes());
     let mut text = core.metrics.render();
     if let Some(further) = core.further_metrics.get() {
         text.push_str(&(further.0)().await);

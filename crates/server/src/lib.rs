@@ -4,6 +4,7 @@
 //! their own. What a handler sees of a request is in the crate `endpoint`.
 pub mod config;
 mod core;
+mod framing;
 mod health;
 mod listener;
 mod observe;
@@ -13,5 +14,5 @@ mod tls;
 
 pub use core::{CoreBuilder, database_location, prepare_database};
 pub use listener::serve;
-pub use process::{Command, Prepared, Service, run};
+pub use process::{Command, Prepared, Service, harden, run};
 pub use secrets::SecretFile;

@@ -13,7 +13,7 @@ use actix_web::{App, HttpServer};
 use rustls::ServerConfig;
 
 use crate::config::Options;
-use crate::{health, observe};
+use crate::{framing, health, observe};
 use endpoint::Shared;
 
 /// Longer than a balancer keeps its idle connections.
@@ -120,6 +120,7 @@ pub(crate) fn start(
         .client_request_timeout(HEAD)
         .shutdown_timeout(LINGER)
         .h1_allow_half_closed(false)
+        .on_connect(framing::on_connect)
         .disable_signals();
     for listener in listeners {
         server = match listener {
@@ -141,7 +142,11 @@ pub(crate) fn start_monitoring(listener: Listener, core: &Shared) -> io::Result<
             .configure(health::routes)
             .default_service(web::to(endpoint::not_found))
     };
-    let server = HttpServer::new(factory).workers(1).shutdown_timeout(LINGER).disable_signals();
+    let server = HttpServer::new(factory)
+        .workers(1)
+        .shutdown_timeout(LINGER)
+        .on_connect(framing::on_connect)
+        .disable_signals();
     let server = match listener {
         Listener::Tcp(listener) | Listener::Tls(listener, _) => server.listen(listener)?,
         Listener::Unix(listener) => server.listen_uds(listener)?,

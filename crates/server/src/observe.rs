@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use actix_web::body::{BodySize, MessageBody};
 use actix_web::dev::{ResponseHead, ServiceRequest, ServiceResponse};
+use actix_web::error::InternalError;
 use actix_web::http::header::{CACHE_CONTROL, HeaderName, HeaderValue};
 use actix_web::http::{ConnectionType, Method, StatusCode};
 use actix_web::middleware::Next;
@@ -21,6 +22,7 @@ use tracing::Instrument;
 use ulid::Ulid;
 
 use self::access_log::Head;
+use crate::framing::{self, Framing};
 use crate::health;
 use endpoint::{Context, Core, Endpoint, Shared, TALLY, Tally, body, client};
 
@@ -35,6 +37,12 @@ pub(crate) async fn observe<B: MessageBody>(
     next: Next<B>,
 ) -> Result<ServiceResponse<B>, Error> {
     let started = Instant::now();
+    let framing = framing::inspect(&request);
+    if framing == Framing::Untrusted {
+        // Nothing of it is logged: its sender may not be who the connection belongs to.
+        tracing::warn!("refused a request that follows a chunked body on the same connection");
+        return Err(InternalError::from_response("untrusted framing", framing::refusal()).into());
+    }
     let _running = core.lifecycle.enter();
     let _inflight = core.metrics.inflight();
     let context = context(&core, &request, started);
@@ -65,27 +73,27 @@ pub(crate) async fn observe<B: MessageBody>(
             Err(Interrupted(StatusCode::INTERNAL_SERVER_ERROR).into())
         }
     };
-    let draining = core.lifecycle.is_draining();
+    let closes = core.lifecycle.is_draining() || framing == Framing::LastOfConnection;
     let mut answer = match answer {
         Ok(answer) => Ok(answer),
-        Err(error) => Err(with_headers(&error, &context, draining)),
+        Err(error) => Err(with_headers(&error, &context, closes)),
     };
     let (status, size) = match &mut answer {
         Ok(answer) => {
-            add_headers(answer.response_mut().head_mut(), &context, draining);
+            add_headers(answer.response_mut().head_mut(), &context, closes);
             context.fields.borrow_mut().error_message = answer.response().error().map(ToString::to_string);
             (answer.status(), answer.response().body().size())
         }
         Err(error) => (error.as_response_error().status_code(), BodySize::None),
     };
-    span.record("http.response.status_code", status.as_u16());
+    span.record("http.response.status_code", i64::from(status.as_u16()));
     head.log(&core, &context, &span, status, size, started.elapsed(), &tally.costs());
     answer
 }
 
 fn context(core: &Core, request: &ServiceRequest, started: Instant) -> Context {
     let peer = request.peer_addr().map(|address| address.ip());
-    let (remote_ip, believed) = client(peer, request.headers(), &core.trusted_proxies);
+    let (remote_ip, believed) = client(peer, request.headers(), &core.trusted_proxies, core.client_entry);
     let given = request.headers().get(REQUEST_ID).and_then(|value| value.to_str().ok());
     let correlation_id = match given {
         Some(id) if believed && is_request_id(id) => id.into(),
@@ -101,6 +109,7 @@ fn context(core: &Core, request: &ServiceRequest, started: Instant) -> Context {
         remote_ip,
         endpoint,
         max_body: core.max_body_bytes.map_or(max_body, |ceiling| ceiling.min(max_body)),
+        room: body::Room::default(),
         timeout,
         // A body has a deadline of its own; when it has come, the work's begins.
         deadline: Rc::new(Cell::new(started + body::DEADLINE + timeout)),
@@ -162,7 +171,7 @@ async fn within<T>(answer: impl Future<Output = T>, context: &Context) -> Option
     .await
 }
 
-fn add_headers(head: &mut ResponseHead, context: &Context, draining: bool) {
+fn add_headers(head: &mut ResponseHead, context: &Context, closes: bool) {
     let headers = head.headers_mut();
     if let Ok(id) = HeaderValue::from_str(&context.correlation_id) {
         headers.insert(REQUEST_ID, id);
@@ -171,8 +180,8 @@ fn add_headers(head: &mut ResponseHead, context: &Context, draining: bool) {
     if !headers.contains_key(CACHE_CONTROL) {
         headers.insert(CACHE_CONTROL, UNCACHED);
     }
-    if draining {
-        // A header of this name would be dropped: the connection is the server's own.
+    if closes {
+        // A header of this name would be dropped: actix manages the connection itself.
         head.set_connection_type(ConnectionType::Close);
     }
 }
@@ -194,10 +203,10 @@ impl ResponseError for Interrupted {
 }
 
 /// An error that no handler turned into an answer still bears the request's headers.
-fn with_headers(error: &Error, context: &Context, draining: bool) -> Error {
+fn with_headers(error: &Error, context: &Context, closes: bool) -> Error {
     let mut answer = error.error_response();
-    add_headers(answer.head_mut(), context, draining);
-    actix_web::error::InternalError::from_response("interrupted", answer).into()
+    add_headers(answer.head_mut(), context, closes);
+    InternalError::from_response("interrupted", answer).into()
 }
 
 #[cfg(test)]
@@ -232,6 +241,7 @@ mod tests {
             remote_ip: None,
             endpoint: None,
             max_body: 0,
+            room: body::Room::default(),
             timeout,
             deadline: Rc::new(Cell::new(Instant::now() + patience)),
             fields: Rc::default(),

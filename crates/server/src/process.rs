@@ -16,7 +16,7 @@ use crate::config::options::MigrationsOption;
 use crate::config::{self, ConfigError, Loaded, Options, Structures};
 use crate::core::prepare_database;
 use crate::listener::{self, Listener, Size};
-use crate::secrets::Reload;
+use crate::secrets::{self, Reload};
 use crate::tls::{self, Tls};
 use endpoint::{ServiceInfo, Shared};
 
@@ -59,6 +59,7 @@ impl std::fmt::Debug for Prepared {
 
 /// The `main` of a service.
 pub fn run<S: Service>(info: &'static ServiceInfo) -> ExitCode {
+    harden();
     let loaded = match config::load::<S>(info.name, info.structures, std::env::args_os()) {
         Ok(loaded) => loaded,
         Err(error) if error.use_stderr() => {
@@ -79,6 +80,18 @@ pub fn run<S: Service>(info: &'static ServiceInfo) -> ExitCode {
             eprintln!("{}: {error}", info.name);
             ExitCode::from(INVALID_CONFIGURATION)
         }
+    }
+}
+
+/// Keeps what the process writes to itself: new files are for its own account only, and a crash leaves no core file
+/// with secrets in it. Every `main` calls it before a thread starts.
+pub fn harden() {
+    use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit, umask};
+    umask(rustix::fs::Mode::from_raw_mode(0o077));
+    let none = Rlimit { current: Some(0), maximum: Some(0) };
+    let forbidden = setrlimit(Resource::Core, none);
+    if let Err(error) = forbidden.and_then(|()| set_dumpable_behavior(DumpableBehavior::NotDumpable)) {
+        eprintln!("core dumps could not be switched off: {error}");
     }
 }
 
@@ -206,7 +219,9 @@ struct Start {
 fn make_data_dir(path: &std::path::Path) -> Result<(), ConfigError> {
     use std::os::unix::fs::DirBuilderExt;
     let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
-    made.map_err(|error| ConfigError(format!("data_dir {}: {error}", path.display())))
+    made.map_err(|error| ConfigError(format!("data_dir {}: {error}", path.display())))?;
+    secrets::warn_if_open_to_others(path);
+    Ok(())
 }
 
 fn reload_secrets(secrets: &[Arc<dyn Reload>], always: bool) {
@@ -262,9 +277,7 @@ impl Start {
                 _ = look.tick() => reload_secrets(&secrets, false),
                 _ = hangup.recv() => {
                     reload_secrets(&secrets, true);
-                    if let Some(limits) = &core.rate_limits {
-                        limits.reload();
-                    }
+                    core.rate_limits.reload();
                     if let Some(tls) = &tls {
                         tls.reload();
                     }

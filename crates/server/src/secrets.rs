@@ -105,7 +105,7 @@ impl<T> SecretFile<T> {
         let seen = stamps(&paths);
         let secrets = read(parse, path, previous_path)?;
         for path in paths {
-            warn_if_readable_by_others(path);
+            warn_if_open_to_others(path);
         }
         metrics.secret_loaded(name, clock.unix_float());
         Ok(Arc::new(Self {
@@ -184,8 +184,9 @@ fn stamps(paths: &[&Path]) -> Vec<Stamp> {
     paths.iter().filter_map(stamp).collect()
 }
 
-fn warn_if_readable_by_others(path: &Path) {
-    if std::fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o004 != 0) {
-        tracing::warn!(path = %path.display(), "a secret file is readable by everybody");
+/// Warns about a secret file or data directory that other accounts can read.
+pub(crate) fn warn_if_open_to_others(path: &Path) {
+    if std::fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o007 != 0) {
+        tracing::warn!(path = %path.display(), "other accounts can read this path");
     }
 }

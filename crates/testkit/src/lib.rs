@@ -8,6 +8,7 @@ pub mod fixture;
 pub mod git;
 pub mod gitaly;
 pub mod kas_fixture;
+mod limits;
 mod port;
 mod process;
 mod redis_server;
@@ -16,6 +17,7 @@ pub mod ssh;
 mod test_database;
 
 pub use answer::{Answer, Request};
+pub use limits::without_rate_limits;
 pub use process::{Collector, Process, binary, free_address};
 pub use redis_server::Redis;
 pub use service::Service;

@@ -41,7 +41,9 @@ pub enum BillingError {
 impl From<NestedParamsError> for BillingError {
     fn from(error: NestedParamsError) -> Self {
         match error {
-            NestedParamsError::Unreadable => Self::Parameters(error.to_string()),
+            NestedParamsError::Unreadable(_) | NestedParamsError::Invalid(_) => {
+                Self::Parameters(error.to_string())
+            }
             NestedParamsError::UnsupportedMediaType(kind) => RestError::UnsupportedMediaType(kind).into(),
             NestedParamsError::TooMany => RestError::TooLarge.into(),
         }

@@ -54,15 +54,8 @@ impl FromRequest for Caller {
         let request = request.clone();
         Box::pin(async move {
             let app = app(&request)?;
-            match identify(app, &request).await? {
-                Identity::CustomersDot => Ok(Self::CustomersDot),
-                Identity::Holder(holder) => {
-                    holder
-                        .administers(app.core.clock.now().date())
-                        .map_err(|insufficient| refusal(app, insufficient))?;
-                    Ok(Self::Admin(holder.user_id))
-                }
-            }
+            let caller = identify_caller(app, &request).await;
+            app.core.slow_guessing(&request, caller).await
         })
     }
 }
@@ -75,17 +68,32 @@ impl FromRequest for Reader {
         let request = request.clone();
         Box::pin(async move {
             let app = app(&request)?;
-            let today = app.core.clock.now().date();
-            match identify(app, &request).await? {
-                Identity::Holder(holder) if holder.administers(today).is_err() => {
-                    holder
-                        .has_scope(&["api", "read_api"], today)
-                        .map_err(|insufficient| refusal(app, insufficient))?;
-                    Ok(Self::User(holder.user_id))
-                }
-                Identity::Holder(_) | Identity::CustomersDot => Ok(Self::Caller),
-            }
+            let reader = identify_reader(app, &request).await;
+            app.core.slow_guessing(&request, reader).await
         })
+    }
+}
+
+async fn identify_caller(app: &App, request: &HttpRequest) -> Result<Caller, BillingError> {
+    match identify(app, request).await? {
+        Identity::CustomersDot => Ok(Caller::CustomersDot),
+        Identity::Holder(holder) => {
+            let administers = holder.administers(app.core.clock.now().date());
+            administers.map_err(|insufficient| refusal(app, insufficient))?;
+            Ok(Caller::Admin(holder.user_id))
+        }
+    }
+}
+
+async fn identify_reader(app: &App, request: &HttpRequest) -> Result<Reader, BillingError> {
+    let today = app.core.clock.now().date();
+    match identify(app, request).await? {
+        Identity::Holder(holder) if holder.administers(today).is_err() => {
+            let reads = holder.has_scope(&["api", "read_api"], today);
+            reads.map_err(|insufficient| refusal(app, insufficient))?;
+            Ok(Reader::User(holder.user_id))
+        }
+        Identity::Holder(_) | Identity::CustomersDot => Ok(Reader::Caller),
     }
 }
 
@@ -148,7 +156,7 @@ fn refusal(app: &App, insufficient: Insufficient) -> BillingError {
     };
     match insufficient {
         Insufficient::Expired => rejected(Rejection::Expired, EXPIRED),
-        Insufficient::Revoked => rejected(Rejection::UnknownToken, REVOKED),
+        Insufficient::Revoked => rejected(Rejection::Revoked, REVOKED),
         Insufficient::Scope => BillingError::InsufficientScope,
         Insufficient::Person => BillingError::Forbidden,
     }

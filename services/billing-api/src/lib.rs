@@ -80,6 +80,7 @@ pub const INFO: ServiceInfo = ServiceInfo {
     port: 8085,
     monitoring_port: 9085,
     endpoints: ENDPOINTS,
+    body_budget: 16 * MIB,
     structures: &[],
 };
 

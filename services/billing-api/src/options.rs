@@ -6,7 +6,9 @@ use auth::portal::Expected;
 use clap::{Args, Parser, ValueEnum};
 use endpoint::Clock;
 use jsonwebtoken::Algorithm;
-use server::config::{ConfigError, Options as WebOptions, RedisOptions, StorageOptions, Structures};
+use server::config::{
+    ConfigError, Options as WebOptions, ProxyOptions, RedisOptions, StorageOptions, Structures,
+};
 use server::{Command, CoreBuilder, Prepared, SecretFile, Service};
 
 use crate::portal::Source;
@@ -25,6 +27,8 @@ pub struct Options {
     pub storage: StorageOptions,
     #[command(flatten)]
     pub redis: RedisOptions,
+    #[command(flatten)]
+    pub proxy: ProxyOptions,
     /// GitLab's `db_key_base`, one value a line, the newest last [default: `.gitlab_db_key_base` in the data directory]
     #[arg(long, env = "IAPI_DB_KEY_BASE_FILE")]
     pub db_key_base_file: Option<PathBuf>,
@@ -107,11 +111,13 @@ impl Service for Options {
 impl Options {
     /// Puts the service together, by a clock that a test may choose.
     pub fn prepare_at(self, clock: Clock) -> Result<Prepared, ConfigError> {
-        let Self { web, storage, redis, db_key_base_file, billing, .. } = self;
+        let Self { web, storage, redis, proxy, db_key_base_file, billing, .. } = self;
         let portal = Arc::new(billing.portal()?);
         let migrations = storage.migrations;
         let key_base_file = db_key_base_file.unwrap_or_else(|| web.data_dir.join(".gitlab_db_key_base"));
-        let core = Arc::new(CoreBuilder { info: &INFO, options: web, storage, redis, clock }.build()?);
+        let core = Arc::new(
+            CoreBuilder { info: &INFO, options: web, storage, redis, clock, proxy: Some(proxy) }.build()?,
+        );
         let key_base = SecretFile::open_key_base("gitlab_db_key_base", &key_base_file, &core.metrics, clock)?;
         for scheme in ["jwt", "personal_access_token"] {
             core.metrics.initialise_auth(INFO.consumer, scheme);

@@ -3,7 +3,7 @@ use std::cell::RefCell;
 
 use chrono::{NaiveDate, NaiveDateTime};
 use domain::billing::{Patch, date};
-use endpoint::{DeferredParams, NestedParams};
+use endpoint::DeferredParams;
 use serde_json::{Map, Value};
 
 use crate::error::BillingError;
@@ -12,11 +12,11 @@ use crate::error::BillingError;
 const MOST_ERRORS: usize = 10;
 
 /// Reads of parameters what `f` wants, or says what is wrong with them.
-pub fn read<T>(
+pub async fn read<T>(
     sent: DeferredParams<BillingError>,
     f: impl FnOnce(&Fields<'_>) -> T,
 ) -> Result<T, BillingError> {
-    let (NestedParams(map), errors) = (sent.tree()?, RefCell::default());
+    let (map, errors) = (sent.read().await?.to_map()?, RefCell::default());
     let value = f(&Fields { map: &map, prefix: String::new(), errors: &errors });
     let errors = errors.into_inner();
     if errors.is_empty() { Ok(value) } else { Err(BillingError::Parameters(errors.join(", "))) }

@@ -65,7 +65,9 @@ impl From<repository::Error> for KasError {
 impl From<NestedParamsError> for KasError {
     fn from(error: NestedParamsError) -> Self {
         match error {
-            NestedParamsError::Unreadable => Self::Parameters(error.to_string()),
+            NestedParamsError::Unreadable(_) | NestedParamsError::Invalid(_) => {
+                Self::Parameters(error.to_string())
+            }
             NestedParamsError::UnsupportedMediaType(_) => Self::UnsupportedMediaType(error),
             NestedParamsError::TooMany => RestError::TooLarge.into(),
         }

@@ -66,6 +66,7 @@ pub const INFO: ServiceInfo = ServiceInfo {
     port: 8082,
     monitoring_port: 9082,
     endpoints: ENDPOINTS,
+    body_budget: 20 * MIB,
     structures: &["storages"],
 };
 

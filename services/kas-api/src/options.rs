@@ -6,7 +6,9 @@ use std::sync::Arc;
 use clap::{ArgAction, Args, Parser};
 use endpoint::{Clock, SettingsCache};
 use repository::{Inspect, Storage, Storages};
-use server::config::{ConfigError, Options as WebOptions, RedisOptions, StorageOptions, Structures};
+use server::config::{
+    ConfigError, Options as WebOptions, ProxyOptions, RedisOptions, StorageOptions, Structures,
+};
 use server::secrets::Reload;
 use server::{Command, CoreBuilder, Prepared, SecretFile, Service};
 
@@ -28,6 +30,8 @@ pub struct Options {
     pub storage: StorageOptions,
     #[command(flatten)]
     pub redis: RedisOptions,
+    #[command(flatten)]
+    pub proxy: ProxyOptions,
     /// Secret shared with kas [default: `.gitlab_kas_secret` in the data directory]
     #[arg(long, env = "IAPI_KAS_SECRET_FILE")]
     pub kas_secret_file: Option<PathBuf>,
@@ -96,6 +100,7 @@ impl Service for Options {
             web,
             storage,
             redis,
+            proxy,
             kas_secret_file,
             kas_secret_previous_file,
             db_key_base_file,
@@ -109,7 +114,9 @@ impl Service for Options {
         let secret_file = kas_secret_file.unwrap_or_else(|| web.data_dir.join(".gitlab_kas_secret"));
         let key_base_file = db_key_base_file.unwrap_or_else(|| web.data_dir.join(".gitlab_db_key_base"));
         let clock = Clock::System;
-        let core = Arc::new(CoreBuilder { info: &INFO, options: web, storage, redis, clock }.build()?);
+        let core = Arc::new(
+            CoreBuilder { info: &INFO, options: web, storage, redis, clock, proxy: Some(proxy) }.build()?,
+        );
         let previous = kas_secret_previous_file.as_deref();
         let secret = SecretFile::open_base64("gitlab_kas", &secret_file, previous, &core.metrics, clock)?;
         let key_base = SecretFile::open_key_base("gitlab_db_key_base", &key_base_file, &core.metrics, clock)?;

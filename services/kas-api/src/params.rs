@@ -11,8 +11,9 @@ use crate::error::KasError;
 pub struct Params(pub Map<String, Value>);
 
 impl Params {
-    pub fn of(sent: DeferredParams<KasError>) -> Result<Self, KasError> {
-        Ok(Self(sent.tree()?.0))
+    /// Reads the request's parameters, once it is known who sent them.
+    pub async fn read(sent: DeferredParams<KasError>) -> Result<Self, KasError> {
+        Ok(Self(sent.read().await?.to_map()?))
     }
 
     pub fn field(&self, name: &str) -> Field<'_> {

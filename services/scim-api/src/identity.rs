@@ -57,12 +57,15 @@ impl FromRequest for ScimProvider {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let request = request.clone();
-        Box::pin(async move { identify(&request).await })
+        Box::pin(async move {
+            let app = request.app_data::<Data<App>>().ok_or(ScimError::Unauthorized)?;
+            let identity = identify(app, &request).await;
+            app.core.slow_guessing(&request, identity).await
+        })
     }
 }
 
-async fn identify(request: &HttpRequest) -> Result<ScimProvider, ScimError> {
-    let app = request.app_data::<Data<App>>().ok_or(ScimError::Unauthorized)?;
+async fn identify(app: &App, request: &HttpRequest) -> Result<ScimProvider, ScimError> {
     let nowhere = || ScimError::not_found("There is nothing at this path");
     let base = Base::of(request, &app.core.relative_url_root).ok_or_else(nowhere)?;
     let refuse = |rejection: Rejection| {

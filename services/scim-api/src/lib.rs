@@ -22,7 +22,7 @@ use actix_web::middleware::from_fn;
 use actix_web::web::{Data, ServiceConfig, scope, to};
 use actix_web::{Resource, Route};
 use auth::KeyBase;
-use endpoint::{Core, Endpoint, ServiceInfo};
+use endpoint::{Core, Endpoint, MIB, ServiceInfo};
 use server::SecretFile;
 
 pub use error::ScimError;
@@ -86,6 +86,7 @@ pub const INFO: ServiceInfo = ServiceInfo {
     port: 8083,
     monitoring_port: 9083,
     endpoints: ENDPOINTS,
+    body_budget: 16 * MIB,
     structures: &[],
 };
 

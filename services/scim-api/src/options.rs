@@ -5,7 +5,9 @@ use std::sync::Arc;
 use clap::{ArgAction, Args, Parser};
 use endpoint::Clock;
 use scim::Mode;
-use server::config::{ConfigError, Options as WebOptions, RedisOptions, StorageOptions, Structures};
+use server::config::{
+    ConfigError, Options as WebOptions, ProxyOptions, RedisOptions, StorageOptions, Structures,
+};
 use server::{Command, CoreBuilder, Prepared, SecretFile, Service};
 
 use crate::{App, INFO, with};
@@ -23,6 +25,8 @@ pub struct Options {
     pub storage: StorageOptions,
     #[command(flatten)]
     pub redis: RedisOptions,
+    #[command(flatten)]
+    pub proxy: ProxyOptions,
     /// GitLab's `db_key_base`, one value a line, the last one writes [default: `.gitlab_db_key_base` in the data directory]
     #[arg(long, env = "IAPI_DB_KEY_BASE_FILE")]
     pub db_key_base_file: Option<PathBuf>,
@@ -91,14 +95,16 @@ impl Service for Options {
     }
 
     fn prepare(self, _: &Structures) -> Result<Prepared, ConfigError> {
-        let Self { web, storage, redis, db_key_base_file, scim, .. } = self;
+        let Self { web, storage, redis, proxy, db_key_base_file, scim, .. } = self;
         if scim.scim_external_url.as_ref().is_some_and(|url| !url.contains("://")) {
             return Err(ConfigError("scim_external_url: it must start with https:// or http://".to_owned()));
         }
         let migrations = storage.migrations;
         let key_base_file = db_key_base_file.unwrap_or_else(|| web.data_dir.join(".gitlab_db_key_base"));
         let clock = Clock::System;
-        let core = Arc::new(CoreBuilder { info: &INFO, options: web, storage, redis, clock }.build()?);
+        let core = Arc::new(
+            CoreBuilder { info: &INFO, options: web, storage, redis, clock, proxy: Some(proxy) }.build()?,
+        );
         let key_base = SecretFile::open_key_base("gitlab_db_key_base", &key_base_file, &core.metrics, clock)?;
         core.metrics.initialise_auth(INFO.consumer, "bearer");
         let app = App::new(Arc::clone(&core), Arc::clone(&key_base), scim);

@@ -68,6 +68,7 @@ pub const INFO: ServiceInfo = ServiceInfo {
     port: 8081,
     monitoring_port: 9081,
     endpoints: ENDPOINTS,
+    body_budget: 64 * MIB,
     structures: &["storages", "geo"],
 };
 

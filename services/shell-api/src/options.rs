@@ -143,7 +143,8 @@ impl Service for Options {
         let migrations = storage.migrations;
         let secret_file = shell_secret_file.unwrap_or_else(|| web.data_dir.join(".gitlab_shell_secret"));
         let (clock, data_dir) = (Clock::System, web.data_dir.clone());
-        let core = Arc::new(CoreBuilder { info: &INFO, options: web, storage, redis, clock }.build()?);
+        let core =
+            Arc::new(CoreBuilder { info: &INFO, options: web, storage, redis, clock, proxy: None }.build()?);
         let previous = shell_secret_previous_file.as_deref();
         let secret = SecretFile::open("gitlab_shell", &secret_file, previous, &core.metrics, clock)?;
         let keys = keys.open(&data_dir, &core)?;

@@ -16,7 +16,7 @@ use clap::{CommandFactory, FromArgMatches};
 use yaml_serde::Value;
 
 pub use effective::print;
-pub use options::{Options, RedisOptions, StorageOptions};
+pub use options::{Options, ProxyOptions, RedisOptions, StorageOptions};
 pub use types::{Seconds, read_url};
 
 /// Something in the configuration, or a secret, is not usable: the process ends with 78 before a port is bound.

@@ -1,4 +1,5 @@
 //! Options that every service has.
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -55,7 +56,11 @@ pub struct Options {
     /// Ceiling for the size of a request's body, of every route
     #[arg(long, env = "IAPI_MAX_BODY_BYTES")]
     pub max_body_bytes: Option<usize>,
-    /// YAML file that says how many requests of one caller are answered: none for as many as come
+    /// Bytes that all request bodies together may take in memory [default: 64 MiB for shell-api, 20 MiB for kas-api,
+    /// else 16 MiB]
+    #[arg(long, env = "IAPI_BODY_BUDGET", value_name = "BYTES")]
+    pub body_budget: Option<usize>,
+    /// YAML file that changes the limits for requests of one caller and for wrong credentials
     #[arg(long, env = "IAPI_RATE_LIMITS_FILE", value_name = "FILE")]
     pub rate_limits_file: Option<PathBuf>,
     /// Connections at once
@@ -75,6 +80,14 @@ pub struct Options {
     pub shutdown_timeout: Seconds,
     #[command(flatten)]
     pub telemetry: telemetry::Options,
+}
+
+/// Not for shell-api: GitLab Shell sends `X-Forwarded-For` itself.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct ProxyOptions {
+    /// Balancers in front that add an entry to X-Forwarded-For: the client is this entry from the right
+    #[arg(long, env = "IAPI_PROXY_HOPS", default_value = "1")]
+    pub proxy_hops: NonZeroUsize,
 }
 
 #[derive(Debug, Clone, Args)]

@@ -16,7 +16,7 @@ pub async fn handler(
     id: Path<String>,
     sent: DeferredParams<BillingError>,
 ) -> Result<HttpResponse, BillingError> {
-    let items = read(sent, |fields| items(fields, true))?;
+    let items = read(sent, |fields| items(fields, true)).await?;
     let (key, now) = (Key::parse(&id), app.core.clock.now());
     let ordered = app.core.pool.run(move |conn| {
         namespaces::change(conn, &[&key], |conn, found| {

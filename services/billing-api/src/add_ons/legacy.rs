@@ -20,7 +20,7 @@ pub async fn create(
     path: Path<(String, String)>,
     sent: DeferredParams<BillingError>,
 ) -> Result<HttpResponse, BillingError> {
-    let wanted = read(sent, first)?;
+    let wanted = read(sent, first).await?;
     let (namespace, changed) = run(&app, &path, wanted, true).await?;
     let changed = changed.ok_or(NONE)?;
     audit::changed(caller, "create_add_on_purchase", namespace.id, &changed.old, &changed.new);
@@ -34,7 +34,7 @@ pub async fn update(
     path: Path<(String, String)>,
     sent: DeferredParams<BillingError>,
 ) -> Result<HttpResponse, BillingError> {
-    let wanted = read(sent, order)?;
+    let wanted = read(sent, order).await?;
     let (namespace, changed) = run(&app, &path, wanted, false).await?;
     let changed = changed.ok_or(NONE)?;
     audit::changed(caller, "update_add_on_purchase", namespace.id, &changed.old, &changed.new);

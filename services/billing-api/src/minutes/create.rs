@@ -26,7 +26,7 @@ pub async fn handler(
     id: Path<String>,
     sent: DeferredParams<BillingError>,
 ) -> Result<HttpResponse, BillingError> {
-    let wanted = read(sent, wanted)?.into_iter().collect::<domain::Result<Vec<_>>>();
+    let wanted = read(sent, wanted).await?.into_iter().collect::<domain::Result<Vec<_>>>();
     let wanted = wanted.map_err(database::Error::from)?;
     let (key, now) = (Key::parse(&id), app.core.clock.now());
     let read = app.core.pool.run(move |conn| Ok((packs::buy(conn, &key, &wanted, now)?, wanted)));

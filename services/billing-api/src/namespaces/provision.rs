@@ -17,7 +17,7 @@ pub async fn handler(
     id: Path<String>,
     sent: DeferredParams<BillingError>,
 ) -> Result<HttpResponse, BillingError> {
-    let wanted = read(sent, wanted)?;
+    let wanted = read(sent, wanted).await?;
     let (key, now) = (Key::parse(&id), app.core.clock.now());
     let done = app.core.pool.run(move |conn| provision::run(conn, &key, &wanted, now)).await?;
     tell(caller, &done);

@@ -19,7 +19,7 @@ pub async fn handler(
     sent: DeferredParams<BillingError>,
 ) -> Result<HttpResponse, BillingError> {
     let (limits, subscription) =
-        read(sent, |fields| (limits(fields), fields.object(ATTRIBUTES).map(|its| attributes(&its))))?;
+        read(sent, |fields| (limits(fields), fields.object(ATTRIBUTES).map(|its| attributes(&its)))).await?;
     let (key, now) = (Key::parse(&id), app.core.clock.now());
     let changed = app.core.pool.run(move |conn| {
         namespaces::change(conn, &[&key], |conn, found| {

@@ -19,7 +19,7 @@ pub async fn by_parameter(
     caller: Caller,
     sent: DeferredParams<BillingError>,
 ) -> Result<HttpResponse, BillingError> {
-    let id = read(sent, |fields| fields.required_id("namespace_id"))?;
+    let id = read(sent, |fields| fields.required_id("namespace_id")).await?;
     delete(&app, caller, Key::Id(id)).await
 }
 

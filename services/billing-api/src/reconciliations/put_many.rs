@@ -21,7 +21,8 @@ pub async fn handler(
     let wanted: BTreeMap<i64, _> = read(sent, |fields| {
         // The last of several for one namespace counts.
         fields.objects(LIST).iter().map(|one| (one.required_id("namespace_id"), dates(one))).collect()
-    })?;
+    })
+    .await?;
     let now = app.core.clock.now();
     let put = app.core.pool.run(move |conn| reconciliations::put(conn, &wanted, now)).await?;
     for changed in &put.changed {

@@ -20,7 +20,7 @@ pub async fn handler(
     sent: DeferredParams<BillingError>,
 ) -> Result<HttpResponse, BillingError> {
     let (dates, named) =
-        read(sent, |fields| if fields.has(LIST) { only(fields) } else { (dates(fields), None) })?;
+        read(sent, |fields| if fields.has(LIST) { only(fields) } else { (dates(fields), None) }).await?;
     let (key, now) = (Key::parse(&id), app.core.clock.now());
     if let Some(named) = named {
         let key = key.clone();

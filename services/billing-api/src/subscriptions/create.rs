@@ -19,7 +19,8 @@ pub async fn handler(
     let change = read(sent, |fields| {
         let start_date = Patch::Value(fields.required_date("start_date"));
         Change { start_date, ..super::further(fields) }
-    })?;
+    })
+    .await?;
     let (key, now) = (Key::parse(&id), app.core.clock.now());
     let changed = app.core.pool.run(move |conn| subscriptions::create(conn, &key, &change, now)).await?;
     audit::changed(

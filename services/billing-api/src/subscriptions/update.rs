@@ -15,7 +15,7 @@ pub async fn handler(
     id: Path<String>,
     sent: DeferredParams<BillingError>,
 ) -> Result<HttpResponse, BillingError> {
-    let change = read(sent, super::change)?;
+    let change = read(sent, super::change).await?;
     let (key, now) = (Key::parse(&id), app.core.clock.now());
     let changed = app.core.pool.run(move |conn| subscriptions::update(conn, &key, &change, now)).await?;
     if changed.old.as_ref() != Some(&changed.new.subscription) {

@@ -20,7 +20,7 @@ pub async fn handler(
     user_id: Path<String>,
     sent: DeferredParams<BillingError>,
 ) -> Result<HttpResponse, BillingError> {
-    let validation = read(sent, validation)?;
+    let validation = read(sent, validation).await?;
     let user_id = super::id(&user_id);
     app.core.pool.run(move |conn| cards::put(conn, user_id, &validation)).await?;
     tracing::info!(actor = %caller, action = "validate_credit_card", gl_user_id = user_id, "audit");

@@ -16,7 +16,7 @@ pub async fn handler(
     _: Kas,
     sent: DeferredParams<KasError>,
 ) -> Result<HttpResponse, KasError> {
-    let params = Params::of(sent)?;
+    let params = Params::read(sent).await?;
     let mut problems = Problems::default();
     let agent_id = params.field("agent_id").required(&mut problems).integer(&mut problems);
     let config = configuration(&params.field("agent_config").required(&mut problems), &mut problems);
@@ -35,7 +35,7 @@ pub async fn handler(
 fn configuration(field: &Field<'_>, problems: &mut Problems) -> Option<AgentConfiguration> {
     let value = field.value?;
     let read = match value {
-        Value::String(text) => endpoint::parse_json(text.as_bytes()).ok(),
+        Value::String(text) => endpoint::Json::parse(text.as_bytes()).ok().map(endpoint::Json::to_value),
         value => Some(value.clone()),
     };
     let read = read.as_ref().filter(|value| !has_nul(value)).and_then(Value::as_object);

@@ -20,7 +20,7 @@ pub async fn handler(
     _: Kas,
     sent: DeferredParams<KasError>,
 ) -> Result<HttpResponse, KasError> {
-    let mut report = report(&Params::of(sent)?)?;
+    let mut report = report(&Params::read(sent).await?)?;
     if report.events.iter().any(|event| event.user_id.is_some() || event.project_id.is_some()) {
         let mut events = std::mem::take(&mut report.events);
         let known = move |conn: &mut database::Conn| {

@@ -28,7 +28,7 @@ pub async fn handler(
     _: Kas,
     sent: DeferredParams<KasError>,
 ) -> Result<HttpResponse, KasError> {
-    let (agent_id, key) = read(&Params::of(sent)?)?;
+    let (agent_id, key) = read(&Params::read(sent).await?)?;
     let user = match key {
         Key::Token(token) => app.holder_of(&token).await?,
         // The sessions of GitLab are Ruby's own: there is none to be found here.

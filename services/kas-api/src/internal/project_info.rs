@@ -13,6 +13,6 @@ pub async fn handler(
     KasAgent(agent): KasAgent,
     sent: DeferredParams<KasError>,
 ) -> Result<HttpResponse, KasError> {
-    let found = app.project_for(&agent, &Params::of(sent)?).await?;
+    let found = app.project_for(&agent, &Params::read(sent).await?).await?;
     Ok(HttpResponse::Ok().json(app.entity(found).await?))
 }

@@ -20,7 +20,7 @@ pub async fn handler(
     _: Kas,
     sent: DeferredParams<KasError>,
 ) -> Result<HttpResponse, KasError> {
-    app.record(report(&Params::of(sent)?)?).await?;
+    app.record(report(&Params::read(sent).await?)?).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 

@@ -65,10 +65,13 @@ struct Container {
 }
 
 fn containers(params: &Params) -> Result<Vec<Candidate>, RestError> {
-    let named = match named(params) {
-        Err(RestError::BadRequest(_)) if params.text("gl_repository")?.is_none() => return Ok(Vec::new()),
-        named => named?,
+    let is_absent = |name| -> Result<bool, RestError> {
+        Ok(params.text(name)?.is_none_or(|text| text.trim().is_empty()))
     };
+    if is_absent("gl_repository")? && is_absent("project")? {
+        return Ok(Vec::new());
+    }
+    let named = named(params)?;
     let path = |path: String, suffix: &'static str| {
         // `a/b.wiki` can also be the path of a project.
         let whole = format!("{path}{suffix}");

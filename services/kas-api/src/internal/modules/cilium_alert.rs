@@ -16,7 +16,7 @@ pub async fn handler(
     KasAgent(agent): KasAgent,
     sent: DeferredParams<KasError>,
 ) -> Result<HttpResponse, KasError> {
-    let params = Params::of(sent)?;
+    let params = Params::read(sent).await?;
     let mut problems = Problems::default();
     let alert = params.field("alert").required(&mut problems).document(&mut problems);
     problems.none()?;

@@ -22,7 +22,7 @@ pub const TARGET: Target = Target {
 
 fn run(input: &[u8]) -> bool {
     let text = String::from_utf8_lossy(input);
-    let Changes::List(list) = Changes::parse(text.as_ref()) else {
+    let Changes::List(list) = Changes::parse(&*text) else {
         assert!(matches!(text.trim(), "" | "_any"));
         return false;
     };

@@ -1,9 +1,13 @@
-//! The part of Gitaly's protocol that is spoken here: clients for the services, servers for tests.
+//! The part of Gitaly's protocol that our services speak: clients, and servers for tests.
 //!
-//! `proto/gitaly.proto` holds Gitaly's names and numbers. To speak more of it, add a method or a field there.
-#![expect(clippy::pedantic, clippy::allow_attributes, reason = "generated code")]
+//! `proto/gitaly.proto` holds Gitaly's names and numbers, and `src/generated.rs` is generated from it. To speak more of
+//! the protocol, add a method or a field to the former, then run
+//! `UPDATE_GENERATED=1 cargo test -p gitaly-proto --test generated_code`.
+#[rustfmt::skip]
+#[expect(clippy::pedantic, clippy::allow_attributes, reason = "generated code")]
+mod generated;
 
-tonic::include_proto!("gitaly");
+pub use generated::*;
 
 #[cfg(test)]
 mod tests {
@@ -15,9 +19,9 @@ mod tests {
         letter.to_owned()
     }
 
-    /// The bytes are what Gitaly reads: a field's number and type, its length, its value.
+    /// The bytes that Gitaly reads: number and type of a field, its length, its value.
     #[test]
-    fn requests_bear_gitalys_numbers() {
+    fn requests_have_gitalys_field_numbers() {
         let repository = Repository {
             storage_name: text("a"),
             relative_path: text("b"),
@@ -51,11 +55,14 @@ mod tests {
             merge_commit_diff_mode: MergeCommitDiffMode::AllParents.into(),
         };
         assert_eq!(paths.encode_to_vec(), b"\x1a\x05\x12\x03\x0a\x01a\x20\x02");
+        let trees = request::TreeRequest { left_tree_revision: text("a"), right_tree_revision: text("b") };
+        let trees = Request { r#type: Some(request::Type::TreeRequest(trees)) };
+        assert_eq!(trees.encode_to_vec(), b"\x0a\x06\x0a\x01a\x12\x01b");
     }
 
-    /// With fields that are not read here among them, as Gitaly sends them.
+    /// The answers contain fields that we do not read, as Gitaly sends them.
     #[test]
-    fn answers_are_read_by_gitalys_numbers() {
+    fn answers_are_read_by_gitalys_field_numbers() {
         let commit = GitCommit::decode(
             &b"\x0a\x01i\x12\x01s\x1a\x01b\x22\x06\x0a\x01n\x12\x01e\x2a\x03\x0a\x01m\x32\x01p\x32\x01q\x38\x07\x40\x03\x4a\x01t"[..],
         );
@@ -84,5 +91,15 @@ mod tests {
         assert!(RepositoryExistsResponse::decode(&b"\x08\x01"[..]).unwrap().exists);
         assert!(HasLocalBranchesResponse::decode(&b"\x08\x01"[..]).unwrap().value);
         assert!(CommitIsAncestorResponse::decode(&b"\x08\x01"[..]).unwrap().value);
+        let info =
+            ServerInfoResponse::decode(&b"\x0a\x01v\x12\x01g\x1a\x0a\x0a\x01s\x10\x01\x18\x01\x22\x01x"[..]);
+        let storage =
+            server_info_response::StorageStatus { storage_name: text("s"), readable: true, writeable: true };
+        let expected = ServerInfoResponse {
+            server_version: text("v"),
+            git_version: text("g"),
+            storage_statuses: vec![storage],
+        };
+        assert_eq!(info, Ok(expected));
     }
 }

@@ -8,6 +8,7 @@ mod configuration;
 mod durability;
 mod examples;
 mod faults;
+mod gitaly;
 mod policies;
 mod projects;
 mod proxy_access;

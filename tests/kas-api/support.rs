@@ -40,7 +40,20 @@ pub async fn kas_api_with(database: Database, arguments: &[&str]) -> Kas {
 pub async fn kas_api_on(database: Database, arguments: &[&str]) -> Kas {
     let data = TempDir::new().unwrap();
     let config = write_config(data.path());
-    let mut all = vec!["kas-api", "--config", &config, "--database-url", database.url()];
+    start(database, data, &config, arguments).await
+}
+
+/// A kas-api whose storage is read through the Gitaly at this address.
+pub async fn kas_api_through_gitaly(database: Database, address: &str) -> Kas {
+    kas_fixture::insert(&mut database.open());
+    let data = TempDir::new().unwrap();
+    let config = write_config(data.path());
+    std::fs::write(&config, format!("storages: {{default: {{address: '{address}'}}}}\n")).unwrap();
+    start(database, data, &config, &[]).await
+}
+
+async fn start(database: Database, data: TempDir, config: &str, arguments: &[&str]) -> Kas {
+    let mut all = vec!["kas-api", "--config", config, "--database-url", database.url()];
     all.extend(["--data-dir", data.path().to_str().unwrap()]);
     let unlimited = testkit::without_rate_limits(data.path(), arguments);
     all.extend(unlimited.iter().map(String::as_str));

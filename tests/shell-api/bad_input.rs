@@ -203,10 +203,10 @@ async fn paths_lead_nowhere_else(database: Database) {
     let long = format!("/discover?username={}", "x".repeat(5000));
     assert_eq!(shell.get(&long).await, (200, Value::Null));
     for (env, status) in [
-        (r#"{"GIT_OBJECT_DIRECTORY_RELATIVE":"../../etc"}"#, 400),
+        (r#"{"GIT_OBJECT_DIRECTORY_RELATIVE":"../../../../../etc"}"#, 400),
         (r#"{"GIT_OBJECT_DIRECTORY_RELATIVE":"/etc"}"#, 400),
         (r#"{"GIT_OBJECT_DIRECTORY_RELATIVE":"a\u0000b"}"#, 400),
-        (r#"{"GIT_ALTERNATE_OBJECT_DIRECTORIES_RELATIVE":["objects","../x"]}"#, 400),
+        (r#"{"GIT_ALTERNATE_OBJECT_DIRECTORIES_RELATIVE":["objects","../../../../../x"]}"#, 400),
         ("no JSON", 200),
     ] {
         let answer = shell.post("/allowed", with(&clone("grp/p"), "env", json!(env))).await;

@@ -140,7 +140,7 @@ fn refused(shell: &Shell) -> Vec<(u16, Value)> {
         (404, ask(&json!({ "key_id": "11", "gl_repository": "project-999" }))),
         (400, json!({})),
         (400, ask(&json!({ "gl_repository": "foo" }))),
-        (400, ask(&json!({ "env": r#"{"GIT_OBJECT_DIRECTORY_RELATIVE":"../x"}"# }))),
+        (400, ask(&json!({ "env": r#"{"GIT_OBJECT_DIRECTORY_RELATIVE":"/x"}"# }))),
     ]
 }
 

@@ -1,10 +1,9 @@
-//! Repositories that a Gitaly keeps: what it is asked, as whom, and what comes of it when it fails. Rows 66, 96, 97 and 123.
+//! Repositories that are read through Gitaly: which calls a decision makes, and what comes of calls that fail.
 use std::time::{Duration, Instant};
 
 use super::binary::{Setup, push};
 use super::listeners::Authority;
 use super::push_protected::{FORCE, PUSH};
-use super::push_repository::{copy_of_p, env, quarantined_commit};
 use super::support::{ALLOWED, Shell, Z, shell_api_of, verdict};
 use gitaly_proto::Repository;
 use serde_json::{Value, json};
@@ -28,7 +27,7 @@ const WEB_ONLY: (u16, &str) =
 
 const POINTERS: &str = "BlobService/ListLFSPointers";
 
-/// A shell-api whose repositories are at this address, and where Git LFS is off: refs are all that is asked about.
+/// A shell-api whose repositories are at this address, with Git LFS switched off: it only asks about refs.
 async fn shell_api_at(database: Database, address: &str, arguments: &[&str]) -> Shell {
     let arguments = [arguments, &["--lfs-enabled", "false"]].concat();
     shell_api_of(database, &format!("storages: {{default: {{address: '{address}'}}}}\n"), &arguments).await
@@ -40,7 +39,7 @@ async fn both(database: Database) -> (Shell, Gitaly) {
     (shell_api_at(database, &gitaly.address, &[]).await, gitaly)
 }
 
-/// The repository of project P, as it is named to Gitaly.
+/// The repository of project P in calls to Gitaly.
 fn repository_of_p() -> Repository {
     Repository {
         storage_name: "default".to_owned(),
@@ -53,7 +52,7 @@ fn repository_of_p() -> Repository {
     }
 }
 
-/// An update, a new branch and a general question: each needs Gitaly.
+/// A push in general, an update and a new branch: each of them needs Gitaly.
 async fn three(shell: &Shell) -> [(u16, Value); 3] {
     let (a, b) = (&shell.git.a, &shell.git.b);
     [
@@ -68,34 +67,33 @@ fn unavailable() -> (u16, Value) {
 }
 
 #[testkit::test]
-async fn a_pull_asks_nothing(database: Database) {
+async fn pull_makes_no_call(database: Database) {
     let (shell, gitaly) = both(database).await;
     assert_eq!(verdict(&shell.clone(11, "grp/p").await), ALLOWED);
     let archive = shell.allowed(json!({ "key_id": 11, "action": "git-upload-archive" })).await;
     assert_eq!(verdict(&archive), ALLOWED);
     assert_eq!((gitaly.methods(), gitaly.connections()), (Vec::new(), 0));
-    // Nor does a pull need a Gitaly that is there: the client will hear it.
+    // A pull does not need a running Gitaly: the client goes there next.
     gitaly.fail(Fault::Status(Code::Unavailable));
     assert_eq!(verdict(&shell.clone(11, "grp/p").await), ALLOWED);
 }
 
 #[testkit::test]
-async fn before_a_push_the_repository_must_be_there(database: Database) {
+async fn push_asks_whether_the_repository_exists(database: Database) {
     let (shell, gitaly) = both(database).await;
     let body = json!({ "key_id": 14, "project": "grp/p", "action": "git-receive-pack", "protocol": "ssh", "changes": "_any" });
     let request = shell.request("POST", "/allowed").header("X-Request-Id", "01HELLO");
     assert_eq!(verdict(&request.json(&body).answer().await), ALLOWED);
-    let asked = gitaly.asked();
-    let [asked] = &asked[..] else { panic!("{asked:?}") };
-    assert_eq!((asked.method, &asked.repository), (EXISTS, &repository_of_p()));
-    assert_eq!(asked.metadata["x-gitlab-correlation-id"], "01HELLO");
-    assert_eq!(asked.metadata["grpc-timeout"], "10000000u");
-    assert!(!asked.metadata.contains_key("authorization"));
+    let calls = gitaly.calls();
+    let [call] = &calls[..] else { panic!("{calls:?}") };
+    assert_eq!((call.method, &call.repository), (EXISTS, &repository_of_p()));
+    assert_eq!(call.metadata["x-gitlab-correlation-id"], "01HELLO");
+    assert_eq!(call.metadata["grpc-timeout"], "10000000u");
+    assert!(!call.metadata.contains_key("authorization"));
 }
 
-/// 66
 #[testkit::test]
-async fn a_repository_that_is_missing_is_told(database: Database) {
+async fn missing_repository_is_not_found(database: Database) {
     let storage = TempDir::new().unwrap();
     let gitaly = Gitaly::start(storage.path());
     let shell = shell_api_at(database, &gitaly.address, &[]).await;
@@ -106,16 +104,16 @@ async fn a_repository_that_is_missing_is_told(database: Database) {
     for (change, expected) in [
         (format!("{Z} {b} refs/heads/f"), NO_REPOSITORY),
         (format!("{b} {Z} refs/heads/main"), NO_REPOSITORY),
-        (format!("{a} {b} refs/heads/main"), FORCE),
+        (format!("{a} {b} refs/heads/main"), NO_REPOSITORY),
     ] {
         assert_eq!(verdict(&shell.push(14, &change).await), expected, "{change}");
     }
 }
 
-/// One call for each protected ref that is updated, none for others; one for a push that makes a branch, one for a
-/// push that takes one away or makes a tag.
+/// One call for each protected ref that is updated, and none for other updates. One call for a push that creates a branch,
+/// and one for a push that removes a branch or creates a tag.
 #[testkit::test]
-async fn a_push_asks_what_it_must(database: Database) {
+async fn push_makes_as_few_calls_as_possible(database: Database) {
     let (shell, gitaly) = both(database).await;
     let (a, b, c) = (&shell.git.a, &shell.git.b, &shell.git.c);
     for (key, change, expected, methods) in [
@@ -144,9 +142,9 @@ async fn a_push_asks_what_it_must(database: Database) {
     assert_eq!(gitaly.connections(), 1, "one connection serves all");
 }
 
-/// Git LFS is on unless somebody turns it off: what is new is looked through once, however many refs there are.
+/// Git LFS is on by default: the new files are searched for pointers once, however many refs there are.
 #[testkit::test]
-async fn what_a_push_brings_is_asked_once(database: Database) {
+async fn new_files_are_listed_once_per_push(database: Database) {
     let gitaly = Gitaly::start(&repositories().path);
     let config = format!("storages: {{default: {{address: '{}'}}}}\n", gitaly.address);
     let shell = shell_api_of(database, &config, &[]).await;
@@ -162,7 +160,7 @@ async fn what_a_push_brings_is_asked_once(database: Database) {
 }
 
 #[testkit::test]
-async fn many_pushes_share_one_connection(database: Database) {
+async fn concurrent_pushes_share_one_connection(database: Database) {
     let (shell, gitaly) = both(database).await;
     let change = format!("{} {} refs/heads/main", shell.git.a, shell.git.b);
     let answers = futures_util::future::join_all((0..30).map(|_| shell.push(14, &change))).await;
@@ -170,54 +168,8 @@ async fn many_pushes_share_one_connection(database: Database) {
     assert_eq!((gitaly.methods().len(), gitaly.connections()), (30, 1));
 }
 
-/// 96, 97
 #[testkit::test]
-async fn the_quarantine_is_handed_on(database: Database) {
-    let (storage, copy) = copy_of_p();
-    let b = repositories().b.clone();
-    let new = quarantined_commit(&copy, &b, "objects/incoming-x");
-    let gitaly = Gitaly::start(storage.path());
-    let shell = shell_api_at(database, &gitaly.address, &[]).await;
-    let change = format!("{b} {new} refs/heads/main");
-    let with_quarantine = env("objects/incoming-x");
-    assert_eq!(verdict(&shell.push_with(14, &change, with_quarantine.clone()).await), ALLOWED);
-    let quarantined = Repository {
-        git_object_directory: "objects/incoming-x".to_owned(),
-        git_alternate_object_directories: vec!["objects".to_owned()],
-        ..repository_of_p()
-    };
-    assert_eq!(gitaly.asked()[0].repository, quarantined);
-    assert_eq!(verdict(&shell.push(14, &change).await), FORCE, "elsewhere it is not there");
-    assert_eq!(gitaly.asked()[0].repository, repository_of_p());
-
-    // In a transaction Gitaly reads a snapshot; what had been accepted is at its old place.
-    let snapshot = "+gitaly/staging/1/x.git";
-    std::fs::create_dir_all(storage.path().join("+gitaly/staging/1")).unwrap();
-    std::fs::rename(&copy, storage.path().join(snapshot)).unwrap();
-    assert_eq!(verdict(&shell.push_with(14, &change, with_quarantine.clone()).await), FORCE);
-    let mut further = with_quarantine;
-    further["relative_path"] = json!(snapshot);
-    assert_eq!(verdict(&shell.push_with(14, &change, further.clone()).await), ALLOWED);
-    assert_eq!(
-        gitaly.asked()[1].repository,
-        Repository { relative_path: snapshot.to_owned(), ..quarantined }
-    );
-    let made = format!("{Z} {new} refs/heads/f");
-    assert_eq!(verdict(&shell.push_with(14, &made, further).await), NO_REPOSITORY);
-    assert_eq!(gitaly.asked()[0].repository, repository_of_p());
-    for path in ["../x.git", "/x.git", "a/../../x.git"] {
-        let bad = json!({ "message": "400 Bad request - relative_path is invalid", "error": "relative_path is invalid" });
-        assert_eq!(
-            shell.push_with(14, &change, json!({ "relative_path": path })).await,
-            (400, bad),
-            "{path}"
-        );
-    }
-    assert_eq!(gitaly.methods(), Vec::<&str>::new());
-}
-
-#[testkit::test]
-async fn a_token_is_proved_and_not_sent(database: Database) {
+async fn token_is_proved_and_not_sent(database: Database) {
     let gitaly = Gitaly::with_token(&repositories().path, "s3cret");
     let config =
         |token: &str| format!("storages: {{default: {{address: '{}', token: {token}}}}}\n", gitaly.address);
@@ -225,13 +177,13 @@ async fn a_token_is_proved_and_not_sent(database: Database) {
     for answer in three(&shell).await {
         assert_eq!(verdict(&answer), ALLOWED);
     }
-    let asked = gitaly.asked();
-    assert_eq!(asked.len(), 5);
-    assert!(asked.iter().all(|asked| asked.metadata.values().all(|value| !value.contains("s3cret"))));
+    let calls = gitaly.calls();
+    assert_eq!(calls.len(), 5);
+    assert!(calls.iter().all(|call| call.metadata.values().all(|value| !value.contains("s3cret"))));
 }
 
 #[testkit::test]
-async fn a_wrong_token_is_no_yes(database: Database) {
+async fn wrong_token_is_unavailable(database: Database) {
     let gitaly = Gitaly::with_token(&repositories().path, "s3cret");
     let shell = shell_api_at(database, &gitaly.address, &[]).await;
     assert_eq!(three(&shell).await, [unavailable(), unavailable(), unavailable()]);
@@ -242,7 +194,7 @@ async fn a_wrong_token_is_no_yes(database: Database) {
 }
 
 #[testkit::test]
-async fn a_failure_is_no_yes(database: Database) {
+async fn failed_call_is_unavailable(database: Database) {
     let (shell, gitaly) = both(database).await;
     for code in [
         Code::Unavailable,
@@ -267,14 +219,14 @@ async fn a_failure_is_no_yes(database: Database) {
         assert_eq!(verdict(&answer), ALLOWED);
     }
     assert_eq!(verdict(&shell.push(11, &created).await), WEB_ONLY);
-    // What is asked of nobody goes on through all of this.
+    // A decision that makes no call does not depend on Gitaly.
     gitaly.fail(Fault::Hang);
     let (a, b) = (&shell.git.a, &shell.git.b);
     assert_eq!(verdict(&shell.push(11, &format!("{a} {b} refs/heads/f")).await), ALLOWED);
 }
 
 #[testkit::test]
-async fn nobody_there_is_no_yes(database: Database) {
+async fn missing_gitaly_is_unavailable(database: Database) {
     let directory = TempDir::new().unwrap();
     let socket = directory.path().join("gitaly.socket");
     let shell = shell_api_at(database, &format!("unix:{}", socket.display()), &[]).await;
@@ -283,7 +235,7 @@ async fn nobody_there_is_no_yes(database: Database) {
     for _ in 0..2 {
         let gitaly = Gitaly::on_socket(&repositories().path, &socket);
         for answer in three(&shell).await {
-            assert_eq!(verdict(&answer), ALLOWED, "it is found again");
+            assert_eq!(verdict(&answer), ALLOWED, "a restarted Gitaly is found again");
         }
         assert_eq!(gitaly.connections(), 1);
         drop(gitaly);
@@ -293,9 +245,8 @@ async fn nobody_there_is_no_yes(database: Database) {
     assert!(started.elapsed() < Duration::from_secs(50));
 }
 
-/// 123
 #[testkit::test]
-async fn a_gitaly_that_hangs_is_given_up(database: Database) {
+async fn hanging_gitaly_times_out(database: Database) {
     let gitaly = Gitaly::start(&repositories().path);
     let shell = shell_api_at(database, &gitaly.address, &["--allowed-timeout", "1s"]).await;
     gitaly.fail(Fault::Hang);
@@ -310,7 +261,7 @@ async fn a_gitaly_that_hangs_is_given_up(database: Database) {
 }
 
 #[testkit::test]
-async fn a_pusher_hears_of_merge_requests(database: Database) {
+async fn pusher_gets_a_merge_request_link(database: Database) {
     let (shell, gitaly) = both(database).await;
     let push = json!({ "gl_repository": format!("project-{P}"), "identifier": "key-11", "changes": format!("{Z} {} refs/heads/f\n", shell.git.b) });
     let (status, body) = shell.post("/post_receive", push.clone()).await;
@@ -324,7 +275,7 @@ async fn a_pusher_hears_of_merge_requests(database: Database) {
     assert_eq!((status, &body["messages"]), (200, &json!([])));
 }
 
-/// Whom the system trusts, and nobody else, is told what a push brings.
+/// The system's certificate authorities are trusted, and no others.
 #[actix_web::test]
 async fn tls_trusts_the_authorities_of_the_system() {
     let (trusted, other) = (Authority::new(), Authority::new());

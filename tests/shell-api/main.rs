@@ -19,6 +19,7 @@ mod faults;
 mod framing;
 mod geo;
 mod gitaly;
+mod gitaly_forms;
 mod group_wikis;
 mod health;
 mod key_base;

@@ -1,6 +1,5 @@
-//! Pushes decided by a look into the repository: quarantine, unknown objects, SHA-256, a repository that
-//! hangs, one that
-//! cannot be looked into. Rows 96, 97, 115, 116, 123 and 125.
+//! Pushes that need the repository: quarantine, unknown objects, SHA-256, a repository that hangs, and one that cannot be
+//! read.
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -71,11 +70,11 @@ async fn objects_in_quarantine_are_seen(database: Database) {
         push(&shell, &format!("{new} {b} refs/heads/main"), env("objects/incoming-x")).await,
         owned(FORCE)
     );
-    // Elsewhere, or nowhere, the commit is not there: no proof.
+    // Without the right quarantine the commit does not exist, which proves nothing.
     for further in [json!({}), env("objects"), env("objects/incoming-y"), env("")] {
         assert_eq!(push(&shell, &change, further.clone()).await, owned(FORCE), "{further}");
     }
-    // What is not JSON says nothing; what it says besides is not heard.
+    // Text that is not JSON counts as empty, and other keys are ignored.
     for text in ["no json", "[]", "{", "", r#"{"GIT_DIR":"/","GIT_OBJECT_DIRECTORY":"objects/incoming-x"}"#] {
         assert_eq!(push(&shell, &change, json!({ "env": text })).await, owned(FORCE), "{text}");
     }
@@ -103,12 +102,21 @@ async fn an_update_proves_that_a_repository_is_not_empty(database: Database) {
     assert_eq!(push(&shell, &format!("{a} {Z} refs/heads/release/1"), json!({})).await, owned(web));
 }
 
+/// A directory may leave the repository, but not the storage.
 #[testkit::test]
-async fn quarantines_lie_inside_the_repository(database: Database) {
+async fn quarantine_outside_the_storage_is_refused(database: Database) {
     let shell = shell_api(database).await;
     let change = format!("{} {} refs/heads/main", shell.git.a, shell.git.b);
     let bad = json!({ "message": "400 Bad request - env is invalid", "error": "env is invalid" });
-    for path in ["../../etc", "/etc", "objects/../../x", "..", "objects:/etc", "objects/\n/etc"] {
+    let outside = [
+        "../../../../../etc",
+        "/etc",
+        "objects/../../../../../../x",
+        "../../../..",
+        "objects:/etc",
+        "objects/\n/etc",
+    ];
+    for path in outside {
         assert_eq!(shell.push_with(14, &change, env(path)).await, (400, bad.clone()), "{path}");
         let alternates = json!({ "GIT_ALTERNATE_OBJECT_DIRECTORIES_RELATIVE": ["objects", path] });
         let further = json!({ "env": alternates.to_string() });

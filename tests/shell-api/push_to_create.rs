@@ -376,7 +376,7 @@ async fn the_next_push_makes_what_is_missing(database: Database) {
         assert_eq!((projects(&shell), awaited(&shell)), (before + 1, 1));
     }
     gitaly.fail(None);
-    gitaly.asked();
+    gitaly.calls();
     assert_eq!(verdict(&shell.push_any(15, "alice/new").await), NOT_FOUND, "somebody else");
     assert_eq!(gitaly.methods(), Vec::<&str>::new(), "who is refused anyway");
     let (status, body) = shell.push_any(11, "alice/new").await;

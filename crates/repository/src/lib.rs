@@ -1,38 +1,59 @@
-//! Looks into git repositories: whether they are there, and what a decision about a push must know of them.
+//! Reads git repositories, through Gitaly or on the local disk: whether they exist, and what a decision about a push
+//! must know about them.
 //!
-//! A [`Storage`] is where repositories lie; it is looked into as its configuration says. What cannot be answered
-//! is an [`Error`], or an answer left out: both count against the push.
-mod content;
+//! [`Storages`] holds the configured storages and opens a [`Repository`] at a [`Place`]. Both back ends give the same
+//! answers; `tests/conformance.rs` runs every method on both of them. An answer that cannot be had is an [`Error`],
+//! never a guess.
+//!
+//! To add a question: a method on [`Repository`], one in `gitaly/`, one in `local/`, and a conformance test. A call
+//! that Gitaly has and we do not speak yet is added to the crate `gitaly-proto` first.
+mod call_context;
 mod gitaly;
 mod local;
 mod quarantine;
+mod repository;
 mod storage;
+mod usage;
 
-pub use content::{Blob, ChangedPath, Commit, LfsPointer, PathStatus};
-pub use gitaly::InvalidAddress;
+pub use call_context::CallContext;
+pub use domain::git::objects::{Blob, ChangedPath, Commit, LfsPointer, PathStatus};
+pub use gitaly::{InvalidAddress, ServerInfo};
 pub use quarantine::{InvalidQuarantine, Quarantine};
-pub use storage::{Inspect, InvalidStorage, Place, Repository, Storage, Storages};
+pub use repository::Repository;
+pub use storage::{Inspect, InvalidStorage, Place, Storage, Storages};
+pub use usage::{ProcessResult, Usage};
 
-/// The repository could not be looked into.
+/// Why a repository could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// The program `git` did not start.
     #[error("git could not be run")]
     Spawn(#[source] std::io::Error),
+    /// The disk that holds the repositories does not answer, or does not hold them.
     #[error("the storage cannot be read")]
     Storage(#[source] std::io::Error),
+    /// `git` failed, with what it wrote to standard error.
     #[error("git failed: {0}")]
     Git(String),
+    /// `git` did not finish in time.
+    #[error("git {0} timed out")]
+    Timeout(&'static str),
+    /// A call to Gitaly failed, or timed out.
     #[error("Gitaly failed at {0}")]
     Gitaly(&'static str, #[source] Box<tonic::Status>),
-    /// The repository, or what was asked about.
-    #[error("Gitaly does not find what {0} asks for")]
+    /// The repository does not exist.
+    #[error("{0}: the repository does not exist")]
     NotFound(&'static str),
-    /// What was asked about is not there.
+    /// The repository lacks an object of the push.
     #[error("the repository does not have the objects of the push")]
     NoSuchObject,
-    /// More than this service takes into its memory for one push.
+    /// The push brings more than this service takes into its memory.
     #[error("the push brings more than can be looked at")]
     TooMuch,
+    /// A path of the quarantine leads out of the storage, e.g. through a symbolic link.
+    #[error(transparent)]
+    Quarantine(#[from] InvalidQuarantine),
 }
 
+/// The result of reading a repository.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -1,94 +1,225 @@
-//! Objects of a push that has not been accepted lie apart; git tells its hooks where.
-use std::path::{Component, Path};
+//! The quarantine: where the objects of a push are before it is accepted.
+use std::path::{Component, Path, PathBuf};
 
-use serde::Deserialize;
+use serde_json::Value;
 
-/// Object directories of a push, relative to the repository and inside it.
+const OBJECT_DIRECTORY: &str = "GIT_OBJECT_DIRECTORY_RELATIVE";
+const ALTERNATES: &str = "GIT_ALTERNATE_OBJECT_DIRECTORIES_RELATIVE";
+
+/// The object directories of a push, as Gitaly's hook names them.
+///
+/// Directories are relative to the repository at `relative_path`. They may leave that repository, but not the storage:
+/// a change that GitLab itself makes has its objects in `+gitaly/tmp/quarantine-…`, and a transaction has them beside
+/// its snapshot.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Quarantine {
-    /// Where Gitaly has the repository while the push runs, relative to the storage: it may be a snapshot.
+    /// The repository as the hook sees it, relative to the storage: the project's own path, the path of a replica of a
+    /// Gitaly Cluster, or the snapshot of a transaction.
     pub relative_path: Option<String>,
-    /// Where the new objects lie.
+    /// The directory of the new objects.
     pub object_directory: Option<String>,
+    /// Further directories of objects.
     pub alternates: Vec<String>,
 }
 
-/// A directory outside the repository, or a repository outside the storage.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("a path leads out")]
-pub struct InvalidQuarantine;
-
-#[derive(Default, Deserialize)]
-struct Env {
-    #[serde(rename = "GIT_OBJECT_DIRECTORY_RELATIVE")]
-    object_directory: Option<String>,
-    #[serde(rename = "GIT_ALTERNATE_OBJECT_DIRECTORIES_RELATIVE")]
-    alternates: Option<Vec<String>>,
+/// A parameter of the hook that names a path outside the storage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidQuarantine {
+    /// A directory of `env`.
+    #[error("env is invalid")]
+    Env,
+    /// The repository itself.
+    #[error("relative_path is invalid")]
+    RelativePath,
 }
 
 impl Quarantine {
-    /// Reads the JSON text that Gitaly sends as `env`. What is not JSON says nothing.
-    pub fn parse(env: &str) -> Result<Self, InvalidQuarantine> {
-        let env: Env = serde_json::from_str(env).unwrap_or_default();
+    /// Reads the parameters `env`, a JSON object in a string, and `relative_path`. Text that is not a JSON object
+    /// counts as an empty object.
+    pub fn parse(env: &str, relative_path: Option<String>) -> Result<Self, InvalidQuarantine> {
+        let env: Value = serde_json::from_str(env).unwrap_or_default();
         let quarantine = Self {
-            relative_path: None,
-            object_directory: env.object_directory.filter(|path| !path.is_empty()),
-            alternates: env
-                .alternates
-                .unwrap_or_default()
-                .into_iter()
-                .filter(|path| !path.is_empty())
-                .collect(),
+            relative_path: relative_path.filter(|path| !path.is_empty()),
+            object_directory: directory(&env[OBJECT_DIRECTORY])?,
+            alternates: match &env[ALTERNATES] {
+                Value::Null => Vec::new(),
+                Value::Array(list) => {
+                    let directories: Result<Vec<_>, _> = list.iter().map(directory).collect();
+                    directories?.into_iter().flatten().collect()
+                }
+                _ => return Err(InvalidQuarantine::Env),
+            },
         };
-        let mut paths = quarantine.object_directory.iter().chain(&quarantine.alternates);
-        if paths.all(|path| stays_inside(path)) { Ok(quarantine) } else { Err(InvalidQuarantine) }
+        if let Some(path) = &quarantine.relative_path {
+            let is_plain = |part| matches!(part, Component::Normal(_) | Component::CurDir);
+            if !is_printable(path)
+                || !Path::new(path).components().all(is_plain)
+                || normalise(Path::new(path)).is_none()
+            {
+                return Err(InvalidQuarantine::RelativePath);
+            }
+            quarantine.check_inside_storage(path)?;
+        }
+        Ok(quarantine)
     }
 
-    /// The same, in the repository at this path.
-    pub fn in_repository(self, relative_path: Option<String>) -> Result<Self, InvalidQuarantine> {
-        let relative_path = relative_path.filter(|path| !path.is_empty());
-        if relative_path.as_deref().is_none_or(stays_inside) {
-            Ok(Self { relative_path, ..self })
-        } else {
-            Err(InvalidQuarantine)
-        }
+    /// Checks that every directory is inside the storage, and not the storage itself. `own_path` is the path of the
+    /// repository that the database knows; it counts where the hook sent no `relative_path`.
+    pub fn check_inside_storage(&self, own_path: &str) -> Result<(), InvalidQuarantine> {
+        let repository = Path::new(self.relative_path.as_deref().unwrap_or(own_path));
+        let mut directories = self.object_directory.iter().chain(&self.alternates);
+        let all_inside = directories.all(|directory| normalise(&repository.join(directory)).is_some());
+        if all_inside { Ok(()) } else { Err(InvalidQuarantine::Env) }
     }
 }
 
-/// No root, no way up, and nothing that would end one entry of git's list of directories and begin another.
-fn stays_inside(path: &str) -> bool {
-    Path::new(path).components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir))
-        && !path.contains([':', '"', '\n', '\0'])
+/// A directory of `env`; `None` for `null` and for an empty string.
+fn directory(value: &Value) -> Result<Option<String>, InvalidQuarantine> {
+    match value {
+        Value::Null => Ok(None),
+        Value::String(path) if path.is_empty() => Ok(None),
+        Value::String(path) if is_printable(path) && !path.starts_with('/') => Ok(Some(path.clone())),
+        _ => Err(InvalidQuarantine::Env),
+    }
+}
+
+/// Whether a path has no character that ends one entry of git's list of directories and begins another.
+fn is_printable(path: &str) -> bool {
+    !path.contains([':', '"', '\n', '\0'])
+}
+
+/// Resolves `.` and `..` in a path that is relative to the storage. `None` if it is absolute, leaves the storage or is
+/// the storage itself.
+pub(crate) fn normalise(path: &Path) -> Option<PathBuf> {
+    let mut normal = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::Normal(name) => normal.push(name),
+            Component::CurDir => {}
+            Component::ParentDir if normal.pop() => {}
+            _ => return None,
+        }
+    }
+    Some(normal).filter(|path| !path.as_os_str().is_empty())
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
     use super::*;
 
+    const HASHED: &str = "@hashed/4e/07/4e07408562bedb8b60ce05c1decfe3ad16b72230967de01f640b7e4729b49fce.git";
+    const REPLICA: &str = "@cluster/repositories/d4/73/2";
+    const SNAPSHOT: &str = "staging/4266223336/3333771689/snapshot/@hashed/18/b2/18b2.git";
+
+    fn parse(
+        objects: &str,
+        alternates: &[&str],
+        path: Option<&str>,
+    ) -> Result<Quarantine, InvalidQuarantine> {
+        let env = json!({ OBJECT_DIRECTORY: objects, ALTERNATES: alternates });
+        Quarantine::parse(&env.to_string(), path.map(ToOwned::to_owned))
+    }
+
     #[test]
-    fn reads_what_gitaly_sends() {
-        let env = r#"{"GIT_OBJECT_DIRECTORY_RELATIVE":"objects/incoming-x","GIT_ALTERNATE_OBJECT_DIRECTORIES_RELATIVE":["objects"],"HOME":"/"}"#;
-        let expected = Quarantine {
-            relative_path: None,
-            object_directory: Some("objects/incoming-x".to_owned()),
-            alternates: vec!["objects".to_owned()],
-        };
-        assert_eq!(Quarantine::parse(env), Ok(expected));
-        let none = r#"{"GIT_OBJECT_DIRECTORY_RELATIVE":"","GIT_ALTERNATE_OBJECT_DIRECTORIES_RELATIVE":null}"#;
-        for text in [none, "{}", "", "no json", "[]"] {
-            assert_eq!(Quarantine::parse(text), Ok(Quarantine::default()), "{text}");
+    fn environments_of_all_hooks_are_accepted() {
+        for (path, objects, alternates) in [
+            (HASHED, "objects/tmp_objdir-incoming-gXEyck", &["objects"][..]),
+            (HASHED, "../../../../+gitaly/tmp/quarantine-01329a0c48d21e17-2879632661", &["objects"]),
+            (REPLICA, "../../../../../+gitaly/tmp/quarantine-74f834bf97c6335f-814974670", &["objects"]),
+            (
+                SNAPSHOT,
+                "../../../../../quarantine/tmp_objdir-incoming-gXEyck",
+                &["objects", "../../../../../quarantine"],
+            ),
+        ] {
+            let expected = Quarantine {
+                relative_path: Some(path.to_owned()),
+                object_directory: Some(objects.to_owned()),
+                alternates: alternates.iter().map(ToString::to_string).collect(),
+            };
+            assert_eq!(parse(objects, alternates, Some(path)), Ok(expected));
+            let without_path = parse(objects, alternates, None).unwrap();
+            assert_eq!(without_path.check_inside_storage(path), Ok(()));
         }
     }
 
     #[test]
-    fn nothing_leads_out() {
-        for path in ["../../etc", "/etc", "objects/../../x", "objects:/etc", "a\\u0000b"] {
-            let one = format!(r#"{{"GIT_OBJECT_DIRECTORY_RELATIVE":"{path}"}}"#);
-            let many = format!(r#"{{"GIT_ALTERNATE_OBJECT_DIRECTORIES_RELATIVE":["objects","{path}"]}}"#);
-            assert_eq!(Quarantine::parse(&one), Err(InvalidQuarantine), "{path}");
-            assert_eq!(Quarantine::parse(&many), Err(InvalidQuarantine), "{path}");
-            let elsewhere = Quarantine::default().in_repository(Some(path.replace("\\u0000", "\0")));
-            assert_eq!(elsewhere, Err(InvalidQuarantine), "{path}");
+    fn environments_without_a_quarantine_are_empty() {
+        let none = r#"{"GIT_OBJECT_DIRECTORY_RELATIVE":"","GIT_ALTERNATE_OBJECT_DIRECTORIES_RELATIVE":null}"#;
+        for text in [none, "{}", "", "no json", "[]", "5", r#"{"HOME":"/"}"#] {
+            assert_eq!(Quarantine::parse(text, None), Ok(Quarantine::default()), "{text}");
+            assert_eq!(Quarantine::parse(text, Some(String::new())), Ok(Quarantine::default()), "{text}");
+        }
+    }
+
+    #[test]
+    fn directories_outside_the_storage_are_refused() {
+        for path in [
+            "../../../../../etc",
+            "../../../..",
+            "../../../../",
+            "../../../../../../../../etc",
+            "objects/../../../../../../x",
+            "../../../../../storage/x",
+            "/etc",
+            "/srv/x",
+            "objects:/etc",
+            "a\0b",
+            "a\nb",
+            "\"a\"",
+        ] {
+            for (objects, alternates) in [(path, &["objects"][..]), ("objects", &["objects", path])] {
+                let with_path = parse(objects, alternates, Some(HASHED));
+                assert_eq!(with_path, Err(InvalidQuarantine::Env), "{path:?}");
+                let without_path = parse(objects, alternates, None);
+                let checked = without_path.and_then(|parsed| parsed.check_inside_storage(HASHED));
+                assert_eq!(checked, Err(InvalidQuarantine::Env), "{path:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn values_of_another_type_are_refused() {
+        for env in [
+            json!({ OBJECT_DIRECTORY: 5 }),
+            json!({ OBJECT_DIRECTORY: ["objects"] }),
+            json!({ ALTERNATES: "objects" }),
+            json!({ ALTERNATES: [5] }),
+            json!({ ALTERNATES: { "0": "objects" } }),
+        ] {
+            assert_eq!(Quarantine::parse(&env.to_string(), None), Err(InvalidQuarantine::Env), "{env}");
+        }
+    }
+
+    #[test]
+    fn repositories_outside_the_storage_are_refused() {
+        for path in ["../x", "/x", "a/../x", "a/../../x.git", ".", "./", "..", "a\0b", "a\nb", "a:b"] {
+            let parsed = Quarantine::parse("{}", Some(path.to_owned()));
+            assert_eq!(parsed, Err(InvalidQuarantine::RelativePath), "{path:?}");
+        }
+    }
+
+    proptest! {
+        /// Whatever is accepted is below the storage for the file system, too.
+        #[test]
+        fn accepted_directories_are_below_the_storage(
+            path in "(\\.\\.|\\.|a|/){0,9}", own in "[a-c](/[a-c]){0,4}",
+        ) {
+            let Ok(parsed) = parse(&path, &[], Some(&own)) else { return Ok(()) };
+            let Some(directory) = parsed.object_directory else { return Ok(()) };
+            let mut depth = 0_i32;
+            for part in own.split('/').chain(directory.split('/')) {
+                match part {
+                    ".." => depth -= 1,
+                    "" | "." => {}
+                    _ => depth += 1,
+                }
+                prop_assert!(depth >= 0, "{} {}", own, directory);
+            }
+            prop_assert!(depth > 0, "{} {}", own, directory);
         }
     }
 }

@@ -73,11 +73,17 @@ pub fn commit(repository: &Path, parents: &[&str], message: &str) -> String {
     git(repository, &arguments)
 }
 
-/// Runs git in a repository, and gives what it printed.
+/// Runs git in a repository, and returns what it printed.
 pub fn git(repository: &Path, arguments: &[&str]) -> String {
+    git_with(repository, arguments, &[])
+}
+
+/// The same, with paths in the environment.
+pub(crate) fn git_with(repository: &Path, arguments: &[&str], environment: &[(&str, &PathBuf)]) -> String {
     let output = Command::new("git")
         .current_dir(repository)
         .args(arguments)
+        .envs(environment.iter().copied())
         .env("GIT_CONFIG_NOSYSTEM", "1")
         .env("GIT_CONFIG_GLOBAL", "/dev/null")
         .envs([

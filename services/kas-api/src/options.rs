@@ -109,7 +109,8 @@ impl Service for Options {
         } = self;
         let storages: BTreeMap<String, Storage> = structures.get("storages")?;
         check(&storages)?;
-        let storages = Storages::new(storages).map_err(|error| ConfigError(format!("storages: {error}")))?;
+        let storages = Storages::new(INFO.name, storages, drop)
+            .map_err(|error| ConfigError(format!("storages: {error}")))?;
         let migrations = storage.migrations;
         let secret_file = kas_secret_file.unwrap_or_else(|| web.data_dir.join(".gitlab_kas_secret"));
         let key_base_file = db_key_base_file.unwrap_or_else(|| web.data_dir.join(".gitlab_db_key_base"));

@@ -3,8 +3,8 @@ use std::collections::BTreeMap;
 
 use database::git_access::{self, ActorId, FoundProject, ProjectId};
 use database::{feature_flags, visibility};
-use endpoint::RestError;
-use repository::{Place, Quarantine, Repository};
+use endpoint::{Context, RestError};
+use repository::{CallContext, Place, Quarantine, Repository};
 use serde::Serialize;
 
 use domain::access::push::StateNeeds;
@@ -76,7 +76,11 @@ impl App {
         if allowed { Ok(found) } else { Err(KasError::Hidden) }
     }
 
-    pub(crate) async fn entity(&self, found: FoundProject) -> Result<Entity, KasError> {
+    pub(crate) async fn entity(
+        &self,
+        found: FoundProject,
+        context: Option<&Context>,
+    ) -> Result<Entity, KasError> {
         let FoundProject { project, storage: place, .. } = found;
         let storage = self.storages.get(&place.name);
         let storage =
@@ -93,7 +97,11 @@ impl App {
             relative_path: &relative_path,
             gl_repository: gl_repository.clone(),
             gl_project_path: &project.full_path,
-            correlation_id: None,
+            context: CallContext {
+                correlation_id: context.map(|context| context.correlation_id.to_string()),
+                deadline: context.map(|context| context.deadline.get().into_std()),
+                ..CallContext::default()
+            },
         };
         let default_branch = self.default_branch(&repository).await?;
         Ok(Entity {
@@ -117,19 +125,13 @@ impl App {
         })
     }
 
-    /// Of a repository that is empty or cannot be looked into, the branch that new repositories get. When Gitaly does not
-    /// answer, kas cannot read the repository either: that is its to tell, not a reason to keep it from its agents.
+    /// The branch that kas reads the agent's configuration from. Only a repository that is known to be empty, or not to
+    /// exist, has the default branch of the instance: kas keeps an answer for minutes, and sends us the grants in the
+    /// configuration that it finds on this branch.
     async fn default_branch(&self, place: &Place<'_>) -> Result<String, KasError> {
         let known = match self.storages.repository(place, Quarantine::default()) {
-            Some(repository) => look(&repository).await,
-            None => Ok(None),
-        };
-        let known = match known {
-            Err(error @ repository::Error::Gitaly(..)) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "the default branch is not known");
-                None
-            }
-            known => known?,
+            Some(repository) => default_branch(&repository).await?,
+            None => None,
         };
         match known {
             Some(branch) => Ok(branch),
@@ -138,12 +140,13 @@ impl App {
     }
 }
 
-async fn look(repository: &Repository) -> repository::Result<Option<String>> {
-    if !repository.exists().await? {
-        return Ok(None);
+/// `None` if the repository is empty, does not exist or is not inspected.
+async fn default_branch(repository: &Repository) -> repository::Result<Option<String>> {
+    match repository.state(StateNeeds { empty: false, default_branch: true }).await {
+        Ok(state) => Ok(state.and_then(|state| state.default_branch)),
+        Err(repository::Error::NotFound(_)) => Ok(None),
+        Err(error) => Err(error),
     }
-    let state = repository.state(StateNeeds { empty: true, default_branch: true }).await?;
-    Ok(state.filter(|state| !state.empty).and_then(|state| state.default_branch))
 }
 
 /// Digits are an id, all else is a path.

@@ -39,9 +39,18 @@ impl From<repository::Error> for AllowedError {
             repository::Error::NotFound(_) => Self::Denied(Denial::NotFound(messages::NO_PROJECT_REPOSITORY)),
             repository::Error::NoSuchObject => Self::Denied(Denial::forbidden(messages::NO_OBJECTS)),
             repository::Error::TooMuch => Self::Denied(Denial::forbidden(messages::TOO_MUCH)),
+            repository::Error::Quarantine(error) => Self::Rest(invalid_quarantine(error)),
             error => Self::Rest(RestError::Unavailable(error.into())),
         }
     }
+}
+
+/// The refusal of a quarantine, by the name of its parameter.
+pub(crate) fn invalid_quarantine(error: repository::InvalidQuarantine) -> RestError {
+    RestError::invalid(match error {
+        repository::InvalidQuarantine::Env => "env",
+        repository::InvalidQuarantine::RelativePath => "relative_path",
+    })
 }
 
 impl ResponseError for AllowedError {

@@ -138,7 +138,8 @@ impl Service for Options {
             self;
         let storages: BTreeMap<String, Storage> = structures.get("storages")?;
         check(&storages, &shell)?;
-        let storages = Storages::new(storages).map_err(|error| ConfigError(format!("storages: {error}")))?;
+        let storages = Storages::new(INFO.name, storages, drop)
+            .map_err(|error| ConfigError(format!("storages: {error}")))?;
         let geo = Geo::open(structures.get("geo")?)?;
         let migrations = storage.migrations;
         let secret_file = shell_secret_file.unwrap_or_else(|| web.data_dir.join(".gitlab_shell_secret"));

@@ -1,4 +1,4 @@
-//! The `env` of a push: directories that must lie inside the repository.
+//! The `env` of a push: directories that must be inside the storage.
 use repository::Quarantine;
 use serde_json::{Value, json};
 
@@ -21,8 +21,8 @@ pub const TARGET: Target = Target {
 
 fn run(input: &[u8]) -> bool {
     let text = String::from_utf8_lossy(input);
-    let Ok(quarantine) = Quarantine::parse(&text) else {
-        assert!(serde_json::from_str::<Value>(&text).is_ok(), "what is no JSON says nothing");
+    let Ok(quarantine) = Quarantine::parse(&text, None) else {
+        assert!(serde_json::from_str::<Value>(&text).is_ok(), "text that is not JSON is ignored");
         return false;
     };
     for path in quarantine.object_directory.iter().chain(&quarantine.alternates) {
@@ -30,12 +30,29 @@ fn run(input: &[u8]) -> bool {
             !path.is_empty() && !path.starts_with('/') && !path.contains(['\0', '\n', ':', '"']),
             "{path:?}"
         );
-        assert!(path.split('/').all(|part| part != ".."), "{path:?}");
     }
+    check_inside_storage(&quarantine);
     let printed = json!({
         "GIT_OBJECT_DIRECTORY_RELATIVE": quarantine.object_directory,
         "GIT_ALTERNATE_OBJECT_DIRECTORIES_RELATIVE": quarantine.alternates,
     });
-    assert_eq!(Quarantine::parse(&printed.to_string()).as_ref(), Ok(&quarantine));
+    assert_eq!(Quarantine::parse(&printed.to_string(), None).as_ref(), Ok(&quarantine));
     quarantine != Quarantine::default()
+}
+
+/// From a repository `a/b`, a directory is accepted if and only if it stays below the storage.
+fn check_inside_storage(quarantine: &Quarantine) {
+    let is_inside = |path: &String| {
+        let mut depth = 2_i32;
+        path.split('/').all(|part| {
+            depth += match part {
+                "" | "." => 0,
+                ".." => -1,
+                _ => 1,
+            };
+            depth >= 0
+        }) && depth > 0
+    };
+    let expected = quarantine.object_directory.iter().chain(&quarantine.alternates).all(is_inside);
+    assert_eq!(quarantine.check_inside_storage("a/b").is_ok(), expected, "{quarantine:?}");
 }

@@ -49,7 +49,7 @@ pub struct MergeRequests {
 }
 
 /// The state of the repository as a whole.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RepositoryState {
     /// Whether it has no branch.
     pub empty: bool,

@@ -1,237 +1,332 @@
-//! Against a Gitaly that answers from real repositories.
-use std::path::{Path, PathBuf};
+//! What calls say, and what comes of calls that fail. `tests/conformance.rs` tests the answers.
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 use testkit::git::git;
-use testkit::gitaly::{Fault, Gitaly as Server};
+use testkit::gitaly::{Fault, Form, Gitaly as Server, RecordedCall};
+use tonic::{Code, Status};
 
 use super::*;
-use crate::{Blob, ChangedPath, Commit, LfsPointer, PathStatus};
+use crate::usage::Usage;
 
-const POINTER: &str = "version https://git-lfs.github.com/spec/v1\noid sha256:\
-    4e07408562bedb8b60ce05c1decfe3ad16b72230967de01f640b7e4729b49fce\nsize 12345\n";
+const OWN: &str = "@hashed/4e/07/4e07.git";
 
-/// A bare repository `r.git` whose `main` holds the file `old`, and commits beside it.
+/// A storage with a repository whose branch `main` has one commit.
 struct Fixture {
     storage: TempDir,
-    path: PathBuf,
     main: String,
 }
 
 impl Fixture {
     fn new() -> Self {
         let storage = TempDir::new().unwrap();
-        let path = storage.path().join("r.git");
+        let path = storage.path().join(OWN);
         testkit::git::init(&path);
-        let mut this = Self { storage, path, main: String::new() };
-        this.main = this.commit(&[], &[("old", "old")], "first");
-        git(&this.path, &["update-ref", "refs/heads/main", &this.main]);
-        this
+        let main = testkit::git::commit(&path, &[], "first");
+        git(&path, &["update-ref", "refs/heads/main", &main]);
+        Self { storage, main }
     }
 
-    /// A commit with exactly these files.
-    fn commit(&self, parents: &[&str], files: &[(&str, &str)], message: &str) -> String {
-        let blobs =
-            files.iter().map(|(name, content)| format!("100644 blob {}\t{name}\n", self.blob(content)));
-        let listing = self.storage.path().join("listing");
-        std::fs::write(&listing, blobs.collect::<String>()).unwrap();
-        let tree = with_input(&self.path, &["mktree"], &listing);
-        let mut arguments = vec!["commit-tree", tree.as_str(), "-m", message];
-        for parent in parents {
-            arguments.extend(["-p", *parent]);
-        }
-        git(&self.path, &arguments)
-    }
-
-    fn blob(&self, content: &str) -> String {
-        let file = self.storage.path().join("content");
-        std::fs::write(&file, content).unwrap();
-        git(&self.path, &["hash-object", "-w", &file.to_string_lossy()])
-    }
-
-    fn ask(&self, server: &Server, quarantine: Quarantine) -> Repository {
-        assert!(self.storage.path().exists());
-        repository(&server.address, quarantine)
+    fn start(&self, form: Form) -> Server {
+        Server::with_form(form, self.storage.path())
     }
 }
 
-fn with_input(repository: &Path, arguments: &[&str], input: &Path) -> String {
-    let input = std::fs::File::open(input).unwrap();
-    let mut command = std::process::Command::new("git");
-    let output = command.current_dir(repository).args(arguments).stdin(input).output().unwrap();
-    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+fn open(address: &str, quarantine: Quarantine, context: CallContext) -> Repository {
+    open_observed(address, quarantine, context, drop)
 }
 
-fn repository(address: &str, quarantine: Quarantine) -> Repository {
-    let storage = Storage { address: address.to_owned(), token: None, inspect: None, path: None };
+fn open_observed(
+    address: &str,
+    quarantine: Quarantine,
+    context: CallContext,
+    observe: impl Fn(Usage) + Send + Sync + 'static,
+) -> Repository {
+    let storage =
+        Storage { address: address.to_owned(), token: Some("s3cret".to_owned()), inspect: None, path: None };
     let place = Place {
         storage_name: "default",
-        relative_path: "r.git",
+        relative_path: OWN,
         gl_repository: "project-1".to_owned(),
         gl_project_path: "a/b",
-        correlation_id: None,
+        context,
     };
-    Gitaly::new(&storage).unwrap().repository(&place, quarantine)
+    Gitaly::new("test-api", &storage, Observer::new(observe)).unwrap().repository(&place, quarantine)
 }
 
-fn commit(id: &str, parents: usize, message: &str) -> Commit {
-    let (name, email) = ("A".to_owned(), "a@example.com".to_owned());
-    Commit {
-        id: id.to_owned(),
-        parents,
-        message: format!("{message}\n"),
-        author_name: name.clone(),
-        author_email: email.clone(),
-        committer_name: name,
-        committer_email: email,
-        signed: false,
+fn plain(address: &str) -> Repository {
+    open(address, Quarantine::default(), CallContext::default())
+}
+
+/// Makes every call that a decision about a push may make.
+async fn make_all_calls(repository: &Repository, revision: &str) {
+    assert!(repository.exists().await.unwrap());
+    assert!(repository.has_branch("main").await.unwrap());
+    repository.state(StateNeeds { empty: true, default_branch: true }).await.unwrap();
+    assert!(repository.is_ancestor(revision, revision).await.unwrap());
+    repository.branches_with(revision).await.unwrap();
+    let revisions = [revision.to_owned()];
+    let commits = repository.new_commits(&revisions).await.unwrap();
+    repository.changed_paths(&commits).await.unwrap();
+    repository.new_blobs(&revisions).await.unwrap();
+    repository.new_lfs_pointers(&revisions).await.unwrap();
+    repository.file_count(revision).await.unwrap();
+}
+
+fn text<'a>(call: &'a RecordedCall, name: &str) -> Option<&'a str> {
+    call.metadata.get(name).map(String::as_str)
+}
+
+/// Every call names the project's own path, and says where the hook sees the repository.
+#[tokio::test]
+async fn calls_for_a_push_name_own_path_snapshot_and_primary() {
+    let fixture = Fixture::new();
+    for form in Form::ALL {
+        let server = fixture.start(form);
+        let change = server.begin_push(OWN);
+        let new = change.commit_file(&[&fixture.main], "file", "content");
+        let quarantine = Quarantine {
+            relative_path: Some(change.relative_path.clone()),
+            object_directory: Some(change.object_directory.clone()),
+            alternates: change.alternates.clone(),
+        };
+        make_all_calls(&open(&server.address, quarantine, CallContext::default()), &new).await;
+        let calls = server.calls();
+        assert_eq!(calls.len(), 11, "{form:?}");
+        for call in calls {
+            let what = format!("{form:?} {}", call.method);
+            assert_eq!(call.repository.relative_path, OWN, "{what}");
+            assert_eq!(text(&call, "relative-path-bin"), Some(change.relative_path.as_str()), "{what}");
+            assert_eq!(
+                text(&call, "gitaly-route-repository-accessor-policy"),
+                Some("primary-only"),
+                "{what}"
+            );
+            let sees_push = ["CommitService/", "DiffService/", "BlobService/"]
+                .iter()
+                .any(|service| call.method.starts_with(service))
+                || call.method == "RefService/ListBranchNamesContainingCommit";
+            let (objects, alternates) = if sees_push {
+                (change.object_directory.as_str(), change.alternates.as_slice())
+            } else {
+                ("", [].as_slice())
+            };
+            assert_eq!(call.repository.git_object_directory, objects, "{what}");
+            assert_eq!(call.repository.git_alternate_object_directories, alternates, "{what}");
+        }
     }
 }
 
 #[tokio::test]
-async fn what_is_new_is_told() {
+async fn calls_without_a_push_ask_any_replica() {
     let fixture = Fixture::new();
-    let server = Server::start(fixture.storage.path());
-    let asked = fixture.ask(&server, Quarantine::default());
-    let second = fixture.commit(&[&fixture.main], &[("old", "old"), ("lfs", POINTER)], "second\n\nwhy");
-    let third = fixture.commit(&[&second], &[("lfs", POINTER)], "third");
-    let merge = fixture.commit(&[&third, &fixture.main], &[("lfs", POINTER), ("both", "x")], "merge");
-    let revisions = std::slice::from_ref(&merge);
-
-    let mut commits = asked.new_commits(revisions).await.unwrap();
-    commits.sort_by(|one, other| one.message.cmp(&other.message));
-    assert_eq!(
-        commits,
-        [commit(&merge, 2, "merge"), commit(&second, 1, "second\n\nwhy"), commit(&third, 1, "third")]
-    );
-    let path = |path: &str, status| ChangedPath { path: path.to_owned(), status };
-    let paths = asked.changed_paths(&[second.clone(), third, merge.clone()]).await.unwrap();
-    assert_eq!(
-        paths,
-        [path("lfs", PathStatus::Added), path("old", PathStatus::Deleted), path("both", PathStatus::Added)]
-    );
-    let mut blobs = asked.new_blobs(revisions).await.unwrap();
-    blobs.sort_by_key(|blob| blob.size);
-    let blob = |content: &str, path: &str| Blob {
-        id: fixture.blob(content),
-        path: Some(path.to_owned()),
-        size: content.len() as u64,
-    };
-    assert_eq!(blobs, [blob("x", "both"), blob(POINTER, "lfs")]);
-    let oid = "4e07408562bedb8b60ce05c1decfe3ad16b72230967de01f640b7e4729b49fce".to_owned();
-    assert_eq!(asked.new_lfs_pointers(revisions).await.unwrap(), [LfsPointer { oid, size: 12345 }]);
-    assert_eq!(asked.file_count(&merge).await.unwrap(), 2);
-
-    // What a ref leads to is not new; of nothing, nothing is new, and nobody is asked.
-    let main = std::slice::from_ref(&fixture.main);
-    assert_eq!(asked.new_commits(main).await.unwrap(), []);
-    assert_eq!(asked.new_blobs(main).await.unwrap(), []);
-    assert_eq!(asked.new_lfs_pointers(main).await.unwrap(), []);
-    server.asked();
-    assert_eq!(asked.new_commits(&[]).await.unwrap(), []);
-    assert_eq!(asked.changed_paths(&[]).await.unwrap(), []);
-    assert_eq!(server.methods(), Vec::<&str>::new());
-    assert_eq!(server.connections(), 1);
-}
-
-/// Objects of the push lie apart; what they stand on has been accepted.
-#[tokio::test]
-async fn the_quarantine_is_looked_into() {
-    let fixture = Fixture::new();
-    let server = Server::start(fixture.storage.path());
-    let second = fixture.commit(&[&fixture.main], &[("lfs", POINTER)], "second");
-    let incoming = fixture.path.join("objects/incoming-1");
-    for id in
-        [&second, &fixture.blob(POINTER), &git(&fixture.path, &["rev-parse", &format!("{second}^{{tree}}")])]
-    {
-        let object = format!("{}/{}", &id[..2], &id[2..]);
-        std::fs::create_dir_all(incoming.join(&object).parent().unwrap()).unwrap();
-        std::fs::rename(fixture.path.join("objects").join(&object), incoming.join(&object)).unwrap();
+    let server = fixture.start(Form::Cluster);
+    make_all_calls(&plain(&server.address), &fixture.main).await;
+    for call in server.calls() {
+        for name in ["relative-path-bin", "gitaly-route-repository-accessor-policy"] {
+            assert_eq!(text(&call, name), None, "{}", call.method);
+        }
+        assert_eq!(text(&call, "client_name"), Some("test-api"), "{}", call.method);
     }
-    let quarantine = Quarantine {
-        relative_path: None,
-        object_directory: Some("objects/incoming-1".to_owned()),
-        alternates: vec!["objects".to_owned()],
+}
+
+/// Gitaly's log names the request, its user and its address.
+#[tokio::test]
+async fn calls_say_who_asks() {
+    let fixture = Fixture::new();
+    let server = fixture.start(Form::Plain);
+    let context = CallContext {
+        correlation_id: Some("01HELLO".to_owned()),
+        user_id: Some(2),
+        username: Some("alice".to_owned()),
+        remote_ip: Some("10.1.2.3".to_owned()),
+        client_context: Some(br#"{"scoped-user-id":"7"}"#.to_vec()),
+        deadline: None,
     };
-    let revisions = std::slice::from_ref(&second);
-    let with = fixture.ask(&server, quarantine);
-    assert_eq!(with.new_commits(revisions).await.unwrap(), [commit(&second, 1, "second")]);
-    assert_eq!(with.new_lfs_pointers(revisions).await.unwrap().len(), 1);
-    assert_eq!(with.new_blobs(revisions).await.unwrap().len(), 1);
-    assert_eq!(with.changed_paths(revisions).await.unwrap().len(), 2);
-    assert_eq!(with.file_count(&second).await.unwrap(), 1);
-    let without = fixture.ask(&server, Quarantine::default());
-    assert!(matches!(without.new_commits(revisions).await, Err(Error::Gitaly("ListCommits", _))));
+    make_all_calls(&open(&server.address, Quarantine::default(), context), &fixture.main).await;
+    let calls = server.calls();
+    assert!(!calls.is_empty());
+    for call in calls {
+        for (name, value) in [
+            ("client_name", "test-api"),
+            ("x-gitlab-correlation-id", "01HELLO"),
+            ("user_id", "2"),
+            ("username", "alice"),
+            ("remote_ip", "10.1.2.3"),
+            ("gitaly-client-context-bin", r#"{"scoped-user-id":"7"}"#),
+        ] {
+            assert_eq!(text(&call, name), Some(value), "{} {name}", call.method);
+        }
+        assert!(call.metadata.values().all(|value| !value.contains("s3cret")), "{}", call.method);
+    }
 }
 
 #[tokio::test]
-async fn half_an_answer_is_none() {
+async fn values_that_are_no_header_are_left_out() {
     let fixture = Fixture::new();
-    let server = Server::start(fixture.storage.path());
-    let asked = fixture.ask(&server, Quarantine::default());
-    let second =
-        fixture.commit(&[&fixture.main], &[("a", "1"), ("b", "2"), ("c", POINTER), ("d", POINTER)], "x");
-    let revisions = std::slice::from_ref(&second);
+    let server = fixture.start(Form::Plain);
+    let context = CallContext {
+        username: Some("älice\n".to_owned()),
+        correlation_id: Some("a\r\nb: c".to_owned()),
+        ..CallContext::default()
+    };
+    assert!(open(&server.address, Quarantine::default(), context).exists().await.unwrap());
+    let calls = server.calls();
+    assert_eq!((text(&calls[0], "username"), text(&calls[0], "x-gitlab-correlation-id")), (None, None));
+}
+
+/// Two pushes at the same time, to two Gitalys.
+#[tokio::test]
+async fn concurrent_pushes_keep_their_metadata() {
+    let fixture = Fixture::new();
+    let servers = [fixture.start(Form::Cluster), fixture.start(Form::Transactions)];
+    let changes = servers.each_ref().map(|server| server.begin_push(OWN));
+    let new = changes.each_ref().map(|change| change.commit(&[&fixture.main], "new"));
+    let pushes = servers.iter().zip(&changes).zip(&new).map(|((server, change), new)| {
+        let quarantine = Quarantine {
+            relative_path: Some(change.relative_path.clone()),
+            object_directory: Some(change.object_directory.clone()),
+            alternates: change.alternates.clone(),
+        };
+        let repository = open(&server.address, quarantine, CallContext::default());
+        async move {
+            for _ in 0..10 {
+                assert!(repository.is_ancestor(new, new).await.unwrap());
+            }
+        }
+    });
+    futures_util::future::join_all(pushes).await;
+    for (server, change) in servers.iter().zip(&changes) {
+        let calls = server.calls();
+        assert_eq!(calls.len(), 10);
+        for call in calls {
+            assert_eq!(text(&call, "relative-path-bin"), Some(change.relative_path.as_str()));
+            assert_eq!(call.repository.git_object_directory, change.object_directory);
+        }
+    }
+}
+
+#[tokio::test]
+async fn no_call_takes_longer_than_the_request_has_left() {
+    let fixture = Fixture::new();
+    let server = fixture.start(Form::Plain);
+    let deadline = |left| CallContext { deadline: Some(Instant::now() + left), ..CallContext::default() };
+    let timeout_in_micros = async |context: CallContext| {
+        open(&server.address, Quarantine::default(), context).exists().await.unwrap();
+        let call = server.calls().remove(0);
+        text(&call, "grpc-timeout").unwrap().strip_suffix('u').unwrap().parse::<u32>().unwrap()
+    };
+    assert_eq!(timeout_in_micros(CallContext::default()).await, 10_000_000);
+    assert_eq!(timeout_in_micros(deadline(Duration::from_secs(50))).await, 10_000_000);
+    assert!(timeout_in_micros(deadline(Duration::from_secs(3))).await <= 3_000_000);
+    server.fail(Fault::Hang);
+    let started = Instant::now();
+    let late = open(&server.address, Quarantine::default(), deadline(Duration::ZERO));
+    let Err(Error::Gitaly(_, status)) = late.exists().await else { panic!("a failure") };
+    assert_eq!(status.code(), Code::DeadlineExceeded);
+    assert!(started.elapsed() < Duration::from_secs(5));
+}
+
+#[tokio::test]
+async fn calls_are_counted_with_their_status() {
+    let fixture = Fixture::new();
+    let server = fixture.start(Form::Plain);
+    let (sender, usages) = std::sync::mpsc::channel();
+    let observe = move |usage| sender.send(usage).unwrap();
+    let repository = open_observed(&server.address, Quarantine::default(), CallContext::default(), observe);
+    repository.exists().await.unwrap();
+    server.fail(Fault::Status(Code::ResourceExhausted));
+    repository.exists().await.unwrap_err();
+    let seen: Vec<_> = usages
+        .try_iter()
+        .map(|usage| match usage {
+            Usage::GitalyCall { method, code, .. } => (method, code),
+            usage => panic!("{usage:?}"),
+        })
+        .collect();
+    let method = "RepositoryService/RepositoryExists";
+    assert_eq!(seen, [(method, "OK"), (method, "ResourceExhausted")]);
+}
+
+#[tokio::test]
+async fn answer_that_breaks_off_is_an_error() {
+    let fixture = Fixture::new();
+    let server = fixture.start(Form::Plain);
+    let path = fixture.storage.path().join(OWN);
+    let second = testkit::git::commit(&path, &[&fixture.main], "second");
+    let third = testkit::git::commit(&path, &[&second], "third");
+    let revisions = [third.clone()];
+    let repository = plain(&server.address);
+    let commits = repository.new_commits(&revisions).await.unwrap();
+    assert_eq!(commits.len(), 2);
     server.fail(Fault::BrokenStream);
-    assert!(matches!(asked.new_commits(revisions).await, Err(Error::Gitaly("ListCommits", _))));
-    assert!(matches!(asked.changed_paths(revisions).await, Err(Error::Gitaly("FindChangedPaths", _))));
-    assert!(matches!(asked.new_blobs(revisions).await, Err(Error::Gitaly("ListBlobs", _))));
-    assert!(matches!(asked.new_lfs_pointers(revisions).await, Err(Error::Gitaly("ListLFSPointers", _))));
-    assert!(matches!(asked.file_count(&second).await, Err(Error::Gitaly("ListFiles", _))));
-    server.fail(Fault::Status(Code::NotFound));
-    assert!(matches!(asked.new_commits(revisions).await, Err(Error::NotFound("ListCommits"))));
-    assert!(matches!(
-        asked.state(StateNeeds { empty: true, default_branch: false }).await,
-        Err(Error::NotFound(_))
-    ));
-    assert!(!asked.exists().await.unwrap());
+    let failed = |method| move |error: Error| matches!(error, Error::Gitaly(name, _) if name == method);
+    assert!(repository.new_commits(&revisions).await.is_err_and(failed("CommitService/ListCommits")));
+    assert!(repository.changed_paths(&commits).await.is_err_and(failed("DiffService/FindChangedPaths")));
+    assert!(repository.new_blobs(&revisions).await.is_err_and(failed("BlobService/ListBlobs")));
+    assert!(repository.new_lfs_pointers(&revisions).await.is_err_and(failed("BlobService/ListLFSPointers")));
+    assert!(repository.file_count(&third).await.is_err_and(failed("CommitService/ListFiles")));
+    let containing = "RefService/ListBranchNamesContainingCommit";
+    assert!(repository.branches_with(&third).await.is_err_and(failed(containing)));
 }
 
 #[tokio::test]
-async fn a_message_cut_off_is_not_judged() {
+async fn message_that_is_cut_off_is_an_error() {
     let whole = pb::GitCommit { body: b"text".to_vec(), body_size: 4, ..pb::GitCommit::default() };
     assert_eq!(content::read_commit(whole.clone()).unwrap().message, "text");
     assert!(content::read_commit(pb::GitCommit { body_size: 5, ..whole }).is_err());
 }
 
 #[tokio::test]
-async fn nobody_waits_for_ever() {
-    let repository = repository("tcp://127.0.0.1:1", Quarantine::default());
-    let hanging = async |_| std::future::pending::<Result<(), Status>>().await;
-    let outcome = repository.ask("CommitIsAncestor", Duration::from_millis(1), (), hanging).await;
-    let Err(Error::Gitaly("CommitIsAncestor", status)) = outcome else { panic!("{outcome:?}") };
+async fn hanging_gitaly_times_out() {
+    let repository = plain("tcp://127.0.0.1:1");
+    let hang = async |_| std::future::pending::<Result<(), Status>>().await;
+    let outcome = repository.call.send("X/Y", Duration::from_millis(1), (), hang).await;
+    let Err(Error::Gitaly("X/Y", status)) = outcome else { panic!("{outcome:?}") };
     assert_eq!(status.code(), Code::DeadlineExceeded);
 }
 
-/// With a fresh channel each, as after a start.
+/// Through a socket. Gitaly is missing at first, and restarts twenty times.
 #[tokio::test]
-async fn a_socket_is_as_good_and_nobody_there_is_an_error() {
+async fn restarted_gitaly_is_found_again_and_missing_gitaly_is_an_error() {
     let fixture = Fixture::new();
     let socket = fixture.storage.path().join("gitaly.socket");
-    let address = format!("unix:{}", socket.display());
-    let asked = repository(&address, Quarantine::default());
-    assert!(matches!(asked.exists().await, Err(Error::Gitaly("RepositoryExists", _))));
+    let repository = plain(&format!("unix:{}", socket.display()));
+    let is_unavailable = |error: Error| matches!(error, Error::Gitaly(..));
+    assert!(repository.exists().await.is_err_and(is_unavailable));
     let mut server = Server::on_socket(fixture.storage.path(), &socket);
-    assert!(asked.exists().await.unwrap(), "it is tried again");
+    assert!(repository.exists().await.unwrap());
     for _ in 0..20 {
         drop(server);
         std::fs::remove_file(&socket).unwrap();
         server = Server::on_socket(fixture.storage.path(), &socket);
-        assert!(asked.exists().await.unwrap(), "nobody notices a new start");
+        assert!(repository.exists().await.unwrap());
     }
     drop(server);
-    assert!(matches!(asked.exists().await, Err(Error::Gitaly("RepositoryExists", _))));
+    assert!(repository.exists().await.is_err_and(is_unavailable));
 }
 
-/// What Gitaly says is asked for once: only a connection that breaks is tried again.
+/// Only a broken connection is retried.
 #[tokio::test]
-async fn gitalys_own_word_is_taken() {
+async fn failed_calls_are_not_retried() {
     let fixture = Fixture::new();
-    let server = Server::start(fixture.storage.path());
-    let asked = fixture.ask(&server, Quarantine::default());
+    let server = fixture.start(Form::Plain);
+    let repository = plain(&server.address);
     for code in [Code::Unavailable, Code::Internal] {
         server.fail(Fault::Status(code));
-        let Err(Error::Gitaly(_, status)) = asked.exists().await else { panic!("a failure") };
+        let Err(Error::Gitaly(_, status)) = repository.exists().await else { panic!("a failure") };
         assert_eq!((status.code(), server.methods()), (code, vec!["RepositoryService/RepositoryExists"]));
     }
+}
+
+#[tokio::test]
+async fn server_info_names_version_and_storages() {
+    let fixture = Fixture::new();
+    let server = fixture.start(Form::Plain);
+    let storage = Storage { address: server.address.clone(), token: None, inspect: None, path: None };
+    let gitaly = Gitaly::new("test-api", &storage, Observer::new(drop)).unwrap();
+    let info = gitaly.server_info(&CallContext::default()).await.unwrap();
+    let expected = ServerInfo { version: "16.7.0".to_owned(), storages: vec!["default".to_owned()] };
+    assert_eq!(info, expected);
+    assert_eq!(server.methods(), ["ServerService/ServerInfo"]);
 }

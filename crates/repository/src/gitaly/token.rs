@@ -1,12 +1,12 @@
-//! What is shown to Gitaly: its authentication of version 2.
+//! Gitaly's authentication, version 2.
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use aws_lc_rs::hmac::{HMAC_SHA256, Key, sign};
 use tonic::metadata::{Ascii, MetadataValue};
 
-/// The secret that a Gitaly shares with its clients. It is not sent: a fresh signature of the time is, which Gitaly
-/// takes for 30 seconds.
+/// The secret that a Gitaly shares with its clients. It is not sent: each call carries a fresh signature of the time,
+/// which Gitaly accepts for 30 seconds.
 #[derive(Debug, Clone)]
 pub(super) struct Token(Arc<Key>);
 
@@ -15,7 +15,7 @@ impl Token {
         Self(Arc::new(Key::new(HMAC_SHA256, secret.as_bytes())))
     }
 
-    /// The header `authorization`, now.
+    /// The value of the header `authorization` for a call that is made now.
     pub fn header(&self) -> Option<MetadataValue<Ascii>> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let mut value = MetadataValue::try_from(self.bearer(now)).ok()?;
@@ -35,9 +35,9 @@ impl Token {
 mod tests {
     use super::*;
 
-    /// Computed by `printf 1732180000 | openssl dgst -sha256 -hmac s3cret`.
+    /// The expected value comes from `printf 1732180000 | openssl dgst -sha256 -hmac s3cret`.
     #[test]
-    fn the_signature_is_of_the_time() {
+    fn signature_covers_the_time() {
         let expected =
             "Bearer v2.c670d70beb1f954cd57d0a31e2a455558ef43b1c89934467fe598532cd61323e.1732180000";
         assert_eq!(Token::new("s3cret").bearer(1_732_180_000), expected);

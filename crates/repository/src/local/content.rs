@@ -1,53 +1,61 @@
-//! What a push brings, as `git` lists it. A few programs a question, however many refs a push changes; what they print
-//! is read as it comes, and no more of it is kept than [`KEPT`].
+//! What a push brings, as `git` lists it. A question takes one or two processes, however many refs a push changes. Their
+//! output is read as it comes, up to [`MAX_OUTPUT_BYTES`].
 use std::collections::HashSet;
 
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt};
 
-use super::Repository;
-use super::pipe::{self, Output};
-use crate::content::{Blob, ChangedPath, Commit, LfsPointer, PathStatus};
-use crate::{Error, Result};
+use super::process::Output;
+use super::{MEDIUM, Repository};
+use crate::{Blob, ChangedPath, Commit, Error, LfsPointer, PathStatus, Result};
 
-/// Bytes that one answer may be put together from.
-const KEPT: u64 = 64 * 1024 * 1024;
-/// Pointers that one push may bring.
-const POINTERS: usize = 100_000;
+/// The limit for the output that one answer is made from.
+const MAX_OUTPUT_BYTES: u64 = 64 * 1024 * 1024;
+/// The limit for the pointers of one push.
+const MAX_POINTERS: usize = 100_000;
 
-/// What `revisions` lead to and no branch or tag does; the revisions are read from standard input.
-const NEW: [&str; 5] = ["rev-list", "--stdin", "--not", "--branches", "--tags"];
-const NEW_BLOBS: [&str; 8] = [
+/// A command of git and its arguments.
+type Arguments = (&'static str, &'static [&'static str]);
+
+/// Lists what is reachable from the revisions on standard input, but from no branch or tag.
+const NEW: Arguments = ("rev-list", &["--stdin", "--not", "--branches", "--tags"]);
+const NEW_BLOBS: Arguments = (
     "rev-list",
-    "--objects",
-    "--filter=object:type=blob",
-    "--filter-provided-objects",
-    "--stdin",
-    "--not",
-    "--branches",
-    "--tags",
-];
-const NEW_SMALL_BLOBS: [&str; 10] = [
+    &[
+        "--objects",
+        "--filter=object:type=blob",
+        "--filter-provided-objects",
+        "--stdin",
+        "--not",
+        "--branches",
+        "--tags",
+    ],
+);
+const NEW_SMALL_BLOBS: Arguments = (
     "rev-list",
-    "--objects",
-    "--no-object-names",
-    "--filter=object:type=blob",
-    "--filter=blob:limit=1024",
-    "--filter-provided-objects",
-    "--stdin",
-    "--not",
-    "--branches",
-    "--tags",
-];
-const CONTENTS: [&str; 3] = ["cat-file", "--batch", "--buffer"];
-const SIZES: [&str; 3] = ["cat-file", "--batch-check=%(objectname) %(objectsize) %(rest)", "--buffer"];
-/// Of a merge, what differs from all its parents.
-const CHANGES: [&str; 9] =
-    ["diff-tree", "--stdin", "-r", "-z", "-c", "--root", "--no-renames", "--no-commit-id", "--name-status"];
+    &[
+        "--objects",
+        "--no-object-names",
+        "--filter=object:type=blob",
+        "--filter=blob:limit=1024",
+        "--filter-provided-objects",
+        "--stdin",
+        "--not",
+        "--branches",
+        "--tags",
+    ],
+);
+const CONTENTS: Arguments = ("cat-file", &["--batch", "--buffer"]);
+const SIZES: Arguments = ("cat-file", &["--batch-check=%(objectname) %(objectsize) %(rest)", "--buffer"]);
+/// Lists the paths that commits change. For a merge, the paths that differ from all its parents.
+const CHANGES: Arguments = (
+    "diff-tree",
+    &["--stdin", "-r", "-z", "-c", "--root", "--no-renames", "--no-commit-id", "--name-status"],
+);
 
 impl Repository {
     pub(crate) async fn new_commits(&self, revisions: &[String]) -> Result<Vec<Commit>> {
-        self.list(&[&NEW, &CONTENTS], revisions, async |output| {
-            let (mut output, mut commits) = (output.take(KEPT), Vec::new());
+        self.list(&[NEW, CONTENTS], revisions, async |output| {
+            let (mut output, mut commits) = (output.take(MAX_OUTPUT_BYTES), Vec::new());
             while let Some((id, object)) = next_object(&mut output).await? {
                 commits.push(Commit::parse(&id, &object).ok_or_else(unreadable)?);
             }
@@ -56,9 +64,10 @@ impl Repository {
         .await
     }
 
-    pub(crate) async fn changed_paths(&self, commits: &[String]) -> Result<Vec<ChangedPath>> {
-        self.list(&[&CHANGES], commits, async |output| {
-            let (mut output, mut paths) = (output.take(KEPT), Vec::new());
+    pub(crate) async fn changed_paths(&self, commits: &[Commit]) -> Result<Vec<ChangedPath>> {
+        let commits: Vec<String> = commits.iter().map(|commit| commit.id.clone()).collect();
+        self.list(&[CHANGES], &commits, async |output| {
+            let (mut output, mut paths) = (output.take(MAX_OUTPUT_BYTES), Vec::new());
             while let Some(status) = next_text(&mut output, 0).await? {
                 let path = next_text(&mut output, 0).await?.ok_or_else(unreadable)?;
                 paths.push(ChangedPath { path, status: status_of(&status) });
@@ -69,8 +78,8 @@ impl Repository {
     }
 
     pub(crate) async fn new_blobs(&self, revisions: &[String]) -> Result<Vec<Blob>> {
-        self.list(&[&NEW_BLOBS, &SIZES], revisions, async |output| {
-            let (mut output, mut blobs) = (output.take(KEPT), Vec::new());
+        self.list(&[NEW_BLOBS, SIZES], revisions, async |output| {
+            let (mut output, mut blobs) = (output.take(MAX_OUTPUT_BYTES), Vec::new());
             while let Some(line) = next_text(&mut output, b'\n').await? {
                 let mut words = line.splitn(3, ' ');
                 let (Some(id), Some(size), path) = (words.next(), words.next(), words.next()) else {
@@ -86,13 +95,13 @@ impl Repository {
     }
 
     pub(crate) async fn new_lfs_pointers(&self, revisions: &[String]) -> Result<Vec<LfsPointer>> {
-        self.list(&[&NEW_SMALL_BLOBS, &CONTENTS], revisions, async |output| {
+        self.list(&[NEW_SMALL_BLOBS, CONTENTS], revisions, async |output| {
             let (mut seen, mut pointers) = (HashSet::new(), Vec::new());
-            // Files that are none are let go at once: only the number of pointers counts.
+            // Other files are dropped at once: only the number of pointers counts.
             while let Some((_, object)) = next_object(output).await? {
                 let pointer = LfsPointer::parse(&object);
                 pointers.extend(pointer.filter(|pointer| seen.insert(pointer.oid.clone())));
-                if pointers.len() > POINTERS {
+                if pointers.len() > MAX_POINTERS {
                     return Err(Error::TooMuch);
                 }
             }
@@ -103,25 +112,20 @@ impl Repository {
 
     pub(crate) async fn file_count(&self, revision: &str) -> Result<u64> {
         are_object_ids([revision])?;
-        let list = self.command(&["ls-tree", "-r", "-z", "--name-only", revision])?;
-        pipe::run(vec![list], String::new(), async |output| {
+        self.pipe(&[("ls-tree", &["-r", "-z", "--full-tree", revision])], String::new(), async |output| {
             let mut files = 0;
-            loop {
-                let bytes = output.fill_buf().await.map_err(Error::Storage)?;
-                if bytes.is_empty() {
-                    return Ok(files);
-                }
-                files += bytes.iter().map(|byte| u64::from(*byte == 0)).sum::<u64>();
-                let read = bytes.len();
-                output.consume(read);
+            // E.g. `100644 blob <id>\t<path>`. A submodule is no file.
+            while let Some(entry) = next_text(output, 0).await? {
+                files += u64::from(entry.split(' ').nth(1) == Some("blob"));
             }
+            Ok(files)
         })
         .await
     }
 
     async fn list<T>(
         &self,
-        programs: &[&[&str]],
+        programs: &[Arguments],
         revisions: &[String],
         read: impl AsyncFnOnce(&mut Output) -> Result<Vec<T>>,
     ) -> Result<Vec<T>> {
@@ -129,12 +133,26 @@ impl Repository {
         if revisions.is_empty() {
             return Ok(Vec::new());
         }
-        let programs = programs.iter().map(|arguments| self.command(arguments)).collect::<Result<_>>()?;
-        pipe::run(programs, revisions.join("\n") + "\n", read).await
+        self.pipe(programs, revisions.join("\n") + "\n", read).await
+    }
+
+    /// Runs `git` once for each of `programs`, each reading what the one before it writes.
+    async fn pipe<T>(
+        &self,
+        programs: &[(&'static str, &[&str])],
+        input: String,
+        read: impl AsyncFnOnce(&mut Output) -> Result<T>,
+    ) -> Result<T> {
+        let view = self.pushed.resolve().await?;
+        let git = programs.iter().map(|&(name, arguments)| view.git(name, arguments));
+        let git = git.collect::<Result<_>>()?;
+        let answer = self.processes.pipe(self.context.timeout(MEDIUM), git, input, read).await;
+        self.check_exists(programs[0].0, matches!(answer, Err(Error::Git(_)))).await?;
+        answer
     }
 }
 
-/// Git's letter; of a merge one for each parent.
+/// Reads the status letters: one, or one for each parent of a merge.
 fn status_of(letters: &str) -> PathStatus {
     if letters.bytes().all(|letter| letter == b'A') {
         PathStatus::Added
@@ -145,14 +163,14 @@ fn status_of(letters: &str) -> PathStatus {
     }
 }
 
-/// Nothing else is written to git's standard input: it would take options from there, too. No object has another name.
+/// Checks what is written to git's standard input, where git would accept options, too.
 fn are_object_ids<'a>(revisions: impl IntoIterator<Item = &'a str>) -> Result<()> {
     let is_id =
         |text: &str| matches!(text.len(), 40 | 64) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     if revisions.into_iter().all(is_id) { Ok(()) } else { Err(Error::NoSuchObject) }
 }
 
-/// One object of `cat-file --batch`: a line with id, type and size, the content, a line's end.
+/// Reads one object of `cat-file --batch`: a line with id, type and size, the content, a line feed.
 async fn next_object(output: &mut (impl AsyncBufRead + Unpin)) -> Result<Option<(String, Vec<u8>)>> {
     let Some(line) = next_text(output, b'\n').await? else { return Ok(None) };
     let mut words = line.split(' ');
@@ -169,25 +187,25 @@ async fn next_object(output: &mut (impl AsyncBufRead + Unpin)) -> Result<Option<
     Ok(Some((id.to_owned(), content)))
 }
 
-/// What comes before the next `end`; `None` when there is nothing more.
+/// Reads up to the next `end`. `None` at the end of the output.
 async fn next_text(output: &mut (impl AsyncBufRead + Unpin), end: u8) -> Result<Option<String>> {
     let mut bytes = Vec::new();
     output.read_until(end, &mut bytes).await.map_err(Error::Storage)?;
     match bytes.pop() {
         None => Ok(None),
         Some(last) if last == end => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
-        // It was cut.
+        // The limit cut it off.
         Some(_) => Err(Error::TooMuch),
     }
 }
 
-/// The list, unless the limit was reached before its end.
+/// Fails if the limit was reached before the end of the output.
 fn whole<T>(output: &tokio::io::Take<&mut Output>, list: Vec<T>) -> Result<Vec<T>> {
     if output.limit() == 0 { Err(Error::TooMuch) } else { Ok(list) }
 }
 
 fn unreadable() -> Error {
-    Error::Git("it printed what cannot be read".to_owned())
+    Error::Git("its output cannot be read".to_owned())
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Who is let in, as Gitaly decides it: a signature of the time, not older or newer than 30 seconds.
+//! Gitaly's authentication: a signature of the time that is at most 30 seconds off.
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use aws_lc_rs::hmac::{HMAC_SHA256, Key, verify};
@@ -18,7 +18,7 @@ pub(super) fn check(header: Option<&String>, token: &str) -> Result<(), Status> 
     if scheme.eq_ignore_ascii_case("bearer") && version == "v2" && signed && fresh {
         Ok(())
     } else {
-        Err(Status::permission_denied("permission denied"))
+        Err(unauthenticated())
     }
 }
 

@@ -1,61 +1,70 @@
-//! Answers that git gives, in the repository and the quarantine of a call.
+//! Answers from git, in the repository and the quarantine of a call.
 use std::process::{Command, Output};
 
 use gitaly_proto as pb;
 use tonic::Status;
 
-use super::State;
+use super::forms::Location;
 
-impl State {
-    /// Runs git, whatever comes of it.
-    pub fn run(&self, repository: &pb::Repository, arguments: &[&str]) -> Result<Output, Status> {
-        let path = self.repositories.join(&repository.relative_path);
-        if !path.join("HEAD").exists() {
+impl Location {
+    /// Runs git, whatever its exit code is.
+    pub fn run(&self, arguments: &[&str]) -> Result<Output, Status> {
+        if !self.exists() {
             return Err(Status::not_found("repository does not exist"));
         }
         let mut command = Command::new("git");
-        command.arg("--git-dir").arg(&path).args(arguments);
-        if !repository.git_object_directory.is_empty() {
-            command.env("GIT_OBJECT_DIRECTORY", path.join(&repository.git_object_directory));
+        command.arg("--git-dir").arg(&self.git_dir).args(arguments);
+        if let Some(objects) = &self.objects {
+            command.env("GIT_OBJECT_DIRECTORY", objects);
         }
-        let alternates =
-            repository.git_alternate_object_directories.iter().map(|alternate| path.join(alternate));
-        let alternates = std::env::join_paths(alternates).expect("paths");
-        command.env("GIT_ALTERNATE_OBJECT_DIRECTORIES", alternates);
+        if !self.alternates.is_empty() {
+            let alternates = std::env::join_paths(&self.alternates).expect("paths");
+            command.env("GIT_ALTERNATE_OBJECT_DIRECTORIES", alternates);
+        }
         Ok(command.output().expect("git runs"))
     }
 
-    /// Makes an empty repository.
-    pub fn create(&self, repository: &pb::Repository, default_branch: &str) {
-        let path = self.repositories.join(&repository.relative_path);
-        std::fs::create_dir_all(&path).expect("the directory is made");
-        let branch = format!("--initial-branch={default_branch}");
-        crate::git::git(&path, &["init", "--quiet", "--bare", &branch, "."]);
+    pub fn exists(&self) -> bool {
+        self.git_dir.join("HEAD").exists()
     }
 
-    /// What git prints, when it succeeds.
-    pub fn git(&self, repository: &pb::Repository, arguments: &[&str]) -> Result<Vec<u8>, Status> {
-        let output = self.run(repository, arguments)?;
+    /// Makes an empty repository.
+    pub fn create(&self, default_branch: &str) {
+        std::fs::create_dir_all(&self.git_dir).expect("the directory is made");
+        let branch = format!("--initial-branch={default_branch}");
+        crate::git::git(&self.git_dir, &["init", "--quiet", "--bare", &branch, "."]);
+    }
+
+    /// The default branch, by Gitaly's rule.
+    pub fn default_branch(&self) -> Result<Option<String>, Status> {
+        let head = self.lines(&["symbolic-ref", "HEAD"])?.swap_remove(0);
+        for name in [head.as_str(), "refs/heads/main", "refs/heads/master"] {
+            if self.run(&["rev-parse", "--verify", "--quiet", name])?.status.success() {
+                return Ok(Some(name.to_owned()));
+            }
+        }
+        Ok(self.lines(&["for-each-ref", "--count=1", "--format=%(refname)", "refs/heads/"])?.pop())
+    }
+
+    /// What git prints, if it succeeds.
+    pub fn git(&self, arguments: &[&str]) -> Result<Vec<u8>, Status> {
+        let output = self.run(arguments)?;
         if output.status.success() {
             return Ok(output.stdout);
         }
         Err(Status::internal(String::from_utf8_lossy(&output.stderr)))
     }
 
-    pub fn lines(&self, repository: &pb::Repository, arguments: &[&str]) -> Result<Vec<String>, Status> {
-        let output = self.git(repository, arguments)?;
+    pub fn lines(&self, arguments: &[&str]) -> Result<Vec<String>, Status> {
+        let output = self.git(arguments)?;
         Ok(String::from_utf8_lossy(&output).lines().map(ToOwned::to_owned).collect())
     }
 
-    /// Id and path of every blob that the revisions lead to.
-    pub fn blobs(
-        &self,
-        repository: &pb::Repository,
-        revisions: &[String],
-    ) -> Result<Vec<(String, String)>, Status> {
+    /// Id and path of every blob that is reachable from the revisions.
+    pub fn blobs(&self, revisions: &[String]) -> Result<Vec<(String, String)>, Status> {
         let walk = ["rev-list", "--objects", "--filter=object:type=blob", "--filter-provided-objects"];
         let arguments: Vec<&str> = walk.into_iter().chain(revisions.iter().map(String::as_str)).collect();
-        let lines = self.lines(repository, &arguments)?;
+        let lines = self.lines(&arguments)?;
         let split = |line: &String| {
             let (id, path) = line.split_once(' ').unwrap_or((line, ""));
             (id.to_owned(), path.to_owned())
@@ -63,8 +72,8 @@ impl State {
         Ok(lines.iter().map(split).collect())
     }
 
-    pub fn commit(&self, repository: &pb::Repository, id: &str) -> Result<pb::GitCommit, Status> {
-        let raw = self.git(repository, &["cat-file", "commit", id])?;
+    pub fn commit(&self, id: &str) -> Result<pb::GitCommit, Status> {
+        let raw = self.git(&["cat-file", "commit", id])?;
         let raw = String::from_utf8_lossy(&raw).into_owned();
         let (headers, body) = raw.split_once("\n\n").expect("a commit");
         let header = |name: &'static str| {

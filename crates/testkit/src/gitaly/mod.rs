@@ -1,7 +1,11 @@
-//! A Gitaly for tests: it speaks the real protocol, answers from repositories on this disk, and notes what it was asked.
+//! A Gitaly for tests: it speaks the real protocol, answers from repositories on this disk, and records its calls.
 //!
-//! It runs in a thread of its own, so that a service under test can neither help nor hinder it.
+//! It is as strict as a real one, in each of three [`Form`]s: it knows a repository by its own path only, reads a
+//! quarantine only where the hook said, and refuses a call whose metadata does not lead there.
+//!
+//! It runs in a thread of its own, so that a service under test cannot affect it.
 mod authentication;
+mod forms;
 mod git;
 mod services;
 
@@ -13,16 +17,20 @@ use std::sync::{Arc, Mutex};
 use futures_util::Stream;
 use gitaly_proto as pb;
 use tokio::sync::oneshot;
+use tonic::metadata::KeyAndValueRef;
 use tonic::transport::server::Connected;
 use tonic::transport::{Identity, Server, ServerTlsConfig};
 use tonic::{Request, Status};
 
+use self::forms::Location;
+pub use self::forms::{Form, PendingChange};
 use self::services::Services;
+pub use tonic::Code;
 
 /// A Gitaly that listens until it is dropped.
 #[derive(Debug)]
 pub struct Gitaly {
-    /// As it stands in a configuration.
+    /// The address for the configuration of a service.
     pub address: String,
     state: Arc<State>,
     stop: Option<oneshot::Sender<()>>,
@@ -32,9 +40,10 @@ pub struct Gitaly {
 /// One call.
 #[derive(Debug, Clone)]
 pub struct RecordedCall {
-    /// `CommitService/CommitIsAncestor`
+    /// E.g. `CommitService/CommitIsAncestor`.
     pub method: &'static str,
     pub repository: pb::Repository,
+    /// The metadata, binary values decoded.
     pub metadata: BTreeMap<String, String>,
 }
 
@@ -43,44 +52,54 @@ pub struct RecordedCall {
 pub enum Fault {
     /// No answer ever comes.
     Hang,
-    Status(tonic::Code),
-    /// An answer of several messages ends after the first.
+    /// The call fails with this status.
+    Status(Code),
+    /// An answer of several messages breaks off after the first.
     BrokenStream,
+    /// Each call takes this much longer.
+    Delay(std::time::Duration),
 }
 
 #[derive(Debug)]
 pub(crate) struct State {
-    /// Where the repositories of every storage lie.
+    form: Form,
+    /// The directory of every storage.
     repositories: PathBuf,
     token: Option<String>,
-    asked: Mutex<Vec<RecordedCall>>,
+    calls: Mutex<Vec<RecordedCall>>,
+    pending: Mutex<Vec<PendingChange>>,
     connections: AtomicUsize,
     fault: Mutex<Option<Fault>>,
 }
 
 impl Gitaly {
-    /// Listens on a free port, and lets everybody in.
+    /// A plain Gitaly on a free port, which accepts every caller.
     pub fn start(repositories: &Path) -> Self {
-        Self::on_tcp(repositories, None, None)
+        Self::with_form(Form::Plain, repositories)
     }
 
-    /// Listens on a free port, and lets in who knows the token.
+    /// A Gitaly of this form on a free port, which accepts every caller.
+    pub fn with_form(form: Form, repositories: &Path) -> Self {
+        Self::on_tcp(form, repositories, None, None)
+    }
+
+    /// A plain Gitaly on a free port, which accepts callers that know the token.
     pub fn with_token(repositories: &Path, token: &str) -> Self {
-        Self::on_tcp(repositories, Some(token), None)
+        Self::on_tcp(Form::Plain, repositories, Some(token), None)
     }
 
-    /// The same, by TLS alone: with a certificate and its key, both PEM.
+    /// The same with TLS. The certificate and its key are PEM.
     pub fn with_tls(repositories: &Path, token: &str, certificate: &[u8], key: &[u8]) -> Self {
         let tls = ServerTlsConfig::new().identity(Identity::from_pem(certificate, key));
-        Self::on_tcp(repositories, Some(token), Some(tls))
+        Self::on_tcp(Form::Plain, repositories, Some(token), Some(tls))
     }
 
-    fn on_tcp(repositories: &Path, token: Option<&str>, tls: Option<ServerTlsConfig>) -> Self {
+    fn on_tcp(form: Form, repositories: &Path, token: Option<&str>, tls: Option<ServerTlsConfig>) -> Self {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
         listener.set_nonblocking(true).expect("a listener");
         let scheme = if tls.is_some() { "tls" } else { "tcp" };
         let address = format!("{scheme}://{}", listener.local_addr().expect("the port is bound"));
-        Self::run(address, repositories, token, tls, |state| {
+        Self::run(address, form, repositories, token, tls, |state| {
             let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
             futures_util::stream::unfold((listener, state), async |(listener, state)| {
                 let accepted = listener.accept().await.map(|(stream, _)| stream);
@@ -90,11 +109,11 @@ impl Gitaly {
         })
     }
 
-    /// Listens on a unix socket.
+    /// A plain Gitaly on a unix socket.
     pub fn on_socket(repositories: &Path, socket: &Path) -> Self {
         let listener = std::os::unix::net::UnixListener::bind(socket).expect("a socket");
         listener.set_nonblocking(true).expect("a listener");
-        Self::run(format!("unix:{}", socket.display()), repositories, None, None, |state| {
+        Self::run(format!("unix:{}", socket.display()), Form::Plain, repositories, None, None, |state| {
             let listener = tokio::net::UnixListener::from_std(listener).expect("a listener");
             futures_util::stream::unfold((listener, state), async |(listener, state)| {
                 let accepted = listener.accept().await.map(|(stream, _)| stream);
@@ -106,6 +125,7 @@ impl Gitaly {
 
     fn run<S, I>(
         address: String,
+        form: Form,
         repositories: &Path,
         token: Option<&str>,
         tls: Option<ServerTlsConfig>,
@@ -116,9 +136,11 @@ impl Gitaly {
         I: tokio::io::AsyncRead + tokio::io::AsyncWrite + Connected + Unpin + Send + 'static,
     {
         let state = Arc::new(State {
+            form,
             repositories: repositories.to_owned(),
             token: token.map(ToOwned::to_owned),
-            asked: Mutex::default(),
+            calls: Mutex::default(),
+            pending: Mutex::default(),
             connections: AtomicUsize::default(),
             fault: Mutex::default(),
         });
@@ -142,22 +164,37 @@ impl Gitaly {
         Self { address, state, stop: Some(stop), thread: Some(thread) }
     }
 
-    /// From now on; `None` ends it.
+    /// Makes every call fail from now on; `None` ends it.
     pub fn fail(&self, fault: impl Into<Option<Fault>>) {
         *self.state.fault.lock().expect("the fault") = fault.into();
     }
 
-    /// What it was asked since this was called last.
-    pub fn asked(&self) -> Vec<RecordedCall> {
-        std::mem::take(&mut *self.state.asked.lock().expect("the calls"))
+    /// Begins a `git push` to the repository at its own path.
+    pub fn begin_push(&self, own_path: &str) -> PendingChange {
+        self.state.begin_push(own_path)
     }
 
-    /// The names of the same.
+    /// Begins a change that GitLab itself makes, e.g. a merge or a commit in the web editor.
+    pub fn begin_operation(&self, own_path: &str) -> PendingChange {
+        self.state.begin_operation(own_path)
+    }
+
+    /// Begins a change that writes nothing, such as the removal of a branch in the page.
+    pub fn begin_removal(&self, own_path: &str) -> PendingChange {
+        self.state.begin_removal(own_path)
+    }
+
+    /// The calls since this was called last.
+    pub fn calls(&self) -> Vec<RecordedCall> {
+        std::mem::take(&mut *self.state.calls.lock().expect("the calls"))
+    }
+
+    /// The methods of the calls since the last look at them.
     pub fn methods(&self) -> Vec<&'static str> {
-        self.asked().into_iter().map(|asked| asked.method).collect()
+        self.calls().into_iter().map(|call| call.method).collect()
     }
 
-    /// How often somebody connected.
+    /// How often a client connected.
     pub fn connections(&self) -> usize {
         self.state.connections.load(Ordering::SeqCst)
     }
@@ -171,32 +208,51 @@ impl Drop for Gitaly {
 }
 
 impl State {
-    /// Notes a call, and lets it go on unless it is not to.
+    /// Records a call about a repository, and finds where git works for it.
     async fn begin<M>(
         &self,
         method: &'static str,
         request: &Request<M>,
         repository: Option<&pb::Repository>,
-    ) -> Result<pb::Repository, Status> {
+    ) -> Result<Location, Status> {
         let repository = repository.cloned().ok_or_else(|| Status::invalid_argument("repository not set"))?;
-        let metadata = request.metadata().clone().into_headers();
-        let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
-        let metadata =
-            metadata.iter().map(|(name, value)| (name.to_string(), text(value.as_bytes()))).collect();
-        let asked = RecordedCall { method, repository: repository.clone(), metadata };
+        let call = self.record(method, request, repository).await?;
+        self.locate(&call)
+    }
+
+    /// Records a call, unless the caller is not known. Fails if the test wants it.
+    async fn record<M>(
+        &self,
+        method: &'static str,
+        request: &Request<M>,
+        repository: pb::Repository,
+    ) -> Result<RecordedCall, Status> {
+        let metadata = request.metadata().iter().map(|entry| match entry {
+            KeyAndValueRef::Ascii(name, value) => (name.to_string(), text(value.as_bytes())),
+            KeyAndValueRef::Binary(name, value) => {
+                (name.to_string(), text(&value.to_bytes().expect("binary metadata is base64")))
+            }
+        });
+        let call = RecordedCall { method, repository, metadata: metadata.collect() };
         if let Some(token) = &self.token {
-            authentication::check(asked.metadata.get("authorization"), token)?;
+            authentication::check(call.metadata.get("authorization"), token)?;
         }
-        self.asked.lock().expect("the calls").push(asked);
+        self.calls.lock().expect("the calls").push(call.clone());
         let fault = self.fault.lock().expect("the fault").clone();
         match fault {
             Some(Fault::Hang) => std::future::pending().await,
-            Some(Fault::Status(code)) => Err(Status::new(code, "as the test wants it")),
-            Some(Fault::BrokenStream) | None => Ok(repository),
+            Some(Fault::Status(code)) => return Err(Status::new(code, "as the test wants it")),
+            Some(Fault::Delay(duration)) => tokio::time::sleep(duration).await,
+            Some(Fault::BrokenStream) | None => {}
         }
+        Ok(call)
     }
 
     fn breaks(&self) -> bool {
         matches!(*self.fault.lock().expect("the fault"), Some(Fault::BrokenStream))
     }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
 }

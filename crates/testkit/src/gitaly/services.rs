@@ -1,4 +1,4 @@
-//! The methods that services ask.
+//! The methods that our services call.
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -11,6 +11,7 @@ use gitaly_proto::diff_service_server::{DiffService, DiffServiceServer};
 use gitaly_proto::find_changed_paths_request::request::Type;
 use gitaly_proto::ref_service_server::{RefService, RefServiceServer};
 use gitaly_proto::repository_service_server::{RepositoryService, RepositoryServiceServer};
+use gitaly_proto::server_service_server::{ServerService, ServerServiceServer};
 use tonic::transport::Server;
 use tonic::transport::server::Router;
 use tonic::{Request, Response, Status};
@@ -31,9 +32,10 @@ impl Services {
             .add_service(CommitServiceServer::new(self.clone()))
             .add_service(DiffServiceServer::new(self.clone()))
             .add_service(BlobServiceServer::new(self.clone()))
+            .add_service(ServerServiceServer::new(self.clone()))
     }
 
-    /// One message each, so that an answer is in pieces.
+    /// Sends each message by itself, so that an answer has several.
     fn messages<T: Send + 'static>(&self, all: Vec<T>) -> Response<Messages<T>> {
         let all = all.into_iter().map(Ok);
         let stream = futures_util::stream::iter(all);
@@ -46,6 +48,23 @@ impl Services {
 }
 
 #[tonic::async_trait]
+impl ServerService for Services {
+    async fn server_info(&self, request: Request<pb::ServerInfoRequest>) -> Answer<pb::ServerInfoResponse> {
+        self.0.record("ServerService/ServerInfo", &request, pb::Repository::default()).await?;
+        let storage = pb::server_info_response::StorageStatus {
+            storage_name: "default".to_owned(),
+            readable: true,
+            writeable: true,
+        };
+        Ok(Response::new(pb::ServerInfoResponse {
+            server_version: "16.7.0".to_owned(),
+            git_version: "2.42.0".to_owned(),
+            storage_statuses: vec![storage],
+        }))
+    }
+}
+
+#[tonic::async_trait]
 impl RepositoryService for Services {
     async fn repository_exists(
         &self,
@@ -53,7 +72,7 @@ impl RepositoryService for Services {
     ) -> Answer<pb::RepositoryExistsResponse> {
         let repository = request.get_ref().repository.as_ref();
         let repository = self.0.begin("RepositoryService/RepositoryExists", &request, repository).await?;
-        let exists = self.0.run(&repository, &["version"]).is_ok();
+        let exists = repository.exists();
         Ok(Response::new(pb::RepositoryExistsResponse { exists }))
     }
 
@@ -63,7 +82,7 @@ impl RepositoryService for Services {
     ) -> Answer<pb::HasLocalBranchesResponse> {
         let repository = request.get_ref().repository.as_ref();
         let repository = self.0.begin("RepositoryService/HasLocalBranches", &request, repository).await?;
-        let first = self.0.git(&repository, &["for-each-ref", "--count=1", "refs/heads"])?;
+        let first = repository.git(&["for-each-ref", "--count=1", "refs/heads"])?;
         Ok(Response::new(pb::HasLocalBranchesResponse { value: !first.is_empty() }))
     }
 
@@ -74,10 +93,10 @@ impl RepositoryService for Services {
         let asked = request.get_ref();
         let repository =
             self.0.begin("RepositoryService/CreateRepository", &request, asked.repository.as_ref()).await?;
-        if self.0.run(&repository, &["version"]).is_ok() {
+        if repository.exists() {
             return Err(Status::already_exists("repository exists already"));
         }
-        self.0.create(&repository, &String::from_utf8_lossy(&asked.default_branch));
+        repository.create(&String::from_utf8_lossy(&asked.default_branch));
         Ok(Response::new(pb::CreateRepositoryResponse {}))
     }
 }
@@ -88,7 +107,7 @@ impl RefService for Services {
         let asked = request.get_ref();
         let repository = self.0.begin("RefService/RefExists", &request, asked.repository.as_ref()).await?;
         let name = String::from_utf8_lossy(&asked.r#ref).into_owned();
-        let found = self.0.run(&repository, &["show-ref", "--verify", "--quiet", "--", &name])?;
+        let found = repository.run(&["show-ref", "--verify", "--quiet", "--", &name])?;
         let value = found.status.success();
         Ok(Response::new(pb::RefExistsResponse { value }))
     }
@@ -99,7 +118,7 @@ impl RefService for Services {
     ) -> Answer<pb::FindDefaultBranchNameResponse> {
         let repository = request.get_ref().repository.as_ref();
         let repository = self.0.begin("RefService/FindDefaultBranchName", &request, repository).await?;
-        let name = self.0.lines(&repository, &["symbolic-ref", "HEAD"])?.swap_remove(0).into_bytes();
+        let name = repository.default_branch()?.unwrap_or_default().into_bytes();
         Ok(Response::new(pb::FindDefaultBranchNameResponse { name }))
     }
 
@@ -114,7 +133,7 @@ impl RefService for Services {
         let repository = self.0.begin(method, &request, asked.repository.as_ref()).await?;
         let contains = format!("--contains={}", asked.commit_id);
         let arguments = ["for-each-ref", &contains, "--format=%(refname:lstrip=2)", "refs/heads"];
-        let names = self.0.lines(&repository, &arguments)?.into_iter().map(String::into_bytes);
+        let names = repository.lines(&arguments)?.into_iter().map(String::into_bytes);
         let message = |name| pb::ListBranchNamesContainingCommitResponse { branch_names: vec![name] };
         Ok(self.messages(names.map(message).collect()))
     }
@@ -130,7 +149,7 @@ impl CommitService for Services {
         let method = "CommitService/CommitIsAncestor";
         let repository = self.0.begin(method, &request, asked.repository.as_ref()).await?;
         let arguments = ["merge-base", "--is-ancestor", &asked.ancestor_id, &asked.child_id];
-        let value = self.0.run(&repository, &arguments)?.status.success();
+        let value = repository.run(&arguments)?.status.success();
         Ok(Response::new(pb::CommitIsAncestorResponse { value }))
     }
 
@@ -145,10 +164,9 @@ impl CommitService for Services {
             self.0.begin("CommitService/ListCommits", &request, asked.repository.as_ref()).await?;
         let revisions = asked.revisions.iter().map(String::as_str);
         let arguments: Vec<&str> = std::iter::once("rev-list").chain(revisions).collect();
-        let ids = self.0.lines(&repository, &arguments)?;
-        let commits = ids
-            .iter()
-            .map(|id| Ok(pb::ListCommitsResponse { commits: vec![self.0.commit(&repository, id)?] }));
+        let ids = repository.lines(&arguments)?;
+        let commits =
+            ids.iter().map(|id| Ok(pb::ListCommitsResponse { commits: vec![repository.commit(id)?] }));
         Ok(self.messages(commits.collect::<Result<_, Status>>()?))
     }
 
@@ -158,7 +176,12 @@ impl CommitService for Services {
         let asked = request.get_ref();
         let repository = self.0.begin("CommitService/ListFiles", &request, asked.repository.as_ref()).await?;
         let revision = String::from_utf8_lossy(&asked.revision);
-        let paths = self.0.lines(&repository, &["ls-tree", "-r", "--name-only", &revision])?;
+        // As Gitaly has it: a revision that does not exist has no files.
+        let exists = repository.run(&["cat-file", "-e", &revision])?.status.success();
+        let arguments = ["ls-tree", "-r", "--full-tree", "--format=%(objecttype) %(path)", &revision];
+        let entries = if exists { repository.lines(&arguments)? } else { Vec::new() };
+        let paths: Vec<String> =
+            entries.iter().filter_map(|entry| entry.strip_prefix("blob ").map(ToOwned::to_owned)).collect();
         let message = |path: String| pb::ListFilesResponse { paths: vec![path.into_bytes()] };
         Ok(self.messages(paths.into_iter().map(message).collect()))
     }
@@ -177,17 +200,17 @@ impl DiffService for Services {
             self.0.begin("DiffService/FindChangedPaths", &request, asked.repository.as_ref()).await?;
         let mut messages = Vec::new();
         for request in &asked.requests {
-            let Some(Type::CommitRequest(commit)) = &request.r#type else { continue };
-            let arguments = [
-                "diff-tree",
-                "--root",
-                "-r",
-                "-c",
-                "--no-commit-id",
-                "--name-status",
-                &commit.commit_revision,
-            ];
-            for line in self.0.lines(&repository, &arguments)? {
+            // As Gitaly has it: without `--root`, so that nothing is listed for a commit without parents.
+            let mut arguments =
+                vec!["diff-tree", "-r", "-c", "--no-renames", "--no-commit-id", "--name-status"];
+            match &request.r#type {
+                Some(Type::CommitRequest(commit)) => arguments.push(&commit.commit_revision),
+                Some(Type::TreeRequest(trees)) => {
+                    arguments.extend([trees.left_tree_revision.as_str(), &trees.right_tree_revision]);
+                }
+                None => return Err(Status::invalid_argument("unknown request")),
+            }
+            for line in repository.lines(&arguments)? {
                 let (letters, path) = line.split_once('\t').expect("a status and a path");
                 let status = match letters {
                     letters if letters.bytes().all(|letter| letter == b'A') => PathStatus::Added,
@@ -210,8 +233,8 @@ impl BlobService for Services {
         let asked = request.get_ref();
         let repository = self.0.begin("BlobService/ListBlobs", &request, asked.repository.as_ref()).await?;
         let mut messages = Vec::new();
-        for (oid, path) in self.0.blobs(&repository, &asked.revisions)? {
-            let size = self.0.git(&repository, &["cat-file", "blob", &oid])?.len();
+        for (oid, path) in repository.blobs(&asked.revisions)? {
+            let size = repository.git(&["cat-file", "blob", &oid])?.len();
             let path = if asked.with_paths { path.into_bytes() } else { Vec::new() };
             let blob =
                 pb::list_blobs_response::Blob { oid, size: i64::try_from(size).expect("a size"), path };
@@ -230,8 +253,8 @@ impl BlobService for Services {
         let repository =
             self.0.begin("BlobService/ListLFSPointers", &request, asked.repository.as_ref()).await?;
         let mut messages = Vec::new();
-        for (oid, _) in self.0.blobs(&repository, &asked.revisions)? {
-            let data = self.0.git(&repository, &["cat-file", "blob", &oid])?;
+        for (oid, _) in repository.blobs(&asked.revisions)? {
+            let data = repository.git(&["cat-file", "blob", &oid])?;
             if data.len() <= 200 && data.starts_with(b"version https://git-lfs.github.com/spec/v1\n") {
                 let pointer = pb::LfsPointer { data, oid };
                 messages.push(pb::ListLfsPointersResponse { lfs_pointers: vec![pointer] });

@@ -12,7 +12,7 @@ use super::lookup::location::{Location, location};
 use super::lookup::target::{Kind, LookupTarget};
 use super::lookup::{database as look_up, namespace};
 use crate::App;
-use crate::error::AllowedError;
+use crate::error::{AllowedError, invalid_quarantine};
 
 /// The facts for the decision, and what the response needs besides.
 #[derive(Debug)]
@@ -52,6 +52,10 @@ pub(super) async fn gather(
         Some(found) if kind == Some(Kind::GroupWiki) => namespace::wiki_location(found),
         _ => location(kind, project.as_ref(), snippet.as_ref()),
     };
+    if let Some(location) = &location {
+        let inside = input.quarantine.check_inside_storage(&location.relative_path);
+        inside.map_err(invalid_quarantine)?;
+    }
     let target = match namespace.map(|found| found.facts) {
         Some(facts) if kind == Some(Kind::GroupWiki) => Target::GroupWiki(facts),
         Some(namespace) => Target::NewProject { namespace, name: input.new_project().unwrap_or_default().1 },
@@ -61,7 +65,7 @@ pub(super) async fn gather(
     let mut facts = Facts { instance, actor, target, repository: RepositoryStatus::Present, now };
     // Only if nothing else refuses the request: a refusal must not reveal anything about the storage, nor wait for it.
     if access::decide(&input.request, &facts).is_ok() {
-        facts.repository = app.presence(location.as_ref(), input).await?;
+        facts.repository = app.presence(location.as_ref(), input, &facts.actor).await?;
     }
     Ok(AccessContext { facts, location, redirected, key_last_used_at, last_activity_on })
 }

@@ -1,5 +1,6 @@
 //! The parameters of `/allowed`.
 use std::rc::Rc;
+use std::time::Instant;
 
 use database::git_access::ActorId;
 use domain::access::{Action, ClientAddress, Protocol, Request};
@@ -10,6 +11,7 @@ use repository::Quarantine;
 
 use crate::actor;
 use crate::client_context::ClientContext;
+use crate::error::invalid_quarantine;
 
 #[derive(Debug)]
 pub(crate) struct Input {
@@ -19,8 +21,12 @@ pub(crate) struct Input {
     pub actor: ActorId,
     pub repository: RepositoryParam,
     pub quarantine: Quarantine,
+    /// The parameter `gitaly_client_context_bin`, for calls to Gitaly.
+    pub client_context: Option<ClientContext>,
     /// The id of this request in the logs of all services.
     pub correlation_id: Option<Rc<str>>,
+    /// When this request times out.
+    pub deadline: Option<Instant>,
 }
 
 /// How the caller names the repository. Gitaly sends both names; then `project` is a path on its disk and is ignored.
@@ -58,12 +64,10 @@ impl Input {
         {
             return Err(RestError::invalid("changes"));
         }
-        // Nothing in it decides here, but a malformed one is refused.
-        ClientContext::from_params(params)?;
+        let client_context = ClientContext::from_params(params)?;
         let check_ip = params.text("check_ip")?.filter(|ip| !ip.trim().is_empty());
         let env = params.text("env")?.unwrap_or_default();
-        let quarantine = Quarantine::parse(&env).map_err(|_| RestError::invalid("env"))?;
-        let relative_path = params.text("relative_path")?;
+        let quarantine = Quarantine::parse(&env, params.text("relative_path")?);
         Ok(Self {
             request: Request {
                 action: Action::parse(&action),
@@ -75,10 +79,10 @@ impl Input {
             action,
             actor: actor::from_params(params)?,
             repository,
-            quarantine: quarantine
-                .in_repository(relative_path)
-                .map_err(|_| RestError::invalid("relative_path"))?,
+            quarantine: quarantine.map_err(invalid_quarantine)?,
+            client_context,
             correlation_id: context.map(|context| Rc::clone(&context.correlation_id)),
+            deadline: context.map(|context| context.deadline.get().into_std()),
         })
     }
 }

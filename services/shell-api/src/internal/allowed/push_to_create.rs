@@ -74,7 +74,7 @@ async fn repository(
     let (Some(location), Some(project)) = (&gathered.location, gathered.facts.target.project()) else {
         return Err(RestError::Internal("Unknown check result".to_owned()).into());
     };
-    let repository = app.repository(&location.place(input), Quarantine::default())?;
+    let repository = app.repository(&location.place(input, &gathered.facts.actor), Quarantine::default())?;
     let made = repository.create(&settings.default_branch_name).await;
     made.map_err(|error| RestError::Unavailable(error.into()))?;
     let id = project.project.id;

@@ -6,7 +6,7 @@ use domain::access::push::StateNeeds;
 use domain::git::changes::{self, Kind};
 use domain::messages::Banner;
 use domain::user::User;
-use repository::{Place, Quarantine, Repository};
+use repository::{CallContext, Place, Quarantine, Repository};
 use std::collections::HashSet;
 use std::time::Duration;
 
@@ -96,7 +96,7 @@ pub(super) fn repository(app: &App, found: &FoundProject) -> Option<Repository> 
         relative_path: &format!("{}.git", found.storage.disk_path),
         gl_repository: GlRepository::Project(found.project.id).to_string(),
         gl_project_path: &found.project.full_path,
-        correlation_id: None,
+        context: CallContext::default(),
     };
     app.storages.repository(&place, Quarantine::default())
 }

@@ -1,17 +1,18 @@
-//! Where a repository lies, and whether it is there.
+//! Where a repository is, and whether it exists.
 use database::git_access::{FoundProject, Storage};
 use database::projects;
 use database::snippets::FoundSnippet;
 use domain::GlRepository;
-use domain::access::RepositoryStatus;
-use repository::{Inspect, Place, Quarantine};
+use domain::access::{ClientAddress, RepositoryStatus};
+use domain::actor::Actor;
+use repository::{CallContext, Inspect, Place, Quarantine};
 
 use super::target::Kind;
 use crate::App;
 use crate::error::AllowedError;
 use crate::internal::allowed::input::Input;
 
-/// Where the repository lies, and what it is called.
+/// Where the repository is, and what it is called.
 #[derive(Debug)]
 pub(crate) struct Location {
     pub gl_repository: GlRepository,
@@ -53,26 +54,42 @@ pub(crate) fn location(
 }
 
 impl Location {
-    pub fn place<'a>(&'a self, input: &'a Input) -> Place<'a> {
+    /// The repository, and what calls to Gitaly say about the request.
+    pub fn place<'a>(&'a self, input: &Input, actor: &Actor) -> Place<'a> {
+        let user = actor.responsible_user();
         Place {
             storage_name: &self.storage.name,
             relative_path: &self.relative_path,
             gl_repository: self.gl_repository.to_string(),
             gl_project_path: &self.gl_project_path,
-            correlation_id: input.correlation_id.as_deref(),
+            context: CallContext {
+                correlation_id: input.correlation_id.as_deref().map(ToOwned::to_owned),
+                user_id: user.map(|user| user.id),
+                username: user.map(|user| user.username.clone()),
+                remote_ip: match input.request.check_ip {
+                    Some(ClientAddress::Ip(ip)) => Some(ip.to_string()),
+                    Some(ClientAddress::Unknown) | None => None,
+                },
+                client_context: input
+                    .client_context
+                    .as_ref()
+                    .and_then(|context| serde_json::to_vec(context.as_json()).ok()),
+                deadline: input.deadline,
+            },
         }
     }
 }
 
 impl App {
-    /// Whether the repository is there, or will be with this push.
+    /// Whether the repository exists, or this push creates it.
     pub(crate) async fn presence(
         &self,
         location: Option<&Location>,
         input: &Input,
+        actor: &Actor,
     ) -> Result<RepositoryStatus, AllowedError> {
         let Some(location) = location else { return Ok(RepositoryStatus::Missing) };
-        if self.exists(location, input).await? {
+        if self.exists(location, input, actor).await? {
             return Ok(RepositoryStatus::Present);
         }
         let awaited = match location.gl_repository {
@@ -84,19 +101,19 @@ impl App {
         if awaited {
             return Ok(RepositoryStatus::Pending);
         }
-        // Between the two questions another push may have made it: that is noted only after it is there.
-        let is_made = input.asks_generally() && self.exists(location, input).await?;
+        // Another push may have created it in the meantime.
+        let is_made = input.asks_generally() && self.exists(location, input, actor).await?;
         Ok(if is_made { RepositoryStatus::Present } else { RepositoryStatus::Missing })
     }
 
-    async fn exists(&self, location: &Location, input: &Input) -> Result<bool, AllowedError> {
-        // The answer will say that the storage is unknown.
+    async fn exists(&self, location: &Location, input: &Input, actor: &Actor) -> Result<bool, AllowedError> {
+        // The response will say that the storage is not configured.
         let Some(storage) = self.storages.get(&location.storage.name) else { return Ok(true) };
-        // Whoever pulls goes to Gitaly next, and hears it there; a push that has begun is in its repository already.
+        // After a pull is allowed, Gitaly itself reports a missing repository. A push with changes has reached it already.
         if storage.inspect() == Inspect::Gitaly && !input.asks_generally() {
             return Ok(true);
         }
-        let repository = self.repository(&location.place(input), Quarantine::default())?;
+        let repository = self.repository(&location.place(input, actor), Quarantine::default())?;
         Ok(repository.exists().await?)
     }
 }

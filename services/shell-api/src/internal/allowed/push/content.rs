@@ -1,4 +1,4 @@
-//! What a push brings: the database and the repository are asked what the checks need, and no more.
+//! Checks of what a push brings. Only what the checks need is read from the database and the repository.
 use database::push_checks::{self, PushChecks};
 use domain::access::Protocol;
 use domain::access::push_content::{self, ContentAnswers, ContentFacts, Needs};
@@ -24,7 +24,7 @@ pub(crate) struct Push<'a> {
 impl Push<'_> {
     pub fn facts(&self, storage: &str, protocol: Protocol, default_branch: Option<String>) -> ContentFacts {
         let (options, checks) = (&self.app.options, &self.checks);
-        // Git LFS is on unless somebody turns it off: that alone keeps nobody from a repository without inspection.
+        // Git LFS is on by default. That alone must not refuse pushes to a repository that cannot be read.
         let lfs_matters = self.repository.is_inspected() || checks.lfs_in_use;
         ContentFacts {
             protocol,
@@ -48,8 +48,7 @@ impl Push<'_> {
         let commits = answers.commits.as_deref().unwrap_or_default();
         if needs.changed_paths {
             self.steps.begin("Listing changed paths");
-            let ids: Vec<String> = commits.iter().map(|commit| commit.id.clone()).collect();
-            answers.changed_paths = repository.changed_paths(&ids).await?;
+            answers.changed_paths = repository.changed_paths(commits).await?;
         }
         if needs.locks && answers.changed_paths.as_ref().is_some_and(|paths| !paths.is_empty()) {
             answers.locks =
@@ -82,7 +81,7 @@ impl Push<'_> {
         Ok(answers)
     }
 
-    /// Objects that are not there hide no pointer where nobody has turned Git LFS on or used it.
+    /// Missing objects hide no pointer in a project where Git LFS was never switched on or used.
     async fn lfs_pointers(&self, revisions: &[String]) -> repository::Result<Option<Vec<LfsPointer>>> {
         match self.repository.new_lfs_pointers(revisions).await {
             Err(repository::Error::NoSuchObject) if !self.checks.lfs_in_use => {
@@ -108,7 +107,7 @@ pub(crate) async fn check(push: &Push<'_>, facts: ContentFacts) -> Result<(), Al
     };
     push.steps.begin("Checking what the push brings");
     let changes = push.changes.to_vec();
-    // Patterns are matched against every message and every path: long work, for a large push.
+    // Patterns are matched against every message and every path, which takes long for a large push.
     let judged = tokio::task::spawn_blocking(move || facts.check(&answers, &changes));
     Ok(judged.await.map_err(|panic| RestError::Internal(panic.to_string()))??)
 }

@@ -25,7 +25,9 @@ pub(crate) async fn check(
     steps: &StepTimer,
 ) -> Result<(), AllowedError> {
     let (facts, Some(location)) = (&gathered.facts, &gathered.location) else { return Ok(()) };
-    let repository = app.repository(&location.place(input), input.quarantine.clone())?;
+    let repository =
+        app.repository(&location.place(input, &gathered.facts.actor), input.quarantine.clone())?;
+    repository.check_quarantine().await?;
     if let Some(first) = changes.first() {
         steps.begin(&step(first));
     }

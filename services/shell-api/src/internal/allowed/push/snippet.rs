@@ -22,7 +22,9 @@ pub(crate) async fn check(
 ) -> Result<(), AllowedError> {
     let Some(location) = &gathered.location else { return Ok(()) };
     let storage = &location.storage.name;
-    let repository = app.repository(&location.place(input), input.quarantine.clone())?;
+    let repository =
+        app.repository(&location.place(input, &gathered.facts.actor), input.quarantine.clone())?;
+    repository.check_quarantine().await?;
     if let Some(first) = changes.first() {
         steps.begin(&super::refs::step(first));
     }

@@ -244,7 +244,9 @@ async fn a_namespace_is_excluded_and_removed(database: Database) {
     let listed = visitor.get(LIMITS).await;
     assert!(
         listed.text.contains("is now excluded")
-            && listed.text.contains("href=\"https://gitlab.example.com/groups/acme\">A Namespace Name</a>"),
+            && listed
+                .text
+                .contains("href=\"https://gitlab.example.com/groups/acme\"><bdi>A Namespace Name</bdi></a>"),
         "{}",
         listed.text
     );
@@ -289,8 +291,8 @@ async fn a_namespace_is_excluded_and_removed(database: Database) {
     assert!(
         trail.text.contains("Excluded")
             && trail.text.contains("Exclusion removed")
-            && trail.text.contains("(acme)")
-            && trail.text.contains("@root")
+            && trail.text.contains("(<bdi>acme</bdi>)")
+            && trail.text.contains("@<bdi>root</bdi>")
             && trail.text.contains("127.0.0.1"),
         "{}",
         trail.text

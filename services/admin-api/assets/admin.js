@@ -1,11 +1,11 @@
-// What the pages do beyond forms: count the characters of a reason while somebody types, and say what a form lacks before
-// it is sent. Everything is heard at the document: what htmx puts into a page needs no binding of its own.
+// What the pages do beyond forms: count the characters of a reason, say what a form lacks before it is sent, and say
+// when a request of htmx has failed. All listeners are on the document, so that content from htmx needs none.
 "use strict";
 (() => {
   const count = (field) => {
     const place = document.querySelector(`[data-count-of="${field.id}"]`);
     const limit = Number(field.dataset.limit);
-    // As the server counts: code points, and one for the end of a line.
+    // The server counts code points, and a line break as one.
     const left = limit - [...field.value].length;
     place.textContent = left >= 0
       ? `${left} of ${limit} characters left`
@@ -17,8 +17,46 @@
     if (target.matches("[data-limit]")) count(target);
   });
 
-  // On the way back to where a search was typed, htmx would load the page anew, and take away what stands in the form.
+  // When the history leads back to an earlier search, htmx would load the page again and lose what is in the form.
   window.addEventListener("popstate", (event) => event.stopImmediatePropagation(), true);
+
+  // Requests of htmx: what they replace, and the live regions that they change.
+  const REQUESTS = {
+    list: { result: "result", status: "count", error: "list-error" },
+    picker: { result: "choices", status: "picker-hint", error: "picker-error" },
+  };
+  const UNREACHABLE = "The server cannot be reached. Check your connection and try again.";
+  const FAILED = "Something went wrong. Try again in a moment.";
+  const THROTTLED = "Too many requests. Try again in a moment.";
+
+  const partsOf = (event) => {
+    const source = event.detail.elt?.closest?.("[data-request]");
+    if (!source) return null;
+    const ids = Object.entries(REQUESTS[source.dataset.request]);
+    return Object.fromEntries(ids.map(([name, id]) => [name, document.getElementById(id)]));
+  };
+  const fail = (event, sentence) => {
+    const parts = partsOf(event);
+    if (!parts) return;
+    // The old result is not the answer to what is typed now.
+    parts.result.replaceChildren();
+    parts.status.textContent = "";
+    parts.error.textContent = sentence;
+  };
+  // The sentence of the server is in its error page.
+  const serverSentence = (html) =>
+    new DOMParser().parseFromString(html, "text/html").querySelector("main p")?.textContent;
+  const sentenceFor = ({ status, responseText }) => {
+    if (status === 429) return THROTTLED;
+    return ([400, 413].includes(status) && serverSentence(responseText)) || FAILED;
+  };
+  document.addEventListener("htmx:sendError", (event) => fail(event, UNREACHABLE));
+  document.addEventListener("htmx:timeout", (event) => fail(event, UNREACHABLE));
+  document.addEventListener("htmx:responseError", (event) => fail(event, sentenceFor(event.detail.xhr)));
+  document.addEventListener("htmx:afterRequest", (event) => {
+    const parts = event.detail.successful ? partsOf(event) : null;
+    if (parts) parts.error.textContent = "";
+  });
 
   const say = (id, isMissing) => {
     const place = document.getElementById(id);
@@ -29,11 +67,9 @@
     say(problem, isMissing);
     field.closest(".field").classList.toggle("wrong", isMissing);
     field.setAttribute("aria-invalid", isMissing);
-    // As the server writes it: a hint is always there.
-    const hint = document.getElementById(`${field.id}-hint`)?.id;
-    const described = [hint, isMissing && problem].filter(Boolean).join(" ");
-    if (described) field.setAttribute("aria-describedby", described);
-    else field.removeAttribute("aria-describedby");
+    // The server writes the same attribute: each field has a hint.
+    const hint = field.id === "reason" ? "reason-hint" : "picker-hint";
+    field.setAttribute("aria-describedby", isMissing ? `${hint} ${problem}` : hint);
   };
   document.addEventListener("submit", (event) => {
     const form = event.target;

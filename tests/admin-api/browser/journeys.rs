@@ -23,7 +23,7 @@ async fn an_administrator_excludes_searches_and_removes(database: Database) {
     browser.until_text("#namespace-problem", "Select a namespace.").await;
     browser.until_text("#reason-problem", "Add a reason.").await;
     let described = "return ['namespace_search', 'reason'].map(id => document.getElementById(id).getAttribute('aria-describedby')).join(', ')";
-    assert_eq!(browser.script(described).await, "namespace-problem, reason-hint reason-problem");
+    assert_eq!(browser.script(described).await, "picker-hint namespace-problem, reason-hint reason-problem");
     // The picker follows the typing; the only one that is found is chosen.
     browser.write("#namespace_search", "acm").await;
     browser.until_there("input[name=namespace_id][value='123']:checked").await;
@@ -31,7 +31,7 @@ async fn an_administrator_excludes_searches_and_removes(database: Database) {
     browser.until_text("[data-count-of=reason]", "240 of 255 characters left").await;
     browser.click("form > button.primary").await;
     browser.until_text(".notice", "is now excluded").await;
-    browser.until_text("#excluded", "written by hand").await;
+    browser.until_text("#result", "written by hand").await;
     // Once more: refused, and what was typed stays.
     browser.write("#namespace_search", "acme").await;
     browser.click("input[name=namespace_id][value='123']").await;
@@ -44,10 +44,10 @@ async fn an_administrator_excludes_searches_and_removes(database: Database) {
     );
     // The search follows the typing, and stays through a removal.
     browser.open(&at(&admin, LIMITS)).await;
-    browser.until_text("#excluded", "a standing reason").await;
+    browser.until_text("#result", "a standing reason").await;
     let visited = browser.script("return history.length").await;
     browser.write("#search", "by hand").await;
-    browser.until_text("#excluded .count", "1 namespace for").await;
+    browser.until_text("#count", "1 namespace for").await;
     browser.until_gone("a[href*='/130/remove']").await;
     // The form below goes along.
     let goes_along = "return document.querySelector('#exclude-form').elements.namedItem('search').value";
@@ -66,7 +66,7 @@ async fn an_administrator_excludes_searches_and_removes(database: Database) {
     browser.until_text("h1", "Remove this exclusion?").await;
     browser.click("button.danger").await;
     browser.until_text(".notice", "The exclusion was removed").await;
-    browser.until_text("#excluded", "Nothing matches your search").await;
+    browser.until_text("#result", "Nothing matches your search").await;
     assert!(browser.url().await.ends_with("?search=by%20hand"), "{}", browser.url().await);
     browser.click("nav a[href='/admin/audit_events']").await;
     browser.until_text("main table", "Exclusion removed").await;
@@ -94,15 +94,15 @@ async fn everything_works_without_scripts() {
     browser.until_text(".notice", "is now excluded").await;
     browser.write("#search", "nothing like it").await;
     browser.click(".search button").await;
-    browser.until_text("#excluded", "Nothing matches your search").await;
-    browser.click("#excluded a").await;
+    browser.until_text("#result", "Nothing matches your search").await;
+    browser.click("#result a").await;
     browser.click("a[href*='/130/remove']").await;
     browser.click("button.danger").await;
-    browser.until_text("#excluded", "No namespaces are currently excluded").await;
+    browser.until_text("#result", "No namespaces are currently excluded").await;
     browser.click("nav a[href='/admin/users']").await;
     browser.write("#search", "alice").await;
     browser.click(".search button").await;
-    browser.until_text("#people .count", "1 user").await;
+    browser.until_text("#count", "1 user").await;
     browser.click("a[href='/admin/users/alice/identities']").await;
     browser.until_text("h1", "alice the user").await;
     browser.click(".who button").await;
@@ -153,7 +153,7 @@ async fn everything_works_by_keyboard_alone() {
     browser.until_text("h1", "Remove this exclusion?").await;
     tab_to(&browser, "button.danger").await;
     browser.press(SPACE).await;
-    browser.until_text("#excluded", "No namespaces are currently excluded").await;
+    browser.until_text("#result", "No namespaces are currently excluded").await;
     tab_to(&browser, ".who button").await;
     browser.press(ENTER).await;
     browser.until_text("h1", "Sign in").await;
@@ -167,7 +167,7 @@ async fn no_script_of_somebody_elses_runs() {
     admin.excluded(1, 123, evil);
     let browser = Browser::start().await;
     sign_in(&admin, &browser).await;
-    browser.until_text("#excluded", "<script>window.caught=1</script>").await;
+    browser.until_text("#result", "<script>window.caught=1</script>").await;
     browser.write("#namespace_search", "script>").await;
     browser.until_text("#choices", "<script>window.caught=1</script>").await;
     assert_eq!(browser.script("return window.caught === undefined").await, true);

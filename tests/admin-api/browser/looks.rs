@@ -22,7 +22,7 @@ fn furnish(admin: &Admin) {
 async fn look_at(browser: &Browser, name: &str) {
     let directory = axe::target().join("screenshots");
     std::fs::create_dir_all(&directory).unwrap();
-    for width in [1280, 390] {
+    for width in [1280, 390, 320] {
         for scheme in ["light", "dark"] {
             browser.look(width, scheme).await;
             let picture = browser.screenshot().await;
@@ -73,7 +73,7 @@ async fn every_page_is_legible_and_open_to_everybody() {
     look_at(&browser, "limits-nothing-found").await;
     open(&format!("{LIMITS}?search=Luft"), "Usage limits").await;
     browser.write("#namespace_search", "group").await;
-    browser.until_text("#choices", "The first 10 of 23").await;
+    browser.until_text("#picker-hint", "23 namespaces found, the first 10 are shown").await;
     browser.click("input[name=namespace_id][value='5002']").await;
     browser.write("#reason", "a reason").await;
     look_at(&browser, "limits-choosing").await;

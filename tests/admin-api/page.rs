@@ -110,7 +110,8 @@ async fn a_search_that_is_too_long_is_refused(database: Database) {
         assert_eq!(visitor.get(&format!("{path}?{name}={longest}")).await.status, 200, "{path}");
         let refused = visitor.get(&format!("{path}?{name}={longest}x")).await;
         assert_eq!(refused.status, 400, "{path}");
-        assert!(refused.text.contains(&format!("400 Bad request - {name} is too long")), "{}", refused.text);
+        let sentence = "The search is too long (at most 1024 characters).";
+        assert!(refused.text.contains(sentence), "{}", refused.text);
     }
     let csrf = visitor.csrf(LIMITS).await;
     let found = visitor
@@ -277,7 +278,7 @@ async fn a_namespace_is_excluded_and_removed(database: Database) {
         "{}",
         question.text
     );
-    let remove = [("authenticity_token", &*csrf), ("search", "acme")];
+    let remove = [("authenticity_token", &*csrf), ("search", "acme"), ("exclusion_id", "1")];
     let removed = visitor.post("/admin/namespace_limits/123/remove", &remove).await;
     assert_eq!(
         (removed.status, removed.header("Location")),
@@ -448,8 +449,12 @@ async fn everything_may_lie_below_a_path(database: Database) {
         );
     }
     let csrf = visitor.csrf("/gitlab/admin/namespace_limits").await;
-    let removed =
-        visitor.post("/gitlab/admin/namespace_limits/123/remove", &[("authenticity_token", &csrf)]).await;
+    let removed = visitor
+        .post(
+            "/gitlab/admin/namespace_limits/123/remove",
+            &[("authenticity_token", &*csrf), ("exclusion_id", "1")],
+        )
+        .await;
     assert_eq!((removed.status, removed.header("Location")), (303, Some("/gitlab/admin/namespace_limits")));
     let list = admin.get("/gitlab/v4/namespaces/storage/limit_exclusions").await;
     assert!(
@@ -477,9 +482,16 @@ async fn people_and_their_identities_are_shown(database: Database) {
         );
     }
     let page = visitor.get("/admin/users/Alice/identities").await;
-    for words in
-        ["group_saml", "abc", "A Namespace Name (123)", "f0b1d561", "Instance", "be20d8dc", ">Yes<", ">No<"]
-    {
+    for words in [
+        "group_saml",
+        "abc",
+        "<bdi>A Namespace Name (123)</bdi>",
+        "f0b1d561",
+        "Instance",
+        "be20d8dc",
+        ">Yes<",
+        ">No<",
+    ] {
         assert!(page.text.contains(words), "{words}: {}", page.text);
     }
     assert!(
@@ -488,4 +500,54 @@ async fn people_and_their_identities_are_shown(database: Database) {
     for unknown in ["nobody", "%00", "%F0%9F%98%80"] {
         assert_eq!(visitor.get(&format!("/admin/users/{unknown}/identities")).await.status, 404, "{unknown}");
     }
+}
+
+/// Another administrator has removed the exclusion and made a new one since the confirmation was shown.
+#[testkit::test]
+async fn stale_confirmation_does_not_remove_a_newer_exclusion(database: Database) {
+    const REMOVE: &str = "/admin/namespace_limits/123/remove";
+    let admin = admin_api(database).await;
+    admin.excluded(1, 123, "the old reason");
+    let mut visitor = Visitor::new(&admin);
+    visitor.sign_in().await;
+    let csrf = visitor.csrf(LIMITS).await;
+    assert!(visitor.get(REMOVE).await.text.contains("name=\"exclusion_id\" value=\"1\""));
+    admin.sql("DELETE FROM namespaces_storage_limit_exclusions");
+    admin.excluded(2, 123, "the new reason");
+    for id in ["1", "", "x", "-1"] {
+        let fields = [("authenticity_token", &*csrf), ("exclusion_id", id)];
+        let answer = visitor.post(REMOVE, &fields).await;
+        assert_eq!(answer.status, 409, "{id}");
+        assert!(answer.text.contains("This exclusion has changed. Nothing was removed."), "{}", answer.text);
+        assert!(answer.text.contains("the new reason"), "{}", answer.text);
+        assert!(answer.text.contains("name=\"exclusion_id\" value=\"2\""), "{}", answer.text);
+    }
+    let answer = visitor.post(REMOVE, &[("authenticity_token", &*csrf)]).await;
+    assert_eq!((answer.status, admin.exclusions()), (409, 1));
+    let fields = [("authenticity_token", &*csrf), ("exclusion_id", "2")];
+    assert_eq!((visitor.post(REMOVE, &fields).await.status, admin.exclusions()), (303, 0));
+}
+
+/// The pages write usernames with `@`.
+#[testkit::test]
+async fn leading_at_sign_is_ignored_in_a_search_for_users(database: Database) {
+    let admin = admin_api(database).await;
+    let mut visitor = Visitor::new(&admin);
+    visitor.sign_in().await;
+    let page = visitor.get("/admin/users?search=@ROOT").await.text;
+    assert!(page.contains("/admin/users/root/identities") && page.contains("<bdi>@ROOT</bdi>"), "{page}");
+    let (status, users) = admin.ask("GET", "/api/v4/users?search=@root").await;
+    assert_eq!(
+        (status, users[0]["username"].clone(), users.as_array().unwrap().len()),
+        (200, json!("root"), 1)
+    );
+}
+
+#[testkit::test]
+async fn every_page_links_its_icon(database: Database) {
+    let admin = admin_api(database).await;
+    let mut visitor = Visitor::new(&admin);
+    assert!(visitor.get(SIGN_IN).await.text.contains("<link rel=\"icon\" href=\"/admin/assets/icon.svg\""));
+    let icon = visitor.get("/admin/assets/icon.svg").await;
+    assert_eq!((icon.status, icon.header("Content-Type")), (200, Some("image/svg+xml")));
 }

@@ -124,15 +124,25 @@ pub fn exclude(
     })
 }
 
-/// Lets the limit count for a namespace again, and takes down who did it.
-pub fn readmit(conn: &mut Conn, key: &Key, actor: &Actor, now: NaiveDateTime) -> Result<ExclusionChange> {
+/// Removes the exclusions of a namespace, and writes an audit event. `expected_id` is the exclusion that the
+/// administrator saw, the lowest of several; if the namespace has another one now, nothing is removed: `None`.
+pub fn readmit(
+    conn: &mut Conn,
+    key: &Key,
+    expected_id: Option<i64>,
+    actor: &Actor,
+    now: NaiveDateTime,
+) -> Result<Option<ExclusionChange>> {
     transaction(conn, |conn| {
         let namespace = locked(conn, key)?;
         let (id, reason) = reasons(conn, namespace.id)?.into_iter().next().ok_or(NOT_EXCLUDED)?;
+        if expected_id.is_some_and(|expected| expected != id) {
+            return Ok(None);
+        }
         diesel::delete(exclusions::table.filter(exclusions::namespace_id.eq(namespace.id))).execute(conn)?;
         let written = ExclusionChange { id, namespace, reason };
         audit::write(conn, &Event::of("namespace_storage_limit_exclusion_removed", &written), actor, now)?;
-        Ok(written)
+        Ok(Some(written))
     })
 }
 

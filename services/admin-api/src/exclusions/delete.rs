@@ -16,10 +16,12 @@ pub async fn handler(
 ) -> Result<HttpResponse, AdminError> {
     let (key, now) = (Key::parse(&id), app.core.clock.now());
     let change = app.core.pool.run(move |conn| {
-        let written = exclusions::readmit(conn, &key, &actor, now)?;
+        let written = exclusions::readmit(conn, &key, None, &actor, now)?;
         Ok((actor, written))
     });
     let (actor, written) = change.await?;
-    note(&actor, "readmit", &written);
+    if let Some(written) = written {
+        note(&actor, "readmit", &written);
+    }
     Ok(HttpResponse::NoContent().finish())
 }

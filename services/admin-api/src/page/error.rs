@@ -69,6 +69,9 @@ impl PageError {
                 "It does not belong to your session. Nothing was changed: go back, load the page again, and repeat it.",
             ),
             Self::NotFound(what) => error("Nothing is here", what),
+            Self::Admin(AdminError::Parameter(_, "is too long")) => {
+                error("This cannot be done", "The search is too long (at most 1024 characters).")
+            }
             Self::Admin(error) if status.is_client_error() => {
                 render::error(status, root, "This cannot be done", &error.sentence(status))
             }

@@ -216,6 +216,7 @@ fn offered(choices: Option<(Vec<Choice>, Option<Total>)>, search: &str, chosen: 
 
 pub fn row(base: &str, exclusion: &Exclusion) -> Value {
     context! {
+        id => exclusion.id,
         namespace_id => exclusion.namespace_id,
         name => exclusion.namespace_name.clone(),
         full_path => exclusion.full_path.clone(),

@@ -18,7 +18,11 @@ use crate::exclusions::note;
 
 const NOT_EXCLUDED: PageError = PageError::NotFound("This namespace is not excluded from the storage limit.");
 
-/// Asks whether it is meant.
+const CHANGED: &str = "This exclusion has changed. Nothing was removed.";
+/// No exclusion has this id.
+const NO_ID: i64 = 0;
+
+/// Asks for confirmation.
 pub async fn confirm(
     app: Data<App>,
     request: HttpRequest,
@@ -26,23 +30,39 @@ pub async fn confirm(
     id: Path<String>,
     form: Form,
 ) -> Result<HttpResponse, PageError> {
-    let place = Place::read(&form)?;
-    let namespace_id = id.parse().map_err(|_| NOT_EXCLUDED)?;
+    let (namespace_id, place) = (parse_id(&id)?, Place::read(&form)?);
+    page(&app, &request, &signed_in, namespace_id, &place, StatusCode::OK).await
+}
+
+fn parse_id(id: &str) -> Result<i64, PageError> {
+    id.parse().map_err(|_| NOT_EXCLUDED)
+}
+
+/// The confirmation with the exclusion as it is now. The status 409 says that the form showed another one.
+async fn page(
+    app: &App,
+    request: &HttpRequest,
+    signed_in: &SignedIn,
+    namespace_id: i64,
+    place: &Place,
+    status: StatusCode,
+) -> Result<HttpResponse, PageError> {
     let filter = Filter { search: String::new(), namespace_id: Some(namespace_id) };
-    let one = Window::Offset { offset: 0, limit: 1 };
-    let page = app.core.pool.read(move |conn| exclusions::list(conn, &filter, one)).await?;
+    let first = Window::Offset { offset: 0, limit: 1 };
+    let page = app.core.pool.read(move |conn| exclusions::list(conn, &filter, first)).await?;
     let exclusion = page.rows.first().ok_or(NOT_EXCLUDED)?;
     let values = context! {
         here => "limits",
         place => place.query(),
-        search => place.search,
+        search => place.search.clone(),
         page => place.page,
+        problem => (status == StatusCode::CONFLICT).then_some(CHANGED),
         row => row(&app.core.external_url, exclusion),
     };
-    Ok(signed_in.page(&app, &request, StatusCode::OK, "remove.html", values))
+    Ok(signed_in.page(app, request, status, "remove.html", values))
 }
 
-/// Lets the limit count again.
+/// Removes the exclusion that the confirmation showed.
 pub async fn remove(
     app: Data<App>,
     request: HttpRequest,
@@ -51,13 +71,19 @@ pub async fn remove(
     form: Form,
 ) -> Result<HttpResponse, PageError> {
     signed_in.must_have_sent(&app, &request, &form)?;
-    let place = Place::read(&form)?;
-    let key = Key::Id(id.parse().map_err(|_| NOT_EXCLUDED)?);
-    let (actor, now) = (signed_in.actor.clone(), app.core.clock.now());
-    let notice = match app.core.pool.run(move |conn| exclusions::readmit(conn, &key, &actor, now)).await {
-        Ok(written) => {
+    let (namespace_id, place) = (parse_id(&id)?, Place::read(&form)?);
+    let expected = form.number("exclusion_id")?.unwrap_or(NO_ID);
+    let (key, actor, now) = (Key::Id(namespace_id), signed_in.actor.clone(), app.core.clock.now());
+    let remove =
+        move |conn: &mut database::Conn| exclusions::readmit(conn, &key, Some(expected), &actor, now);
+    let notice = match app.core.pool.run(remove).await {
+        Ok(Some(written)) => {
             note(&signed_in.actor, "readmit", &written);
             Notice::Removed
+        }
+        Ok(None) => {
+            let status = StatusCode::CONFLICT;
+            return page(&app, &request, &signed_in, namespace_id, &place, status).await;
         }
         Err(database::Error::Domain(Refusal::NotFound(_))) => Notice::Gone,
         Err(error) => return Err(error.into()),

@@ -20,7 +20,7 @@ pub async fn show(
     form: Form,
 ) -> Result<HttpResponse, PageError> {
     let place = Place::read(&form)?;
-    let (sought, window) = (UserSearch::WithAddress(place.search.clone()), place.window());
+    let (sought, window) = (UserSearch::WithAddress(without_at_sign(&place.search)), place.window());
     let mut page = app.core.pool.read(move |conn| people::list(conn, &sought, window)).await?;
     let pager = place.pager(&mut page);
     let values = context! {
@@ -30,6 +30,11 @@ pub async fn show(
         rows => page.rows.iter().map(row).collect::<Vec<_>>(),
     };
     Ok(signed_in.page(&app, &request, StatusCode::OK, "users.html", values))
+}
+
+/// A search without its leading `@`: the page writes usernames with it.
+fn without_at_sign(search: &str) -> String {
+    search.strip_prefix('@').unwrap_or(search).to_owned()
 }
 
 fn row(person: &UserSummary) -> Value {

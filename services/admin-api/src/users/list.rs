@@ -19,6 +19,11 @@ struct Entity {
     web_url: String,
 }
 
+/// A search without its leading `@`, which GitLab ignores too.
+fn without_at_sign(search: &str) -> String {
+    search.strip_prefix('@').unwrap_or(search).to_owned()
+}
+
 /// Lists people.
 pub async fn handler(
     app: Data<App>,
@@ -26,12 +31,12 @@ pub async fn handler(
     _: Admin,
     sent: DeferredParams<AdminError>,
 ) -> Result<HttpResponse, AdminError> {
-    let params = Params::read(sent).await?;
+    let params = Params::of(sent)?;
     let paging = Paging::read(&params, "User")?;
     let username = params.text("username")?.filter(|username| !username.is_empty());
     let sought = match username {
         Some(username) => UserSearch::Username(username),
-        None => UserSearch::Alike(params.search("search")?),
+        None => UserSearch::Alike(without_at_sign(&params.search("search")?)),
     };
     let page = app.core.pool.read(move |conn| people::list(conn, &sought, paging.window())).await?;
     let base = &app.core.external_url;

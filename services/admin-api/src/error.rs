@@ -26,8 +26,9 @@ pub enum AdminError {
     /// A parameter, and what is wrong with it.
     #[error("{0} {1}")]
     Parameter(&'static str, &'static str),
-    #[error("message body does not match declared format")]
-    Unreadable,
+    /// The parameters could not be decoded.
+    #[error("{0}")]
+    Unreadable(NestedParamsError),
     /// A part of a list that is not to be had this way.
     #[error("{0}")]
     Paging(String),
@@ -46,7 +47,7 @@ impl From<Refusal> for AdminError {
 impl From<NestedParamsError> for AdminError {
     fn from(error: NestedParamsError) -> Self {
         match error {
-            NestedParamsError::Unreadable => Self::Unreadable,
+            NestedParamsError::Unreadable(_) | NestedParamsError::Invalid(_) => Self::Unreadable(error),
             NestedParamsError::UnsupportedMediaType(kind) => RestError::UnsupportedMediaType(kind).into(),
             NestedParamsError::TooMany => RestError::TooLarge.into(),
         }
@@ -58,7 +59,7 @@ impl ResponseError for AdminError {
         match self {
             Self::Unauthorized | Self::InvalidToken(_) => StatusCode::UNAUTHORIZED,
             Self::InsufficientScope(_) | Self::Forbidden | Self::Account(_) => StatusCode::FORBIDDEN,
-            Self::Parameter(..) | Self::Unreadable => StatusCode::BAD_REQUEST,
+            Self::Parameter(..) | Self::Unreadable(_) => StatusCode::BAD_REQUEST,
             Self::Paging(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::Rest(error) => error.status_code(),
             // Where GitLab's own process was quicker, and its index is unique.
@@ -95,7 +96,9 @@ impl AdminError {
             Self::InsufficientScope(scope) => {
                 json!({ "error": "insufficient_scope", "error_description": SCOPE, "scope": scope })
             }
-            Self::Parameter(..) | Self::Unreadable | Self::Paging(_) => json!({ "error": self.to_string() }),
+            Self::Parameter(..) | Self::Unreadable(_) | Self::Paging(_) => {
+                json!({ "error": self.to_string() })
+            }
             Self::Storage(database::Error::Domain(Refusal::Fields(violations))) => {
                 json!({ "message": by_field(violations) })
             }

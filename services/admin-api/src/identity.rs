@@ -35,7 +35,8 @@ impl FromRequest for Admin {
         let request = request.clone();
         Box::pin(async move {
             let app = request.app_data::<Data<App>>().ok_or(AdminError::Unauthorized)?;
-            identify(app, &request).await.map(Self)
+            let actor = identify(app, &request).await;
+            app.core.slow_guessing(&request, actor).await.map(Self)
         })
     }
 }
@@ -91,7 +92,7 @@ pub(crate) fn judge(app: &App, holder: &TokenHolder, only_reads: bool) -> Result
         if only_reads { (&["api", "read_api"], "api read_api") } else { (&["api"], "api") };
     holder.has_scope(scopes, today).map_err(|insufficient| match insufficient {
         Insufficient::Expired => rejected(app, Rejection::Expired, AdminError::InvalidToken(EXPIRED)),
-        Insufficient::Revoked => rejected(app, Rejection::UnknownToken, AdminError::InvalidToken(REVOKED)),
+        Insufficient::Revoked => rejected(app, Rejection::Revoked, AdminError::InvalidToken(REVOKED)),
         Insufficient::Scope => AdminError::InsufficientScope(names),
         Insufficient::Person => AdminError::Forbidden,
     })?;

@@ -20,7 +20,7 @@ use actix_web::dev::Server;
 use actix_web::http::Method;
 use actix_web::web::{Data, ServiceConfig, to};
 use auth::KeyBase;
-use endpoint::{Core, Endpoint, ServiceInfo, resource};
+use endpoint::{Core, Endpoint, MIB, ServiceInfo, resource};
 use server::SecretFile;
 
 pub use error::AdminError;
@@ -67,6 +67,7 @@ pub const INFO: ServiceInfo = ServiceInfo {
     port: 8084,
     monitoring_port: 9084,
     endpoints: ENDPOINTS,
+    body_budget: 16 * MIB,
     structures: &[],
 };
 

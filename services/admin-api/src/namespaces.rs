@@ -30,7 +30,7 @@ pub async fn handler(
     _: Admin,
     sent: DeferredParams<AdminError>,
 ) -> Result<HttpResponse, AdminError> {
-    let params = Params::of(sent)?;
+    let params = Params::read(sent).await?;
     let paging = Paging::read(&params, "Namespace")?;
     let (search, top_level_only) = (params.search("search")?, params.flag("top_level_only")?);
     let page =

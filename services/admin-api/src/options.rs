@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use clap::Parser;
 use endpoint::Clock;
-use server::config::{ConfigError, Options as WebOptions, RedisOptions, StorageOptions, Structures};
+use server::config::{
+    ConfigError, Options as WebOptions, ProxyOptions, RedisOptions, StorageOptions, Structures,
+};
 use server::{Command, CoreBuilder, Prepared, SecretFile, Service};
 
 use crate::{App, INFO, with};
@@ -22,6 +24,8 @@ pub struct Options {
     pub storage: StorageOptions,
     #[command(flatten)]
     pub redis: RedisOptions,
+    #[command(flatten)]
+    pub proxy: ProxyOptions,
     /// GitLab's `db_key_base`, one value a line, the newest last [default: `.gitlab_db_key_base` in the data directory]
     #[arg(long, env = "IAPI_DB_KEY_BASE_FILE")]
     pub db_key_base_file: Option<PathBuf>,
@@ -44,10 +48,12 @@ impl Service for Options {
 impl Options {
     /// Puts the service together, by a clock that a test may choose.
     pub fn prepare_at(self, clock: Clock) -> Result<Prepared, ConfigError> {
-        let Self { web, storage, redis, db_key_base_file, .. } = self;
+        let Self { web, storage, redis, proxy, db_key_base_file, .. } = self;
         let migrations = storage.migrations;
         let key_base_file = db_key_base_file.unwrap_or_else(|| web.data_dir.join(".gitlab_db_key_base"));
-        let core = Arc::new(CoreBuilder { info: &INFO, options: web, storage, redis, clock }.build()?);
+        let core = Arc::new(
+            CoreBuilder { info: &INFO, options: web, storage, redis, clock, proxy: Some(proxy) }.build()?,
+        );
         let key_base = SecretFile::open_key_base("gitlab_db_key_base", &key_base_file, &core.metrics, clock)?;
         core.metrics.initialise_auth(INFO.consumer, "personal_access_token");
         let app =

@@ -1,7 +1,6 @@
 //! Parameters, read as Grape reads them: query string and body as one.
 use domain::storage_limit::Reason;
-use endpoint::DeferredParams;
-use serde_json::{Map, Value};
+use endpoint::{DeferredParams, NestedParams};
 
 use crate::error::AdminError;
 
@@ -11,23 +10,19 @@ const LONGEST_SEARCH: usize = 1024;
 
 /// The parameters of a request.
 #[derive(Debug)]
-pub struct Params(Map<String, Value>);
+pub struct Params(NestedParams);
 
 impl Params {
-    pub fn of(sent: DeferredParams<AdminError>) -> Result<Self, AdminError> {
-        Ok(Self(sent.tree()?.0))
+    /// Reads the request's parameters, once it is known who sent them.
+    pub async fn read(sent: DeferredParams<AdminError>) -> Result<Self, AdminError> {
+        Ok(Self(sent.read().await?))
     }
 
     /// A text; a number or a truth value is taken for its text. No database text holds a NUL.
     pub fn text(&self, name: &'static str) -> Result<Option<String>, AdminError> {
-        let text = match self.0.get(name) {
-            None | Some(Value::Null) => return Ok(None),
-            Some(Value::String(text)) => text.clone(),
-            Some(Value::Number(number)) => number.to_string(),
-            Some(Value::Bool(yes)) => yes.to_string(),
-            Some(_) => return Err(AdminError::Parameter(name, INVALID)),
-        };
-        if text.contains('\0') { Err(AdminError::Parameter(name, INVALID)) } else { Ok(Some(text)) }
+        let Some(value) = self.0.get(name) else { return Ok(None) };
+        let text = value.to_text().filter(|text| !text.contains('\0'));
+        text.map(|text| Some(text.into_owned())).ok_or(AdminError::Parameter(name, INVALID))
     }
 
     /// A whole number, or its decimal text. An empty one is not there.
@@ -58,7 +53,7 @@ impl Params {
 
     /// A reason that is given, and is one.
     pub fn reason(&self) -> Result<Reason, AdminError> {
-        if !self.0.contains_key("reason") {
+        if self.0.sent("reason").is_none() {
             return Err(AdminError::Parameter("reason", "is missing"));
         }
         Ok(Reason::try_from(self.text("reason")?.unwrap_or_default())?)

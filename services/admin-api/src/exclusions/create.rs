@@ -17,7 +17,7 @@ pub async fn handler(
     id: Path<String>,
     sent: DeferredParams<AdminError>,
 ) -> Result<HttpResponse, AdminError> {
-    let params = Params::of(sent)?;
+    let params = Params::read(sent).await?;
     let reason = params.reason()?;
     let (key, now) = (Key::parse(&id), app.core.clock.now());
     let change = app.core.pool.run(move |conn| {

@@ -17,7 +17,7 @@ pub async fn handler(
     _: Admin,
     sent: DeferredParams<AdminError>,
 ) -> Result<HttpResponse, AdminError> {
-    let params = Params::of(sent)?;
+    let params = Params::read(sent).await?;
     let paging = Paging::read(&params, "Namespaces::Storage::LimitExclusion")?;
     let filter = Filter { search: params.search("search")?, namespace_id: params.integer("namespace_id")? };
     let page = app.core.pool.read(move |conn| exclusions::list(conn, &filter, paging.window())).await?;

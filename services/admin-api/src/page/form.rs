@@ -23,7 +23,7 @@ impl FromRequest for Form {
         let sent = DeferredParams::<AdminError>::from_request(request, payload);
         Box::pin(async move {
             let Ok(sent) = sent.await;
-            Ok(Self(Params::of(sent)?))
+            Ok(Self(Params::read(sent).await?))
         })
     }
 }

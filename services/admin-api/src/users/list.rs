@@ -31,7 +31,7 @@ pub async fn handler(
     _: Admin,
     sent: DeferredParams<AdminError>,
 ) -> Result<HttpResponse, AdminError> {
-    let params = Params::of(sent)?;
+    let params = Params::read(sent).await?;
     let paging = Paging::read(&params, "User")?;
     let username = params.text("username")?.filter(|username| !username.is_empty());
     let sought = match username {

@@ -1,15 +1,21 @@
-//! The connections of a pool: those that are idle, and one attempt at a time to open another.
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+//! The connections of a pool: r2d2 keeps them, and opens one at a time.
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use diesel::r2d2::R2D2Connection;
+use r2d2::{ManageConnection, PooledConnection};
 
 use crate::check::Finding;
 use crate::connector::Connector;
 use crate::{Conn, Error, Location, Result};
 
-/// The pause after a failed attempt to connect.
+/// The longest wait of r2d2 for one connection. It pauses between attempts for up to half of it.
+const CONNECT_TIMEOUT: Duration = Duration::from_millis(400);
+/// After a failed attempt to connect, further ones fail at once for this long: the server gets at most five a second.
 const RETRY_PAUSE: Duration = Duration::from_millis(200);
+/// How often a request that waits for a connection looks whether the database is away.
+const CHECK_INTERVAL: Duration = Duration::from_millis(50);
 /// How long a request waits for a database that was last seen away. With one attempt it stays below a second.
 const UNAVAILABLE_TIMEOUT: Duration = Duration::from_millis(700);
 /// A connection that was idle for longer is tested before something is written on it.
@@ -18,30 +24,43 @@ const TEST_AFTER: Duration = Duration::from_secs(1);
 const CATALOGUE_PAUSE: Duration = Duration::from_secs(10);
 const IDLE_TIMEOUT: Duration = Duration::from_mins(10);
 
-/// The connections of a pool. Whoever calls [`Self::get`] holds one of the pool's permits, so that there are never more
-/// connections than permits.
-#[derive(Debug)]
+/// The connections of a pool. A caller of [`Self::get`] holds one of the pool's permits, so that there are never more
+/// callers than connections.
 pub(crate) struct Connections {
-    connector: Connector,
-    state: Mutex<State>,
-    /// A connection was put back, or an attempt to connect has ended.
-    changed: Condvar,
+    pool: r2d2::Pool<Manager>,
+    shared: Arc<Shared>,
 }
 
+/// What the pool, its manager and its connections know together.
 #[derive(Debug)]
+struct Shared {
+    connector: Connector,
+    state: Mutex<State>,
+    /// Held during an attempt to connect.
+    connecting: Mutex<()>,
+    /// Connections of an older generation are closed when they are found.
+    generation: AtomicU64,
+    open: Arc<AtomicUsize>,
+    is_draining: AtomicBool,
+}
+
+#[derive(Debug, Default)]
 struct State {
-    /// The one that was used last is the last, and the next to be used: its statements are prepared.
-    idle: Vec<(TrackedConnection, Instant)>,
-    max_idle: usize,
-    is_connecting: bool,
     failure: Option<Failure>,
-    /// Connections of an older generation are closed when they are put back.
-    generation: u64,
     catalogue_forgotten: Option<Instant>,
     /// Why the tables do not fit, as far as it is known.
     misfit: Option<String>,
     /// Tables that the check has found fault with.
     unsupported: Vec<&'static str>,
+}
+
+/// The last attempt to connect, if it failed.
+#[derive(Debug, Clone)]
+struct Failure {
+    at: Instant,
+    message: String,
+    /// Another attempt would fail, too: the configuration does not fit.
+    configuration: Option<String>,
 }
 
 /// How long one request waits.
@@ -71,174 +90,174 @@ impl Wait {
     }
 }
 
-/// The last attempt to connect, if it failed.
-#[derive(Debug)]
-struct Failure {
-    at: Instant,
-    message: String,
+impl std::fmt::Debug for Connections {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connections").field("shared", &self.shared).finish_non_exhaustive()
+    }
 }
 
 impl Connections {
-    pub fn new(connector: Connector) -> Self {
-        let state = State {
-            idle: Vec::new(),
-            max_idle: usize::MAX,
-            is_connecting: false,
-            failure: None,
-            generation: 0,
-            catalogue_forgotten: None,
-            misfit: None,
-            unsupported: Vec::new(),
-        };
-        Self { connector, state: Mutex::new(state), changed: Condvar::new() }
+    /// Prepares `size` connections; each is opened when it is first needed.
+    pub fn new(connector: Connector, size: u32) -> Self {
+        let shared = Arc::new(Shared {
+            connector,
+            state: Mutex::default(),
+            connecting: Mutex::default(),
+            generation: AtomicU64::new(0),
+            open: Arc::default(),
+            is_draining: AtomicBool::new(false),
+        });
+        let pool = r2d2::Pool::builder()
+            .max_size(size)
+            .min_idle(Some(0))
+            .test_on_check_out(false)
+            .connection_timeout(CONNECT_TIMEOUT)
+            .idle_timeout(Some(IDLE_TIMEOUT))
+            .max_lifetime(None)
+            .error_handler(Box::new(r2d2::NopErrorHandler))
+            .build_unchecked(Manager(Arc::clone(&shared)));
+        Self { pool, shared }
     }
 
     pub fn location(&self) -> &Location {
-        self.connector.location()
+        self.shared.connector.location()
     }
 
     pub fn idle(&self) -> u32 {
-        u32::try_from(self.state().idle.len()).unwrap_or(u32::MAX)
+        self.pool.state().idle_connections
     }
 
-    /// Closes idle connections until there are no more than `max`, now and whenever one is put back.
-    pub fn keep_at_most(&self, max: usize) {
-        let mut state = self.state();
-        state.max_idle = max;
-        state.idle.truncate(max);
-    }
-
-    /// Closes the connections that have been idle for longer than [`IDLE_TIMEOUT`].
-    pub fn close_idle(&self) {
-        self.state().idle.retain(|(_, since)| since.elapsed() < IDLE_TIMEOUT);
+    /// Closes connections when they are put back, until one is left.
+    pub fn drain(&self) {
+        self.shared.is_draining.store(true, Ordering::Release);
+        // The idle ones are taken once, so that they are put back.
+        let idle: Vec<_> = std::iter::from_fn(|| self.pool.try_get()).collect();
+        drop(idle);
     }
 
     /// An idle connection, or a new one.
     ///
     /// While the database is away, this waits for [`UNAVAILABLE_TIMEOUT`] in all, and succeeds if it comes back.
-    pub fn get(&self, wait: Wait) -> Result<TrackedConnection> {
+    pub fn get(&self, wait: Wait) -> Result<Pooled> {
         self.get_where(wait, |_| true)
     }
 
-    /// The same, with a connection that was used or tested a moment ago.
-    pub fn get_healthy(&self, wait: Wait) -> Result<TrackedConnection> {
-        self.get_where(wait, |(connection, since)| {
-            since.elapsed() < TEST_AFTER || connection.conn.ping().is_ok()
+    /// The same, with a connection that was used or tested a short time ago.
+    pub fn get_healthy(&self, wait: Wait) -> Result<Pooled> {
+        self.get_where(wait, |connection| {
+            connection.last_used.elapsed() < TEST_AFTER || connection.conn.ping().is_ok()
         })
     }
 
     pub fn misfit(&self) -> Option<String> {
-        self.state().misfit.clone()
+        self.shared.state().misfit.clone()
     }
 
     /// Remembers the findings of a check, before which the tables may have been made: new connections read the
     /// catalogue anew.
     pub fn set_findings(&self, findings: &[Finding]) {
-        self.connector.forget_catalogue();
-        let mut state = self.state();
+        self.shared.connector.forget_catalogue();
+        let mut state = self.shared.state();
         state.misfit = findings.first().map(ToString::to_string);
         state.unsupported = findings.iter().map(|finding| finding.table).collect();
     }
 
     /// The error of a statement; with a table that the check has found fault with, it is unsupported.
     pub fn explain(&self, error: Error) -> Error {
-        let unsupported = self.state().unsupported.clone();
+        let unsupported = self.shared.state().unsupported.clone();
         if unsupported.is_empty() { error } else { error.or_unsupported(&unsupported) }
     }
 
     /// Whether the last attempt to connect has failed.
     pub fn is_away(&self) -> bool {
-        self.state().failure.is_some()
+        self.shared.state().failure.is_some()
     }
 
-    fn get_where(
-        &self,
-        wait: Wait,
-        is_usable: impl Fn(&mut (TrackedConnection, Instant)) -> bool,
-    ) -> Result<TrackedConnection> {
-        let mut state = self.state();
+    fn get_where(&self, wait: Wait, is_usable: impl Fn(&mut TrackedConnection) -> bool) -> Result<Pooled> {
         loop {
-            if let Some(mut idle) = state.idle.pop() {
-                drop(state);
-                if is_usable(&mut idle) {
-                    return Ok(idle.0);
-                }
-                self.close_all();
-                state = self.state();
-                continue;
+            let Some(mut connection) = self.next(wait)? else { continue };
+            if connection.generation < self.shared.generation.load(Ordering::Acquire) {
+                connection.fate = Fate::Broken;
+            } else if is_usable(&mut connection) {
+                return Ok(connection);
+            } else {
+                connection.fate = Fate::Broken;
+                self.shared.close_all();
             }
-            let now = Instant::now();
-            let deadline = if state.failure.is_some() { wait.until_unavailable() } else { wait.until };
-            if now >= deadline {
-                let reason =
-                    state.failure.as_ref().map_or("no connection in time", |failure| &failure.message);
-                return Err(Error::Unavailable(reason.into()));
-            }
-            let retry_at = state.failure.as_ref().map_or(now, |failure| failure.at + RETRY_PAUSE);
-            if now >= retry_at && !state.is_connecting {
-                state.is_connecting = true;
-                drop(state);
-                match self.connect() {
-                    Ok(connection) => return Ok(connection),
-                    Err(error @ Error::Configuration(_)) => return Err(error),
-                    Err(_) => state = self.state(),
-                }
-                continue;
-            }
-            let wake_at = if state.is_connecting { deadline } else { deadline.min(retry_at) };
-            let pause = wake_at.saturating_duration_since(now);
-            state = self.changed.wait_timeout(state, pause).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
-    /// Makes the one attempt, and tells all that wait how it ended.
-    fn connect(&self) -> Result<TrackedConnection> {
+    /// A connection that r2d2 has within [`CHECK_INTERVAL`], or `None`.
+    fn next(&self, wait: Wait) -> Result<Option<Pooled>> {
+        if let Some(connection) = self.pool.try_get() {
+            return Ok(Some(connection));
+        }
+        let now = Instant::now();
+        let failure = self.shared.state().failure.clone();
+        if let Some(message) = failure.as_ref().and_then(|failure| failure.configuration.clone()) {
+            return Err(Error::Configuration(message));
+        }
+        let deadline = if failure.is_some() { wait.until_unavailable() } else { wait.until };
+        if now >= deadline {
+            let reason =
+                failure.map_or_else(|| "no connection in time".to_owned(), |failure| failure.message);
+            return Err(Error::Unavailable(reason.into()));
+        }
+        Ok(self.pool.get_timeout(CHECK_INTERVAL.min(deadline - now)).ok())
+    }
+
+    /// Takes a connection back, unless it must be closed. Whether the work that failed on it may be repeated.
+    pub fn put_back(&self, mut connection: Pooled) -> bool {
+        connection.last_used = Instant::now();
+        let fate = connection.fate.clone();
+        drop(connection);
+        match fate {
+            Fate::Keep => false,
+            Fate::Broken => {
+                self.shared.close_all();
+                true
+            }
+            Fate::Outdated(reason) => {
+                self.shared.forget_catalogue(reason);
+                true
+            }
+        }
+    }
+}
+
+impl Shared {
+    /// Makes the one attempt. Attempts that begin soon after a failed one fail as it did.
+    fn connect(&self) -> Result<Conn> {
+        let _one_at_a_time = self.connecting.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(failure) =
+            self.state().failure.clone().filter(|failure| failure.at.elapsed() < RETRY_PAUSE)
+        {
+            return Err(Error::Unavailable(failure.message.into()));
+        }
         let connected = self.connector.connect_with_catalogue();
         let mut state = self.state();
-        state.is_connecting = false;
-        self.changed.notify_all();
-        match connected {
-            Ok(conn) => {
+        match &connected {
+            Ok(_) => {
                 if state.failure.take().is_some() {
                     tracing::info!("the database is available again");
                 }
-                Ok(TrackedConnection { conn, generation: state.generation, fate: Fate::Keep })
             }
             Err(error) => {
                 if state.failure.is_none() {
                     tracing::warn!(
-                        error = &error as &dyn std::error::Error,
+                        error = error as &dyn std::error::Error,
                         "a database connection could not be opened"
                     );
                 }
-                state.failure = Some(Failure { at: Instant::now(), message: error.root_cause() });
-                Err(error)
+                let configuration = match error {
+                    Error::Configuration(message) => Some(message.clone()),
+                    _ => None,
+                };
+                state.failure =
+                    Some(Failure { at: Instant::now(), message: error.root_cause(), configuration });
             }
         }
-    }
-
-    /// Takes a connection back, unless it must be closed. Whether the work that failed on it may be repeated.
-    pub fn put_back(&self, connection: TrackedConnection) -> bool {
-        match connection.fate.clone() {
-            Fate::Keep => {
-                let mut state = self.state();
-                if connection.generation == state.generation && state.idle.len() < state.max_idle {
-                    state.idle.push((connection, Instant::now()));
-                    self.changed.notify_one();
-                }
-                false
-            }
-            Fate::Broken => {
-                drop(connection);
-                self.close_all();
-                true
-            }
-            Fate::Outdated(reason) => {
-                drop(connection);
-                self.forget_catalogue(reason);
-                true
-            }
-        }
+        connected
     }
 
     /// Lets the next connection read the catalogue anew, but not more often than every [`CATALOGUE_PAUSE`].
@@ -255,20 +274,65 @@ impl Connections {
         self.close_all();
     }
 
-    /// Closes all connections: the idle ones now, the others when they are put back. A server that was restarted
-    /// leaves a whole pool of broken connections behind.
+    /// Closes all connections: each when it is next found. A server that was restarted leaves a whole pool of broken
+    /// connections behind.
     fn close_all(&self) {
-        let mut state = self.state();
-        state.generation += 1;
-        let idle = std::mem::take(&mut state.idle);
-        drop(state);
-        drop(idle);
+        self.generation.fetch_add(1, Ordering::AcqRel);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+/// Opens connections for r2d2, and tells it which to close.
+#[derive(Debug)]
+pub(crate) struct Manager(Arc<Shared>);
+
+impl ManageConnection for Manager {
+    type Connection = TrackedConnection;
+    type Error = Error;
+
+    fn connect(&self) -> Result<TrackedConnection> {
+        let generation = self.0.generation.load(Ordering::Acquire);
+        let conn = self.0.connect()?;
+        let open = OpenConnection::new(&self.0.open);
+        Ok(TrackedConnection { conn, generation, fate: Fate::Keep, last_used: Instant::now(), _open: open })
+    }
+
+    /// Never called: `test_on_check_out` is off, because it would cost a round trip each time.
+    fn is_valid(&self, connection: &mut TrackedConnection) -> Result<()> {
+        Ok(connection.conn.ping()?)
+    }
+
+    fn has_broken(&self, connection: &mut TrackedConnection) -> bool {
+        let is_surplus =
+            self.0.is_draining.load(Ordering::Acquire) && self.0.open.load(Ordering::Acquire) > 1;
+        connection.fate != Fate::Keep
+            || connection.generation < self.0.generation.load(Ordering::Acquire)
+            || is_surplus
+    }
+}
+
+/// Counts a connection until it is closed.
+#[derive(Debug)]
+struct OpenConnection(Arc<AtomicUsize>);
+
+impl OpenConnection {
+    fn new(counter: &Arc<AtomicUsize>) -> Self {
+        counter.fetch_add(1, Ordering::AcqRel);
+        Self(Arc::clone(counter))
+    }
+}
+
+impl Drop for OpenConnection {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// A connection that goes back to its pool when it is dropped.
+pub(crate) type Pooled = PooledConnection<Manager>;
 
 /// What is done with a connection after its use.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -286,6 +350,8 @@ pub(crate) struct TrackedConnection {
     conn: Conn,
     generation: u64,
     fate: Fate,
+    last_used: Instant,
+    _open: OpenConnection,
 }
 
 impl TrackedConnection {

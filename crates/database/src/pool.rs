@@ -8,7 +8,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::Instrument;
 
 use crate::check::Finding;
-use crate::connections::{Connections, TrackedConnection, Wait};
+use crate::connections::{Connections, Pooled, Wait};
 use crate::connector::{ConnectOptions, Connector};
 use crate::{Conn, Error, Location, Result};
 
@@ -73,7 +73,7 @@ impl Pool {
     ) -> Self {
         let connector = Connector::new(location, options.connect.clone());
         Self {
-            connections: Arc::new(Connections::new(connector)),
+            connections: Arc::new(Connections::new(connector, options.size)),
             permits: Arc::new(Semaphore::new(options.size as usize)),
             waiting: Arc::default(),
             is_open: Arc::new(AtomicBool::new(true)),
@@ -111,12 +111,7 @@ impl Pool {
 
     /// Closes the connections that are idle, and keeps no more than one from now on.
     pub fn drain(&self) {
-        self.connections.keep_at_most(1);
-    }
-
-    /// Closes the connections that have been idle for long.
-    pub fn close_idle(&self) {
-        self.connections.close_idle();
+        self.connections.drain();
     }
 
     pub fn status(&self) -> PoolStatus {
@@ -166,7 +161,7 @@ impl Pool {
         self.check_open()?;
         self.with_connection(move |connections, wait| {
             let mut statements = 0;
-            let mut use_once = |connection: Result<TrackedConnection>| match connection {
+            let mut use_once = |connection: Result<Pooled>| match connection {
                 Ok(mut connection) => {
                     let (result, more) = connection.use_for(&f);
                     statements += more;

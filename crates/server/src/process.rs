@@ -270,10 +270,7 @@ impl Start {
                     core.lifecycle.start();
                     tracing::info!(version = info.version, "{} is ready", info.name);
                 }
-                _ = tick.tick() => {
-                    core.lifecycle.tick();
-                    core.pool.close_idle();
-                }
+                _ = tick.tick() => core.lifecycle.tick(),
                 _ = look.tick() => reload_secrets(&secrets, false),
                 _ = hangup.recv() => {
                     reload_secrets(&secrets, true);

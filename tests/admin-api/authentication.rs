@@ -1,4 +1,4 @@
-//! Who may ask: rows 22 to 34, at every endpoint of the API, under both prefixes.
+//! Authentication and authorisation of every API endpoint, under both prefixes.
 use super::support::{A, AN, AR, AS, AV, AX, B, K, LIST, P, SUDO, error, forbidden, message, unauthorized};
 use super::{Admin, admin_api};
 use serde_json::{Value, json};
@@ -29,7 +29,7 @@ fn insufficient(scope: &str) -> (u16, Value) {
 const EXPIRED: &str = "Token is expired. You can either do re-authorization or token refresh.";
 const REVOKED: &str = "Token was revoked. You have to re-authorize from the user.";
 
-/// 22, 23
+/// Every endpoint answers 401 without a valid token, before it reads the body.
 #[testkit::test]
 async fn no_endpoint_answers_whoever_has_no_good_token(database: Database) {
     let admin = admin_api(database).await;
@@ -64,7 +64,7 @@ async fn no_endpoint_answers_whoever_has_no_good_token(database: Database) {
     assert!(admin.service.metric(counted).await.unwrap() >= 36.0);
 }
 
-/// What other consumers have opens nothing here.
+/// Credentials of GitLab Shell, KAS, the Customers Portal and SCIM are answered with 401.
 #[testkit::test]
 async fn no_endpoint_answers_another_consumers_credential(database: Database) {
     let admin = admin_api(database).await;
@@ -91,7 +91,7 @@ async fn no_endpoint_answers_another_consumers_credential(database: Database) {
     assert_eq!(admin.exclusions(), 0);
 }
 
-/// 25, 26
+/// Every endpoint answers 403 to a user who is not an administrator, even if the namespace is missing.
 #[testkit::test]
 async fn no_endpoint_answers_whoever_is_no_administrator(database: Database) {
     let admin = admin_api(database).await;
@@ -117,7 +117,7 @@ async fn no_endpoint_answers_whoever_is_no_administrator(database: Database) {
     }
 }
 
-/// 24, 29, 30, 31
+/// Expired and revoked tokens are answered with 401, tokens without the scope with 403.
 #[testkit::test]
 async fn a_token_that_is_not_enough_says_why(database: Database) {
     let admin = admin_api(database).await;
@@ -144,7 +144,7 @@ async fn a_token_that_is_not_enough_says_why(database: Database) {
     assert_eq!(admin.number(unused), 1);
 }
 
-/// 32, 33
+/// In admin mode a token needs the scope `admin_mode`.
 #[testkit::test]
 async fn where_admin_mode_is_on_a_token_needs_its_scope(database: Database) {
     let admin = admin_api(database).await;
@@ -154,7 +154,7 @@ async fn where_admin_mode_is_on_a_token_needs_its_scope(database: Database) {
     assert_eq!(admin.by(A, "GET", LIST).answer().await, (200, json!([])));
 }
 
-/// 34
+/// The owner of a token is rejected while blocked, banned or deactivated.
 #[testkit::test]
 async fn an_account_that_does_not_count_says_so(database: Database) {
     let admin = admin_api(database).await;
@@ -167,7 +167,7 @@ async fn an_account_that_does_not_count_says_so(database: Database) {
     assert_eq!(admin.by(K, "GET", LIST).answer().await, message(403, text));
 }
 
-/// 27, 28
+/// A token may be sent in a header, as a bearer token or in the query, but not in the body.
 #[testkit::test]
 async fn each_way_to_bear_a_token_is_good(database: Database) {
     let admin = admin_api(database).await;
@@ -187,14 +187,14 @@ async fn each_way_to_bear_a_token_is_good(database: Database) {
         let link = answer.header("Link").unwrap();
         assert!(!link.contains("token") && link.contains("per_page=1"), "{link}");
     }
-    // The first that is there counts; empty ones are not there; one in a body is none.
+    // The first non-empty token is used. A token in the body is ignored.
     let both = admin.anonymous("GET", &format!("{LIST}?private_token={B}")).header("PRIVATE-TOKEN", A);
     assert_eq!(both.answer().await, forbidden());
     let empty = admin
         .anonymous("GET", &format!("{LIST}?private_token=&access_token={A}"))
         .header("PRIVATE-TOKEN", "");
     assert_eq!(empty.answer().await, (200, json!([])));
-    // Of several the last counts, whatever way its name is written.
+    // If a query parameter is repeated, the last one is used, however its name is encoded.
     let several = admin.anonymous("GET", &format!("{LIST}?private_token=&private%5Ftoken={A}"));
     assert_eq!(several.answer().await, (200, json!([])));
     let in_body = admin.anonymous("POST", P).json(&json!({ "private_token": A, "reason": "x" }));
@@ -210,7 +210,7 @@ async fn one_administrator_stands_in_for_another(database: Database) {
     for target in ["4", "rep", "REP"] {
         assert_eq!(sudo(SUDO, target).await, (200, json!([])), "{target}");
     }
-    // Who is no administrator, who is blocked, who is nobody.
+    // Not an administrator, blocked, or unknown.
     for target in ["2", "alice", "3", "999", "nobody", "-1"] {
         assert_eq!(sudo(SUDO, target).await, forbidden(), "{target}");
     }
@@ -223,7 +223,7 @@ async fn one_administrator_stands_in_for_another(database: Database) {
     assert!(details.contains(r#""impersonated_by":"root""#), "{details}");
 }
 
-/// 47
+/// Unknown paths are answered with 404, unsupported methods with 405 and `Allow`.
 #[testkit::test]
 async fn what_is_not_there_is_said_in_the_right_words(database: Database) {
     let admin = admin_api(database).await;

@@ -1,4 +1,4 @@
-//! What is excluded, and what no longer: rows 4 to 21 and 44 to 48.
+//! Adding and removing storage limit exclusions.
 use super::admin_api;
 use super::support::{A, LIST, P, REASON, error, exclusion, message, two};
 use futures_util::future::join_all;
@@ -14,7 +14,7 @@ fn about_reason(text: &str) -> (u16, Value) {
     (400, json!({ "message": { "reason": [text] } }))
 }
 
-/// 4, 13
+/// A namespace can be excluded only once.
 #[testkit::test]
 async fn a_namespace_is_excluded_once(database: Database) {
     let admin = admin_api(database).await;
@@ -24,7 +24,7 @@ async fn a_namespace_is_excluded_once(database: Database) {
     assert_eq!(admin.ask("GET", LIST).await, (200, json!([expected])));
 }
 
-/// 5
+/// The reason may be sent as JSON, a form, multipart or a query parameter.
 #[testkit::test]
 async fn a_reason_comes_in_every_form(database: Database) {
     let admin = admin_api(database).await;
@@ -48,7 +48,7 @@ async fn a_reason_comes_in_every_form(database: Database) {
     }
 }
 
-/// 6, 7
+/// A namespace is found by id or by path, in any case; an unknown one is answered with 404.
 #[testkit::test]
 async fn a_namespace_is_named_by_number_or_path(database: Database) {
     let admin = admin_api(database).await;
@@ -64,7 +64,7 @@ async fn a_namespace_is_named_by_number_or_path(database: Database) {
     }
 }
 
-/// 8, 9, 12, 46
+/// A missing, blank or non-string reason is rejected; numbers and booleans are converted.
 #[testkit::test]
 async fn a_reason_must_be_one(database: Database) {
     let admin = admin_api(database).await;
@@ -91,7 +91,7 @@ async fn a_reason_must_be_one(database: Database) {
             "{body}"
         );
     }
-    // What is wrong with the reason is said before the namespace is looked for.
+    // The reason is validated before the namespace is looked up.
     assert_eq!(admin.exclude("999", &json!({})).await, error(400, "reason is missing"));
     assert_eq!(admin.exclusions(), 0);
     for (text, value) in [("7", json!(7)), ("true", json!(true))] {
@@ -100,7 +100,7 @@ async fn a_reason_must_be_one(database: Database) {
     }
 }
 
-/// 10, 11
+/// A reason of 255 characters is accepted, one of 256 is rejected.
 #[testkit::test]
 async fn a_reason_has_255_characters_at_most(database: Database) {
     let admin = admin_api(database).await;
@@ -114,7 +114,7 @@ async fn a_reason_has_255_characters_at_most(database: Database) {
     );
 }
 
-/// 15, 16, 17, 20
+/// Subgroups and project namespaces cannot be excluded.
 #[testkit::test]
 async fn only_top_level_namespaces_are_excluded(database: Database) {
     let admin = admin_api(database).await;
@@ -132,7 +132,7 @@ async fn only_top_level_namespaces_are_excluded(database: Database) {
     assert_eq!(admin.ask("DELETE", "/api/v4/namespaces/999/storage/limit_exclusion").await, unknown);
 }
 
-/// 14
+/// Of twenty concurrent requests to exclude a namespace, exactly one succeeds.
 #[testkit::test]
 async fn twenty_at_once_make_one(database: Database) {
     let admin = admin_api(database).await;
@@ -150,7 +150,7 @@ async fn twenty_at_once_make_one(database: Database) {
     assert_eq!(admin.number("SELECT count(*) FROM admin_audit_events"), 2);
 }
 
-/// 18, 19, 21
+/// A removed exclusion is deleted, and the namespace can be excluded again.
 #[testkit::test]
 async fn what_is_deleted_is_gone_and_can_come_again(database: Database) {
     let admin = admin_api(database).await;
@@ -161,7 +161,7 @@ async fn what_is_deleted_is_gone_and_can_come_again(database: Database) {
     assert_eq!(admin.exclude("123", &reason("x")).await, (201, exclusion(2, 123, "A Namespace Name", "x")));
 }
 
-/// 44, 45
+/// The list shows the current name of a namespace, and leaves out deleted namespaces.
 #[testkit::test]
 async fn a_namespace_is_told_of_as_it_is_now(database: Database) {
     let admin = admin_api(database).await;
@@ -171,7 +171,7 @@ async fn a_namespace_is_told_of_as_it_is_now(database: Database) {
     assert_eq!(admin.ask("GET", LIST).await, (200, json!([exclusion(1, 123, "New Name", REASON)])));
 }
 
-/// 48
+/// A reason is stored unchanged, with its markup, whitespace and Unicode characters.
 #[testkit::test]
 async fn a_reason_is_kept_as_it_was_written(database: Database) {
     let admin = admin_api(database).await;
@@ -180,7 +180,7 @@ async fn a_reason_is_kept_as_it_was_written(database: Database) {
     assert_eq!(admin.ask("GET", LIST).await, (200, json!([exclusion(1, 123, "A Namespace Name", text)])));
 }
 
-/// A foreign database may hold several rows of one namespace: no index forbids it.
+/// GitLab's own database may hold several rows of one namespace, because no unique index forbids it.
 #[testkit::test]
 async fn duplicates_are_listed_refused_and_removed(database: Database) {
     let admin = admin_api(database).await;

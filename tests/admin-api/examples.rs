@@ -1,4 +1,4 @@
-//! The examples of the published page, as they are printed: 40 to 42, with the prefix that is printed and the one that is meant.
+//! The examples of GitLab's documentation, with the prefix as printed and with the correct one.
 use super::admin_api;
 use super::support::{A, REASON, exclusion};
 use serde_json::json;

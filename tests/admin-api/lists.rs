@@ -1,4 +1,4 @@
-//! Lists and their pages: rows 1 to 3 and 35 to 43, and the namespaces to choose from.
+//! Listing exclusions and namespaces: pagination, search and filters.
 use super::support::{A, LIST, two};
 use super::{Admin, admin_api};
 use serde_json::{Value, json};
@@ -24,7 +24,7 @@ async fn listed(admin: &Admin, query: &str) -> Answer {
     admin.get(&format!("{LIST}?{query}")).await
 }
 
-/// 1, 2, 3
+/// Exclusions are listed under both prefixes, with pagination headers.
 #[testkit::test]
 async fn exclusions_are_listed_under_both_prefixes(database: Database) {
     let admin = admin_api(database).await;
@@ -42,7 +42,7 @@ async fn exclusions_are_listed_under_both_prefixes(database: Database) {
     }
 }
 
-/// 35, 36, 39
+/// `page` and `per_page` select a page, and the headers link its neighbours.
 #[testkit::test]
 async fn pages_follow_one_another(database: Database) {
     let admin = admin_api(database).await;
@@ -66,7 +66,7 @@ async fn pages_follow_one_another(database: Database) {
     }
 }
 
-/// 37, 38, 40
+/// Invalid pagination parameters are answered with 400, offsets above 50,000 with 405.
 #[testkit::test]
 async fn what_is_no_page_is_refused(database: Database) {
     let admin = admin_api(database).await;
@@ -109,7 +109,7 @@ async fn a_search_has_1024_characters_at_most(database: Database) {
     }
 }
 
-/// 41
+/// Keyset pagination returns every exclusion once, in ascending or descending order.
 #[testkit::test]
 async fn keys_lead_through_the_whole_list(database: Database) {
     let admin = admin_api(database).await;
@@ -138,7 +138,7 @@ async fn keys_lead_through_the_whole_list(database: Database) {
     }
 }
 
-/// 42, 43
+/// A search matches the name, path and reason, and `namespace_id` selects one namespace.
 #[testkit::test]
 async fn exclusions_are_found_by_name_path_and_reason(database: Database) {
     let admin = admin_api(database).await;
@@ -173,7 +173,7 @@ async fn exclusions_are_found_by_name_path_and_reason(database: Database) {
     }
 }
 
-/// What SQLite and PostgreSQL make of letters such as `İ` differs; each finds a text by its own spelling.
+/// SQLite and PostgreSQL lower letters such as `İ` differently, but both find an exact spelling.
 #[testkit::test]
 async fn a_text_is_found_by_its_own_spelling(database: Database) {
     let admin = admin_api(database).await;
@@ -202,7 +202,7 @@ async fn namespaces_are_found_to_choose_from(database: Database) {
     assert_eq!(found("search=sub").await, [21, 124]);
     assert_eq!(found("search=sub&top_level_only=true").await, [0_i64; 0]);
     assert_eq!(found("search=acme/s").await, [124]);
-    // No project's namespace is among them.
+    // Project namespaces are not listed.
     assert_eq!(found("search=app").await, [0_i64; 0]);
     assert_eq!(found("per_page=2&pagination=keyset&sort=asc").await, [20, 21]);
     let wrong = admin.ask("GET", "/api/v4/namespaces?top_level_only=perhaps").await;

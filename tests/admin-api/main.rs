@@ -1,4 +1,4 @@
-//! admin-api from outside, on both databases. The numbers in the tests' comments are rows of the contract's §7.
+//! Tests admin-api over HTTP, on both databases. The rules are in `docs/api/admin-api.md`.
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot be set up fails")]
 mod audit;
 mod authentication;

@@ -1,4 +1,4 @@
-//! The page, as programs see it: rows 50 to 54, and what somebody might try.
+//! The admin pages over HTTP: sign-in, forms, CSRF protection and escaping.
 use super::support::{A, AN, AR, AX, B, K, P, REASON};
 use super::visitor::Visitor;
 use super::{admin_api, admin_api_with};
@@ -12,7 +12,7 @@ const MISSING: &str = "You must select a namespace and add a reason for excludin
 const SIGN_IN: &str = "/admin/session/new";
 const SCRIPT: &str = "\"><script>alert(1)</script><img src=x onerror=alert(1)>";
 
-/// 50; every page is closed to whoever is not signed in, whatever else they have.
+/// Every page redirects to the sign-in without a session, even if a valid token is sent.
 #[testkit::test]
 async fn a_page_without_a_session_leads_to_the_sign_in(database: Database) {
     let admin = admin_api(database).await;
@@ -48,7 +48,7 @@ async fn a_page_without_a_session_leads_to_the_sign_in(database: Database) {
     assert_eq!(visitor.get("/admin/assets/../x").await.status, 404);
 }
 
-/// It would follow a redirect without a word, and show the sign-in within the page.
+/// htmx would follow a redirect and show the sign-in form inside the page.
 #[testkit::test]
 async fn a_script_without_a_session_is_told_where_to_sign_in(database: Database) {
     let admin = admin_api(database).await;
@@ -123,7 +123,7 @@ async fn a_search_that_is_too_long_is_refused(database: Database) {
     assert_eq!(found.status, 400);
 }
 
-/// 51
+/// Only an administrator's token with the right scopes signs in.
 #[testkit::test]
 async fn only_an_administrators_token_signs_in(database: Database) {
     let admin = admin_api(database).await;
@@ -134,7 +134,7 @@ async fn only_an_administrators_token_signs_in(database: Database) {
         assert!(answer.text.contains("Invalid or insufficient token"), "{}", answer.text);
         assert!(token.trim().is_empty() || !answer.text.contains(token));
     }
-    // Where the refusal stands, the sign-in is asked for anew.
+    // Reloading the page of a failed sign-in leads back to the form.
     let again = visitor.get("/admin/session").await;
     assert_eq!((again.status, again.header("Location")), (302, Some(SIGN_IN)));
     admin.sql("UPDATE application_settings SET admin_mode = true");
@@ -161,7 +161,7 @@ async fn attempts_to_sign_in_are_limited(database: Database) {
         (429, Some("30"), None)
     );
     assert!(answer.text.contains("Too many attempts"));
-    // Another address has attempts of its own.
+    // Attempts are counted per client address.
     let other = visitor
         .send("POST", "/admin/session", Some(("X-Forwarded-For", "192.0.2.7")), &format!("token={A}"))
         .await;
@@ -195,7 +195,7 @@ async fn the_cookie_is_kept_from_scripts_and_other_sites(database: Database) {
             assert_eq!(visitor.get(path).await.header(name), Some(value), "{path}");
         }
     }
-    // Nothing of a page is a script, a style, or from elsewhere.
+    // A page has no inline scripts or styles, and loads nothing from other hosts.
     for forbidden in ["<style", "style=", "onclick", "javascript:", "src=\"http", "href=\"//"] {
         assert!(!page.text.contains(forbidden), "{forbidden}");
     }
@@ -205,7 +205,7 @@ async fn the_cookie_is_kept_from_scripts_and_other_sites(database: Database) {
     );
 }
 
-/// 52, 53
+/// An administrator excludes a namespace in the form and removes the exclusion again.
 #[testkit::test]
 async fn a_namespace_is_excluded_and_removed(database: Database) {
     let admin = admin_api(database).await;
@@ -251,7 +251,7 @@ async fn a_namespace_is_excluded_and_removed(database: Database) {
         "{}",
         listed.text
     );
-    // It is said once.
+    // The message is shown only once.
     assert!(!visitor.get(LIMITS).await.text.contains("is now excluded"));
     let again = visitor.post(LIMITS, &fields).await;
     assert_eq!(again.status, 400);
@@ -301,7 +301,7 @@ async fn a_namespace_is_excluded_and_removed(database: Database) {
     assert_eq!(admin.number("SELECT count(*) FROM admin_audit_events"), 2);
 }
 
-/// Without scripts, what was chosen before is sent along with what is looked for now.
+/// Without scripts, a new search also sends the namespace that was selected before.
 #[testkit::test]
 async fn a_choice_that_is_not_offered_any_more_does_not_count(database: Database) {
     let admin = admin_api(database).await;
@@ -329,7 +329,7 @@ async fn a_choice_that_is_not_offered_any_more_does_not_count(database: Database
     }
 }
 
-/// 54
+/// A form without a valid CSRF token, or from another origin, changes nothing.
 #[testkit::test]
 async fn a_form_that_is_not_ours_changes_nothing(database: Database) {
     let admin = admin_api(database).await;
@@ -373,7 +373,7 @@ async fn a_form_that_is_not_ours_changes_nothing(database: Database) {
     assert_eq!(visitor.send("POST", LIMITS, Some(("Origin", &own)), &good).await.status, 303);
 }
 
-/// 48
+/// Names, reasons and searches are escaped on every page.
 #[testkit::test]
 async fn what_people_wrote_stays_text(database: Database) {
     let admin = admin_api(database).await;

@@ -1,4 +1,4 @@
-//! People and their identities: row 49.
+//! Searching users and listing their identities.
 use super::admin_api;
 use super::support::{A, message};
 use serde_json::{Value, json};
@@ -24,7 +24,7 @@ async fn people_are_found_by_name_username_or_address(database: Database) {
     assert_eq!(admin.by(A, "GET", "/api/v4/users").send().await.header("X-Total"), Some("8"));
 }
 
-/// 49
+/// SAML, LDAP and SCIM identities are listed, without the duplicates of GitLab's two SCIM tables.
 #[testkit::test]
 async fn identities_are_shown_once_each(database: Database) {
     let admin = admin_api(database).await;

@@ -1,4 +1,4 @@
-//! Who may ask: rows 38 to 46, 48, and every endpoint without a token.
+//! Authentication: tokens, and the tenants that they belong to.
 use super::support::{GROUP, INSTANCE, KEY_BASE, RFC, TG, TH, TI, UID, refusal, u1};
 use super::{Scim, scim_api, scim_api_with};
 use serde_json::json;
@@ -13,7 +13,7 @@ async fn with_header(scim: &Scim, value: &str) -> Answer {
     scim.service.request("GET", &format!("{GROUP}/Users")).header("Authorization", value).send().await
 }
 
-/// 38
+/// Every endpoint answers 401 without a token, even for unknown paths and groups.
 #[testkit::test]
 async fn every_endpoint_wants_a_token(database: Database) {
     let scim = scim_api(database).await;
@@ -33,7 +33,7 @@ async fn every_endpoint_wants_a_token(database: Database) {
     assert!(scim.service.metric(missing).await.unwrap() > 80.0);
 }
 
-/// 39, 40, 41, 42, 43, 45
+/// A token authenticates only for its own group, or for the instance.
 #[testkit::test]
 async fn a_token_opens_its_own_tenant(database: Database) {
     let scim = scim_api(database).await;
@@ -74,7 +74,7 @@ async fn a_token_opens_its_own_tenant(database: Database) {
     unauthorized(&answer, "PRIVATE-TOKEN");
 }
 
-/// 44
+/// SCIM is answered with 404 for a group without single sign-on, or if it is disabled for the instance.
 #[testkit::test]
 async fn without_single_sign_on_there_is_no_scim(database: Database) {
     let scim = scim_api_with(database, &["--scim-instance-enabled", "false"]).await;
@@ -89,7 +89,7 @@ async fn without_single_sign_on_there_is_no_scim(database: Database) {
     }
 }
 
-/// 46
+/// A group is found by its path in any case and encoding, but a subgroup has no SCIM.
 #[testkit::test]
 async fn a_group_is_found_however_its_path_is_written(database: Database) {
     let mut conn = database.open();
@@ -108,7 +108,7 @@ async fn a_group_is_found_however_its_path_is_written(database: Database) {
             "{path}"
         );
     }
-    // A group below another has no single sign-on of its own.
+    // A subgroup has no single sign-on of its own.
     for path in ["test_group%2Fsub", "test_group/sub", "test_group/sub/Users", "%00", "%FF"] {
         for suffix in ["Users", "Users/1", ".search", "Schemas", "Users/"] {
             let path = format!("/api/scim/v2/groups/{path}/{suffix}");
@@ -134,7 +134,7 @@ async fn old_forms_of_a_token_are_known(database: Database) {
         scim.sql(&format!("DELETE FROM group_scim_auth_access_tokens; UPDATE scim_oauth_access_tokens SET token_encrypted = '{stored}' WHERE group_id = 10"));
         assert_eq!(scim.group("GET", "/Users").send().await.status, 200, "{stored}");
     }
-    // The newer table alone counts where the group is in it.
+    // If the newer table has the group, the older one is ignored.
     scim.sql("INSERT INTO group_scim_auth_access_tokens (group_id, token_encrypted, created_at, updated_at) SELECT 10, 'x', created_at, updated_at FROM scim_oauth_access_tokens WHERE group_id = 10");
     unauthorized(&scim.group("GET", "/Users").send().await, "another token took its place");
     scim.sql("DELETE FROM group_scim_auth_access_tokens");
@@ -144,7 +144,7 @@ async fn old_forms_of_a_token_are_known(database: Database) {
     unauthorized(&scim.instance("GET", "/Users").send().await, "revoked");
 }
 
-/// 48
+/// A group's token cannot read a user of another group.
 #[testkit::test]
 async fn a_user_belongs_to_one_tenant(database: Database) {
     let scim = scim_api(database).await;

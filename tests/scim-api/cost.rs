@@ -1,8 +1,8 @@
-//! What a request costs the database: performance P6.
+//! The number of database statements that a request makes.
 use super::support::{GROUP, INSTANCE, RFC, TG, TI, data_dir, filtered, identity, person, plant};
 use testkit::Process;
 
-/// Who asks is one statement; the page, its addresses and how long the list is are the other.
+/// One statement authenticates; the other reads the page, its addresses and the total.
 #[testkit::test]
 async fn a_list_is_two_statements(database: Database) {
     let mut conn = database.open();

@@ -1,4 +1,4 @@
-//! `POST /Users`: rows 7 to 37, 106, 116.
+//! `POST /Users`: creating, linking and rejecting users.
 use super::support::{GROUP, INSTANCE, RFC, U1, UID, URN, b1, b1_with, bad, op, person, refusal, shown};
 use super::{Scim, scim_api};
 use database::memberships::Source;
@@ -18,7 +18,7 @@ const TAKEN: &str = "User has already been taken";
 const NOT_LINKED: &str =
     "The member's email address is not linked to a SAML account or has an inactive SCIM identity.";
 
-/// 7, 8, 9, 10
+/// Creating a user writes the account, its namespace, identities, membership and authorisations.
 #[testkit::test]
 async fn a_user_is_made_with_all_its_rows(database: Database) {
     let scim = scim_api(database).await;
@@ -48,7 +48,7 @@ async fn a_user_is_made_with_all_its_rows(database: Database) {
             1,
         ),
         ("identities", "provider = 'group_saml' AND saml_provider_id = 10 AND extern_uid = 'test_uid'", 1),
-        // A guest of the group is one of the project below it.
+        // A guest of the group is also a guest of its projects.
         ("project_authorizations", "project_id = 70 AND access_level = 10", 1),
     ] {
         let column = if table == "users" { "id" } else { "user_id" };
@@ -104,7 +104,7 @@ async fn letters_beyond_ascii_are_alike_in_any_case(database: Database) {
     assert_eq!(scim.instance("GET", "/Users/%C3%89COLE").send().await.status, 200);
 }
 
-/// An id that is stable stays with whoever was only inactive.
+/// A deactivated user who is created again keeps the resource id.
 #[testkit::test]
 async fn whoever_comes_back_keeps_the_id(database: Database) {
     let scim = scim_api(database).await;
@@ -116,7 +116,7 @@ async fn whoever_comes_back_keeps_the_id(database: Database) {
     assert_eq!(scim.instance("GET", &path).send().await.status, 200);
 }
 
-/// 11, 12, 21
+/// A user whose external id or email address is taken is answered with 409.
 #[testkit::test]
 async fn one_person_has_one_identity(database: Database) {
     let scim = scim_api(database).await;
@@ -134,7 +134,7 @@ async fn one_person_has_one_identity(database: Database) {
     assert_eq!(scim.number("SELECT count(*) FROM users"), 9);
 }
 
-/// 13, 14, 15, 16
+/// A username that is taken gets a numeric suffix; invalid characters are removed.
 #[testkit::test]
 async fn a_username_that_is_taken_gets_a_number(database: Database) {
     let scim = scim_api(database).await;
@@ -170,7 +170,7 @@ async fn a_username_that_is_taken_gets_a_number(database: Database) {
     }
     assert_ne!(made[4], made[5]);
     assert_eq!(made[6..], ["jane.doe", "blank", "grp1"]);
-    // What the provider calls them finds them, too.
+    // A filter finds them by the `userName` that the provider sent.
     assert_eq!(scim.total(GROUP, "userName eq \"jane.doe@corp.com\"").await, 1);
     assert_eq!(scim.total(GROUP, "userName eq \"日本\"").await, 1);
 }
@@ -206,7 +206,7 @@ async fn account_with_a_confirmed_address_is_linked(database: Database) {
     assert_eq!(scim.number(created_by_groups), 2);
 }
 
-/// 19, 22
+/// A group can reject addresses by enforced single sign-on and by allowed email domains.
 #[testkit::test]
 async fn a_group_may_refuse_an_address(database: Database) {
     let mut conn = database.open();
@@ -229,7 +229,7 @@ async fn a_group_may_refuse_an_address(database: Database) {
     }
 }
 
-/// 5a', 5a'', 1'
+/// An account with an inactive identity is not linked to a second one until the first is deleted.
 #[testkit::test]
 async fn an_identity_that_was_there_before(database: Database) {
     let scim = scim_api(database).await;
@@ -254,7 +254,7 @@ async fn an_identity_that_was_there_before(database: Database) {
     assert_eq!(detail(&post(&scim, INSTANCE, &body).await), (409, TAKEN.to_owned()), "it is another's id");
 }
 
-/// 23 to 28, 30, 33 to 36
+/// Invalid values, unreadable bodies and wrong content types are rejected, and nothing is stored.
 #[testkit::test]
 async fn what_cannot_be_made_is_refused(database: Database) {
     let scim = scim_api(database).await;
@@ -299,7 +299,7 @@ async fn what_cannot_be_made_is_refused(database: Database) {
     assert_eq!(scim.number("SELECT count(*) FROM scim_identities"), 2);
 }
 
-/// 24, 28, 29, 31, 32, 37
+/// Missing attributes get defaults: the id, the name, the address and `active`.
 #[testkit::test]
 async fn what_is_left_out_is_made_up(database: Database) {
     let scim = scim_api(database).await;
@@ -355,7 +355,7 @@ async fn what_is_left_out_is_made_up(database: Database) {
     assert_eq!((scim.role(10, id), scim.state(id)), (0, "active".to_owned()));
 }
 
-/// 116
+/// An external id may contain slashes, spaces and letters beyond ASCII.
 #[testkit::test]
 async fn an_id_may_be_any_text(database: Database) {
     let scim = scim_api(database).await;
@@ -405,7 +405,7 @@ async fn the_rfc_form_keeps_what_was_sent(database: Database) {
     );
 }
 
-/// A bot is nobody's.
+/// An account of a bot is not linked by its email address.
 #[testkit::test]
 async fn a_bot_is_not_linked(database: Database) {
     let scim = scim_api(database).await;

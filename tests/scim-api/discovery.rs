@@ -1,4 +1,4 @@
-//! Discovery, and what is not there: rows 112 to 115, 119; and the contract's list of endpoints.
+//! Discovery documents, unknown paths and methods, and the documented list of endpoints.
 use super::scim_api;
 use super::support::{GROUP, INSTANCE, URN, refusal};
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ const DOCUMENTS: [&str; 5] = [
     "/Schemas/urn:ietf:params:scim:schemas:core:2.0:User",
 ];
 
-/// 112, 114
+/// The discovery documents describe the service, its resource type and its schema.
 #[testkit::test]
 async fn the_documents_are_those_of_the_contract(database: Database) {
     let scim = scim_api(database).await;
@@ -59,7 +59,7 @@ async fn the_documents_are_those_of_the_contract(database: Database) {
     );
     assert_eq!(of(&schema, "mutability"), pairs(std::array::from_fn(|_| json!("readWrite"))));
     assert!(!schema.to_string().contains("null"), "{schema}");
-    // scim2-tester sends what is required and nothing else: an address without a value would be none.
+    // scim2-tester sends only required attributes, so an email's `value` must be required.
     let parts: Vec<Value> = schema["attributes"][5]["subAttributes"]
         .as_array()
         .unwrap()
@@ -95,7 +95,7 @@ async fn the_documents_are_those_of_the_contract(database: Database) {
     }
 }
 
-/// 113, 115, 119
+/// Unknown paths are answered with 404, unsupported methods with 405, `/Me` and `/Bulk` with 501.
 #[testkit::test]
 async fn what_is_not_there_is_said(database: Database) {
     let scim = scim_api(database).await;

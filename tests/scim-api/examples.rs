@@ -1,4 +1,4 @@
-//! Every documented example, 50 to 66, as printed.
+//! Every example of the documentation, as printed.
 use super::support::{GROUP, INSTANCE, TG, TI, UID, identity, page, person, shown, u1};
 use super::{Scim, scim_api};
 use serde_json::{Value, json};

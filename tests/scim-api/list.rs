@@ -1,11 +1,11 @@
-//! Lists and single users: rows 1 to 6, 49 to 57, 74 to 77, 110, 111.
+//! Reading users: single users, lists, pages, sorting, attributes, versions and representations.
 use super::support::{
     GROUP, INSTANCE, RFC, UID, URN, bad, filtered, identity, page, person, refusal, shown, u1,
 };
 use super::{Scim, scim_api};
 use serde_json::{Value, json};
 
-/// So many users `userNN` in the group, beside the one that is there.
+/// Adds `count` users `userNNN` to the group, in addition to the existing one.
 fn crowd(scim: &Scim, count: i64) {
     let mut conn = scim.service.database.open();
     for i in 1..=count {
@@ -24,7 +24,7 @@ fn ids(list: &Value) -> Vec<String> {
     list["Resources"].as_array().unwrap().iter().map(|user| user["id"].as_str().unwrap().to_owned()).collect()
 }
 
-/// 1, 2, 3
+/// A filter by id finds one user, or an empty list.
 #[testkit::test]
 async fn a_user_is_found_by_its_id(database: Database) {
     let scim = scim_api(database).await;
@@ -41,7 +41,7 @@ async fn a_user_is_found_by_its_id(database: Database) {
     assert_eq!(scim.group("GET", &filtered("id eq \"x\"")).answer().await, (200, page(0, 20, 1, &[])));
 }
 
-/// 4, 5, 6
+/// A single user has seven keys in GitLab's order; an unknown id is answered with 404.
 #[testkit::test]
 async fn one_user_has_seven_keys_in_their_order(database: Database) {
     let scim = scim_api(database).await;
@@ -63,7 +63,7 @@ async fn one_user_has_seven_keys_in_their_order(database: Database) {
     }
 }
 
-/// 49, 50, 54
+/// `startIndex` and `count` select a page, with 20 users by default.
 #[testkit::test]
 async fn a_list_comes_in_pages(database: Database) {
     let scim = scim_api(database).await;
@@ -79,7 +79,7 @@ async fn a_list_comes_in_pages(database: Database) {
     assert!(first.iter().all(|id| !second.contains(id)));
 }
 
-/// 54
+/// A page has at most 100 users.
 #[testkit::test]
 async fn a_page_has_an_end(database: Database) {
     let scim = scim_api(database).await;
@@ -91,7 +91,7 @@ async fn a_page_has_an_end(database: Database) {
     );
 }
 
-/// 51, 52, 53, 55, 56, 57
+/// Page parameters out of range are adjusted, and values of the wrong type are rejected.
 #[testkit::test]
 async fn odd_pages_are_understood(database: Database) {
     let scim = scim_api(database).await;
@@ -130,7 +130,7 @@ async fn odd_pages_are_understood(database: Database) {
     assert_eq!(list["itemsPerPage"], json!(3));
 }
 
-/// 74, 75, 75a
+/// `attributes` and `excludedAttributes` select the attributes of a response.
 #[testkit::test]
 async fn attributes_are_chosen(database: Database) {
     let scim = scim_api(database).await;
@@ -158,7 +158,7 @@ async fn attributes_are_chosen(database: Database) {
     assert_eq!(user, json!({ "schemas": [URN], "id": UID, "name.formatted": "Test User" }));
 }
 
-/// 76
+/// A list can be sorted by every attribute, in both directions.
 #[testkit::test]
 async fn a_list_is_sorted(database: Database) {
     let scim = scim_api(database).await;
@@ -197,7 +197,7 @@ async fn a_list_is_sorted(database: Database) {
     }
 }
 
-/// 77
+/// A search may be sent in the body of `POST /.search` and `POST /Users/.search`.
 #[testkit::test]
 async fn a_search_may_stand_in_a_body(database: Database) {
     let scim = scim_api(database).await;
@@ -216,7 +216,7 @@ async fn a_search_may_stand_in_a_body(database: Database) {
     assert_eq!(everyone, scim.group("GET", "/Users").answer().await);
 }
 
-/// 110
+/// The `Accept` header selects GitLab's representation or the RFC's.
 #[testkit::test]
 async fn the_accept_header_chooses_the_form(database: Database) {
     let scim = scim_api(database).await;
@@ -275,7 +275,7 @@ async fn the_form_may_be_fixed(database: Database) {
     assert_eq!((answer.status, &*answer.text), (204, ""), "the header itself must ask for a body");
 }
 
-/// 111
+/// `If-None-Match` and `If-Match` compare the version of a user.
 #[testkit::test]
 async fn versions_are_compared(database: Database) {
     let scim = scim_api(database).await;

@@ -1,4 +1,4 @@
-//! 120: the log tells what was done, and no secret. And the binary's configuration.
+//! The log of the binary, which contains changes but no secrets, and its configuration.
 use super::support::{KEY_BASE, TG, TI, UID, b1, data_dir, op, plant};
 use serde_json::json;
 use testkit::{Database, Process};
@@ -16,7 +16,7 @@ fn start(database: &Database, data: &tempfile::TempDir, further: &[&str]) -> Pro
     Process::start("scim-api", &arguments, &[])
 }
 
-/// 120
+/// The log names what a request changed, but contains no token, key or email address.
 #[testkit::test]
 async fn no_token_is_logged(database: Database) {
     plant(&mut database.open());

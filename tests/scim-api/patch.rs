@@ -1,4 +1,4 @@
-//! `PATCH /Users/{id}`: rows 78 to 99.
+//! `PATCH /Users/{id}`: changing attributes, deactivating and reactivating users.
 use super::support::{
     GROUP, INSTANCE, RFC, U1, UID, URN, bad, identity, op, operations, person, refusal, shown, u1,
 };
@@ -18,7 +18,7 @@ fn is_empty(answer: &Answer) {
     assert_eq!((answer.status, &*answer.text, answer.header("content-type")), (204, "", None));
 }
 
-/// 78, 79, 80, 81, 98
+/// A group changes the resource id; the instance changes only the external id.
 #[testkit::test]
 async fn ids_are_changed(database: Database) {
     let mut conn = database.open();
@@ -59,7 +59,7 @@ async fn ids_are_changed(database: Database) {
     assert_eq!(scim.group("GET", "/Users/n1").answer().await.0, 200);
 }
 
-/// 82, 83
+/// Deactivating a user of a group removes the memberships, and activating restores one.
 #[testkit::test]
 async fn a_group_takes_and_gives_membership(database: Database) {
     let scim = scim_api(database).await;
@@ -102,7 +102,7 @@ async fn a_group_takes_and_gives_membership(database: Database) {
     assert_eq!(scim.number("SELECT count(*) FROM project_authorizations WHERE user_id = 50 AND project_id = 70 AND access_level = 10"), 1);
 }
 
-/// 84, 85
+/// Deactivating a user of the instance blocks the account and ends its sessions.
 #[testkit::test]
 async fn the_instance_blocks_and_signs_out(database: Database) {
     let redis = Redis::start();
@@ -166,7 +166,7 @@ async fn who_cannot_be_spared_stays(database: Database) {
     assert_eq!(scim.total(INSTANCE, "active eq true").await, 3);
 }
 
-/// 86, 88, 89, 90, 96, 99
+/// The instance changes names and addresses of the account, in every provider's dialect.
 #[testkit::test]
 async fn the_instance_writes(database: Database) {
     let scim = scim_api(database).await;
@@ -218,7 +218,7 @@ async fn the_instance_writes(database: Database) {
     assert_eq!(scim.text("SELECT email FROM users WHERE id = 50").as_deref(), Some("entra@example.com"));
 }
 
-/// 87, and the mode rfc of a group
+/// In mode `gitlab`, a group's change of names and addresses is accepted without effect.
 #[testkit::test]
 async fn a_group_changes_no_account(database: Database) {
     let scim = scim_api(database).await;
@@ -254,7 +254,7 @@ async fn a_group_of_mode_rfc_changes_its_own_accounts(database: Database) {
     assert_eq!(scim.text("SELECT name FROM users WHERE id = 50").as_deref(), Some("New Name"));
 }
 
-/// 91, 92, 93, 94, 95
+/// If one operation fails, none of them is applied.
 #[testkit::test]
 async fn all_or_nothing(database: Database) {
     let scim = scim_api(database).await;
@@ -275,7 +275,7 @@ async fn all_or_nothing(database: Database) {
         assert_eq!(refusal(&instance(&scim, &body).await), bad(keyword), "{second}");
         assert_eq!(scim.rfc(INSTANCE, &format!("/Users/{UID}")).await, before);
     }
-    // The last operation is refused by the database's rows, after the others were written.
+    // The last operation conflicts with a row in the database, after the others were written.
     let body = operations(json!([
         { "op": "replace", "path": "name.formatted", "value": "No" }, { "op": "replace", "path": "emails.value", "value": "alice@example.com" },
     ]));
@@ -290,7 +290,7 @@ async fn all_or_nothing(database: Database) {
     }
 }
 
-/// 97, 97a
+/// A PATCH returns the user only if the request selects attributes or the RFC's representation.
 #[testkit::test]
 async fn the_answer_is_what_was_asked_for(database: Database) {
     let scim = scim_api(database).await;
@@ -308,7 +308,7 @@ async fn the_answer_is_what_was_asked_for(database: Database) {
     is_empty(&group);
 }
 
-/// 108
+/// The last owner of a group can be neither deactivated nor deleted.
 #[testkit::test]
 async fn the_last_owner_stays(database: Database) {
     let scim = scim_api(database).await;
@@ -344,7 +344,7 @@ async fn beside_a_real_gitlab_roles_are_its_own_work(database: Database) {
     }
 }
 
-/// The change is made, and what follows from it is not: whoever asks once more has it follow.
+/// The change is committed while Redis is unavailable. Repeating the request does the rest.
 #[testkit::test]
 async fn what_could_not_be_handed_over_is_with_the_next_try(database: Database) {
     if database.is_postgresql() {
@@ -374,7 +374,7 @@ async fn what_could_not_be_handed_over_is_with_the_next_try(database: Database) 
     }
 }
 
-/// The external id is what single sign-on knows a person by.
+/// Single sign-on identifies a user by the external id.
 #[testkit::test]
 async fn at_the_instance_single_sign_on_follows_the_external_id(database: Database) {
     let scim = scim_api(database).await;
@@ -386,7 +386,7 @@ async fn at_the_instance_single_sign_on_follows_the_external_id(database: Databa
     assert_eq!(scim.text(known).as_deref(), Some("n2"));
 }
 
-/// What GitLab beside us has changed is what counts.
+/// If GitLab has changed the identity in the shared database, its id is used.
 #[testkit::test]
 async fn in_gitlabs_way_the_id_is_the_external_one(database: Database) {
     let scim = scim_api(database).await;

@@ -1,9 +1,9 @@
-//! `PUT` and `DELETE /Users/{id}`: rows 100 to 107, 109.
+//! `PUT` and `DELETE /Users/{id}`.
 use super::support::{GROUP, INSTANCE, RFC, U1, UID, b1_with, bad, op, page, refusal, shown, u1};
 use super::{scim_api, scim_api_with};
 use serde_json::json;
 
-/// 100, 101, 102, 102a
+/// A PUT to the instance replaces all attributes; read-only and unknown ones are ignored.
 #[testkit::test]
 async fn a_put_replaces(database: Database) {
     let scim = scim_api(database).await;
@@ -43,7 +43,7 @@ async fn a_put_replaces(database: Database) {
     assert_eq!(scim.state(U1), "blocked");
 }
 
-/// 103
+/// In mode `gitlab`, a group's PUT changes only `active` and the external id.
 #[testkit::test]
 async fn a_put_of_a_group_changes_access_alone(database: Database) {
     let scim = scim_api(database).await;
@@ -61,7 +61,7 @@ async fn a_put_of_a_group_changes_access_alone(database: Database) {
     assert_eq!(scim.role(10, U1), 0);
 }
 
-/// 104, 106, 107
+/// Deleting a user of a group removes the membership and keeps the account.
 #[testkit::test]
 async fn a_group_deletes_a_membership_and_no_account(database: Database) {
     let scim = scim_api(database).await;
@@ -85,7 +85,7 @@ async fn a_group_deletes_a_membership_and_no_account(database: Database) {
     assert_eq!(scim.group("GET", "/Users").answer().await, (200, page(1, 20, 1, &[u1()])));
 }
 
-/// 105, 106
+/// Deleting a user of the instance blocks the account, and creating it again unblocks it.
 #[testkit::test]
 async fn the_instance_deletes_by_blocking(database: Database) {
     let scim = scim_api(database).await;
@@ -118,7 +118,7 @@ async fn whom_gitlab_has_made_active_again_is_back(database: Database) {
     assert_eq!(scim.total(GROUP, "active eq true").await, 1);
 }
 
-/// 109
+/// With `--scim-deleted-visible`, a deleted user is shown as inactive.
 #[testkit::test]
 async fn what_is_deleted_may_be_shown(database: Database) {
     let scim = scim_api_with(database, &["--scim-deleted-visible", "--scim-keep-saml-identity"]).await;

@@ -1,10 +1,10 @@
-//! Rows 117, 118: many at once.
+//! Concurrent requests.
 use super::scim_api;
 use super::support::{b1, b1_with, op, page, refusal};
 use futures_util::future::join_all;
 use serde_json::json;
 
-/// 117, with fifty
+/// Of fifty concurrent requests with one external id, exactly one creates a user.
 #[testkit::test]
 async fn one_external_id_makes_one_user(database: Database) {
     let scim = scim_api(database).await;
@@ -24,7 +24,7 @@ async fn one_external_id_makes_one_user(database: Database) {
     }
 }
 
-/// A real GitLab has no index that keeps two identities of the instance apart.
+/// GitLab's own schema has no unique index for the external ids of the instance.
 #[testkit::test]
 async fn without_an_index_one_external_id_still_makes_one_user(database: Database) {
     let scim = scim_api(database).await;
@@ -39,7 +39,7 @@ async fn without_an_index_one_external_id_still_makes_one_user(database: Databas
     assert_eq!(scim.number("SELECT count(*) FROM scim_identities WHERE extern_uid = 'one'"), 1);
 }
 
-/// 118, in two tenants at once
+/// Concurrent requests with one `userName`, in two tenants, get distinct usernames.
 #[testkit::test]
 async fn one_name_makes_many_usernames(database: Database) {
     let scim = scim_api(database).await;

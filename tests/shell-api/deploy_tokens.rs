@@ -1,4 +1,4 @@
-//! Deploy tokens as actors (B.2.3): they pull what they are of, and never push.
+//! Deploy tokens as actors: they may pull from their own projects and groups, but never push.
 use super::shell_api;
 use super::support::{ALLOWED, NO_DOWNLOAD, NOT_FOUND, Shell, verdict};
 use serde_json::{Value, json};
@@ -90,7 +90,7 @@ async fn a_token_that_has_ended_is_worth_nothing(database: Database) {
     }
 }
 
-/// Row 6
+/// A deploy token cannot clone a snippet.
 #[testkit::test]
 async fn snippets_take_no_tokens(database: Database) {
     let shell = service(database).await;

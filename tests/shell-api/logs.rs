@@ -1,4 +1,4 @@
-//! The log, and what it never says: `operations.md` §6, rows 22 and 160.
+//! The fields of the log, and the secrets that it must not contain.
 use std::time::Duration;
 
 use super::binary::{Binary, Setup, clone, push};
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use testkit::git::repositories;
 use testkit::{Database, ssh};
 
-/// Takes what is another each time out of a line, and looks at its form.
+/// Removes the fields of a line that differ each time, after checking their format.
 fn fixed(mut line: Value) -> Value {
     let fields = line.as_object_mut().unwrap();
     let timestamp = fields.remove("timestamp").unwrap();
@@ -78,7 +78,7 @@ async fn a_line_without_more_to_say_is_shorter() {
     assert!(line.to_string().contains(r"a\tb"), "{line}");
 }
 
-/// What each request may cost, on the database that is dearer.
+/// The most statements that each request may make, on the database that needs more.
 #[actix_web::test]
 async fn the_log_counts_statements() {
     let database = Database::postgresql();

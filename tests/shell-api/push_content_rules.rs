@@ -1,4 +1,4 @@
-//! Every push rule, and every message of theirs: B.2.7.
+//! Every push rule, and every message that a push rule produces.
 use super::incoming::{Incoming, allowed, refused};
 use super::support::{Shell, Z, shell_api_at};
 use serde_json::json;
@@ -284,7 +284,7 @@ async fn a_pattern_that_cannot_be_read_lets_nothing_through(database: Database) 
     }
 }
 
-/// B.2.4: other refs pass after a. What came under one is still news when a branch moves to it.
+/// Only pushes to branches and tags are checked, even if another ref already has the commit.
 #[testkit::test]
 async fn branches_and_tags_are_looked_at(database: Database) {
     let incoming = Incoming::new();

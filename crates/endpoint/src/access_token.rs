@@ -1,17 +1,19 @@
-//! Where a request bears a personal access token.
+//! Finds the personal access token of a request.
 use actix_web::HttpRequest;
 use actix_web::http::header::AUTHORIZATION;
 
 use crate::nested_params::{pairs, percent_decoded};
 
-/// The first token that is there, in GitLab's order: query parameter, header, bearer. Blank ones are not there.
+/// Returns the token from the first of these places, in GitLab's order: query parameter, header, bearer
+/// token. A blank value counts as absent.
 pub fn personal_access_token(request: &HttpRequest) -> Option<String> {
     query(request.query_string(), "private_token")
         .or_else(|| header(request, "private-token"))
         .or_else(|| bearer(request))
 }
 
-/// A header's text; blank is not there. What is no text is a token that nobody has.
+/// Returns the value of a header, or `None` if it is missing or blank. A value that is not text becomes a
+/// token that matches no row.
 pub fn header(request: &HttpRequest, name: &str) -> Option<String> {
     let value = request.headers().get(name)?;
     Some(value.to_str().unwrap_or("\u{fffd}").trim().to_owned()).filter(|text| !text.is_empty())
@@ -23,7 +25,8 @@ fn bearer(request: &HttpRequest) -> Option<String> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned()).filter(|token| !token.is_empty())
 }
 
-/// A parameter of a query string: the last one of this name; empty is not there. What is no text is a token that nobody has.
+/// Returns the last query parameter with this name, or `None` if it is missing or empty. A value that is not
+/// UTF-8 becomes a token that matches no row.
 pub fn query(query: &str, name: &str) -> Option<String> {
     let (_, value) = pairs(query.as_bytes()).filter(|(key, _)| key == name.as_bytes()).last()?;
     (!value.is_empty()).then(|| String::from_utf8_lossy(&percent_decoded(value)).into_owned())

@@ -1,4 +1,4 @@
-//! The client's address and the requested origin, behind proxies.
+//! The client's address and the requested origin when the service runs behind proxies.
 use std::net::IpAddr;
 use std::num::NonZeroUsize;
 
@@ -8,17 +8,19 @@ use ipnet::IpNet;
 
 use crate::Core;
 
-/// Which entry of `X-Forwarded-For` is the client.
+/// Selects the entry of `X-Forwarded-For` that names the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClientEntry {
-    /// The right-most entry that is not a trusted proxy. GitLab Shell sends the header itself, with its own client.
+    /// The right-most entry that is not a trusted proxy. GitLab Shell sets the header itself, to the address
+    /// of its client.
     LastUntrusted,
-    /// The n-th entry from the right, counted from 1: each balancer in front adds one. Entries further left are the
-    /// client's own.
+    /// The n-th entry from the right, counted from 1. Each load balancer in front of the service adds one
+    /// entry. The client controls the entries further left.
     FromRight(NonZeroUsize),
 }
 
-/// The client's address, and whether the peer is a trusted proxy. A unix socket has no address and is trusted.
+/// Returns the client's address, and whether the peer is a trusted proxy. A Unix socket has no address and
+/// is trusted.
 pub fn client(
     peer: Option<IpAddr>,
     headers: &HeaderMap,
@@ -34,18 +36,18 @@ pub fn client(
     let entries: Vec<Option<IpAddr>> = entries.collect();
     let client = match entry {
         ClientEntry::LastUntrusted => {
-            // Entries left of an unreadable one are not believed.
+            // Entries left of an unreadable one are not trusted.
             let readable = entries.rsplit(Option::is_none).next().unwrap_or_default();
             let readable: Vec<IpAddr> = readable.iter().flatten().copied().collect();
             readable.iter().rev().find(|ip| !is_trusted(ip)).or(readable.first()).copied()
         }
-        // A request with fewer entries has passed fewer balancers: the first one wrote down its peer.
+        // A request with fewer entries has passed fewer load balancers; the first one recorded its peer.
         ClientEntry::FromRight(hops) => entries.iter().rev().take(hops.get()).last().copied().flatten(),
     };
     (client.or(peer).map(canonical), true)
 }
 
-/// Scheme and host as the client has them; a proxy is believed where proxies are trusted.
+/// Scheme and host as the client sees them. Forwarded headers count only if the peer is a trusted proxy.
 pub fn origin(request: &HttpRequest, core: &Core) -> String {
     let peer = request.peer_addr().map(|address| canonical(address.ip()));
     let is_trusted = peer.is_none_or(|ip| core.trusted_proxies.iter().any(|network| network.contains(&ip)));
@@ -61,7 +63,7 @@ pub fn origin(request: &HttpRequest, core: &Core) -> String {
     format!("{}://{}", scheme.as_deref().unwrap_or(own), host.as_deref().unwrap_or("localhost"))
 }
 
-/// An IPv4 address that came over an IPv6 socket is an IPv4 address.
+/// Converts an IPv4-mapped IPv6 address to IPv4.
 fn canonical(ip: IpAddr) -> IpAddr {
     ip.to_canonical()
 }

@@ -1,4 +1,5 @@
-//! A request's body: whole, within its size, its time and the memory that all bodies share.
+//! Reads a request body completely, within its size limit, its deadline and the memory budget that all
+//! bodies share.
 use std::cell::RefCell;
 use std::future::Future;
 use std::pin::Pin;
@@ -16,14 +17,14 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{Context, RestError};
 
-/// How long a body may take to arrive, as a whole.
+/// The time limit for receiving a whole body.
 pub const DEADLINE: Duration = Duration::from_secs(30);
-/// How long a request waits for room in the budget.
+/// How long a request waits for memory from the budget.
 const ROOM_TIMEOUT: Duration = Duration::from_secs(5);
-/// Bytes of a body that need no room.
+/// Bodies up to this many bytes do not count against the budget.
 const FREE_BYTES: usize = 64 * 1024;
 
-/// The bytes that all request bodies may take together.
+/// The memory, in bytes, that all request bodies may use together.
 #[derive(Debug, Clone)]
 pub struct BodyBudget {
     bytes: usize,
@@ -39,12 +40,12 @@ impl BodyBudget {
         self.bytes
     }
 
-    /// The bytes that are taken now.
+    /// The number of bytes in use.
     pub fn taken(&self) -> usize {
         self.bytes.saturating_sub(self.room.available_permits())
     }
 
-    /// Room for a body, or `None` if there is none within [`ROOM_TIMEOUT`].
+    /// Reserves memory for a body. Returns `None` if none becomes available within [`ROOM_TIMEOUT`].
     async fn take(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
         let permits = u32::try_from(bytes).ok()?;
         let room = Arc::clone(&self.room).acquire_many_owned(permits);
@@ -52,12 +53,12 @@ impl BodyBudget {
     }
 }
 
-/// A request's share of the budget. It belongs to the request's [`Context`] and is given back with it.
+/// A request's share of the budget. It belongs to the request's [`Context`] and is released with it.
 #[derive(Debug, Clone, Default)]
 pub struct Room(Rc<RefCell<Option<OwnedSemaphorePermit>>>);
 
 impl Room {
-    /// Gives back what the body did not need.
+    /// Releases the memory that the body did not need.
     fn shrink_to(&self, bytes: usize) {
         let mut room = self.0.borrow_mut();
         let kept = room.as_mut().and_then(|permit| permit.split(bytes.min(permit.num_permits())));
@@ -93,7 +94,8 @@ type Reading = Shared<LocalBoxFuture<'static, Result<Bytes, Failure>>>;
 #[derive(Clone)]
 struct Stored(Reading);
 
-/// Reads the body when it is first polled. Several extractors of one request may ask: it is read once.
+/// Reads the body when it is first polled. Several extractors of one request may call this; the body is read
+/// once.
 pub fn read(
     request: &HttpRequest,
     payload: &mut Payload,
@@ -107,7 +109,7 @@ pub fn read(
     let request = request.clone();
     Box::pin(async move {
         let bytes = reading.clone().await?;
-        // Only who asks for the body keeps it: its buffer can be reused and freed.
+        // Only the extractor keeps the body, so that its buffer can be reused and freed.
         let stored = request.extensions_mut().remove::<Stored>();
         drop((stored, reading));
         Ok(bytes)
@@ -138,7 +140,7 @@ fn announced_length(request: &HttpRequest) -> Option<usize> {
     request.headers().get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// A body that is still to be read.
+/// A body that has not been read yet.
 struct Body {
     payload: Payload,
     limit: usize,

@@ -1,15 +1,15 @@
 use chrono::{DateTime, NaiveDateTime, SubsecRound};
 
-/// Where a service takes the time from, so that a test can choose it.
+/// The clock of a service. Tests replace it with a fixed time.
 #[derive(Debug, Clone, Copy)]
 pub enum Clock {
     System,
-    /// It stands still.
+    /// Always returns this time.
     Fixed(NaiveDateTime),
 }
 
 impl Clock {
-    /// Now, in UTC, in whole microseconds as the databases keep them.
+    /// The current time in UTC, truncated to microseconds as the databases store it.
     pub fn now(&self) -> NaiveDateTime {
         match self {
             #[expect(clippy::disallowed_methods, reason = "this is the clock")]
@@ -18,12 +18,12 @@ impl Clock {
         }
     }
 
-    /// Seconds of Unix time.
+    /// The current Unix time in seconds.
     pub fn unix(&self) -> i64 {
         self.now().and_utc().timestamp()
     }
 
-    /// Unix time with its fraction, as Sidekiq writes it.
+    /// The current Unix time in seconds with a fraction, as Sidekiq writes it.
     pub fn unix_float(&self) -> f64 {
         let now: DateTime<chrono::Utc> = self.now().and_utc();
         #[expect(clippy::cast_precision_loss, reason = "microseconds of Unix time fit for centuries")]

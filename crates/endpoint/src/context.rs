@@ -1,4 +1,4 @@
-//! What belongs to one request: its name, its sender, its time, and what its log line will say.
+//! The state of one request: its correlation id, client address, deadline and log fields.
 use std::cell::{Cell, RefCell};
 use std::net::IpAddr;
 use std::rc::Rc;
@@ -12,56 +12,56 @@ use tokio::time::Instant;
 use crate::Endpoint;
 use crate::body::Room;
 
-/// Kept in the request's extensions by the observing middleware.
+/// Stored in the request's extensions by the middleware in `server`.
 #[derive(Debug, Clone)]
 pub struct Context {
     pub correlation_id: Rc<str>,
-    /// Of the client: the proxy's word where the proxy is trusted.
+    /// The client's address. Taken from the proxy's header if the proxy is trusted.
     pub remote_ip: Option<IpAddr>,
     pub endpoint: Option<&'static Endpoint>,
-    /// Bytes of a body, by endpoint and ceiling.
+    /// The body limit in bytes: the endpoint's limit, capped by the configured maximum.
     pub max_body: usize,
-    /// The body's share of the memory that all bodies have together.
+    /// The body's share of the memory budget.
     pub room: Room,
     pub timeout: Duration,
     pub deadline: Rc<Cell<Instant>>,
     pub fields: Rc<RefCell<LogFields>>,
 }
 
-/// What a handler adds to the line in the access log.
+/// Fields that a handler adds to the access log entry.
 #[derive(Debug, Default)]
 pub struct LogFields {
     pub user_id: Option<i64>,
     pub user_name: Option<String>,
     pub project_id: Option<i64>,
     pub namespace_id: Option<i64>,
-    /// Of an agent for Kubernetes.
+    /// The id of an agent for Kubernetes.
     pub agent_id: Option<i64>,
     pub rate_limit_key: Option<String>,
-    /// Filled by the middleware, from the error that became the answer.
+    /// Set by the middleware from the error that produced the response.
     pub error_message: Option<String>,
 }
 
 impl Context {
-    /// The context of a request; every request has one.
+    /// Returns the context of a request. Every request has one.
     pub fn of(request: &HttpRequest) -> Option<Self> {
         request.extensions().get::<Self>().cloned()
     }
 
-    /// Whom the request is about, for its line in the log.
+    /// Records the user that the request is about in the access log.
     pub fn note_user(&self, id: i64, name: &str) {
         let mut fields = self.fields.borrow_mut();
         fields.user_id = Some(id);
         fields.user_name = Some(name.to_owned());
     }
 
-    /// The body has come: from now on the time is that of the work.
+    /// Starts the deadline of the handler, once the body has arrived.
     pub fn begin_work(&self) {
         self.deadline.set(Instant::now() + self.timeout);
     }
 }
 
-/// What a request has cost so far, counted wherever in its task the costs arise.
+/// Counts what a request has cost so far, from anywhere in its task.
 #[derive(Debug, Clone, Default)]
 pub struct Tally(Arc<Counts>);
 
@@ -77,7 +77,7 @@ tokio::task_local! {
     pub static TALLY: Tally;
 }
 
-/// Counts and seconds, for the log.
+/// Counts, and durations in seconds, for the log.
 #[derive(Debug)]
 pub struct Costs {
     pub statements: u64,
@@ -88,7 +88,7 @@ pub struct Costs {
 
 impl Tally {
     pub fn database(statements: u32, duration: Duration) {
-        // Work outside of a request has no tally.
+        // Work outside a request has no tally.
         let _ = TALLY.try_with(|Self(counts)| {
             counts.statements.fetch_add(statements.into(), Ordering::Relaxed);
             counts.database_micros.fetch_add(micros(duration), Ordering::Relaxed);

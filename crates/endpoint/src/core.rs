@@ -1,4 +1,4 @@
-//! What every service has at hand while it runs.
+//! The state that the handlers of a service share.
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use telemetry::metrics::Metrics;
 use crate::rate_limit::RateLimits;
 use crate::{BodyBudget, ClientEntry, Clock, Endpoint, Lifecycle};
 
-/// What a service is, before it runs.
+/// The static description of a service.
 #[derive(Debug)]
 pub struct ServiceInfo {
     /// `shell-api`
@@ -22,13 +22,13 @@ pub struct ServiceInfo {
     pub port: u16,
     pub monitoring_port: u16,
     pub endpoints: &'static [Endpoint],
-    /// Bytes that all request bodies may take together, unless `--body-budget` says otherwise.
+    /// The default of `--body-budget`: bytes that all request bodies may use together.
     pub body_budget: usize,
-    /// Sections of the configuration file that no flag can say.
+    /// Sections of the configuration file that have no command-line flag.
     pub structures: &'static [&'static str],
 }
 
-/// What every handler may use.
+/// The shared state that every handler can use.
 #[derive(Debug)]
 pub struct Core {
     pub info: &'static ServiceInfo,
@@ -37,9 +37,9 @@ pub struct Core {
     pub clock: Clock,
     pub metrics: Metrics,
     pub lifecycle: Lifecycle,
-    /// Base of the links that people see; no slash at the end.
+    /// The base URL of links for users, without a trailing slash.
     pub external_url: String,
-    /// In front of every route: empty, or a path with a slash in front and none behind.
+    /// The prefix of every route: empty, or a path with a leading slash and no trailing slash.
     pub relative_url_root: String,
     pub trusted_proxies: Vec<IpNet>,
     pub client_entry: ClientEntry,
@@ -48,11 +48,11 @@ pub struct Core {
     pub max_body_bytes: Option<usize>,
     pub body_budget: BodyBudget,
     pub rate_limits: RateLimits,
-    /// What the service itself adds to the metrics, asked each time; in Prometheus' text.
+    /// Additional metrics of the service, collected on each scrape, in Prometheus' text format.
     pub further_metrics: OnceLock<FurtherMetrics>,
 }
 
-/// Metrics that are kept elsewhere than in this process.
+/// Metrics that are stored outside this process.
 pub struct FurtherMetrics(pub Box<dyn Fn() -> LocalBoxFuture<'static, String> + Send + Sync>);
 
 impl std::fmt::Debug for FurtherMetrics {
@@ -61,5 +61,5 @@ impl std::fmt::Debug for FurtherMetrics {
     }
 }
 
-/// Shared by all threads.
+/// The [`Core`], shared by all threads.
 pub type Shared = Arc<Core>;

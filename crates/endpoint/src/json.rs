@@ -1,15 +1,15 @@
-//! JSON that stays text: checked once as a whole, decoded only where somebody looks.
+//! JSON that stays text: validated once as a whole, and decoded only when a value is read.
 //!
-//! A tree of values takes up to a hundred times the bytes of its text: each `{"":0}` is a map of its own. A [`Json`] is
-//! a slice of the request's body instead, so that a body of any shape costs no memory beside itself.
+//! A parsed tree of values takes up to a hundred times the memory of its text, because each `{"":0}` becomes
+//! a map. A [`Json`] is a slice of the request body instead, so a body of any shape needs no further memory.
 use std::borrow::Cow;
 
 use serde_json::{Map, Number, Value};
 
-/// Arrays and objects that may be nested in one another.
+/// The maximum nesting depth of arrays and objects.
 pub const MAX_DEPTH: usize = 64;
 
-/// Why a text is not JSON.
+/// Why the input is not valid JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum JsonError {
     #[error("nested deeper than {MAX_DEPTH}")]
@@ -23,16 +23,16 @@ pub enum JsonError {
     OutOfRange(usize),
 }
 
-/// One JSON value, as a slice of a text that was checked.
+/// One JSON value, as a slice of validated text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Json<'a>(&'a str);
 
-/// What a [`Json`] is.
+/// The type of a [`Json`] value.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Kind<'a> {
     Null,
     Bool(bool),
-    /// The digits as they were sent.
+    /// The digits as sent.
     Number(&'a str),
     Text(Cow<'a, str>),
     Array,
@@ -40,7 +40,7 @@ pub enum Kind<'a> {
 }
 
 impl<'a> Json<'a> {
-    /// Checks a text. Nothing is allocated.
+    /// Validates JSON text, without allocating.
     pub fn parse(text: &'a [u8]) -> Result<Self, JsonError> {
         let text = std::str::from_utf8(text).map_err(|_| JsonError::NotUtf8)?;
         let mut checker = Checker { text: text.as_bytes(), at: 0 };
@@ -53,12 +53,12 @@ impl<'a> Json<'a> {
         }
     }
 
-    /// A text that [`Json::parse`] or this crate's own writer made.
+    /// Wraps text that [`Json::parse`] has validated or that this crate has written.
     pub(crate) fn trusted(text: &'a str) -> Self {
         Self(text)
     }
 
-    /// The JSON text itself.
+    /// The raw JSON text.
     pub fn as_json(self) -> &'a str {
         self.0
     }
@@ -87,7 +87,7 @@ impl<'a> Json<'a> {
         self.0.starts_with('[')
     }
 
-    /// A string, decoded.
+    /// Returns the decoded string, or `None` if the value is not a string.
     pub fn as_str(self) -> Option<Cow<'a, str>> {
         self.0.starts_with('"').then(|| decode(self.0))
     }
@@ -99,7 +99,8 @@ impl<'a> Json<'a> {
         }
     }
 
-    /// An integer of 64 bits without fraction or exponent.
+    /// Returns the value as a 64-bit integer, or `None` if it is not one. A fraction or an exponent is not
+    /// accepted.
     pub fn as_i64(self) -> Option<i64> {
         match self.kind() {
             Kind::Number(digits) => digits.parse().ok(),
@@ -107,7 +108,7 @@ impl<'a> Json<'a> {
         }
     }
 
-    /// A string; a number or a boolean counts as its text.
+    /// Returns a string, or the JSON text of a number or a boolean.
     pub fn to_text(self) -> Option<Cow<'a, str>> {
         match self.kind() {
             Kind::Text(text) => Some(text),
@@ -116,17 +117,17 @@ impl<'a> Json<'a> {
         }
     }
 
-    /// A field of an object. Of several with the same name the last counts.
+    /// Returns a field of an object. If a name occurs more than once, the last field wins.
     pub fn get(self, name: &str) -> Option<Self> {
         self.entries().filter(|(key, _)| key_is(key, name)).last().map(|(_, value)| value)
     }
 
-    /// The items of an array; of anything else none.
+    /// The items of an array. Empty for any other type.
     pub fn items(self) -> impl Iterator<Item = Self> + Clone + use<'a> {
         Parts { text: self.is_array().then(|| &self.0[1..]) }
     }
 
-    /// The fields of an object, each key as the JSON text of a string; of anything else none.
+    /// The fields of an object; each key is a JSON string. Empty for any other type.
     pub(crate) fn entries(self) -> impl Iterator<Item = (Self, Self)> + Clone + use<'a> {
         let mut parts = Parts { text: self.is_object().then(|| &self.0[1..]) };
         std::iter::from_fn(move || Some((parts.next()?, parts.next()?)))
@@ -137,7 +138,7 @@ impl<'a> Json<'a> {
         self.entries().map(|(key, _)| decode(key.0))
     }
 
-    /// Whether a string anywhere in the value, be it a key, holds a NUL.
+    /// Whether any string in the value, including keys, contains a NUL.
     pub fn has_nul(self) -> bool {
         let mut escaped = false;
         for (at, byte) in self.0.bytes().enumerate() {
@@ -151,7 +152,7 @@ impl<'a> Json<'a> {
         false
     }
 
-    /// The number of values: whatever opens a bracket or follows a comma.
+    /// Estimates the number of values by counting opening brackets and commas.
     pub(crate) fn values(self) -> usize {
         let (mut values, mut quoted, mut escaped) = (0, false, false);
         for byte in self.0.bytes() {
@@ -162,7 +163,8 @@ impl<'a> Json<'a> {
         values
     }
 
-    /// Appends the value as RFC 8259 has it: control characters in strings, which forms bring, become escapes.
+    /// Appends the value as strict RFC 8259 JSON. Raw control characters in strings, which forms can
+    /// contain, are escaped.
     pub(crate) fn write_strict(self, json: &mut String) {
         let (mut quoted, mut escaped) = (false, false);
         for letter in self.0.chars() {
@@ -175,7 +177,7 @@ impl<'a> Json<'a> {
         }
     }
 
-    /// The value as a tree, which takes up to a hundred times the bytes of the text.
+    /// Parses the value into a tree, which takes up to a hundred times the memory of the text.
     pub fn to_value(self) -> Value {
         match self.kind() {
             Kind::Null => Value::Null,
@@ -187,7 +189,7 @@ impl<'a> Json<'a> {
         }
     }
 
-    /// The fields of an object as a tree.
+    /// Parses the fields of an object into a tree.
     pub fn to_map(self) -> Map<String, Value> {
         self.entries().map(|(key, value)| (decode(key.0).into_owned(), value.to_value())).collect()
     }
@@ -198,10 +200,10 @@ pub(crate) fn key_is(key: &Json<'_>, name: &str) -> bool {
     if raw.contains('\\') { decode(key.0) == name } else { raw == name }
 }
 
-/// The parts of an array or object, one after the other: items, or keys and values in turn.
+/// Iterates over the parts of an array or object: its items, or keys and values alternately.
 #[derive(Clone)]
 struct Parts<'a> {
-    /// What follows the opening bracket or the last part.
+    /// The text after the opening bracket or the last part.
     text: Option<&'a str>,
 }
 
@@ -224,7 +226,7 @@ impl<'a> Iterator for Parts<'a> {
 
 const WHITESPACE: [char; 4] = [' ', '\t', '\n', '\r'];
 
-/// The bytes of the value with which a checked text begins; 0 at a closing bracket.
+/// The length in bytes of the value at the start of validated text; 0 at a closing bracket.
 fn length(text: &[u8]) -> usize {
     let mut at = 0;
     let mut depth = 0_usize;
@@ -253,7 +255,7 @@ fn length(text: &[u8]) -> usize {
     at
 }
 
-/// The bytes of a string with both of its quotes.
+/// The length in bytes of a string, including both quotes.
 fn string_length(text: &[u8]) -> usize {
     let mut at = 1;
     while let Some(byte) = text.get(at) {
@@ -266,7 +268,7 @@ fn string_length(text: &[u8]) -> usize {
     text.len()
 }
 
-/// The string that a quoted text stands for.
+/// Decodes a quoted JSON string.
 fn decode(quoted: &str) -> Cow<'_, str> {
     let raw = &quoted[1..quoted.len() - 1];
     if !raw.contains('\\') {
@@ -296,7 +298,8 @@ fn decode(quoted: &str) -> Cow<'_, str> {
     Cow::Owned(text)
 }
 
-/// The letter of an escape whose `\u` was read, and the bytes that it takes; a pair of surrogates is one letter.
+/// Decodes an escape after its `\u`. Returns the character and the number of bytes read. A surrogate pair is
+/// one character.
 fn unicode(text: &str) -> (char, usize) {
     let high = hexadecimal(text).unwrap_or_default();
     if (0xd800..0xdc00).contains(&high) {
@@ -312,7 +315,7 @@ fn hexadecimal(text: &str) -> Option<u32> {
     u32::from_str_radix(digits, 16).ok()
 }
 
-/// The grammar of RFC 8259.
+/// A validator for the grammar of RFC 8259.
 struct Checker<'a> {
     text: &'a [u8],
     at: usize,

@@ -1,4 +1,5 @@
-//! Starting, ready, draining: what a load balancer is told, and when the end may come.
+//! The states of a service: starting, ready and draining. Health checks report them, and shutdown waits for
+//! running requests.
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -6,7 +7,7 @@ use std::time::{Duration, Instant};
 use telemetry::metrics::Metrics;
 use tokio::sync::Notify;
 
-/// Without a tick for this long the event loop counts as stuck.
+/// The event loop counts as stuck if it has not ticked for this long.
 const STUCK: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Clone)]
@@ -19,7 +20,7 @@ struct State {
     running: AtomicUsize,
     idle: Notify,
     born: Instant,
-    /// Milliseconds after birth.
+    /// Milliseconds since the process started.
     ticked: AtomicI64,
     metrics: Metrics,
 }
@@ -37,12 +38,13 @@ impl Lifecycle {
         }))
     }
 
-    /// Everything is there: requests may come.
+    /// Marks the service as ready for requests.
     pub fn start(&self) {
         self.0.ready.store(true, Ordering::Release);
     }
 
-    /// The end has been asked for: requests may still come, but should go elsewhere.
+    /// Marks the service as shutting down: requests are still served, but load balancers should send them
+    /// elsewhere.
     pub fn drain(&self) {
         self.0.draining.store(true, Ordering::Release);
         self.0.metrics.draining(true);
@@ -52,7 +54,7 @@ impl Lifecycle {
         self.0.draining.load(Ordering::Acquire)
     }
 
-    /// Why no requests should be sent here, if so.
+    /// Returns why the service is not ready for requests, or `None` if it is.
     pub fn unready(&self) -> Option<&'static str> {
         if self.is_draining() {
             Some("draining")
@@ -63,7 +65,7 @@ impl Lifecycle {
         }
     }
 
-    /// Notes that the event loop turns.
+    /// Records that the event loop is running.
     pub fn tick(&self) {
         self.0.ticked.store(self.age(), Ordering::Relaxed);
     }

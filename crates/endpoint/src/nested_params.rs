@@ -1,7 +1,8 @@
-//! The parameters of a request: query string and body, in every encoding, as one object of JSON.
+//! Decodes the parameters of a request: query string and body, in every encoding, into one JSON object.
 //!
-//! This is the only decoder. `a=1`, `a[]=1` and `a[b]=1` become the same object that a JSON body would be. What cannot
-//! be placed is refused, never dropped: a parameter that restricts must not get lost.
+//! This is the only decoder. `a=1`, `a[]=1` and `a[b]=1` become the same object that a JSON body would be. A
+//! parameter that does not fit is an error and is never dropped, because a parameter that restricts the
+//! request must not get lost.
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::future::{Ready, ready};
@@ -19,29 +20,30 @@ use serde_json::{Map, Value};
 use crate::json::{Json, JsonError, MAX_DEPTH, key_is};
 use crate::{RestError, body};
 
-/// Pairs of names and values in a form.
+/// The maximum number of name-value pairs in a form.
 pub const MAX_PAIRS: usize = 250_000;
-/// Values of a tree: each may take some hundred bytes.
+/// The maximum number of values in a tree. Each may take some hundred bytes.
 const MAX_TREE_VALUES: usize = 250_000;
-/// Parts of all names of a form together: `a[b]` has two. Each may be an object of its own.
+/// The maximum number of name parts in a form; `a[b]` has two. Each part may become an object.
 const MAX_NAME_PARTS: usize = 2 * MAX_PAIRS;
-/// Characters of a parameter's name that an error message repeats.
+/// The maximum length, in characters, of a parameter's name in an error message.
 const MAX_NAME: usize = 100;
-/// Bytes that the multipart reader is given at once.
+/// The number of bytes that the multipart reader gets at a time.
 const CHUNK_SIZE: usize = 64 * 1024;
 
-/// Why a request has no parameters.
+/// Why the parameters cannot be decoded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NestedParamsError {
-    /// The body is not what its `Content-Type` says, for this reason.
+    /// The body does not match its `Content-Type`; the string gives the reason.
     #[error("message body does not match declared format")]
     Unreadable(String),
-    /// A parameter has two shapes, or a name that means nothing.
+    /// A parameter has two different shapes, or an invalid name.
     #[error("{0} is invalid")]
     Invalid(String),
     #[error("The provided content-type '{0}' is not supported.")]
     UnsupportedMediaType(String),
-    /// A form has more than [`MAX_PAIRS`], or a tree would have more than [`MAX_TREE_VALUES`].
+    /// The form has more than [`MAX_PAIRS`] pairs, or the tree would have more than [`MAX_TREE_VALUES`]
+    /// values.
     #[error("too many parameters")]
     TooMany,
 }
@@ -71,17 +73,17 @@ impl From<NestedParamsError> for RestError {
     }
 }
 
-/// The parameters of a request. A parameter of the body replaces the one of the query with the same name.
+/// The parameters of a request. A body parameter replaces a query parameter with the same name.
 #[derive(Debug, Clone, Default)]
 pub struct NestedParams {
     query: Fields,
     body: Fields,
 }
 
-/// Parameters that are read once it is known who sent them: [`read`](Self::read) takes the body from the connection.
+/// Parameters that are read only after the caller is authenticated. [`read`](Self::read) receives the body.
 ///
-/// Extractors run side by side. A caller who may not send anything must hear that before anything is said of the body,
-/// and must not take room that others need.
+/// Extractors run concurrently. An unauthorised caller must get that error before any error about the body,
+/// and must not use memory that other requests need.
 pub struct DeferredParams<E> {
     request: HttpRequest,
     payload: Payload,
@@ -104,20 +106,21 @@ impl<E> FromRequest for DeferredParams<E> {
 }
 
 impl<E: From<RestError> + From<NestedParamsError>> DeferredParams<E> {
-    /// Reads and decodes the parameters.
+    /// Receives the body and decodes the parameters.
     pub async fn read(mut self) -> Result<NestedParams, E> {
         let body = body::read(&self.request, &mut self.payload).await?;
         Ok(NestedParams::decode(self.request.query_string(), content_type(&self.request), body).await?)
     }
 }
 
-/// The request's `Content-Type`; one that is not text is of no known type.
+/// The request's `Content-Type`. A value that is not text counts as an unknown type.
 pub(crate) fn content_type(request: &HttpRequest) -> &str {
     request.headers().get(CONTENT_TYPE).map_or("", |value| value.to_str().unwrap_or("?"))
 }
 
 impl NestedParams {
-    /// Decodes query string and body. A body without a type is JSON if it begins like JSON, else a form.
+    /// Decodes query string and body. A body without a content type is JSON if it starts like JSON,
+    /// otherwise a form.
     pub async fn decode(query: &str, content_type: &str, body: Bytes) -> Result<Self, NestedParamsError> {
         let query = form(query.as_bytes())?;
         let Some(first) = body.trim_ascii().first().copied() else {
@@ -134,22 +137,23 @@ impl NestedParams {
         Ok(Self { query, body })
     }
 
-    /// Parameters from an object of JSON.
+    /// Takes parameters from a JSON object.
     pub fn from_json(json: Json<'_>) -> Self {
         Self { query: Fields::default(), body: Fields::new(json.as_json().to_owned()) }
     }
 
-    /// A parameter; `null` counts as absent.
+    /// Returns a parameter; `null` counts as absent.
     pub fn get(&self, name: &str) -> Option<Json<'_>> {
         self.sent(name).filter(|value| !value.is_null())
     }
 
-    /// A parameter as it was sent, which may be `null`.
+    /// Returns a parameter as sent, including `null`.
     pub fn sent(&self, name: &str) -> Option<Json<'_>> {
         self.body.get(name).or_else(|| self.query.get(name))
     }
 
-    /// All parameters as a tree, which takes up to a hundred times their bytes: so it has a bounded number of values.
+    /// Parses all parameters into a tree. The number of values is limited, because a tree takes up to a
+    /// hundred times the memory of the text.
     pub fn to_map(&self) -> Result<Map<String, Value>, NestedParamsError> {
         if self.query.json().values() + self.body.json().values() > MAX_TREE_VALUES {
             return Err(NestedParamsError::TooMany);
@@ -159,7 +163,8 @@ impl NestedParams {
         Ok(map)
     }
 
-    /// All parameters as the text of a JSON object. Names of the query that the body has too are left out.
+    /// All parameters as the text of one JSON object. A body parameter replaces a query parameter with the
+    /// same name.
     pub fn to_json(&self) -> String {
         let mut json = String::with_capacity(self.query.text.len() + self.body.text.len() + 2);
         json.push('{');
@@ -176,14 +181,14 @@ impl NestedParams {
     }
 }
 
-/// The text of a JSON object, and where its fields are.
+/// The text of a JSON object and the positions of its fields.
 #[derive(Debug, Clone, Default)]
 struct Fields {
     text: String,
     fields: Vec<Field>,
 }
 
-/// Offsets of a key and its value.
+/// The byte ranges of a key and its value.
 #[derive(Debug, Clone)]
 struct Field {
     key: Range<u32>,
@@ -228,7 +233,7 @@ pub(crate) fn essence(content_type: &str) -> String {
     content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
-/// An object, `null`, or a string that holds an object, as kas-api's documented example has it.
+/// Accepts an object, `null`, or a string that contains an object, as in the documented example of kas-api.
 fn json(body: Bytes) -> Result<Fields, NestedParamsError> {
     let json = parse(&body)?;
     if let Some(text) = json.as_str() {
@@ -245,7 +250,7 @@ fn json(body: Bytes) -> Result<Fields, NestedParamsError> {
     if !json.is_object() {
         return Err(not_an_object());
     }
-    // The body's own buffer becomes the text where nobody else holds it.
+    // Reuses the body's buffer unless it is shared.
     let mut text = String::from_utf8(body.into()).map_err(|_| NestedParamsError::not_utf8())?;
     text.truncate(text.trim_ascii_end().len());
     text.drain(..text.len() - text.trim_ascii_start().len());
@@ -265,8 +270,8 @@ fn parse(json: &[u8]) -> Result<Json<'_>, NestedParamsError> {
     })
 }
 
-/// Names and values of a query string or form. Blanks, slashes and brackets need not be encoded: curl does not encode
-/// them.
+/// Splits a query string or form into names and values. Spaces, slashes and brackets need not be encoded,
+/// because curl does not encode them.
 pub(crate) fn pairs(text: &[u8]) -> impl Iterator<Item = (Vec<u8>, &[u8])> {
     text.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()).map(|pair| {
         let mut parts = pair.splitn(2, |byte| *byte == b'=');
@@ -274,10 +279,10 @@ pub(crate) fn pairs(text: &[u8]) -> impl Iterator<Item = (Vec<u8>, &[u8])> {
     })
 }
 
-/// The bytes that a part of a form stands for.
+/// Decodes one part of a form.
 pub(crate) fn percent_decoded(bytes: &[u8]) -> Vec<u8> {
     let mut decoded = Vec::with_capacity(bytes.len());
-    // A plus is a blank.
+    // A plus sign encodes a space.
     for (at, part) in bytes.split(|byte| *byte == b'+').enumerate() {
         if at > 0 {
             decoded.push(b' ');
@@ -325,7 +330,7 @@ struct Form<'a> {
     parts: usize,
 }
 
-/// A value as it stands in the body.
+/// A value as it appears in the body.
 #[derive(Clone, Copy)]
 enum Text<'a> {
     Encoded(&'a [u8]),
@@ -338,18 +343,18 @@ enum Node<'a> {
     Object(Box<Object<'a>>),
 }
 
-/// Fields in the order of the form.
+/// Fields in form order.
 #[derive(Default)]
 struct Object<'a> {
     fields: Vec<(String, Node<'a>)>,
-    /// Where a name is, once there are many.
+    /// The index of each name, built once there are many fields.
     positions: HashMap<String, usize>,
 }
 
-/// From how many fields on they are looked up by a hash.
+/// The number of fields from which on lookups use a hash map.
 const MANY_FIELDS: usize = 16;
 
-/// The parameter has another shape already.
+/// The parameter already has a different shape.
 struct OtherShape;
 
 impl<'a> Form<'a> {
@@ -364,7 +369,7 @@ impl<'a> Form<'a> {
         self.root.insert(root, &parts, value).map_err(|OtherShape| NestedParamsError::invalid(root))
     }
 
-    /// The form as the text of a JSON object.
+    /// Writes the form as the text of a JSON object.
     fn finish(self, length: usize) -> Result<Fields, NestedParamsError> {
         if self.pairs == 0 {
             return Ok(Fields::default());
@@ -375,7 +380,7 @@ impl<'a> Form<'a> {
     }
 }
 
-/// `a[b][]` is `a`, then `b` and the empty name of a list.
+/// Splits a name into its parts: `a[b][]` is `a`, `b` and the empty name of an array.
 fn name_parts(name: &str) -> Result<(&str, Vec<&str>), NestedParamsError> {
     let Some(open) = name.find('[') else { return Ok((name, Vec::new())) };
     let (root, mut rest) = name.split_at(open);
@@ -398,7 +403,7 @@ fn name_parts(name: &str) -> Result<(&str, Vec<&str>), NestedParamsError> {
 }
 
 impl<'a> Node<'a> {
-    /// An empty container for what the next part of a name says.
+    /// Creates the container that the next part of a name requires: an array or an object.
     fn container(parts: &[&str]) -> Self {
         if parts.first().is_some_and(|part| part.is_empty()) {
             Self::List(Vec::with_capacity(1))
@@ -419,7 +424,8 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// Whether there is a value under the whole name. Of a name with a list in it there can be one more.
+    /// Whether the full name already has a value. A name that contains an array can always take another
+    /// value.
     fn has(&self, parts: &[&str]) -> bool {
         match (self, parts) {
             (_, []) => true,
@@ -447,7 +453,7 @@ impl<'a> Node<'a> {
     }
 }
 
-/// A name that the last object of a list has already begins the next object.
+/// Appends a value to an array. If the last object already has the name, the value starts a new object.
 fn append<'a>(list: &mut Vec<Node<'a>>, rest: &[&str], value: Text<'a>) -> Result<(), OtherShape> {
     if rest.is_empty() {
         list.push(Node::Text(value));
@@ -520,7 +526,8 @@ impl Text<'_> {
     }
 }
 
-/// A JSON string. Control characters stay as they are, so that no text grows to more than twice its bytes.
+/// Writes a JSON string. Control characters are not escaped, so that the output is at most twice as long as
+/// the input.
 fn quote(text: &str, json: &mut String) {
     json.push('"');
     let mut rest = text;

@@ -1,4 +1,4 @@
-//! Parameters by name and type; the first that cannot be read is the answer.
+//! Typed access to parameters by name. The first parameter that cannot be read is the error.
 use std::borrow::Cow;
 use std::future::Future;
 use std::pin::Pin;
@@ -13,8 +13,9 @@ use crate::{NestedParams, RestError, body};
 
 /// The parameters of a request.
 ///
-/// `null`, an empty string and, for everything but a text, a blank string count as absent. A value of another type or
-/// shape is an error: a parameter that restricts must not get lost.
+/// `null` and an empty string count as absent, and so does a blank string unless a string is expected. A
+/// value of another type or shape is an error, because a parameter that restricts the request must not get
+/// lost.
 #[derive(Debug, Clone, Default)]
 pub struct Params(NestedParams);
 
@@ -37,18 +38,18 @@ impl Params {
         Ok(Self(NestedParams::decode(query, content_type, body).await?))
     }
 
-    /// A text; a number or a boolean counts as its text.
+    /// Returns a string. A number or a boolean is converted to a string.
     pub fn text(&self, name: &str) -> Result<Option<String>, RestError> {
         let text = self.0.get(name).map(|value| text(name, value)).transpose()?;
         Ok(text.filter(|text| !text.is_empty()).map(Cow::into_owned))
     }
 
-    /// A text that must be present and not blank.
+    /// Returns a string that must be present and not blank.
     pub fn required_text(&self, name: &str) -> Result<String, RestError> {
         self.text(name)?.filter(|text| !text.trim().is_empty()).ok_or_else(|| RestError::missing(name))
     }
 
-    /// An integer, or its decimal text.
+    /// Returns an integer, sent as a number or a decimal string.
     pub fn id(&self, name: &str) -> Result<Option<i64>, RestError> {
         let Some(value) = self.0.get(name) else { return Ok(None) };
         let id = match value.kind() {
@@ -59,7 +60,7 @@ impl Params {
         id.map(Some).ok_or_else(|| RestError::invalid(name))
     }
 
-    /// A switch: `true`, `false`, `1` or `0`.
+    /// Returns a boolean, sent as `true`, `false`, `1` or `0`.
     pub fn flag(&self, name: &str) -> Result<Option<bool>, RestError> {
         match self.text(name)?.as_deref().map(str::trim) {
             None | Some("") => Ok(None),
@@ -69,7 +70,7 @@ impl Params {
         }
     }
 
-    /// The parameters inside an object; none if it is absent.
+    /// Returns the parameters inside an object; empty if the object is absent.
     pub fn object(&self, name: &str) -> Result<Self, RestError> {
         match self.0.get(name) {
             None => Ok(Self::default()),
@@ -78,7 +79,7 @@ impl Params {
         }
     }
 
-    /// A list of texts; one bare text is a list of one.
+    /// Returns an array of strings. A single string counts as an array of one.
     pub fn list(&self, name: &str) -> Result<Vec<String>, RestError> {
         let Some(value) = self.0.get(name) else { return Ok(Vec::new()) };
         if value.is_array() {
@@ -90,7 +91,7 @@ impl Params {
     }
 }
 
-/// No database text holds a NUL, and no parameter needs one.
+/// Rejects strings that contain NUL, which the databases cannot store.
 fn text<'a>(name: &str, value: Json<'a>) -> Result<Cow<'a, str>, RestError> {
     let text = value.to_text().filter(|text| !text.contains('\0'));
     text.ok_or_else(|| RestError::invalid(name))

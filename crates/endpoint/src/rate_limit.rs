@@ -1,8 +1,9 @@
-//! How many requests one caller may send to this process, and how many wrong credentials one address.
+//! Rate limits of this process: requests for each caller, and failed authentications for each address.
 //!
-//! Each caller has a bucket of `burst` permits that fills with `per_second`. A caller is a credential that was found to
-//! be valid, so that nobody fills the memory with invented ones; where all callers share a credential, or each request
-//! brings a new one, a caller is the client's address. `--rate-limits-file` changes the defaults.
+//! Each caller has a token bucket of `burst` permits that refills at `per_second`. A caller is a valid
+//! credential, so that invented credentials cannot fill the memory. Where all callers share a credential, or
+//! each request has a new one, the caller is the client's address. `--rate-limits-file` changes the
+//! defaults.
 mod failures;
 
 use std::collections::{BTreeMap, HashMap};
@@ -19,33 +20,33 @@ use sha2::{Digest, Sha256};
 use self::failures::{FailureLimit, Failures};
 use crate::{Context, Core, RestError};
 
-/// The name of the callers' limits, in responses and metrics.
+/// The name of the request limit, in responses and metrics.
 pub const NAME: &str = "internal_api_request";
-/// The name of the limit for wrong credentials.
+/// The name of the limit for failed authentications.
 pub const FAILURES_NAME: &str = "internal_api_failed_authentication";
-/// Requests a second and at once of each consumer. GitLab Shell's limit is a setting of GitLab's own.
+/// Requests per second and burst for each consumer. GitLab Shell's limit is a GitLab setting.
 const DEFAULTS: [(&str, Limit); 4] = [
     ("admin", Limit { per_second: 10.0, burst: Some(10) }),
     ("billing", Limit { per_second: 50.0, burst: Some(50) }),
     ("kas", Limit { per_second: 50.0, burst: Some(100) }),
     ("scim", Limit { per_second: 50.0, burst: Some(200) }),
 ];
-/// Idle callers are forgotten when there are this many, or twice as many as were busy the last time.
+/// Idle callers are removed when there are this many, or twice as many as remained after the last sweep.
 const SWEEP_AT: usize = 1024;
-/// How long a client waits for the refusal of one wrong credential too many.
+/// How long the response to a rate-limited failed authentication is delayed.
 const REFUSAL_DELAY: Duration = Duration::from_secs(1);
 
-/// The limit of one consumer; each caller has the whole of it.
+/// The limit of one consumer. Each caller gets the whole limit.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Limit {
-    /// Requests a second in the long run, from 0.001 to 1,000,000.
+    /// The sustained rate in requests per second, from 0.001 to 1,000,000.
     per_second: f64,
-    /// Requests at once, up to 1,000,000; by default as many as a second brings.
+    /// The maximum burst, up to 1,000,000; by default one second's worth of requests.
     burst: Option<u32>,
 }
 
-/// The limits of this process, and who has used how much of them.
+/// The limits of this process and their current usage.
 #[derive(Debug)]
 pub struct RateLimits {
     path: Option<PathBuf>,
@@ -59,20 +60,20 @@ struct State {
     failures: Option<Arc<Failures>>,
 }
 
-/// A request beyond a limit.
+/// A request that exceeds a limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("This endpoint has been requested too many times. Try again later.")]
 pub struct Throttled {
     name: &'static str,
     limit: u32,
-    /// Until the next request may come.
+    /// The time until the next request is allowed.
     wait: Duration,
-    /// Until the limit is untouched again.
+    /// The time until the limit is fully restored.
     reset: Duration,
 }
 
 impl Throttled {
-    /// Tells the client what the limit is and how long to wait: in seconds, rounded up, at least one.
+    /// Adds headers with the limit and the waiting time in seconds, rounded up and at least one.
     pub fn add_headers(&self, response: &mut HttpResponseBuilder) {
         let seconds = |duration: Duration| duration.as_secs() + u64::from(duration.subsec_nanos() > 0);
         response
@@ -86,7 +87,7 @@ impl Throttled {
 }
 
 impl Core {
-    /// Counts a request of a caller whose credential is valid; without a credential, of the client's address.
+    /// Counts a request of an authenticated caller; without a credential, of the client's address.
     pub fn limit_rate(&self, request: &HttpRequest, credential: Option<&str>) -> Result<(), RestError> {
         let Some(buckets) = self.rate_limits.state.load().buckets.clone() else { return Ok(()) };
         let key = match credential {
@@ -96,8 +97,9 @@ impl Core {
         buckets.take(key, Instant::now()).map_err(|throttled| self.throttled(request, throttled))
     }
 
-    /// Passes an identity on. A wrong or missing credential (401) is counted for the client's address; after too many
-    /// of them the answer is 429, a second late. A valid credential is neither counted nor slowed.
+    /// Returns the identity unchanged. A wrong or missing credential (401) counts against the client's
+    /// address; too many of them get a delayed 429 instead. A valid credential is neither counted nor
+    /// delayed.
     pub async fn slow_guessing<T, E>(&self, request: &HttpRequest, identity: Result<T, E>) -> Result<T, E>
     where
         E: ResponseError + From<RestError>,
@@ -141,20 +143,20 @@ fn digest(kind: &str, text: &str) -> Key {
 }
 
 impl RateLimits {
-    /// The limits of the file, or the defaults without one.
+    /// Loads the limits from the file, or the defaults if there is no file.
     pub fn open(path: Option<&Path>, consumer: &'static str) -> Result<Self, String> {
         let state = State::new(&read(path)?, consumer, None)?;
         Ok(Self { path: path.map(ToOwned::to_owned), consumer, state: ArcSwap::from_pointee(state) })
     }
 
-    /// The names of the limits that are on.
+    /// The names of the limits that are enabled.
     pub fn names(&self) -> Vec<&'static str> {
         let state = self.state.load();
         let limits = [(state.buckets.is_some(), NAME), (state.failures.is_some(), FAILURES_NAME)];
         limits.into_iter().filter(|(is_on, _)| *is_on).map(|(_, name)| name).collect()
     }
 
-    /// Reads the file again. A bad one keeps the old limits; limits that stay the same keep who has used them.
+    /// Reloads the file. An invalid file keeps the old limits. A limit that does not change keeps its usage.
     pub fn reload(&self) {
         if self.path.is_none() {
             return;
@@ -179,9 +181,9 @@ fn read(path: Option<&Path>) -> Result<File, String> {
     parse(&text).map_err(|error| invalid(&error))
 }
 
-/// Every entry is checked, whosever it is: a file is shared by several services.
+/// Validates every entry, including those of other services, because services share the file.
 fn parse(text: &str) -> Result<File, String> {
-    // An empty file is more likely half written than meant.
+    // An empty file is probably half written.
     let file: Option<File> = yaml_serde::from_str(text).map_err(|error| error.to_string())?;
     let file = file.ok_or_else(|| "the file is empty".to_owned())?;
     for name in file.keys() {
@@ -197,7 +199,7 @@ fn parse(text: &str) -> Result<File, String> {
     Ok(file)
 }
 
-/// The setting of a name: its limit, `None` for `unlimited`.
+/// Returns the limit with this name, or `None` for `unlimited`.
 fn setting<T: serde::de::DeserializeOwned>(file: &File, name: &str, default: T) -> Result<Option<T>, String> {
     let Some(value) = file.get(name) else { return Ok(Some(default)) };
     if value.as_str() == Some("unlimited") {
@@ -220,7 +222,7 @@ impl State {
     fn new(file: &File, consumer: &str, old: Option<&Self>) -> Result<Self, String> {
         let default = DEFAULTS.iter().find(|(name, _)| *name == consumer);
         let buckets = default.map(|(_, limit)| buckets(file, consumer, *limit)).transpose()?.flatten();
-        // Who asks kas-api and shell-api has been let in by a shared secret of 256 bits.
+        // kas-api and shell-api authenticate with a 256-bit shared secret, which cannot be guessed.
         let counts_failures = ["admin", "billing", "scim"].contains(&consumer);
         let failures = failure_limit(file)?.filter(|_| counts_failures).map(Failures::new);
         let keep = |new: Buckets| match old.and_then(|old| old.buckets.clone()) {
@@ -235,7 +237,8 @@ impl State {
     }
 }
 
-/// The buckets of all callers. For each it is known when it will be full again: a permit is an `interval` of that time.
+/// The buckets of all callers. Each stores the time at which it is full again; a permit takes one
+/// `interval`.
 #[derive(Debug)]
 struct Buckets {
     limit: Limit,
@@ -270,10 +273,10 @@ impl Buckets {
         Ok(Self { limit, interval, burst, callers: Mutex::new(callers) })
     }
 
-    /// Takes a permit of a caller.
+    /// Takes a permit from a caller's bucket.
     fn take(&self, key: Key, now: Instant) -> Result<(), Throttled> {
         let room = self.interval * self.burst;
-        // Each change is complete, so that a panic leaves nothing half done.
+        // Each change is complete in itself, so a panic cannot leave inconsistent data.
         let mut callers = self.callers.lock().unwrap_or_else(PoisonError::into_inner);
         callers.sweep(now);
         let full_at = callers.full_at.entry(key).or_insert(now);
@@ -288,7 +291,7 @@ impl Buckets {
 }
 
 impl Callers {
-    /// A caller whose bucket is full need not be known.
+    /// Removes callers whose buckets are full: they equal new callers.
     fn sweep(&mut self, now: Instant) {
         if self.full_at.len() >= self.sweep_at {
             self.full_at.retain(|_, full_at| *full_at > now);

@@ -1,4 +1,4 @@
-//! Errors in the dialect of GitLab's internal API: `{"message": "404 Key Not Found"}`.
+//! Errors in the format of GitLab's internal API: `{"message": "404 Key Not Found"}`.
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, ResponseError};
 use serde_json::json;
@@ -9,12 +9,12 @@ use crate::Throttled;
 pub enum RestError {
     #[error("Unauthorized")]
     Unauthorized,
-    /// The sentence stands under `error` too, where the real server has it; GitLab Shell shows `message`.
+    /// The message is repeated under `error`, as in GitLab; GitLab Shell shows `message`.
     #[error("Bad request - {0}")]
     BadRequest(String),
     #[error("{0}")]
     NotFound(&'static str),
-    /// What is missing or blank, where GitLab does not say what.
+    /// A parameter is missing or blank, and GitLab does not name it.
     #[error("Unprocessable Entity")]
     Unprocessable,
     #[error("Request Timeout")]
@@ -27,10 +27,10 @@ pub enum RestError {
     UnsupportedMediaType(String),
     #[error(transparent)]
     Storage(#[from] database::Error),
-    /// Something that the request needs cannot be reached.
+    /// A dependency of the request is unavailable.
     #[error("unavailable")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// A mistake of ours, or of the configuration.
+    /// A bug or an invalid configuration.
     #[error("internal error: {0}")]
     Internal(String),
 }
@@ -54,7 +54,7 @@ impl From<domain::Error> for RestError {
     }
 }
 
-/// The status which a storage error has unless a dialect says otherwise.
+/// The default HTTP status of a database error.
 pub fn status(error: &database::Error) -> StatusCode {
     use database::Error as S;
     use domain::Error as D;
@@ -102,7 +102,7 @@ impl ResponseError for RestError {
         };
         let mut answer = HttpResponse::build(status);
         if matches!(self, Self::BodyTimeout | Self::TooLarge) {
-            // What is left of the body is not read.
+            // The rest of the body is not read.
             answer.force_close();
         }
         if let Self::Throttled(throttled) = self {

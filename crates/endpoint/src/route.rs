@@ -1,4 +1,4 @@
-//! Endpoints as data: what routes, tests, metrics and limits all go by.
+//! Endpoints as data, for routes, tests, metrics and limits.
 use std::time::Duration;
 
 use actix_web::dev::HttpServiceFactory;
@@ -13,13 +13,13 @@ pub const MIB: usize = 1024 * 1024;
 #[derive(Debug, Clone, Copy)]
 pub struct Endpoint {
     pub method: &'static str,
-    /// The whole path but for a relative URL root.
+    /// The full path, without the relative URL root.
     pub path: &'static str,
-    /// GitLab's name for the part of the product.
+    /// GitLab's feature category.
     pub feature_category: &'static str,
-    /// How long the work may take, once the body has come.
+    /// The time limit of the handler, counted from when the body has arrived.
     pub timeout: Duration,
-    /// Bytes of a body.
+    /// The maximum body size in bytes.
     pub max_body: usize,
 }
 
@@ -41,13 +41,14 @@ impl Endpoint {
     }
 }
 
-/// A resource at `path`, to which requests come without the slash at their end. Other methods hear which ones there are.
+/// Creates a resource at `path`, which has no trailing slash. Other methods get a 405 response with an
+/// `Allow` header.
 pub fn resource(path: &str, routes: Vec<(Method, Route)>) -> impl HttpServiceFactory + use<> {
     let (resource, allow) = with_methods(web::resource(path.to_owned()), routes);
     or_not_allowed(resource, allow)
 }
 
-/// The resource, of which other methods hear which ones there are.
+/// Answers all other methods of the resource with 405 and the given `Allow` header.
 pub fn or_not_allowed(resource: Resource, allow: String) -> impl HttpServiceFactory + use<> {
     resource.default_service(web::to(move || {
         let answer = HttpResponse::MethodNotAllowed()
@@ -57,7 +58,8 @@ pub fn or_not_allowed(resource: Resource, allow: String) -> impl HttpServiceFact
     }))
 }
 
-/// The resource with its routes, and what its header `Allow` says. Whoever may ask for an answer may ask for its head.
+/// Adds the routes to the resource and returns the value of its `Allow` header. A route for GET also serves
+/// HEAD.
 pub fn with_methods(mut resource: Resource, routes: Vec<(Method, Route)>) -> (Resource, String) {
     let mut allowed = Vec::new();
     for (method, route) in routes {
@@ -73,7 +75,7 @@ pub fn with_methods(mut resource: Resource, routes: Vec<(Method, Route)>) -> (Re
     (resource, allowed.join(", "))
 }
 
-/// What is at no path.
+/// The response for an unknown path.
 pub async fn not_found() -> HttpResponse {
     HttpResponse::NotFound().json(json!({ "error": "404 Not Found" }))
 }

@@ -1,4 +1,4 @@
-//! The installation's settings, asked again when they are older than a second.
+//! Caches the instance settings for one second.
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -7,12 +7,12 @@ use arc_swap::ArcSwapOption;
 use database::settings::Settings;
 use tokio::time::Instant;
 
-/// A change counts this long after it was made; rights are never kept at all.
+/// A settings change takes effect after at most this time. Permissions are never cached.
 const FRESH: Duration = Duration::from_secs(1);
-/// While one request asks, others go on with what is known, up to this age.
+/// While one request reloads the settings, other requests use the cached ones up to this age.
 const USABLE: Duration = Duration::from_secs(5);
 
-/// Keeps the settings between requests. No request ever waits for another's answer.
+/// Caches the settings between requests. No request waits for another request's reload.
 #[derive(Debug, Default)]
 pub struct SettingsCache {
     kept: ArcSwapOption<Kept>,
@@ -46,7 +46,7 @@ impl SettingsCache {
     }
 }
 
-/// Somebody asks, until the value goes: also when they give up.
+/// Marks a reload as running until it is dropped, also when the request is cancelled.
 struct Asking<'a>(&'a AtomicBool);
 
 impl<'a> Asking<'a> {

@@ -1,4 +1,4 @@
-//! Wrong credentials by client address: a guesser is slowed, a caller with a valid credential never.
+//! Counts failed authentications for each client address. Valid credentials are never delayed.
 use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, PoisonError};
@@ -9,10 +9,10 @@ use serde::Deserialize;
 use super::{FAILURES_NAME, Throttled};
 
 const WINDOW: Duration = Duration::from_secs(60);
-/// Addresses that are remembered. The one whose last failure is oldest goes first.
+/// The maximum number of addresses to remember. The address with the oldest last failure is removed first.
 const MAX_ADDRESSES: usize = 10_000;
 
-/// How many wrong credentials of one address are answered at once.
+/// How many failed authentications of one address are answered without a delay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct FailureLimit {
@@ -36,14 +36,15 @@ impl FailureLimit {
     }
 }
 
-/// The times of the newest failures of each address.
+/// The times of the most recent failures of each address.
 #[derive(Debug)]
 pub(super) struct Failures {
     limit: FailureLimit,
     times: Mutex<HashMap<IpAddr, VecDeque<Instant>>>,
 }
 
-/// The network that counts as one client: an IPv6 host has a whole /64 to itself. A unix socket has no address.
+/// The network that counts as one client. An IPv6 host usually has a whole /64 network. A Unix socket has no
+/// address.
 pub(super) fn network(ip: Option<IpAddr>) -> IpAddr {
     match ip {
         Some(IpAddr::V6(ip)) => IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64)),
@@ -61,10 +62,10 @@ impl Failures {
         self.limit
     }
 
-    /// Counts a failure. It is an error if there were too many in the last minute.
+    /// Counts a failure. Returns an error if there were too many in the last minute.
     pub(super) fn count(&self, address: IpAddr, now: Instant) -> Result<(), Throttled> {
         let limit = self.limit.per_minute as usize;
-        // Each change is complete, so that a panic leaves nothing half done.
+        // Each change is complete in itself, so a panic cannot leave inconsistent data.
         let mut all = self.times.lock().unwrap_or_else(PoisonError::into_inner);
         if all.len() >= MAX_ADDRESSES && !all.contains_key(&address) {
             forget_oldest(&mut all, now);
@@ -89,7 +90,7 @@ impl Failures {
     }
 }
 
-/// Makes room for a tenth of the addresses at once, so that not each new one costs a search.
+/// Removes a tenth of the addresses at once, so that not every new address needs a search.
 fn forget_oldest(all: &mut HashMap<IpAddr, VecDeque<Instant>>, now: Instant) {
     all.retain(|_, times| times.back().is_some_and(|last| now.duration_since(*last) < WINDOW));
     if all.len() < MAX_ADDRESSES {

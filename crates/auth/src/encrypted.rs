@@ -1,5 +1,5 @@
-//! How GitLab encrypts its tokens: AES-256-GCM with a key of `db_key_base`, so that equal tokens make equal texts and a
-//! column can be searched.
+//! GitLab's encryption of tokens: AES-256-GCM with a key derived from `db_key_base`. Equal tokens encrypt to
+//! equal strings, so that a column can be searched.
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -9,27 +9,27 @@ use subtle::ConstantTimeEq;
 use crate::KeyBase;
 use crate::key_base::{key_32, sha256};
 
-/// Where Ruby's Base64 breaks a line.
+/// The line length of Ruby's Base64, in characters.
 const LINE: usize = 60;
 
 impl KeyBase {
-    /// What a column holds for a new token.
+    /// Encrypts a new token for its column.
     pub fn encrypt(&self, token: &str) -> String {
         dynamic(&key_32(self.current()), token)
     }
 
-    /// Every text that a column may hold for a token, whichever release wrote it: each is the whole column.
+    /// Returns every value that a column may contain for a token, one for each format that GitLab has used.
     pub fn stored_forms(&self, token: &str) -> Vec<String> {
         self.all().flat_map(|base| forms(&key_32(base), token)).collect()
     }
 
-    /// Whether `stored` is one of these. Takes as long for a wrong token as for the right one.
+    /// Whether `stored` is one of these values. Runs in constant time.
     pub fn encrypts_to(&self, token: &str, stored: &str) -> bool {
         let is_stored = |form: &String| bool::from(form.as_bytes().ct_eq(stored.as_bytes()));
         self.stored_forms(token).iter().fold(false, |found, form| found | is_stored(form))
     }
 
-    /// Decrypts bytes whose tag stands at their end, with a nonce of their own.
+    /// Decrypts bytes with a trailing tag and a separate nonce.
     pub fn open(&self, nonce: &[u8], sealed: &[u8]) -> Option<SecretBox<Vec<u8>>> {
         let nonce: [u8; NONCE_LEN] = nonce.try_into().ok()?;
         let clear = self.all().find_map(|base| open(&key_32(base), nonce, sealed));
@@ -45,7 +45,7 @@ fn forms(key: &[u8; 32], token: &str) -> [String; 4] {
     [dynamic(key, token), old, lines, unended]
 }
 
-/// The form of today: the nonce is made of the token and stands behind.
+/// The current format: the nonce is derived from the token and appended.
 fn dynamic(key: &[u8; 32], token: &str) -> String {
     let hexadecimal = domain::hex(sha256(token.as_bytes()).as_ref());
     let nonce = &hexadecimal[..NONCE_LEN];
@@ -54,7 +54,7 @@ fn dynamic(key: &[u8; 32], token: &str) -> String {
     format!("|{}{nonce}", STANDARD.encode(seal(key, bytes, token)))
 }
 
-/// The form of old: the nonce is the beginning of the key.
+/// The legacy format: the nonce is the start of the key.
 fn fixed(key: &[u8; 32], token: &str) -> String {
     let mut nonce = [0; NONCE_LEN];
     nonce.copy_from_slice(&key[..NONCE_LEN]);
@@ -65,7 +65,7 @@ fn cipher(key: &[u8; 32]) -> Option<LessSafeKey> {
     UnboundKey::new(&AES_256_GCM, key).ok().map(LessSafeKey::new)
 }
 
-/// Nothing can fail here; what did would match no column.
+/// Encryption cannot fail here. A failure would give a value that matches no column.
 fn seal(key: &[u8; 32], nonce: [u8; NONCE_LEN], token: &str) -> Vec<u8> {
     let mut text = token.as_bytes().to_vec();
     let nonce = Nonce::assume_unique_for_key(nonce);

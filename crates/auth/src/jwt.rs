@@ -1,4 +1,4 @@
-//! The common part of all shared-secret tokens: a JWT signed with HS256 and no other algorithm.
+//! The common code for tokens signed with a shared secret: JWTs with HS256 and no other algorithm.
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::errors::ErrorKind;
@@ -9,15 +9,15 @@ use serde_json::Value;
 
 use crate::{Rejection, Secrets};
 
-/// The header of a token, as far as this crate reads it itself.
+/// The part of a token's header that this crate reads itself.
 #[derive(Deserialize)]
 struct CriticalHeader {
     #[serde(default, deserialize_with = "there")]
     crit: Option<Value>,
 }
 
-/// Refuses a token whose header has the parameter `crit`, whatever its value: no extension is understood here
-/// (RFC 7515 §4.1.11). The JWT library does not look at it.
+/// Rejects a token whose header has the parameter `crit`, whatever its value, because no extension is
+/// supported (RFC 7515 §4.1.11). The JWT library does not check it.
 pub(crate) fn refuse_extensions(token: &str) -> Result<(), Rejection> {
     let header = token.split('.').next().unwrap_or_default();
     let json = URL_SAFE_NO_PAD.decode(header).map_err(|_| Rejection::Malformed)?;
@@ -25,7 +25,8 @@ pub(crate) fn refuse_extensions(token: &str) -> Result<(), Rejection> {
     if header.crit.is_some() { Err(Rejection::Crit) } else { Ok(()) }
 }
 
-/// The claims of a token that one of the secrets has signed. The caller checks the times, by its own clock.
+/// Returns the claims of a token that is signed with one of the secrets. The caller checks the timestamps
+/// against its own clock.
 pub(crate) fn claims<C: DeserializeOwned>(secrets: &Secrets, token: &str) -> Result<C, Rejection> {
     refuse_extensions(token)?;
     let claims = secrets.verifying().map(|secret| decode_with(secret, token)).reduce(Result::or);
@@ -44,17 +45,17 @@ fn decode_with<C: DeserializeOwned>(secret: &crate::Secret, token: &str) -> Resu
     }
 }
 
-/// A member that is present, be it `null`: an `Option` by itself takes that for an absent one.
+/// Deserializes a member that is present, including `null`. A plain `Option` treats `null` as absent.
 pub(crate) fn there<'de, D: Deserializer<'de>>(claim: D) -> Result<Option<Value>, D::Error> {
     Value::deserialize(claim).map(Some)
 }
 
-/// A time in seconds of Unix time, which may have a fraction.
+/// Reads a Unix timestamp in seconds, which may have a fraction.
 pub(crate) fn seconds(claim: Option<Value>) -> Result<Option<f64>, Rejection> {
     claim.map(|value| value.as_f64().ok_or(Rejection::Malformed)).transpose()
 }
 
-/// Seconds of Unix time, as comparable with claims.
+/// Converts a Unix timestamp in seconds for comparison with claims.
 #[expect(clippy::cast_precision_loss, reason = "seconds of Unix time fit for millions of years")]
 pub(crate) fn moment(now: i64) -> f64 {
     now as f64

@@ -1,4 +1,4 @@
-//! The token of kas: a JWT of HS256 in the header `Gitlab-Kas-Api-Request`.
+//! The token of kas: an HS256 JWT in the header `Gitlab-Kas-Api-Request`.
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -7,11 +7,11 @@ use crate::{Rejection, Secrets, jwt};
 const ISSUER: &str = "gitlab-kas";
 const AUDIENCE: &str = "gitlab";
 
-/// How long a fresh token lives, and how far behind the clock of its reader may be, in seconds: as kas has it.
+/// The lifetime of a new token and the allowed clock difference, in seconds. Same values as in kas.
 const LIFETIME: i64 = 30;
 const SKEW: i64 = 5;
 
-/// The claims that count; others may be there.
+/// The claims that are checked. Other claims are ignored.
 #[derive(Deserialize)]
 struct Claims {
     iss: Option<Value>,
@@ -22,16 +22,16 @@ struct Claims {
     nbf: Option<Value>,
 }
 
-/// What an installation asks of a token beyond its signature and its issuer.
+/// The requirements of an installation beyond the signature and the issuer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rules {
-    /// kas before 15 names no audience.
+    /// kas before version 15 sends no audience.
     pub require_audience: bool,
-    /// How far two clocks may differ, in seconds.
+    /// The allowed clock difference, in seconds.
     pub leeway: u32,
 }
 
-/// Checks a token at `now`, in seconds of Unix time. One without `exp` never expires.
+/// Verifies a token at `now`, a Unix timestamp in seconds. A token without `exp` never expires.
 pub fn verify(secrets: &Secrets, token: &str, now: i64, rules: Rules) -> Result<(), Rejection> {
     let claims: Claims = jwt::claims(secrets, token)?;
     let (now, leeway) = (jwt::moment(now), f64::from(rules.leeway));
@@ -48,7 +48,7 @@ pub fn verify(secrets: &Secrets, token: &str, now: i64, rules: Rules) -> Result<
     if is_for_gitlab { Ok(()) } else { Err(Rejection::Audience) }
 }
 
-/// A text, or a list of them.
+/// The audience is a string or an array of strings.
 fn names_gitlab(audience: &Value) -> bool {
     match audience {
         Value::Array(names) => names.iter().any(|name| name == AUDIENCE),
@@ -56,7 +56,7 @@ fn names_gitlab(audience: &Value) -> bool {
     }
 }
 
-/// A fresh token, as kas makes one for each request.
+/// Issues a new token, as kas does for each request.
 pub fn issue(secrets: &Secrets, now: i64) -> Result<String, Rejection> {
     let (exp, nbf) = (now.saturating_add(LIFETIME), now.saturating_sub(SKEW));
     jwt::sign(secrets, &json!({ "iss": ISSUER, "aud": [AUDIENCE], "iat": now, "nbf": nbf, "exp": exp }))

@@ -1,5 +1,5 @@
-//! GitLab's `db_key_base`: one secret that many others are derived from. A list of them is a rotation: the last one
-//! writes, all are tried.
+//! GitLab's `db_key_base`: a secret from which other secrets are derived. Several values mean a rotation:
+//! the last one encrypts, and all of them decrypt.
 use aws_lc_rs::digest::{Digest, SHA256, digest};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -7,10 +7,10 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::SecretError;
 
-/// Fewer characters are no secret, and too few for the keys that are made of them.
+/// The minimum length in characters: a shorter value is not secure and too short for the derived keys.
 const SHORTEST: usize = 32;
 
-/// One or more values; there is always one.
+/// One or more values; never empty.
 #[derive(Debug)]
 pub struct KeyBase {
     older: Vec<SecretString>,
@@ -18,7 +18,7 @@ pub struct KeyBase {
 }
 
 impl KeyBase {
-    /// Reads a file's text: a value a line, the one in use last.
+    /// Parses the text of a file with one value per line. The last one is the current value.
     pub fn from_text(text: &str) -> Result<Self, SecretError> {
         let mut values: Vec<SecretString> =
             text.lines().map(str::trim).filter(|line| !line.is_empty()).map(Into::into).collect();
@@ -33,17 +33,17 @@ impl KeyBase {
         self.current.expose_secret()
     }
 
-    /// The one in use, then those before it.
+    /// The current value, then the earlier ones, newest first.
     pub(crate) fn all(&self) -> impl Iterator<Item = &str> {
         std::iter::once(&self.current).chain(self.older.iter().rev()).map(ExposeSecret::expose_secret)
     }
 
-    /// `personal_access_tokens.token_digest`: all that is kept of a token.
+    /// Computes `personal_access_tokens.token_digest`. The token itself is not stored.
     pub fn token_digest(&self, token: &str) -> String {
         digest_of(token, self.current())
     }
 
-    /// Every digest that a column may hold for a token.
+    /// Returns every digest that a column may contain for a token.
     pub fn digests(&self, token: &str) -> Vec<String> {
         self.all().map(|base| digest_of(token, base)).collect()
     }
@@ -61,7 +61,7 @@ pub(crate) fn first_characters(text: &str, count: usize) -> String {
     text.chars().take(count).collect()
 }
 
-/// The first 32 bytes, cut back to whole characters and filled up with zeros, as GitLab has it.
+/// The first 32 bytes, truncated at a character boundary and padded with the digit 0, as in GitLab.
 pub(crate) fn key_32(base: &str) -> [u8; 32] {
     let mut key = [b'0'; 32];
     let end = base.floor_char_boundary(32);
@@ -73,7 +73,7 @@ pub(crate) fn key_32(base: &str) -> [u8; 32] {
 pub(crate) mod tests {
     use super::*;
 
-    /// Of the contract's test vectors.
+    /// The key base of the contract's test vectors.
     pub(crate) fn key_base() -> KeyBase {
         KeyBase::from_text(&"0123456789abcdef".repeat(8)).unwrap()
     }

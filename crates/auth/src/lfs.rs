@@ -1,15 +1,15 @@
-//! The token which Git LFS shows to GitLab's HTTP front end. Nothing of it is kept: whoever knows the account and
-//! `db_key_base` can verify it.
+//! The token that Git LFS sends to GitLab's HTTP endpoints. It is not stored: a server that has the account
+//! and `db_key_base` can verify it.
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::json;
 
 use crate::key_base::{first_characters, key_32};
 use crate::{KeyBase, SecretError};
 
-/// For whom a token is made. What its key is made of stays secret.
+/// The account that a token is issued for. The inputs of its key stay secret.
 #[derive(Clone)]
 pub enum LfsActor {
-    /// Another password ends all tokens of a user.
+    /// A password change invalidates all tokens of the user.
     User { id: i64, username: String, encrypted_password: String },
     DeployKey {
         id: i64,
@@ -25,7 +25,7 @@ impl std::fmt::Debug for LfsActor {
 }
 
 impl LfsActor {
-    /// The user name of HTTP Basic that goes with the token.
+    /// The HTTP Basic user name for the token.
     pub fn name(&self) -> String {
         match self {
             Self::User { username, .. } => username.clone(),
@@ -47,14 +47,14 @@ impl LfsActor {
     }
 }
 
-/// What a token is good for, and how long.
+/// The scope and lifetime of a token.
 #[derive(Debug, Clone)]
 pub struct LfsToken<'a> {
     pub actor: &'a LfsActor,
     pub project_id: i64,
-    /// A random UUID: no two tokens are the same.
+    /// A random UUID, which makes every token unique.
     pub jti: String,
-    /// Seconds of Unix time.
+    /// The current Unix timestamp in seconds.
     pub now: i64,
     /// In seconds.
     pub lifetime: i64,

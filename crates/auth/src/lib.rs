@@ -1,5 +1,5 @@
-//! Who asks: tokens and shared secrets become identities. Pure functions: the time is an argument, a file is
-//! somebody else's work.
+//! Authentication: turns tokens and shared secrets into identities. All functions are pure: the time is an
+//! argument, and the caller reads the files.
 mod encrypted;
 mod jwt;
 pub mod kas;
@@ -16,7 +16,8 @@ pub use key_base::KeyBase;
 pub use lfs::{LfsActor, LfsToken};
 pub use secret::{Secret, SecretError, Secrets};
 
-/// Why a credential is refused. Logs and metrics tell the reason; the caller learns no more than "401 Unauthorized".
+/// Why a credential is rejected. Logs and metrics include the reason; the response is only "401
+/// Unauthorized".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Rejection {
     #[error("no credential was given")]
@@ -42,7 +43,7 @@ pub enum Rejection {
 }
 
 impl Rejection {
-    /// Every reason, for metrics that exist from the start.
+    /// All reasons, for metrics that exist from the start.
     pub const ALL: [Self; 10] = [
         Self::Missing,
         Self::Malformed,
@@ -56,7 +57,7 @@ impl Rejection {
         Self::Revoked,
     ];
 
-    /// The word for logs and metrics.
+    /// The value for logs and metrics.
     pub fn reason(self) -> &'static str {
         match self {
             Self::Missing => "missing",

@@ -1,4 +1,5 @@
-//! One-time passwords by time (RFC 6238): SHA-1, 6 digits, 30 seconds. Their secrets lie encrypted in `users`.
+//! Time-based one-time passwords (RFC 6238): SHA-1, 6 digits, 30 seconds. Their secrets are stored encrypted
+//! in `users`.
 use aws_lc_rs::cipher::{AES_256, DecryptionContext, PaddedBlockDecryptingKey, UnboundCipherKey};
 use aws_lc_rs::iv::FixedLength;
 use aws_lc_rs::{hmac, pbkdf2};
@@ -12,13 +13,13 @@ use crate::KeyBase;
 
 const STEP_S: i64 = 30;
 
-/// Ruby breaks its base64 into lines, and may leave the padding away.
+/// Ruby breaks base64 into lines and may omit the padding.
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// The three columns `encrypted_otp_secret…` of a user, as they are stored.
+/// The three columns `encrypted_otp_secret…` of a user, as stored.
 #[derive(Debug, Clone)]
 pub struct EncryptedOtpSecret {
     pub secret: String,
@@ -27,7 +28,7 @@ pub struct EncryptedOtpSecret {
 }
 
 impl EncryptedOtpSecret {
-    /// AES-256-CBC under a key that PBKDF2 makes of `otp_key_base` and the salt, as GitLab has it.
+    /// Decrypts AES-256-CBC with a key that PBKDF2 derives from `otp_key_base` and the salt, as GitLab does.
     pub fn decrypt(&self, otp_key_base: &KeyBase) -> Option<SecretString> {
         let base64 = |text: &str| LENIENT.decode(text.split_ascii_whitespace().collect::<String>()).ok();
         let salt = match self.salt.strip_prefix('_') {
@@ -45,18 +46,19 @@ impl EncryptedOtpSecret {
             let mut clear = sealed.clone();
             let clear = key.decrypt(&mut clear, DecryptionContext::Iv128(FixedLength::from(iv))).ok()?;
             let text = std::str::from_utf8(clear).ok()?;
-            // Under a wrong key, bytes that happen to decrypt are no secret.
+            // A wrong key may decrypt to garbage, which is not a valid secret.
             base32(text).map(|_| text.into())
         })
     }
 }
 
-/// The time step whose code this is: the one that is now, or one before or after, since clocks differ.
+/// Returns the time step of the code: the current one, or the one before or after it to allow for clock
+/// differences.
 pub fn matching_step(secret: &SecretString, code: &str, now: i64) -> Option<i64> {
     let secret = base32(secret.expose_secret())?;
     let code: String = code.split_whitespace().collect();
     let current = now.div_euclid(STEP_S);
-    // The latest of them, so that none of them serves twice.
+    // Returns the latest matching step, so that a code cannot be used twice.
     (current - 1..=current + 1).fold(None, |found, step| {
         let equal: bool = self::code(&secret, step).as_bytes().ct_eq(code.as_bytes()).into();
         if equal { Some(step) } else { found }
@@ -72,7 +74,7 @@ fn code(secret: &[u8], step: i64) -> String {
     format!("{:06}", (number & 0x7fff_ffff) % 1_000_000)
 }
 
-/// RFC 4648, in whatever case, padded or not.
+/// Decodes RFC 4648 base32 in either case, with or without padding.
 fn base32(text: &str) -> Option<Vec<u8>> {
     let (mut bytes, mut bits, mut held) = (Vec::with_capacity(text.len() * 5 / 8), 0_u32, 0_u32);
     for letter in text.trim_end_matches('=').bytes() {

@@ -1,6 +1,6 @@
-//! The token of CustomersDot: a JWT that one of the portal's published keys has signed.
+//! The token of CustomersDot: a JWT signed by one of the portal's published keys.
 //!
-//! The key says which algorithm it is for, never the token: a token that names another one has no key.
+//! The key determines the algorithm. A token that names another algorithm matches no key.
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyAlgorithm, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
@@ -10,10 +10,10 @@ use serde_json::Value;
 use crate::Rejection;
 use crate::jwt::{self, moment, seconds, there};
 
-/// More keys than any portal has.
+/// A limit that no real portal reaches.
 const MOST_KEYS: usize = 100;
 
-/// What a token must say, and by which algorithms it may be signed.
+/// The required claims and the permitted signature algorithms.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Expected {
     pub issuer: String,
@@ -64,14 +64,14 @@ struct Claims {
 }
 
 impl Keys {
-    /// Reads a JWK set. Keys for something else, and secrets, are passed over.
+    /// Parses a JWK set. Skips symmetric keys and keys for other purposes.
     pub fn parse(json: &[u8]) -> Result<Self, KeysError> {
         let set: KeySet = serde_json::from_slice(json).map_err(|_| KeysError::Malformed)?;
         let keys: Vec<Key> = set.keys.into_iter().take(MOST_KEYS).filter_map(Key::read).collect();
         if keys.is_empty() { Err(KeysError::NoKey) } else { Ok(Self(keys)) }
     }
 
-    /// Checks a token at `now`, in seconds of Unix time; `None` if no key fits it.
+    /// Verifies a token at `now`, a Unix timestamp in seconds. Returns `None` if no key matches it.
     pub fn verify(&self, token: &Token<'_>, expected: &Expected, now: i64) -> Option<Result<(), Rejection>> {
         self.find(token).map(|key| key.verify(token, expected, now))
     }
@@ -81,14 +81,14 @@ impl Keys {
             (Some(id), keys) => {
                 keys.iter().find(|key| key.id.as_ref() == Some(id) && key.algorithm == token.algorithm)
             }
-            // Who names no key means the only one.
+            // Without a key id, the only key is used.
             (None, [only]) if only.algorithm == token.algorithm => Some(only),
             (None, _) => None,
         }
     }
 }
 
-/// A token whose header was read; nothing of it is believed yet.
+/// A token whose header has been parsed but not verified.
 #[derive(Debug)]
 pub struct Token<'a> {
     text: &'a str,
@@ -97,7 +97,7 @@ pub struct Token<'a> {
 }
 
 impl<'a> Token<'a> {
-    /// Reads the header. An algorithm that is not expected is refused before any key is looked for.
+    /// Parses the header. An unexpected algorithm is rejected before the key lookup.
     pub fn read(text: &'a str, expected: &Expected) -> Result<Self, Rejection> {
         jwt::refuse_extensions(text)?;
         let header = decode_header(text).map_err(|_| Rejection::Malformed)?;
@@ -133,7 +133,8 @@ impl Key {
 
     fn verify(&self, token: &Token<'_>, expected: &Expected, now: i64) -> Result<(), Rejection> {
         let mut validation = Validation::new(self.algorithm);
-        // The times are checked below, against the caller's clock; issuer and audience with them.
+        // The timestamps, the issuer and the audience are checked below; the timestamps against the caller's
+        // clock.
         validation.validate_exp = false;
         validation.validate_aud = false;
         validation.required_spec_claims.clear();

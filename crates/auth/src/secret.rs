@@ -5,7 +5,7 @@ use jsonwebtoken::{DecodingKey, EncodingKey};
 use secrecy::{ExposeSecret, SecretSlice};
 use subtle::ConstantTimeEq;
 
-/// One shared secret, and the keys made of it once.
+/// A shared secret and the keys derived from it.
 pub struct Secret {
     bytes: SecretSlice<u8>,
     pub(crate) decoding: DecodingKey,
@@ -30,7 +30,7 @@ impl std::fmt::Debug for Secret {
 }
 
 impl Secret {
-    /// Takes a file's text as the key: white space around it says nothing.
+    /// Uses the text of a file as the key, without surrounding white space.
     pub fn from_text(text: &str) -> Result<Self, SecretError> {
         let bytes = text.trim().as_bytes();
         if bytes.is_empty() {
@@ -39,7 +39,8 @@ impl Secret {
         Ok(Self::from_bytes(bytes))
     }
 
-    /// Takes base64 of 32 bytes, as GitLab's programs but GitLab Shell keep theirs; one line end may stand behind.
+    /// Decodes base64 of 32 bytes, the format of all GitLab programs except GitLab Shell. One trailing line
+    /// break is allowed.
     pub fn from_base64(text: &str) -> Result<Self, SecretError> {
         let text = text.strip_suffix('\n').map_or(text, |text| text.strip_suffix('\r').unwrap_or(text));
         if text.is_empty() {
@@ -59,18 +60,18 @@ impl Secret {
         EncodingKey::from_secret(self.bytes.expose_secret())
     }
 
-    /// Compares in constant time with base64 of a secret; line ends in it say nothing.
+    /// Compares base64 of a secret in constant time. Line breaks in it are ignored.
     fn equals_base64(&self, given: &str) -> bool {
         let compact: String = given.split_ascii_whitespace().collect();
         STANDARD.decode(compact).is_ok_and(|given| {
-            // The other side may have read its file with the line end.
+            // The peer may have read its file including the trailing line break.
             let given = given.trim_ascii();
             given.ct_eq(self.bytes.expose_secret()).into()
         })
     }
 }
 
-/// The secret in use and, while it is being changed, the one before: both verify, the new one signs.
+/// The current secret and, during a rotation, the previous one. Both verify; the current one signs.
 #[derive(Debug)]
 pub struct Secrets {
     current: Secret,
@@ -86,7 +87,7 @@ impl Secrets {
         &self.current
     }
 
-    /// New, then previous.
+    /// The current secret, then the previous one.
     pub(crate) fn verifying(&self) -> impl Iterator<Item = &Secret> {
         std::iter::once(&self.current).chain(&self.previous)
     }

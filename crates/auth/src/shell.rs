@@ -1,4 +1,4 @@
-//! The token of GitLab Shell and Gitaly: a JWT of HS256 in the header `Gitlab-Shell-Api-Request`.
+//! The token of GitLab Shell and Gitaly: an HS256 JWT in the header `Gitlab-Shell-Api-Request`.
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -6,13 +6,13 @@ use crate::{Rejection, Secrets, jwt};
 
 const ISSUER: &str = "gitlab-shell";
 
-/// How far two clocks may differ, in seconds.
+/// The allowed clock difference, in seconds.
 const LEEWAY: f64 = 60.0;
 
-/// How long a fresh token lives, in seconds.
+/// The lifetime of a new token, in seconds.
 const LIFETIME: i64 = 60;
 
-/// The claims that count; others may be there.
+/// The claims that are checked. Other claims are ignored.
 #[derive(Deserialize)]
 struct Claims {
     iss: Option<Value>,
@@ -22,12 +22,13 @@ struct Claims {
     nbf: Option<Value>,
 }
 
-/// Checks a token at `now`, in seconds of Unix time. One without `exp` never expires, unless `require_exp`.
+/// Verifies a token at `now`, a Unix timestamp in seconds. A token without `exp` never expires, unless
+/// `require_exp`.
 pub fn verify(secrets: &Secrets, token: &str, now: i64, require_exp: bool) -> Result<(), Rejection> {
     verify_from(ISSUER, secrets, token, now, require_exp)
 }
 
-/// The same, of a token that somebody else must have issued.
+/// Like [`verify`], with another issuer.
 pub(crate) fn verify_from(
     issuer: &str,
     secrets: &Secrets,
@@ -48,7 +49,7 @@ pub(crate) fn verify_from(
     if claims.iss.as_ref().and_then(Value::as_str) == Some(issuer) { Ok(()) } else { Err(Rejection::Issuer) }
 }
 
-/// A fresh token, as GitLab Shell makes one for each request.
+/// Issues a new token, as GitLab Shell does for each request.
 pub fn issue(secrets: &Secrets, now: i64) -> Result<String, Rejection> {
     let claims = json!({ "iss": ISSUER, "iat": now, "exp": now.saturating_add(LIFETIME) });
     jwt::sign(secrets, &claims)

@@ -1,4 +1,5 @@
-//! Texts that a browser keeps for us, and gives back: signed by keys that are made of `db_key_base`, one for each purpose.
+//! Signs strings that a browser stores and sends back. The keys are derived from `db_key_base`, one for each
+//! purpose.
 use aws_lc_rs::{hkdf, hmac};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -6,13 +7,13 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use crate::KeyBase;
 
 impl KeyBase {
-    /// The signature of a text, for one purpose: base64url.
+    /// Signs a string for one purpose. Returns base64url.
     pub fn sign(&self, purpose: &str, text: &str) -> String {
         let tag = key(self.current(), purpose).map(|key| hmac::sign(&key, text.as_bytes()));
         tag.map(|tag| URL_SAFE_NO_PAD.encode(tag)).unwrap_or_default()
     }
 
-    /// Whether any value of the key base has signed this text for this purpose; in constant time.
+    /// Whether any value of the key base has signed this string for this purpose. Runs in constant time.
     pub fn has_signed(&self, purpose: &str, text: &str, signature: &str) -> bool {
         let Ok(tag) = URL_SAFE_NO_PAD.decode(signature) else { return false };
         let mut keys = self.all().filter_map(|base| key(base, purpose));
@@ -20,7 +21,7 @@ impl KeyBase {
     }
 }
 
-/// HKDF by RFC 5869. It fails for keys of absurd length only.
+/// HKDF (RFC 5869). Fails only if the requested key is far too long.
 fn key(base: &str, purpose: &str) -> Option<hmac::Key> {
     let salt = hkdf::Salt::new(hkdf::HKDF_SHA256, b"internal-api");
     let made = salt.extract(base.as_bytes());

@@ -1,9 +1,9 @@
-//! The token of GitLab Workhorse: a JWT of HS256 in the header `Gitlab-Workhorse-Api-Request`.
+//! The token of GitLab Workhorse: an HS256 JWT in the header `Gitlab-Workhorse-Api-Request`.
 use crate::{Rejection, Secrets, shell};
 
 const ISSUER: &str = "gitlab-workhorse";
 
-/// Checks a token at `now`, in seconds of Unix time. Workhorse's own never expire.
+/// Verifies a token at `now`, a Unix timestamp in seconds. Workhorse's tokens never expire.
 pub fn verify(secrets: &Secrets, token: &str, now: i64) -> Result<(), Rejection> {
     shell::verify_from(ISSUER, secrets, token, now, false)
 }

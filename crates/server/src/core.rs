@@ -1,4 +1,4 @@
-//! Builds what every handler uses from the options of the process.
+//! Builds the state that handlers share from the options of the process.
 use std::path::Path;
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -22,12 +22,12 @@ pub struct CoreBuilder {
     pub storage: StorageOptions,
     pub redis: RedisOptions,
     pub clock: Clock,
-    /// Only where each balancer in front adds an entry to `X-Forwarded-For`.
+    /// Set only where each load balancer in front of the service adds an entry to `X-Forwarded-For`.
     pub proxy: Option<ProxyOptions>,
 }
 
 impl CoreBuilder {
-    /// Builds the core. Connects to nothing yet; reads only the files that hold URLs and rate limits.
+    /// Builds the core. Does not connect to anything; reads only the files with URLs and rate limits.
     pub fn build(self) -> Result<Core, ConfigError> {
         let Self { info, options, storage, redis, clock, proxy } = self;
         let routes: Vec<_> = info
@@ -68,7 +68,7 @@ impl CoreBuilder {
     }
 }
 
-/// The memory for bodies, which must hold the largest of them.
+/// The memory budget for bodies, which must be at least the largest body limit.
 fn body_budget(
     info: &ServiceInfo,
     max_body: Option<usize>,
@@ -86,14 +86,15 @@ fn body_budget(
     Ok(BodyBudget::new(budget))
 }
 
-/// How often a service that waits for its database tries again.
+/// The interval between attempts to reach the database at start.
 const RETRY_INTERVAL: Duration = Duration::from_millis(250);
 
-/// Migrates or checks the tables, as configured, then opens the pool. Waits as long as the database cannot be reached
-/// or its migrations have not run.
+/// Migrates or verifies the tables, as configured, then opens the pool. Waits while the database is
+/// unreachable or its migrations have not run.
 ///
 /// # Errors
-/// The database does not fit, and a restart would not help.
+///
+/// Returns an error if the schema does not fit and a restart would not help.
 pub async fn prepare_database(core: &Core, migrations: Option<MigrationsOption>) -> database::Result<()> {
     let migrations = match migrations {
         Some(MigrationsOption::Run) => Migrations::Run,
@@ -130,7 +131,7 @@ pub async fn prepare_database(core: &Core, migrations: Option<MigrationsOption>)
                     reported = reason;
                 }
             }
-            // The pool has logged it.
+            // The pool has already logged this error.
             Err(database::Error::Unavailable(_)) => {}
             Err(error) => return Err(error),
         }
@@ -138,7 +139,7 @@ pub async fn prepare_database(core: &Core, migrations: Option<MigrationsOption>)
     }
 }
 
-/// Logs each finding. One about a feature switches the feature off.
+/// Logs each finding. A finding about an optional feature disables that feature.
 fn report(findings: &[Finding]) {
     for finding in findings {
         let (table, column, kind) = (finding.table, finding.column.as_deref(), finding.kind.name());
@@ -167,7 +168,8 @@ fn prepare(
     }
 }
 
-/// Which database: the URL, or the one in a file, or else the embedded database in the data directory.
+/// Returns the database location: the URL, the URL in a file, or else the embedded database in the data
+/// directory.
 pub fn database_location(
     url: Option<&str>,
     file: Option<&Path>,
@@ -219,7 +221,7 @@ fn counters(options: &RedisOptions, metrics: &Metrics) -> Result<Counters, Confi
         metrics.redis(STORAGE, usage.error.map(shared_state::RedisError::kind));
         Tally::redis(usage.duration);
     })
-    // The error may repeat the URL, which may hold a password.
+    // The error is dropped, because it may contain the URL and so a password.
     .map_err(|_| {
         ConfigError("the Redis URL is not usable: it must start with redis:// or rediss://".to_owned())
     })

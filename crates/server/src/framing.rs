@@ -1,9 +1,10 @@
 //! A guard against request smuggling through chunked bodies.
 //!
-//! actix-http before 3.21.3 (CVE-2026-134342) takes `0\r\n\n` for the start of trailers: the head of the next request
-//! on the connection is read as trailers, and its body as a request. So the next request on such a connection is never
-//! handled, and a well-behaved client is told to open a new one. Closing after the response would not be enough:
-//! actix-http goes on with what it has already read.
+//! actix-http before 3.21.3 (CVE-2026-134342) takes `0\r\n\n` for the start of trailers: the head of the
+//! next request on the connection is read as trailers, and its body as a request. Therefore the next request
+//! on such a connection is never handled, and the response asks a well-behaved client to open a new
+//! connection. Closing after the response would not be enough, because actix-http processes what it has
+//! already read.
 use std::any::Any;
 use std::cell::Cell;
 
@@ -18,14 +19,14 @@ struct Connection {
     is_used_up: Cell<bool>,
 }
 
-/// What a request may expect of its connection.
+/// How far a request's position in its connection can be trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Framing {
-    /// Its end is certain.
+    /// The request's framing is reliable.
     Certain,
-    /// Its end is uncertain: nothing after it may be handled.
+    /// The end of this request is uncertain, so no later request on the connection may be handled.
     LastOfConnection,
-    /// It follows a request whose end was uncertain, and may have been made up by its sender.
+    /// The previous request had an uncertain end, so its sender may have forged this one.
     Untrusted,
 }
 
@@ -34,7 +35,7 @@ pub(crate) fn on_connect(_: &dyn Any, extensions: &mut Extensions) {
     extensions.insert(Connection::default());
 }
 
-/// Looks at a request, and remembers for its connection what it saw.
+/// Checks a request's framing and updates the state of its connection.
 pub(crate) fn inspect(request: &ServiceRequest) -> Framing {
     let Some(connection) = request.request().conn_data::<Connection>() else { return Framing::Certain };
     let is_chunked = request.headers().contains_key(TRANSFER_ENCODING);
@@ -45,7 +46,7 @@ pub(crate) fn inspect(request: &ServiceRequest) -> Framing {
     }
 }
 
-/// The response to a request that is not handled.
+/// The response to a request with untrusted framing.
 pub(crate) fn refusal() -> HttpResponse {
     HttpResponse::BadRequest()
         .force_close()

@@ -1,4 +1,5 @@
-//! `/-/health`, `/-/liveness`, `/-/readiness`, `/-/metrics`: for balancers, Kubernetes and Prometheus.
+//! `/-/health`, `/-/liveness`, `/-/readiness` and `/-/metrics`, for load balancers, Kubernetes and
+//! Prometheus.
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
@@ -9,14 +10,14 @@ use serde_json::{Map, Value, json};
 
 use endpoint::{Context, Shared};
 
-/// How long a probe of `?all=1` may take.
+/// The time limit of the checks of `?all=1`.
 const PROBE: Duration = Duration::from_secs(1);
 
 pub(crate) fn is_health_path(path: &str) -> bool {
     path.starts_with("/-/")
 }
 
-/// Routes of the monitoring listener, which answers whoever reaches it.
+/// Routes of the monitoring listener, which has no access control.
 pub(crate) fn routes(config: &mut ServiceConfig) {
     config
         .route("/-/health", web::get().to(health))
@@ -25,7 +26,7 @@ pub(crate) fn routes(config: &mut ServiceConfig) {
         .route("/-/metrics", web::get().to(metrics));
 }
 
-/// The same on the main listener, for the networks that may.
+/// The same routes on the main listener, for the networks in the allowlist.
 pub(crate) fn guarded_routes(config: &mut ServiceConfig) {
     config.service(web::scope("/-").guard(actix_web::guard::fn_guard(|_| true)).configure(|scope| {
         scope
@@ -47,7 +48,7 @@ pub(crate) fn guarded_routes(config: &mut ServiceConfig) {
     }));
 }
 
-/// A 404 for those who may not look.
+/// Contains a 404 response if the client is not in the allowlist.
 struct Allowed(Option<HttpResponse>);
 
 impl actix_web::FromRequest for Allowed {
@@ -56,7 +57,7 @@ impl actix_web::FromRequest for Allowed {
 
     fn from_request(request: &HttpRequest, _: &mut actix_web::dev::Payload) -> Self::Future {
         let allowlist = request.app_data::<Data<Shared>>().map(|core| core.monitoring_allowlist.as_slice());
-        // A unix socket has no address: whoever can open it is on this machine.
+        // A Unix socket has no address: every client of it runs on this host.
         let allowed = match Context::of(request).map(|context| context.remote_ip) {
             Some(Some(ip)) => allowlist.unwrap_or_default().iter().any(|network| network.contains(&ip)),
             Some(None) => true,
@@ -103,7 +104,7 @@ async fn readiness(core: Data<Shared>, params: Query<ReadinessParams>) -> HttpRe
             probe(core.pool.prepare(database::ping), "the database is unavailable"),
             probe(core.counters.ping(), "Redis is unavailable"),
         );
-        // The result of the check at the start is remembered: a probe must be cheap.
+        // Uses the result of the check at start, because a probe must be cheap.
         let tables = core.pool.check_tables();
         checks.extend([("db_check", database), ("migrations_check", tables), ("redis_check", redis)]);
     }

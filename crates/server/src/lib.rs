@@ -1,7 +1,7 @@
 //! One process: configuration, listeners, TLS, secrets, health, lifecycle and the request log.
 //!
-//! A service implements [`Service`] for its clap struct and calls [`run`] in `main`. Tests call [`serve`] on a port of
-//! their own. What a handler sees of a request is in the crate `endpoint`.
+//! A service implements [`Service`] for its clap struct and calls [`run`] in `main`. Tests call [`serve`] on
+//! their own port. The types that handlers use are in the crate `endpoint`.
 pub mod config;
 mod core;
 mod framing;

@@ -1,4 +1,4 @@
-//! Listening: TCP, TLS and unix sockets, for the service itself and for those who watch it.
+//! TCP, TLS and Unix-socket listeners, for the service itself and for monitoring.
 use std::io;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
@@ -16,13 +16,13 @@ use crate::config::Options;
 use crate::{framing, health, observe};
 use endpoint::Shared;
 
-/// Longer than a balancer keeps its idle connections.
+/// Longer than load balancers keep idle connections open.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 const HEAD: Duration = Duration::from_secs(10);
-/// After the last answer, for it to leave.
+/// Seconds to wait after the last response, so that it can be sent.
 const LINGER: u64 = 1;
 
-/// A place to listen at, bound.
+/// A bound listener.
 #[derive(Debug)]
 pub(crate) enum Listener {
     Tcp(TcpListener),
@@ -30,7 +30,7 @@ pub(crate) enum Listener {
     Unix(UnixListener),
 }
 
-/// How many of what a server has.
+/// The resource limits of a server.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Size {
     pub workers: usize,
@@ -45,7 +45,7 @@ impl Size {
     }
 }
 
-/// Binds `HOST:PORT` or `unix:/path`. A socket file that nobody listens at is left over, and goes.
+/// Binds `HOST:PORT` or `unix:/path`. Removes a stale socket file that no process listens on.
 pub(crate) fn bind(
     address: &str,
     backlog: u32,
@@ -85,7 +85,7 @@ fn tcp(address: &str, backlog: u32) -> io::Result<TcpListener> {
     Ok(socket.into())
 }
 
-/// Serves the routes of a service at one port, as a test does.
+/// Serves the routes of a service on one port, for tests.
 pub fn serve(
     listener: TcpListener,
     core: &Shared,
@@ -94,7 +94,7 @@ pub fn serve(
     start(vec![Listener::Tcp(listener)], Size { workers: 2, max_connections: 4096 }, core, routes)
 }
 
-/// Serves the routes of a service, and health for those who may, at each listener.
+/// Serves the routes of a service and the guarded health routes on each listener.
 pub(crate) fn start(
     listeners: Vec<Listener>,
     size: Size,
@@ -132,7 +132,7 @@ pub(crate) fn start(
     Ok(server.run())
 }
 
-/// Serves health and metrics to whoever reaches the listener.
+/// Serves health and metrics without access control.
 pub(crate) fn start_monitoring(listener: Listener, core: &Shared) -> io::Result<Server> {
     let core = Arc::clone(core);
     let factory = move || {

@@ -1,4 +1,4 @@
-//! Around every request: its name, its span, its deadline, its line in the log, its place in the metrics.
+//! The middleware around every request: correlation id, span, deadline, access log and metrics.
 mod access_log;
 
 use std::cell::{Cell, RefCell};
@@ -28,7 +28,7 @@ use endpoint::{Context, Core, Endpoint, Shared, TALLY, Tally, body, client};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const UNCACHED: HeaderValue = HeaderValue::from_static("max-age=0, private, must-revalidate");
-/// For what is no endpoint.
+/// The time limit for paths that are not an endpoint.
 const TIMEOUT: Duration = Duration::from_secs(15);
 
 pub(crate) async fn observe<B: MessageBody>(
@@ -39,7 +39,7 @@ pub(crate) async fn observe<B: MessageBody>(
     let started = Instant::now();
     let framing = framing::inspect(&request);
     if framing == Framing::Untrusted {
-        // Nothing of it is logged: its sender may not be who the connection belongs to.
+        // The request is not logged, because its sender may not be the client of the connection.
         tracing::warn!("refused a request that follows a chunked body on the same connection");
         return Err(InternalError::from_response("untrusted framing", framing::refusal()).into());
     }
@@ -111,7 +111,7 @@ fn context(core: &Core, request: &ServiceRequest, started: Instant) -> Context {
         max_body: core.max_body_bytes.map_or(max_body, |ceiling| ceiling.min(max_body)),
         room: body::Room::default(),
         timeout,
-        // A body has a deadline of its own; when it has come, the work's begins.
+        // Receiving the body has its own deadline; the handler's deadline starts when the body has arrived.
         deadline: Rc::new(Cell::new(started + body::DEADLINE + timeout)),
         fields: Rc::new(RefCell::default()),
     }
@@ -127,8 +127,8 @@ fn is_request_id(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.:-".contains(&byte))
 }
 
-/// A slash at the end of a path means nothing. Routes stand for one text each, so that they are compared and not
-/// matched as a set of regular expressions; the log still has what was asked for.
+/// Removes a trailing slash from the path. Each route has only one form, so that routes are compared as
+/// strings and not matched as a set of regular expressions. The log keeps the original path.
 fn route_without_slash(request: &mut ServiceRequest) {
     let path = request.uri().path();
     let Some(shorter) = path.strip_suffix('/').filter(|shorter| !shorter.is_empty()) else { return };
@@ -142,7 +142,7 @@ fn route_without_slash(request: &mut ServiceRequest) {
 
 fn find(endpoints: &'static [Endpoint], method: &Method, path: &str) -> Option<&'static Endpoint> {
     let path = path.strip_suffix('/').unwrap_or(path);
-    // Whoever asks for the head of an answer asks for the answer, but for its body.
+    // HEAD is handled as GET.
     let method = if method == Method::HEAD { &Method::GET } else { method };
     let fits = |pattern: &str| {
         let mut segments = path.split('/');
@@ -154,7 +154,8 @@ fn find(endpoints: &'static [Endpoint], method: &Method, path: &str) -> Option<&
     endpoints.iter().find(|endpoint| endpoint.method == method.as_str() && fits(endpoint.path))
 }
 
-/// The answer, or `None` when the deadline has passed. The work on the answer may move the deadline, both ways.
+/// Returns the response, or `None` if the deadline has passed. The handler may move the deadline in both
+/// directions.
 async fn within<T>(answer: impl Future<Output = T>, context: &Context) -> Option<T> {
     let mut answer = std::pin::pin!(answer);
     let mut sleep = std::pin::pin!(tokio::time::sleep_until(context.deadline.get()));
@@ -176,17 +177,17 @@ fn add_headers(head: &mut ResponseHead, context: &Context, closes: bool) {
     if let Ok(id) = HeaderValue::from_str(&context.correlation_id) {
         headers.insert(REQUEST_ID, id);
     }
-    // Pages that hold what others must not see, and files that never change, say it themselves.
+    // Pages with confidential content and static files set this header themselves.
     if !headers.contains_key(CACHE_CONTROL) {
         headers.insert(CACHE_CONTROL, UNCACHED);
     }
     if closes {
-        // A header of this name would be dropped: actix manages the connection itself.
+        // A header of this name would be dropped, because actix manages the connection itself.
         head.set_connection_type(ConnectionType::Close);
     }
 }
 
-/// The work was broken off: by its deadline, or because it panicked.
+/// The handler was interrupted by its deadline or by a panic.
 #[derive(Debug, thiserror::Error)]
 #[error("interrupted")]
 struct Interrupted(StatusCode);
@@ -202,7 +203,7 @@ impl ResponseError for Interrupted {
     }
 }
 
-/// An error that no handler turned into an answer still bears the request's headers.
+/// Adds the common headers to an error that no handler has turned into a response.
 fn with_headers(error: &Error, context: &Context, closes: bool) -> Error {
     let mut answer = error.error_response();
     add_headers(answer.head_mut(), context, closes);

@@ -1,4 +1,4 @@
-//! A service as a process: configuration, start, signals, end.
+//! Runs a service as a process: configuration, start, signals and shutdown.
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
@@ -39,11 +39,11 @@ pub enum Command {
 pub trait Service: CommandFactory + FromArgMatches {
     fn command_to_run(&self) -> Command;
     fn options(&self) -> &Options;
-    /// Reads secrets and whatever else must be right before a port is bound.
+    /// Reads secrets and validates everything else that must be correct before a port is bound.
     fn prepare(self, structures: &Structures) -> Result<Prepared, ConfigError>;
 }
 
-/// A service that is ready to be served.
+/// A service that is ready to serve requests.
 pub struct Prepared {
     pub core: Shared,
     pub secrets: Vec<Arc<dyn Reload>>,
@@ -57,13 +57,13 @@ impl std::fmt::Debug for Prepared {
     }
 }
 
-/// The `main` of a service.
+/// The `main` function of a service.
 pub fn run<S: Service>(info: &'static ServiceInfo) -> ExitCode {
     harden();
     let loaded = match config::load::<S>(info.name, info.structures, std::env::args_os()) {
         Ok(loaded) => loaded,
         Err(error) if error.use_stderr() => {
-            // Nothing can be done where even this cannot be said.
+            // There is no way to report that printing has failed.
             let _ = error.print();
             return ExitCode::from(INVALID_CONFIGURATION);
         }
@@ -83,8 +83,8 @@ pub fn run<S: Service>(info: &'static ServiceInfo) -> ExitCode {
     }
 }
 
-/// Keeps what the process writes to itself: new files are for its own account only, and a crash leaves no core file
-/// with secrets in it. Every `main` calls it before a thread starts.
+/// Restricts access to the process's files: new files are readable by its own account only, and a crash
+/// leaves no core file with secrets. Every `main` calls this before it starts a thread.
 pub fn harden() {
     use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit, umask};
     umask(rustix::fs::Mode::from_raw_mode(0o077));
@@ -104,7 +104,7 @@ fn check_config<S: Service>(loaded: Loaded<S>) -> Result<ExitCode, ConfigError> 
     Ok(ExitCode::SUCCESS)
 }
 
-/// Clients that a service prepares (of Redis, say) belong to the event loop that they are made in.
+/// Runs in the event loop, because clients that a service creates (of Redis, for example) belong to it.
 fn prepare<S: Service>(
     system: &SystemRunner,
     options: S,
@@ -113,7 +113,7 @@ fn prepare<S: Service>(
     system.block_on(async { options.prepare(structures) })
 }
 
-/// Asks as a balancer would; the image has no other program that could.
+/// Sends a health request as a load balancer would. The image contains no other HTTP client.
 fn healthcheck(info: &ServiceInfo, options: &Options) -> ExitCode {
     const PATIENCE: Duration = Duration::from_secs(3);
     let address =
@@ -159,7 +159,7 @@ fn socket_mode(options: &Options) -> Result<u32, ConfigError> {
     u32::from_str_radix(&options.socket_mode, 8).map_err(|error| ConfigError(format!("socket_mode: {error}")))
 }
 
-/// Binds everything, and says where.
+/// Binds all listeners and logs their addresses.
 fn listen(info: &ServiceInfo, options: &Options, mode: u32, tls: Option<&Tls>) -> std::io::Result<Listeners> {
     let default = [format!("127.0.0.1:{}", info.port)];
     let addresses = if options.listen.is_empty() { &default[..] } else { &options.listen };
@@ -202,7 +202,7 @@ fn serve<S: Service>(info: &'static ServiceInfo, loaded: Loaded<S>) -> Result<Ex
     }))
 }
 
-/// An error and what it comes from, in one line.
+/// Formats an error and its sources in one line.
 fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
@@ -296,7 +296,7 @@ impl Start {
         tracing::info!(blackout_s = blackout.as_secs_f64(), "draining");
         let end = async {
             tokio::time::sleep(blackout).await;
-            // No new connection is accepted; those that are open finish what they have begun.
+            // New connections are refused. Open connections finish their current request.
             handle.pause().await;
             if tokio::time::timeout(options.shutdown_timeout.0, core.lifecycle.idle()).await.is_err() {
                 tracing::error!("requests were still running at the end");

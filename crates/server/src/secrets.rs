@@ -1,4 +1,5 @@
-//! Secrets in files: read at start, and again when the file changes or on SIGHUP. A bad new file keeps the old secret.
+//! Secrets in files. A file is read at start, when it changes, and on SIGHUP. An invalid new file keeps the
+//! old secret.
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,16 +11,16 @@ use telemetry::metrics::Metrics;
 use crate::config::ConfigError;
 use endpoint::Clock;
 
-/// What is read again when its file has changed.
+/// A value that is reloaded when its file changes.
 pub trait Reload: Send + Sync + std::fmt::Debug {
-    /// Reads the files again, if one has changed or `always`.
+    /// Reloads the files if one of them has changed, or unconditionally if `always`.
     fn reload(&self, always: bool);
 }
 
-/// A shared secret and, while it is being changed, the one before; or another secret that lies in a file.
+/// A secret that is read from a file. During a rotation of a shared secret, the previous secret is read too.
 #[derive(Debug)]
 pub struct SecretFile<T = Secrets> {
-    /// As the metrics name it: `gitlab_shell`.
+    /// The name in metrics, such as `gitlab_shell`.
     name: &'static str,
     path: PathBuf,
     previous_path: Option<PathBuf>,
@@ -30,11 +31,12 @@ pub struct SecretFile<T = Secrets> {
     clock: Clock,
 }
 
-/// Makes a secret of the text of its file and that of the file before.
+/// Parses the text of the current file and of the previous file.
 type Parse<T> = fn(&str, Option<&str>) -> Result<T, SecretError>;
 
-/// A file as it was: another inode, size or time means another content. Kubernetes swaps a link; an editor that writes
-/// in place is seen between its two steps by the size, however coarse the clock of the file system is.
+/// Detects a changed file by inode, size or modification time. Kubernetes swaps a symbolic link, which
+/// changes the inode. The size detects an editor that writes in place, even where the file system's
+/// timestamps are coarse.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Stamp {
     inode: u64,
@@ -43,7 +45,7 @@ struct Stamp {
 }
 
 impl SecretFile {
-    /// Reads the files of a secret that is text for the first time.
+    /// Reads the files of a plain-text secret for the first time.
     pub fn open(
         name: &'static str,
         path: &Path,
@@ -61,7 +63,7 @@ impl SecretFile {
         )
     }
 
-    /// The same of a secret that is base64 of 32 bytes.
+    /// Like [`Self::open`], for a secret that is base64 of 32 bytes.
     pub fn open_base64(
         name: &'static str,
         path: &Path,
@@ -81,7 +83,7 @@ impl SecretFile {
 }
 
 impl SecretFile<KeyBase> {
-    /// The same of GitLab's `db_key_base`, whose values before stand in the one file.
+    /// Like [`Self::open`], for GitLab's `db_key_base`, whose earlier values are in the same file.
     pub fn open_key_base(
         name: &'static str,
         path: &Path,
@@ -120,7 +122,7 @@ impl<T> SecretFile<T> {
         }))
     }
 
-    /// The secrets as they are now: a request that took them keeps them to its end.
+    /// The current secrets. A request that holds the guard keeps them until it ends.
     pub fn get(&self) -> arc_swap::Guard<Arc<T>> {
         self.secrets.load()
     }
@@ -161,7 +163,7 @@ fn read<T>(parse: Parse<T>, path: &Path, previous_path: Option<&Path>) -> Result
             .map_err(|error| ConfigError(format!("secret file {}: {error}", path.display())))
     };
     let current = text(path)?;
-    // An empty previous file is how a rotation ends.
+    // An empty previous file ends a rotation.
     let previous = previous_path.map(text).transpose()?.filter(|text| !text.trim().is_empty());
     parse(&current, previous.as_deref())
         .map_err(|error| ConfigError(format!("secret file {}: {error}", path.display())))

@@ -1,4 +1,4 @@
-//! Certificates: of this service, and of those who may ask it.
+//! TLS certificates of this service and of its clients.
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 
 use crate::config::{ConfigError, Options};
 
-/// How this service is served over TLS; its files can be changed while they are used.
+/// The TLS configuration. Its files can change while the service runs.
 #[derive(Debug)]
 pub(crate) struct Tls {
     pub config: ServerConfig,
@@ -23,7 +23,7 @@ pub(crate) struct Tls {
 }
 
 impl Tls {
-    /// Reads the files again; what cannot be read leaves the old.
+    /// Reloads the files. A file that cannot be read keeps the old certificate.
     pub(crate) fn reload(&self) {
         let mut result = self.certificate.reload();
         if let Some(clients) = &self.clients {
@@ -35,7 +35,7 @@ impl Tls {
     }
 }
 
-/// What the options say of TLS, if they do.
+/// Builds the TLS configuration from the options, or `None` if TLS is not configured.
 pub(crate) fn configure(options: &Options) -> Result<Option<Tls>, ConfigError> {
     let (Some(cert_file), Some(key_file)) = (&options.tls_cert_file, &options.tls_key_file) else {
         return Ok(None);
@@ -83,7 +83,7 @@ impl ResolvesServerCert for Certificate {
     }
 }
 
-/// The authorities that clients must be signed by.
+/// The certificate authorities for client certificates.
 #[derive(Debug)]
 struct Clients {
     ca_file: PathBuf,
@@ -98,7 +98,7 @@ impl Clients {
 }
 
 impl ClientCertVerifier for Clients {
-    /// No hints: they could not change.
+    /// Returns no hints, because the authorities can change at runtime.
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
         &[]
     }

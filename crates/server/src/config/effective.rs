@@ -1,4 +1,4 @@
-//! What `check-config` prints.
+//! The output of `check-config`.
 use std::fmt::Write;
 
 use clap::ArgMatches;
@@ -6,7 +6,7 @@ use yaml_serde::Value;
 
 use super::{Structures, mask};
 
-/// Every option and its value in the end.
+/// Returns every option and its effective value.
 pub(super) fn list(command: &clap::Command, matches: &ArgMatches) -> Vec<(String, String)> {
     let named = command
         .get_arguments()
@@ -21,7 +21,7 @@ pub(super) fn list(command: &clap::Command, matches: &ArgMatches) -> Vec<(String
         .collect()
 }
 
-/// Prints them, and the structures of the file, as a file that could be read again.
+/// Formats the options and the structured sections as a valid configuration file.
 pub fn print(effective: &[(String, String)], structures: &Structures) -> String {
     let mut text = String::new();
     for (name, value) in effective.iter().filter(|(_, value)| !value.is_empty()) {

@@ -1,4 +1,4 @@
-//! The file: keys become the flags that neither the command line nor the environment has given.
+//! The configuration file. Its keys become flags, unless the command line or the environment sets them.
 use std::ffi::OsString;
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use yaml_serde::{Mapping, Value};
 
 use super::{ConfigError, Structures};
 
-/// Reads the file; a section with the service's name overrides what stands outside of it.
+/// Reads the file. Keys in the section with the service's name override top-level keys.
 pub(super) fn read(path: &Path, service: &str) -> Result<Mapping, ConfigError> {
     let text =
         std::fs::read_to_string(path).map_err(|error| ConfigError(format!("{}: {error}", path.display())))?;
@@ -19,7 +19,7 @@ pub(super) fn read(path: &Path, service: &str) -> Result<Mapping, ConfigError> {
     for (key, value) in file.unwrap_or_default() {
         match (key.as_str(), value) {
             (Some(name), Value::Mapping(section)) if name == service => own = section,
-            // The section of another service is that service's business.
+            // A section of another service is ignored.
             (Some(name), Value::Mapping(_)) if name.ends_with("-api") => {}
             (_, value) => drop(keys.insert(key, value)),
         }
@@ -28,7 +28,7 @@ pub(super) fn read(path: &Path, service: &str) -> Result<Mapping, ConfigError> {
     Ok(keys)
 }
 
-/// Splits the keys into arguments that are still missing, and structures.
+/// Splits the keys into arguments that are not set yet, and structured sections.
 pub(super) fn arguments(
     command: &clap::Command,
     given: &ArgMatches,

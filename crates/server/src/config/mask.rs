@@ -1,16 +1,16 @@
-//! Secrets in values that are printed or logged: masked by the form of the value, whatever its name.
+//! Masks secrets in values that are printed or logged, by the form of the value and not by its name.
 use yaml_serde::Value;
 
 const MASK: &str = "[FILTERED]";
 
-/// A text without the password and the query values of a URL. The user name of a URL stays.
+/// Masks the password and the query values of a URL. The user name stays.
 pub fn text(text: &str) -> String {
     let (scheme, rest) = match text.split_once("://") {
         Some((scheme, rest)) => (format!("{scheme}://"), rest),
         None if text.starts_with("unix:") => (String::new(), text),
         None => return text.to_owned(),
     };
-    // A password may hold every character, encoded or not: it ends at the last `@`.
+    // A password may contain any character, encoded or not, so it ends at the last `@`.
     let (user, rest) = match rest.rsplit_once('@').map(|(user, rest)| (user.split_once(':'), rest)) {
         Some((Some((user, _)), rest)) if !scheme.is_empty() => (format!("{user}:{MASK}@"), rest),
         _ => (String::new(), rest),
@@ -20,7 +20,7 @@ pub fn text(text: &str) -> String {
     format!("{scheme}{user}{path}?{}", values.join("&"))
 }
 
-/// `name=value` without the value; what has no name is a value.
+/// Masks the value of `name=value`. Text without a name is masked as a whole.
 fn masked_value(pair: &str) -> String {
     match pair.split_once('=') {
         Some((name, _)) => format!("{name}={MASK}"),
@@ -28,7 +28,7 @@ fn masked_value(pair: &str) -> String {
     }
 }
 
-/// Masks every string of a structure, and whole values whose key names a secret.
+/// Masks every string of a structure, and replaces values whose key names a secret.
 pub fn structure(value: &mut Value) {
     match value {
         Value::String(string) => *string = text(string),

@@ -1,8 +1,8 @@
-//! Configuration: flag, before environment, before file, before default.
+//! Configuration. The order of precedence is: flag, environment variable, file, default.
 //!
-//! An option is a field of a clap struct, and nothing else: its flag names the environment variable
-//! (`IAPI_DATABASE_URL`) and the key of the file (`database_url`) too. What has a structure of its own is in the
-//! file only, and its keys are named by the service.
+//! An option is one field of a clap struct. Its flag also determines the environment variable
+//! (`IAPI_DATABASE_URL`) and the key in the file (`database_url`). Structured sections exist only in the
+//! file; the service defines their keys.
 mod effective;
 mod file;
 pub mod mask;
@@ -19,7 +19,7 @@ pub use effective::print;
 pub use options::{Options, ProxyOptions, RedisOptions, StorageOptions};
 pub use types::{Seconds, read_url};
 
-/// Something in the configuration, or a secret, is not usable: the process ends with 78 before a port is bound.
+/// The configuration or a secret is invalid. The process exits with status 78 before it binds a port.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct ConfigError(pub String);
@@ -30,22 +30,22 @@ impl ConfigError {
     }
 }
 
-/// What a service is started with.
+/// The configuration that a service starts with.
 #[derive(Debug)]
 pub struct Loaded<O> {
     pub options: O,
-    /// Sections of the file that are structures.
+    /// The structured sections of the file.
     pub structures: Structures,
-    /// Every option's name and value, for `check-config`.
+    /// The name and value of every option, for `check-config`.
     pub effective: Vec<(String, String)>,
 }
 
-/// Sections of the file that no flag can say.
+/// Sections of the file that have no command-line flag.
 #[derive(Debug, Default)]
 pub struct Structures(yaml_serde::Mapping);
 
 impl Structures {
-    /// Reads one of them; one that is not there is the default.
+    /// Deserializes a section. A missing section is the default.
     pub fn get<T: serde::de::DeserializeOwned + Default>(&self, name: &str) -> Result<T, ConfigError> {
         match self.0.get(name) {
             None | Some(Value::Null) => Ok(T::default()),
@@ -56,10 +56,12 @@ impl Structures {
     }
 }
 
-/// Reads the command line, the environment and the file. `structures` names the sections that are structures.
+/// Loads the command line, the environment and the file. `structures` lists the names of the structured
+/// sections.
 ///
 /// # Errors
-/// A [`clap::Error`] prints itself; `--help` is one too.
+///
+/// Returns a [`clap::Error`] that can print itself. `--help` is one too.
 pub fn load<O: CommandFactory + FromArgMatches>(
     service: &str,
     structures: &[&str],

@@ -1,4 +1,4 @@
-//! Values of options.
+//! Types of option values.
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use secrecy::SecretString;
 
 use super::ConfigError;
 
-/// A length of time: `5s`, `500ms`, `2m`, or plain seconds.
+/// A duration: `5s`, `500ms`, `2m`, or a number of seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Seconds(pub Duration);
 
@@ -33,7 +33,7 @@ impl fmt::Display for Seconds {
     }
 }
 
-/// A URL that is given itself, or in a file because it holds a password. The file wins.
+/// Reads a URL from the option, or from a file because it contains a password. The file takes precedence.
 pub fn read_url(
     url: Option<&str>,
     file: Option<&std::path::Path>,

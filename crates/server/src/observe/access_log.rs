@@ -1,4 +1,4 @@
-//! The line in the log for each request, and its place in the metrics.
+//! The access log entry and the metrics of each request.
 use std::time::Duration;
 
 use actix_web::body::BodySize;
@@ -10,7 +10,7 @@ use tracing::Span;
 use crate::health;
 use endpoint::{Context, Core, Costs, Endpoint};
 
-/// What the log says of a request, kept while the request itself is away.
+/// The parts of a request's head that the log needs, kept while the handler owns the request.
 pub(super) struct Head {
     pub method: Method,
     path: String,
@@ -103,7 +103,7 @@ impl Head {
     }
 }
 
-/// Parameters of a query whose values hold no secret: every other value is masked.
+/// Query parameters that contain no secret. The value of every other parameter is masked.
 const SAFE_PARAMETERS: [&str; 14] = [
     "action",
     "protocol",
@@ -120,10 +120,10 @@ const SAFE_PARAMETERS: [&str; 14] = [
     "count",
     "username",
 ];
-/// Bytes of a parameter's name that are logged.
+/// The maximum length of a logged parameter name, in bytes.
 const MAX_NAME: usize = 64;
 
-/// The path as it was sent, and the query with masked values.
+/// The path as sent, and the query with masked values.
 fn masked(path: &str, query: &str) -> String {
     if query.is_empty() {
         return path.to_owned();

@@ -21,14 +21,15 @@ pub enum AccountId {
     None,
 }
 
-/// What must be known of a user who requests credentials.
+/// The facts about a user who requests credentials.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
     pub id: i64,
     pub username: String,
     pub state: State,
     pub user_type: UserType,
-    /// A one-time password or a security key is required beside the password. A passkey is not a second factor.
+    /// Whether a one-time password or a security key is required in addition to the password. A passkey is
+    /// not a second factor.
     pub second_factor: bool,
 }
 

@@ -1,4 +1,4 @@
-//! The actor of a git request: nobody known, a user, a user's SSH key, or a key or token of a project.
+//! The actor of a git request: an unknown person, a user, a user's SSH key, or a key or token of a project.
 use chrono::NaiveDateTime;
 
 use crate::access::Denial;
@@ -10,7 +10,7 @@ use crate::user::User;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Key {
     pub id: i64,
-    /// The public key as in an `authorized_keys` file.
+    /// The public key in the format of an `authorized_keys` file.
     pub text: String,
     pub expires_at: Option<NaiveDateTime>,
 }
@@ -28,23 +28,23 @@ impl Key {
     }
 }
 
-/// Who makes a git request.
+/// The actor of a git request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Actor {
     Nobody,
     User(User),
-    /// A key of a user. Without the user (the row is gone) it acts as nobody.
+    /// An SSH key of a user. If the user's row is gone, the key acts as [`Actor::Nobody`].
     Key {
         key: Key,
         user: Option<User>,
     },
-    /// A key of one or more projects. The key decides what may be read and whether it may write at all; every later
-    /// question of a push is about its owner.
+    /// A deploy key of one or more projects. The key decides what can be read and whether it can write at
+    /// all. All other checks of a push apply to its owner.
     DeployKey {
         key: Key,
         owner: Option<User>,
     },
-    /// A token of a project or of a group, with which machines pull.
+    /// A token of a project or a group, used by machines to pull.
     DeployToken {
         id: i64,
     },

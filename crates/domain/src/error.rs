@@ -1,4 +1,4 @@
-/// What can be wrong with a request, told without a word of HTTP or SQL.
+/// Errors of the domain rules, independent of HTTP and SQL.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     #[error("{0} Not Found")]

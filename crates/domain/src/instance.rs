@@ -1,31 +1,31 @@
-//! The settings of the whole installation that decisions need.
+//! The settings of the instance that decisions need.
 use ipnet::IpNet;
 
 use crate::access::Protocol;
 use crate::access::branch_protection::BranchProtection;
 use crate::ssh_key::Restrictions;
 
-/// The newest row of `application_settings`, and options of the service.
+/// The latest row of `application_settings`, and options of the service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Instance {
-    /// The URL of the web interface, without a slash at the end.
+    /// The URL of the web interface, without a trailing slash.
     pub url: String,
-    /// The only protocol that git may use; `None` = all.
+    /// The only protocol enabled for git, or `None` if all are.
     pub only_protocol: Option<Protocol>,
     pub key_restrictions: Restrictions,
     pub enforce_terms: bool,
     pub latest_term_id: Option<i64>,
     /// A user whose e-mail address is not confirmed may not use git.
     pub confirmation_required: bool,
-    /// Pushes are refused: a read-only installation, or maintenance mode.
+    /// Whether pushes are refused because the instance is read-only or in maintenance mode.
     pub read_only: bool,
-    /// A Geo secondary: the primary takes the pushes.
+    /// Whether the instance is a Geo secondary, which forwards pushes to the primary.
     pub geo_secondary: bool,
-    /// Whether git over HTTP is served, by direction.
+    /// Whether git over HTTP is enabled, separately for pulls and pushes.
     pub http_pull: bool,
     pub http_push: bool,
     /// Addresses that pass the IP ranges of every group (`globally_allowed_ips`).
     pub globally_allowed_ips: Vec<IpNet>,
-    /// For projects whose group has no setting of its own.
+    /// The default for projects whose group has no setting of its own.
     pub branch_protection: BranchProtection,
 }

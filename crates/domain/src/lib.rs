@@ -1,9 +1,9 @@
 //! GitLab's vocabulary and rules, with no HTTP, no SQL and no clock.
 //!
-//! The vocabulary is types that are valid once they exist ([`GlRepository`], [`Role`], [`git::changes::Change`]);
-//! the rules are pure functions over facts that the caller has loaded. The centre is [`access`]: the ordered table that
-//! decides who may do what with a git repository. To add a rule, add its fact to the type that carries it, its row to
-//! the table, and a test beside it.
+//! The vocabulary consists of types that are always valid ([`GlRepository`], [`Role`],
+//! [`git::changes::Change`]). The rules are pure functions over facts that the caller has loaded. The main
+//! module is [`access`], the ordered table that decides who may do what with a git repository. To add a
+//! rule, add its fact to the type that carries it, its row to the table, and a test beside it.
 pub mod access;
 pub mod account;
 mod account_defaults;

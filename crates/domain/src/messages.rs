@@ -144,7 +144,7 @@ pub fn unreadable_pattern(pattern: &str) -> String {
     )
 }
 
-/// What an operator must set before a check that somebody has switched on can be made.
+/// The message for a check that is enabled but needs a storage that the service does not inspect.
 pub fn not_inspected(check: &str, storage: &str) -> String {
     format!(
         "This push cannot be checked ({check}), because its repository is not looked into: \
@@ -180,17 +180,19 @@ pub fn no_default_branch(url: &str, full_path: &str) -> String {
     )
 }
 
-/// What an administrator tells everybody who pushes.
+/// A broadcast message of an administrator for users who push.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Banner {
     pub message: String,
-    /// Projects it is for, by full path, where `*` stands for any run; `None` = all.
+    /// The full path of the projects that it is for, where `*` matches any characters. `None` means all
+    /// projects.
     pub target_path: Option<String>,
-    /// Roles it is for; empty = all.
+    /// The roles that it is for. Empty means all roles.
     pub roles: Vec<Role>,
 }
 
-/// The one banner for a project, of which the newest is last: one that names the project wins over those for all.
+/// Chooses the banner for a project. The last banner is the newest. A banner with a matching path takes
+/// precedence over those for all projects.
 pub fn choose_banner<'a>(banners: &'a [Banner], full_path: Option<&str>, role: Role) -> Option<&'a Banner> {
     let for_role = |banner: &&Banner| banner.roles.is_empty() || banner.roles.contains(&role);
     let mut for_them = banners.iter().rev().filter(for_role);
@@ -201,7 +203,7 @@ pub fn choose_banner<'a>(banners: &'a [Banner], full_path: Option<&str>, role: R
     named.next().or_else(|| for_them.find(|banner| banner.target_path.is_none()))
 }
 
-/// What a person hears whose push has made a project.
+/// The message after a push that created a project.
 pub fn project_created(path: &str, remote: &str, url: &str) -> String {
     format!(
         "\nThe private project {path} was successfully created.\n\nTo configure the remote, run:\n  \
@@ -209,18 +211,18 @@ pub fn project_created(path: &str, remote: &str, url: &str) -> String {
     )
 }
 
-/// What a person hears whose push goes on to the installation that this one is a copy of.
+/// The message for a push that is forwarded to the Geo primary.
 pub fn forwarded_to_primary(url: &str) -> String {
     format!("This request to a Geo secondary node will be forwarded to the\nGeo primary node:\n\n  {url}")
 }
 
-/// What a person hears whose push options did not come to what they ask for.
+/// The message for push options that were not applied.
 pub fn push_options_failed<'a>(options: impl IntoIterator<Item = &'a str>, reasons: &[String]) -> String {
     let options: Vec<String> = options.into_iter().map(|option| format!("'{option}'")).collect();
     format!("WARNINGS:\nError encountered with push options {}: {}", options.join(" "), reasons.join("\n\n"))
 }
 
-/// What a person hears who used an old path.
+/// The message for a user who used the old path of a project.
 pub fn project_moved(old_path: &str, new_path: &str, url: &str) -> String {
     format!(
         "Project '{old_path}' was moved to '{new_path}'.\n\nPlease update your Git remote:\n\n  \

@@ -1,21 +1,21 @@
-//! Groups and personal namespaces: what holds the wikis of groups, and where projects may be made.
+//! Groups and personal namespaces, which contain projects and group wikis.
 use crate::path_name::{self, Owner, PathNameError};
 use crate::project::RootNamespace;
 use crate::user::User;
 use crate::{Error, Result, Role, Visibility};
 
-/// What a decision needs to know of a group or a personal namespace.
+/// The facts about a group or a personal namespace that decisions need.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Namespace {
     pub id: i64,
     pub full_path: String,
     pub kind: Kind,
     pub visibility: Visibility,
-    /// Its own flag, or that of a group above it.
+    /// The namespace itself or one of its ancestors is archived.
     pub archived: bool,
-    /// It, or a group above it, is being deleted.
+    /// The namespace itself or one of its ancestors is being deleted.
     pub deleted: bool,
-    /// Its own flag, or that of a group above it.
+    /// The repositories of the namespace itself or of one of its ancestors are read-only.
     pub repository_read_only: bool,
     pub root: RootNamespace,
 }
@@ -25,20 +25,20 @@ pub enum Kind {
     Personal {
         owner_id: Option<i64>,
     },
-    /// `project_creation_level`, GitLab's number; `None` = the installation's default.
+    /// The column `project_creation_level`. `None` means the default of the instance.
     Group {
         project_creation_level: Option<i32>,
     },
 }
 
-/// A namespace, and how a person stands to it.
+/// A namespace and a user's access to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NamespaceFacts {
     pub namespace: Namespace,
     pub role: Role,
-    /// The person is banned from the top-level group.
+    /// The user is banned from the top-level group.
     pub banned: bool,
-    /// How many personal projects the person may make yet.
+    /// The number of personal projects that the user may still create.
     pub projects_left: i64,
 }
 
@@ -47,7 +47,7 @@ impl Namespace {
         matches!(self.kind, Kind::Group { .. })
     }
 
-    /// Whether it is the namespace with this full path, or lies below it.
+    /// Whether the namespace has this full path or is below it.
     pub fn lies_in(&self, namespace: &str) -> bool {
         let path = self.full_path.as_bytes();
         path.get(..namespace.len()).is_some_and(|start| start.eq_ignore_ascii_case(namespace.as_bytes()))
@@ -75,7 +75,7 @@ impl NamespaceFacts {
         user.admin || self.role >= Role::DEVELOPER
     }
 
-    /// Whether the person may make a project here, as far as roles and limits say.
+    /// Whether the user may create a project here, as far as roles and limits decide.
     pub fn may_create_projects(&self, user: &User) -> bool {
         let Namespace { kind, archived, deleted, repository_read_only, .. } = self.namespace;
         if archived || deleted || repository_read_only {
@@ -91,7 +91,7 @@ impl NamespaceFacts {
                     Some(2) | None => Role::DEVELOPER,
                     Some(3) => Role::ADMIN,
                     Some(4) => Role::OWNER,
-                    // 0 is no one, administrators neither.
+                    // 0 means no one, not even administrators.
                     Some(_) => return false,
                 };
                 user.admin || self.role >= least
@@ -100,7 +100,7 @@ impl NamespaceFacts {
     }
 }
 
-/// The last segment of a project's path. Valid once it exists.
+/// The last segment of a project's path, always valid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProjectPath(String);
 

@@ -3,7 +3,7 @@
 //! Sources: <https://docs.gitlab.com/user/reserved_names/> and GitLab's `Gitlab::PathRegex` and
 //! `Gitlab::Regex.oci_repository_path_regex`. All comparisons ignore case.
 
-/// The longest name, in characters.
+/// The maximum length of a name, in characters.
 pub(crate) const MAX_LENGTH: usize = 255;
 
 /// Endings that GitLab's routes use for a repository and for a feed.
@@ -140,7 +140,7 @@ const FILE_EXTENSIONS: &[&str] = &[
     "md",
 ];
 
-/// What a name in a URL belongs to.
+/// The kind of object that a name in a URL belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Owner {
     User,
@@ -149,7 +149,7 @@ pub enum Owner {
     Project,
 }
 
-/// Why a name cannot be used.
+/// Why a name is not allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PathNameError {
     #[error(

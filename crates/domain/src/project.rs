@@ -1,4 +1,4 @@
-//! Projects, and what a user or a key may do in one.
+//! Projects, and the access of users and keys to them.
 use ipnet::IpNet;
 
 use crate::access::branch_protection::BranchProtection;
@@ -7,7 +7,7 @@ use crate::actor::Actor;
 use crate::user::User;
 use crate::{FeatureLevel, Role, Visibility};
 
-/// What a decision needs to know of a project.
+/// The facts about a project that decisions need.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Project {
     pub id: i64,
@@ -15,12 +15,12 @@ pub struct Project {
     pub visibility: Visibility,
     pub repository: FeatureLevel,
     pub wiki: FeatureLevel,
-    /// Its own flag, or that of a group above it.
+    /// The project itself or one of its ancestor groups is archived.
     pub archived: bool,
     pub pending_delete: bool,
     pub hidden: bool,
     pub is_marked_for_deletion: bool,
-    /// Its own flag, or that of a group above it.
+    /// The repositories of the project itself or of one of its ancestor groups are read-only.
     pub repository_read_only: bool,
     pub root: RootNamespace,
     /// The group's setting for the first branch. `None`: the setting of the instance applies.
@@ -32,9 +32,9 @@ pub struct Project {
 pub struct RootNamespace {
     pub id: i64,
     pub git_protocols: GitProtocols,
-    /// People authenticate over SSH with a certificate of this group, not with a key of their own.
+    /// Users must authenticate over SSH with a certificate of this group, not with their own key.
     pub enforce_ssh_certificates: bool,
-    /// Addresses that may reach the group. Empty: all.
+    /// The IP ranges that may access the group. Empty means all.
     pub ip_ranges: Vec<IpNet>,
 }
 
@@ -135,7 +135,7 @@ impl Project {
         }
     }
 
-    /// The same of a user of whom only the role and the admin flag are known.
+    /// Like [`Self::may_push_code`], for a user of whom only the role and the administrator flag are known.
     pub fn lets_push_code(&self, is_admin: bool, role: Role) -> bool {
         self.repository != FeatureLevel::Disabled && (is_admin || role >= Role::DEVELOPER)
     }
@@ -144,12 +144,12 @@ impl Project {
         self.wiki != FeatureLevel::Disabled && (user.admin || role >= Role::DEVELOPER)
     }
 
-    /// Archived, or marked for deletion: pushes are refused.
+    /// Whether pushes are refused because the project is archived or marked for deletion.
     pub fn is_archived(&self) -> bool {
         self.archived || self.is_marked_for_deletion
     }
 
-    /// Whether the project lies in the namespace with this full path, or below it.
+    /// Whether the project is below the namespace with this full path.
     pub fn lies_below(&self, namespace: &str) -> bool {
         let path = self.full_path.as_bytes();
         path.len() > namespace.len()
@@ -158,7 +158,7 @@ impl Project {
     }
 }
 
-/// The role that counts for reading: a deploy key reads by its own grant, not by its owner's role.
+/// The role that applies to reading. A deploy key reads with its own grant, not with its owner's role.
 fn role_of(actor: &Actor, standing: ActorAccess) -> Role {
     match actor {
         Actor::DeployKey { .. } => Role::NONE,

@@ -1,8 +1,8 @@
-//! Levels that GitLab stores as numbers.
+//! Access levels that GitLab stores as numbers.
 use serde::{Deserialize, Serialize};
 
-/// What a member may do, as a number that grows with the rights. Newer releases put levels between the known
-/// ones, so roles are compared, never matched.
+/// The role of a member as an ordered number. Newer releases add levels between the known ones, so compare
+/// roles and do not match them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Role(pub i32);
 
@@ -14,22 +14,22 @@ impl Role {
     pub const DEVELOPER: Self = Self(30);
     pub const MAINTAINER: Self = Self(40);
     pub const OWNER: Self = Self(50);
-    /// Only in rules of protected refs: administrators of the instance.
+    /// Administrators of the instance. Used only in rules of protected refs.
     pub const ADMIN: Self = Self(60);
 }
 
-/// Who sees a project, a group or a snippet.
+/// The visibility of a project, group or snippet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Visibility {
-    /// Members only.
+    /// Visible to members only.
     Private,
-    /// Every signed-in user who is not external.
+    /// Visible to every signed-in user who is not external.
     Internal,
     Public,
 }
 
 impl Visibility {
-    /// Reads GitLab's number; a number nobody knows shows to members only.
+    /// Converts GitLab's number. An unknown number counts as private.
     pub fn from_level(level: i32) -> Self {
         match level {
             20 => Self::Public,
@@ -39,18 +39,18 @@ impl Visibility {
     }
 }
 
-/// Who may use a feature of a project that they see.
+/// The access level of a project feature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FeatureLevel {
     Disabled,
-    /// Members only, also where the project itself is public.
+    /// Members only, even if the project is public.
     Private,
-    /// Whoever sees the project.
+    /// Everyone who can see the project.
     Enabled,
 }
 
 impl FeatureLevel {
-    /// Reads GitLab's number; no row and no number mean enabled.
+    /// Converts GitLab's number. `None` and unknown numbers count as enabled.
     pub fn from_level(level: Option<i32>) -> Self {
         match level {
             Some(0) => Self::Disabled,

@@ -1,4 +1,4 @@
-//! Snippets: small repositories of a person or of a project.
+//! Snippets: small repositories of a user or of a project.
 use crate::user::User;
 use crate::{FeatureLevel, Role, Visibility};
 
@@ -7,12 +7,13 @@ pub struct Snippet {
     pub id: i64,
     pub author_id: i64,
     pub visibility: Visibility,
-    /// `snippets_access_level` of the project that has it; a personal snippet has no project.
+    /// `snippets_access_level` of the snippet's project. `None` for a personal snippet.
     pub feature: Option<FeatureLevel>,
 }
 
 impl Snippet {
-    /// Whether the person may read it, who holds `role` in its project (and sees that project).
+    /// Whether the user, who has `role` in the snippet's project and can see that project, may read the
+    /// snippet.
     pub fn may_read(&self, user: Option<&User>, role: Role) -> bool {
         let is_admin = user.is_some_and(|user| user.admin);
         match self.feature {

@@ -1,4 +1,4 @@
-//! SSH public keys: their text, their kind and length, and which of them the installation forbids.
+//! SSH public keys: parsing, fingerprints, and the restrictions of the instance.
 use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use crate::access::Denial;
 
-/// OpenSSH passes a key padded, gitlab-sshd without padding; both are right.
+/// OpenSSH sends keys with padding, gitlab-sshd without. Both are accepted.
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new()
@@ -14,7 +14,7 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(true),
 );
 
-/// The kinds of keys that GitLab restricts one by one; `-sk` keys live on a security token.
+/// The key types that GitLab restricts separately. `-sk` keys are stored on a security token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Algorithm {
     Rsa,
@@ -39,7 +39,7 @@ impl Algorithm {
     }
 }
 
-/// What a setting says of one kind of key.
+/// The restriction of one key type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rule {
     Any,
@@ -48,7 +48,7 @@ pub enum Rule {
 }
 
 impl Rule {
-    /// Reads GitLab's number: 0 any, -1 forbidden, N at least N bits.
+    /// Converts GitLab's number: 0 allows all, -1 forbids the type, N requires at least N bits.
     pub fn from_number(number: i32) -> Self {
         match u32::try_from(number) {
             Ok(0) => Self::Any,
@@ -81,7 +81,8 @@ impl Restrictions {
         }
     }
 
-    /// Refuses a key of a forbidden kind, or one that is too short. `key` is a line of an `authorized_keys` file.
+    /// Refuses a key whose type is forbidden, or that is too short. `key` is a line of an `authorized_keys`
+    /// file.
     pub fn check(&self, key: &str) -> Result<(), Denial> {
         let algorithm = key.split_whitespace().next().and_then(Algorithm::from_name);
         match algorithm.map(|algorithm| (algorithm, self.rule(algorithm))) {
@@ -98,7 +99,7 @@ impl Restrictions {
         }
     }
 
-    /// The message that names every type that is not forbidden.
+    /// The message with all types that are allowed.
     fn forbidden(&self) -> String {
         let kinds = [
             ("RSA", self.rsa),
@@ -120,14 +121,14 @@ impl Restrictions {
     }
 }
 
-/// The raw SHA-256 fingerprint of a key given as base64, with or without padding. A key line (`ssh-rsa AAAA… me`)
-/// is taken too; a blank inside the word is the `+` that form decoding made of it.
+/// The raw SHA-256 fingerprint of a base64 key, with or without padding. A whole key line (`ssh-rsa AAAA…
+/// me`) is accepted too. A space inside the word is a `+` that form decoding has replaced.
 pub fn fingerprint(text: &str) -> Option<[u8; 32]> {
     Some(Sha256::digest(decode(base64_word(text)?.as_ref())?).into())
 }
 
-/// Reads a SHA-256 fingerprint as OpenSSH writes it: with `SHA256:` in front or without, padded or not; a blank is the
-/// `+` that form decoding made of it.
+/// Parses a SHA-256 fingerprint in OpenSSH's format, with or without `SHA256:` and padding. A space is a `+`
+/// that form decoding has replaced.
 pub fn parse_fingerprint(text: &str) -> Option<[u8; 32]> {
     let text = text.trim();
     let word = text.strip_prefix("SHA256:").unwrap_or(text).replace(' ', "+");
@@ -165,7 +166,7 @@ fn bits(algorithm: Algorithm, key: &str) -> Option<u32> {
     }
 }
 
-/// An SSH string: four bytes of length, then as many bytes (RFC 4251 §5).
+/// Reads an SSH string: a four-byte length followed by that number of bytes (RFC 4251 §5).
 fn take_string(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (length, rest) = bytes.split_first_chunk::<4>()?;
     rest.split_at_checked(usize::try_from(u32::from_be_bytes(*length)).ok()?)

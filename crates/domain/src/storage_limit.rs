@@ -1,11 +1,11 @@
-//! Namespaces without a limit of storage: who may be one, and why.
+//! Exclusions of namespaces from the storage limit.
 use crate::{Error, Result, Violations};
 
 pub const NOT_EXCLUDED: Error = Error::NotFound("Storage Limit Exclusion");
 
 const LONGEST: usize = 255;
 
-/// A reason that a person gave: not blank, at most 255 characters, kept as it was written.
+/// The reason that an administrator gives: not blank, at most 255 characters, stored unchanged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reason(String);
 
@@ -30,7 +30,7 @@ impl TryFrom<String> for Reason {
     }
 }
 
-/// Only whole groups and personal namespaces have a limit of storage.
+/// The error for a subgroup: only top-level groups and personal namespaces have a storage limit.
 pub fn refuse_lower<T>() -> Result<T> {
     Err(Error::Invalid("Namespace must be a top-level namespace".to_owned()))
 }

@@ -1,4 +1,4 @@
-//! Users, human or not, and whether their account may use git.
+//! Users, human or not, and whether they may use git.
 use chrono::{NaiveDateTime, TimeDelta};
 
 use crate::access::Denial;
@@ -8,7 +8,7 @@ use crate::messages as text;
 /// How long an account stays locked after too many failed sign-ins.
 const LOCK_DURATION: TimeDelta = TimeDelta::minutes(10);
 
-/// What a decision needs to know of a user.
+/// The facts about a user that decisions need.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct User {
     pub id: i64,
@@ -46,7 +46,7 @@ impl State {
         }
     }
 
-    /// Refuses every state but active.
+    /// Refuses every state except active.
     pub(crate) fn check(self, url: &str) -> Result<(), Denial> {
         match self {
             Self::Active => Ok(()),
@@ -77,7 +77,7 @@ impl UserType {
         if self.may_use_git() { Ok(()) } else { Err(Denial::forbidden(text::INTERNAL_USER)) }
     }
 
-    /// A person, not a bot or a service account.
+    /// Whether the user is a person, not a bot or a service account.
     pub fn is_human(self) -> bool {
         self == Self::HUMAN
     }

@@ -1,11 +1,11 @@
 //! Names of user accounts.
 use crate::path_name::{self, MAX_LENGTH, Owner, RESERVED_ENDINGS, is_separator};
 
-/// Characters that are left for a numeric suffix.
+/// The number of characters reserved for a numeric suffix.
 const SUFFIX_LENGTH: usize = 10;
 
-/// Whether GitLab accepts `username` for an account: its format, reserved names and reserved file extensions.
-/// Whether another user or group has the name is for the database to say.
+/// Whether GitLab accepts `username` for an account: format, reserved names and reserved file extensions.
+/// The database decides whether the name is taken.
 pub fn is_valid(username: &str) -> bool {
     path_name::check(username, Owner::User).is_ok()
 }
@@ -30,7 +30,8 @@ pub fn from_name(name: &str) -> String {
     if username.is_empty() { "blank".to_owned() } else { username }
 }
 
-/// Without `.git` and `.atom` at the end, special characters at the ends, and all but the first of a run of them.
+/// Removes trailing `.git` and `.atom`, separators at both ends, and all but the first of consecutive
+/// separators.
 fn simplified(username: &str) -> String {
     let mut rest = username;
     while let Some(shorter) = RESERVED_ENDINGS.iter().find_map(|ending| rest.strip_suffix(ending)) {

@@ -1,9 +1,9 @@
-/// What is wrong with the fields of a record, in the words of Rails: `seats` `must be greater than 0`.
+/// Validation errors of a record's fields, in the words of Rails: `seats` `must be greater than 0`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Violations(Vec<(String, String)>);
 
 impl Violations {
-    /// One field is wrong.
+    /// Creates an error for one field.
     pub fn of(field: &str, text: &str) -> Self {
         Self(vec![(field.to_owned(), text.to_owned())])
     }
@@ -12,12 +12,12 @@ impl Violations {
         self.0.push((field.to_owned(), text.to_owned()));
     }
 
-    /// An error, if anything is wrong.
+    /// Returns an error if any field is invalid.
     pub fn check(self) -> crate::Result<()> {
         if self.0.is_empty() { Ok(()) } else { Err(crate::Error::Fields(self)) }
     }
 
-    /// The same, of a record within another.
+    /// Prefixes the field names with the name of the outer record.
     #[must_use]
     pub fn within(self, record: &str) -> Self {
         Self(self.0.into_iter().map(|(field, text)| (format!("{record}.{field}"), text)).collect())

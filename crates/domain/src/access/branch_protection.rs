@@ -1,12 +1,12 @@
-//! The protection of branches in a repository that has none yet (`default_branch_protection_defaults`).
+//! The default protection of branches in an empty repository (`default_branch_protection_defaults`).
 use serde::Deserialize;
 
 use crate::Role;
 
-/// Who may make the first branch of an empty repository.
+/// Who may create the first branch of an empty repository.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BranchProtection {
-    /// Off: whoever may push may make the first branch.
+    /// If false, everyone with push access may create the first branch.
     pub on: bool,
     pub developers_may_start: bool,
 }
@@ -31,8 +31,8 @@ struct Level {
 impl BranchProtection {
     pub const FULL: Self = Self { on: true, developers_may_start: false };
 
-    /// Reads a settings row: the JSON column, or the number of older releases where that is empty. `None` = this
-    /// row says nothing.
+    /// Converts the columns of a settings row: the JSON, or the number that older releases use if the JSON
+    /// is empty. Returns `None` if the row has no setting.
     pub fn from_columns(json: Option<&str>, number: Option<i32>) -> Option<Self> {
         Self::from_json(json?).or_else(|| number.map(Self::from_number))
     }

@@ -1,5 +1,6 @@
-//! The ordered table: the first condition that matches decides. `docs/api/shell-api.md` lists it in the same order.
-//! The rate limit comes before it and needs no facts; the checks of a push with changes come after it.
+//! The decision as an ordered table: the first matching condition decides. `docs/api/shell-api.md` lists the
+//! conditions in the same order. The rate limit is checked before and needs no facts; the changes of a push
+//! are checked after.
 use super::facts::Container;
 use super::{
     Action, ClientAddress, Denial, Facts, ProjectFacts, Protocol, RepositoryStatus, Request, Target,
@@ -12,12 +13,12 @@ use crate::messages as text;
 use crate::project::{GitProtocols, RootNamespace};
 use crate::user::User;
 
-/// What to do for a request that is not refused.
+/// The next step for a request that is not denied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// A push with changes is checked line by line next.
+    /// The request is allowed. If it is a push with changes, they are checked next, line by line.
     Allowed,
-    /// The Geo primary takes the push.
+    /// The push is forwarded to the Geo primary.
     ForwardToPrimary,
     /// Create the project, then decide again.
     CreateProject,
@@ -91,7 +92,7 @@ pub fn decide(request: &Request, facts: &Facts) -> Result<Verdict, Denial> {
     if let (Some(container), Some(root)) = (target.container(request, actor), target.root()) {
         check_reachable(request, facts, &container, root)?;
     }
-    // After the conditions that keep the user out of the namespace.
+    // Checked after the conditions that deny access to the namespace.
     if matches!(target, Target::NewProject { .. }) {
         return Ok(Verdict::CreateProject);
     }

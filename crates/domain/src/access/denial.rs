@@ -1,10 +1,10 @@
-/// Why not, in the words that the person at the terminal reads.
+/// Why access is denied, with the message for the user's terminal.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Denial {
-    /// They may know that it is there.
+    /// The user may know that the target exists.
     #[error("{0}")]
     Forbidden(String),
-    /// It is not there, or they may not know that it is.
+    /// The target does not exist, or the user may not know that it does.
     #[error("{0}")]
     NotFound(&'static str),
 }

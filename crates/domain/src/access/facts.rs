@@ -9,7 +9,7 @@ use crate::namespace::NamespaceFacts;
 use crate::project::{ActorAccess, Project, RootNamespace};
 use crate::snippet::Snippet;
 
-/// What is known of a request's actor and target.
+/// The facts about a request's actor and target.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Facts {
     pub instance: Instance,
@@ -28,7 +28,7 @@ pub enum RepositoryStatus {
     Missing,
 }
 
-/// What a path or a `gl_repository` names.
+/// The target of a path or a `gl_repository`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
     Project(ProjectFacts),

@@ -1,4 +1,4 @@
-//! Rules that protect branches and tags, and who passes them.
+//! Rules that protect branches and tags, and the access levels that they grant.
 use crate::git::wildcard;
 use crate::{Role, user::User};
 

@@ -39,7 +39,7 @@ pub struct Rules {
     pub tags: Vec<ProtectedTag>,
 }
 
-/// Merge requests that allow what roles do not.
+/// Merge requests that grant push access which the pusher's role does not.
 #[derive(Debug, Clone, Default)]
 pub struct MergeRequests {
     /// Branches of this project that open merge requests let the pusher push to.

@@ -1,9 +1,10 @@
-//! What a push brings: Git LFS, sizes of files, push rules. Check l of `shell-api` B.2.4, what follows its table, and
-//! B.2.7. They come after [`push`](super::push), which judges each line.
+//! Checks the content of a push: Git LFS, file sizes and push rules. These are check l of `shell-api` B.2.4,
+//! the checks after its table, and B.2.7. They run after [`push`](super::push), which checks each line.
 //!
-//! [`ContentFacts::needs`] says what to ask, [`ContentFacts::check`] judges with the answers; an answer that is missing
-//! refuses the push. Branches and tags alone are judged: other refs pass after check a. What comes in under one of those
-//! is still news when a branch or a tag moves to it, for new is what no branch and no tag led to.
+//! [`ContentFacts::needs`] returns the data to load, and [`ContentFacts::check`] decides with it; missing
+//! data refuses the push. Only branches and tags are checked: other refs pass after check a. Their content
+//! is checked when a branch or tag moves to it, because an object counts as new if no branch and no tag
+//! contained it.
 use std::collections::{HashMap, HashSet};
 
 use super::push_rule::{Identity, PushRule, check_sizes};
@@ -13,23 +14,23 @@ use crate::git::objects::{Blob, ChangedPath, Commit, LfsPointer};
 use crate::git::ref_name::RefName;
 use crate::messages as text;
 
-/// What is known of a project before its repository is looked into.
+/// The facts about a project that are known before its repository is inspected.
 #[derive(Debug, Clone)]
 pub struct ContentFacts {
     pub protocol: Protocol,
     pub default_branch: Option<String>,
-    /// The storage's name, for the message that it is not looked into.
+    /// The name of the storage, for the message that it is not inspected.
     pub storage: String,
-    /// Pointers to objects that are not there are refused, and locks hold.
+    /// Whether Git LFS is on: pointers to missing objects are refused, and file locks are enforced.
     pub lfs: bool,
-    /// Others than the pusher hold locks.
+    /// Whether other users hold file locks.
     pub locked: bool,
-    /// MiB that any file may have; 0 = no limit.
+    /// The maximum file size in MiB; 0 means no limit.
     pub file_size_limit: u64,
     pub push_rule: Option<PushRule>,
 }
 
-/// What must be asked.
+/// The data that the checks need.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Needs {
     pub lfs_pointers: bool,
@@ -41,25 +42,26 @@ pub struct Needs {
     pub identity: bool,
 }
 
-/// `None` is what could not be asked of the repository.
+/// The data that the checks use. `None` if the repository could not provide it.
 #[derive(Debug, Clone, Default)]
 pub struct ContentAnswers {
     pub commits: Option<Vec<Commit>>,
     pub changed_paths: Option<Vec<ChangedPath>>,
     pub blobs: Option<Vec<Blob>>,
     pub lfs_pointers: Option<Vec<LfsPointer>>,
-    /// Object ids among those of the pointers that the project has.
+    /// The object ids among those of the pointers that the project has.
     pub lfs_objects: HashSet<String>,
-    /// Paths that others have locked, with their usernames.
+    /// Paths locked by other users, and the usernames of those users.
     pub locks: HashMap<String, String>,
-    /// Confirmed addresses of users among those of the commits, in lower case.
+    /// Confirmed e-mail addresses of users among those of the commits, in lower case.
     pub members: HashSet<String>,
-    /// The pusher's own.
+    /// The pusher's identity.
     pub identity: Identity,
 }
 
 impl ContentAnswers {
-    /// What the repository would tell of a push that brings nothing: for an operator who chooses to believe.
+    /// The answers for a push without new content. Used if the operator allows pushes to repositories that
+    /// are not inspected.
     pub fn nothing() -> Self {
         Self {
             commits: Some(Vec::new()),
@@ -71,20 +73,21 @@ impl ContentAnswers {
     }
 }
 
-/// The objects that a push makes branches and tags point at, each once.
+/// The new object ids of pushed branches and tags, without duplicates.
 pub fn revisions(changes: &[Change]) -> Vec<String> {
     let mut seen = HashSet::new();
     let new = changes.iter().filter(|change| brings(change)).map(|change| &change.new);
     new.filter(|new| seen.insert(new.as_str())).map(ToString::to_string).collect()
 }
 
-/// Whether what comes with the change is looked at.
+/// Whether the content of the change is checked.
 fn brings(change: &Change) -> bool {
     change.kind() != Kind::Delete && change.ref_name() != RefName::Other
 }
 
 impl ContentFacts {
-    /// What [`Self::check`] must know of these changes: nothing, where branches and tags only go.
+    /// Returns the data that [`Self::check`] needs for these changes. Nothing is needed if all branches and
+    /// tags are deleted.
     pub fn needs(&self, changes: &[Change]) -> Needs {
         if !changes.iter().any(brings) {
             return Needs::default();
@@ -103,7 +106,7 @@ impl ContentFacts {
         }
     }
 
-    /// Judges the push as a whole.
+    /// Checks the push as a whole.
     pub fn check(&self, answers: &ContentAnswers, changes: &[Change]) -> Result<(), Denial> {
         let needs = self.needs(changes);
         if needs.locks {

@@ -1,4 +1,4 @@
-//! Push rules: what a project's commits, files, branches and tags must look like, `shell-api` B.2.7.
+//! Push rules: conditions for a project's commits, files, branches and tags (`shell-api` B.2.7).
 use std::collections::HashSet;
 
 use regex::{Regex, RegexBuilder};
@@ -9,12 +9,12 @@ use crate::git::objects::{Blob, ChangedPath, Commit, PathStatus};
 use crate::messages as text;
 
 const MIB: u64 = 1024 * 1024;
-/// Characters of a pattern that is read at all: GitLab's longest.
+/// The maximum length of a pattern in characters, as in GitLab.
 const PATTERN: usize = 2047;
-/// Bytes of a pattern when it is compiled, and of what matching it may keep.
+/// The size limit in bytes of a compiled pattern and of its matching cache.
 const COMPILED: usize = 1024 * 1024;
 
-/// A row of `push_rules`. What is not set lets everything through.
+/// A row of `push_rules`. An unset rule allows everything.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PushRule {
     pub branch_name_regex: Option<String>,
@@ -22,28 +22,28 @@ pub struct PushRule {
     pub commit_message_negative_regex: Option<String>,
     pub author_email_regex: Option<String>,
     pub file_name_regex: Option<String>,
-    /// MiB; 0 = no limit.
+    /// The maximum file size in MiB; 0 means no limit.
     pub max_file_size: u64,
-    /// Tags go over the web only.
+    /// Tags can be deleted only in the web interface.
     pub deny_delete_tag: bool,
-    /// Author and committer are users, by a confirmed address.
+    /// Author and committer must be users, identified by a confirmed e-mail address.
     pub member_check: bool,
-    /// No file whose name tells of a secret.
+    /// Files whose names indicate secrets are refused.
     pub prevent_secrets: bool,
     pub reject_unsigned_commits: bool,
-    /// The committer's address is one of the pusher's own, confirmed.
+    /// The committer's e-mail address must be a confirmed address of the pusher.
     pub commit_committer_check: bool,
-    /// The committer's name is the pusher's.
+    /// The committer's name must be the pusher's name.
     pub commit_committer_name_check: bool,
-    /// Every commit is signed off.
+    /// Every commit must be signed off.
     pub reject_non_dco_commits: bool,
 }
 
-/// The person who pushes, as commits may name them.
+/// The pusher's identity, for comparison with commits.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Identity {
     pub name: String,
-    /// Confirmed, in lower case.
+    /// Confirmed e-mail addresses in lower case.
     pub emails: HashSet<String>,
 }
 
@@ -66,7 +66,7 @@ impl PushRule {
         self.file_name_regex.is_some() || self.prevent_secrets
     }
 
-    /// Names of branches, and tags that go.
+    /// Checks the names of branches, and deleted tags.
     pub(super) fn check_refs(
         &self,
         changes: &[Change],
@@ -87,7 +87,8 @@ impl PushRule {
         })
     }
 
-    /// Messages, addresses and signatures. `members` are the confirmed addresses of users among those of the commits.
+    /// Checks messages, e-mail addresses and signatures. `members` are the confirmed addresses of users
+    /// among those of the commits.
     pub(super) fn check_commits(
         &self,
         commits: &[Commit],
@@ -118,13 +119,14 @@ impl PushRule {
             require(own, || text::committer_not_pusher(committer_email))?;
             let named = !self.commit_committer_name_check || pusher.name == *committer_name;
             require(named, || text::COMMITTER_NAME.to_owned())?;
-            // What the application commits for a person, nobody can sign.
+            // A user cannot sign a commit that the application creates.
             let signed = !self.reject_unsigned_commits || commit.signed || by_application;
             require(signed, || text::UNSIGNED.to_owned())
         })
     }
 
-    /// Names of files that come, under whatever name they have been before. What only changes had its name already.
+    /// Checks the names of added, renamed and copied files. A modified file keeps its name, which is not
+    /// checked again.
     pub(super) fn check_paths(&self, paths: &[ChangedPath]) -> Result<(), Denial> {
         let prohibited = Pattern::read(self.file_name_regex.as_deref(), false)?;
         paths.iter().filter(|changed| changed.status == PathStatus::Added).try_for_each(
@@ -139,7 +141,7 @@ impl PushRule {
     }
 }
 
-/// No new content is larger than so many MiB; 0 is no limit.
+/// Refuses a new file that is larger than the limit in MiB; 0 means no limit.
 pub(super) fn check_sizes(blobs: &[Blob], limit_mib: u64) -> Result<(), Denial> {
     let larger = blobs.iter().find(|blob| limit_mib > 0 && blob.size > limit_mib.saturating_mul(MIB));
     larger.map_or(Ok(()), |blob| {
@@ -151,7 +153,7 @@ fn require(condition: bool, message: impl FnOnce() -> String) -> Result<(), Deni
     if condition { Ok(()) } else { Err(Denial::Forbidden(message())) }
 }
 
-/// Whether a line certifies the origin: `Signed-off-by: Name <address>`.
+/// Whether the message contains a line `Signed-off-by: Name <address>`.
 fn is_signed_off(message: &str) -> bool {
     message.lines().filter_map(|line| line.trim().strip_prefix("Signed-off-by:")).any(|signer| {
         signer.split_once('<').is_some_and(|(name, rest)| {
@@ -162,11 +164,11 @@ fn is_signed_off(message: &str) -> bool {
     })
 }
 
-/// A pattern of a push rule; without one everything is as it should be.
+/// The compiled pattern of a push rule. Without a pattern everything is allowed.
 struct Pattern<'a>(Option<(&'a str, Regex)>);
 
 impl<'a> Pattern<'a> {
-    /// Where it cannot be read, or would take too much to match, nothing is let through.
+    /// Compiles the pattern. Denies the push if the pattern is invalid or too expensive.
     fn read(pattern: Option<&'a str>, multi_line: bool) -> Result<Self, Denial> {
         let Some(pattern) = pattern else { return Ok(Self(None)) };
         let unreadable = || Denial::Forbidden(text::unreadable_pattern(pattern));

@@ -1,14 +1,15 @@
-//! RE2's syntax, as GitLab reads patterns with it, put into that of the crate `regex`.
+//! Translates RE2 patterns, which GitLab uses, to the syntax of the crate `regex`.
 //!
-//! Most is the same. What both read, but not alike, is written out here: RE2's `\d`, `\s`, `\w` and `\b` know ASCII only;
-//! a `[`, `&` or `~` within brackets is itself, a `{` that begins no count, too; `\<` and `\>` are signs. What `regex` does not read stays as it is, and
-//! is refused there.
+//! The syntaxes are mostly the same. This module rewrites what both accept with different meanings. In RE2,
+//! `\d`, `\s`, `\w` and `\b` are ASCII only. A `[`, `&` or `~` inside brackets is literal, and so is a `{`
+//! that does not start a repetition. `\<` and `\>` are literal characters. Syntax that `regex` does not
+//! support is unchanged, and compiling it fails.
 
-/// The same pattern, for `regex`.
+/// Translates a pattern for `regex`.
 pub(super) fn to_regex(pattern: &str) -> String {
     let mut translated = String::with_capacity(pattern.len());
     let mut rest = pattern.chars().peekable();
-    // Where in brackets: `Some(true)` right after they open, where a `]` is itself.
+    // The state inside brackets: `Some(true)` directly after the opening bracket, where a `]` is literal.
     let mut class: Option<bool> = None;
     while let Some(sign) = rest.next() {
         let begins = class == Some(true);
@@ -57,13 +58,13 @@ fn push_until(translated: &mut String, rest: &mut impl Iterator<Item = char>, en
     }
 }
 
-/// Whether what follows a `[` within brackets is the rest of `[:alpha:]`.
+/// Whether the text after a `[` inside brackets is the rest of a class such as `[:alpha:]`.
 fn names_class(rest: impl Iterator<Item = char>) -> bool {
     let rest: String = rest.take(12).collect();
     rest.strip_prefix(':').is_some_and(|name| name.contains(":]"))
 }
 
-/// Whether what follows a `{` is the rest of `{1}`, `{1,}` or `{1,2}`.
+/// Whether the text after a `{` is the rest of a repetition: `{1}`, `{1,}` or `{1,2}`.
 fn counts(rest: impl Iterator<Item = char>) -> bool {
     let inner: String =
         rest.take_while(|sign| *sign == ',' || sign.is_ascii_digit() || *sign == '}').collect();

@@ -12,7 +12,7 @@ pub struct Request {
     pub changes: Changes,
     /// The client's address, if the caller sent one.
     pub check_ip: Option<ClientAddress>,
-    /// The group whose SSH certificate authenticated the user: nothing outside it can be reached.
+    /// The group whose SSH certificate authenticated the user. Nothing outside the group is accessible.
     pub namespace_path: Option<String>,
 }
 

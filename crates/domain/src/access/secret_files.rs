@@ -1,9 +1,9 @@
-//! Names of files that hold secrets, as GitLab's documentation of push rules lists them.
+//! Names of files that contain secrets, from GitLab's documentation of push rules.
 use std::sync::LazyLock;
 
 use regex::RegexSet;
 
-/// Anywhere in the repository.
+/// Patterns that match anywhere in the repository.
 const PATTERNS: [&str; 7] = [
     r"(^|/)\.?aws/credentials$",
     r"(^|/)\.?id_(rsa|dsa|ed25519|ecdsa|ecdsa_sk|ed25519_sk)$",
@@ -18,7 +18,7 @@ static SET: LazyLock<Option<RegexSet>> = LazyLock::new(|| RegexSet::new(PATTERNS
 
 /// The pattern that `path` matches, if any.
 pub(super) fn pattern_of(path: &str) -> Option<&'static str> {
-    // Patterns that could not be read would match everything; a test reads them.
+    // If the patterns did not compile, every path would match. A test compiles them.
     let Some(set) = SET.as_ref() else { return Some("") };
     set.matches(path).iter().next().map(|index| PATTERNS[index])
 }

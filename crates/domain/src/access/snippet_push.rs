@@ -1,13 +1,13 @@
-//! A push to a snippet: one branch, a few files. Wikis and designs have no checks of changes.
+//! Checks a push to a snippet: one branch, a few files. Wikis and designs have no checks of changes.
 use super::Denial;
 use crate::git::changes::{Change, Kind};
 use crate::messages as text;
 
-/// Files that a snippet may have.
+/// The maximum number of files in a snippet.
 pub const MAX_FILES: u64 = 10;
 
-/// No ref but the default branch: there is no other, so whoever changes one makes it or takes it away. The default
-/// branch stays: without it there would be no file.
+/// Refuses changes to refs other than the default branch, and its deletion. A snippet has no other branch,
+/// and without the default branch it would have no file.
 pub fn check_refs(changes: &[Change], default_branch: &str) -> Result<(), Denial> {
     let is_default = |change: &Change| change.branch() == Some(default_branch);
     if !changes.iter().all(is_default) {
@@ -19,7 +19,7 @@ pub fn check_refs(changes: &[Change], default_branch: &str) -> Result<(), Denial
     Ok(())
 }
 
-/// How many files a new revision has.
+/// Checks the number of files in a new revision.
 pub fn check_file_count(files: u64) -> Result<(), Denial> {
     match files {
         0 => Err(Denial::forbidden(text::SNIPPET_NO_FILE)),

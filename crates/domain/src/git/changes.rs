@@ -1,6 +1,6 @@
-//! The changes of a push: the lines that git hands to a `pre-receive` hook.
+//! The changes of a push: the lines that git passes to a `pre-receive` hook.
 //!
-//! A mirror push has hundreds of thousands of lines. All of them stay slices of the one text that was sent.
+//! A mirror push can have hundreds of thousands of lines. They all share the one string that was sent.
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -10,21 +10,21 @@ use crate::git::ref_name::RefName;
 /// The changes of a push, as the caller names them before or during the push.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Changes {
-    /// Not known yet: the caller asks whether anything may be pushed at all.
+    /// Not known yet: the caller asks whether the actor may push at all.
     Any,
     List(Vec<Change>),
 }
 
-/// One ref that moves from `old` to `new`.
+/// The update of one ref from `old` to `new`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
     pub old: SharedStr,
     pub new: SharedStr,
-    /// The full name, `refs/heads/main`. Git's refs are bytes; JSON brings them as text.
+    /// The full name, such as `refs/heads/main`. Git's ref names are bytes; JSON transports them as text.
     pub name: SharedStr,
 }
 
-/// A part of a text that many parts share. A clone copies no text.
+/// A slice of a shared string. Cloning does not copy the string.
 #[derive(Clone)]
 pub struct SharedStr {
     text: Arc<String>,
@@ -33,10 +33,11 @@ pub struct SharedStr {
 }
 
 impl SharedStr {
-    /// A part of `text`; `part` must be a slice of it.
+    /// Creates a slice of `text`; `part` must be a slice of it.
     fn slice(text: &Arc<String>, part: &str) -> Self {
         let start = part.as_ptr().addr() - text.as_ptr().addr();
-        // Bodies are far below 4 GiB; a longer one would give empty parts, which are refused.
+        // Request bodies are far smaller than 4 GiB. A longer one would give empty slices, which are
+        // refused.
         let [start, end] = [start, start + part.len()].map(|at| u32::try_from(at).unwrap_or(u32::MAX));
         Self { text: Arc::clone(text), start, end }
     }
@@ -96,14 +97,15 @@ pub enum Kind {
 }
 
 impl Changes {
-    /// Reads `<old> <new> <ref>` lines. Blank lines are skipped; an empty text or `_any` means "not known yet".
+    /// Parses `<old> <new> <ref>` lines. Blank lines are skipped; an empty string or `_any` means "not known
+    /// yet".
     pub fn parse(text: impl Into<String>) -> Self {
         let text: String = text.into();
         if matches!(text.trim(), "" | "_any") { Self::Any } else { Self::List(lines(text).collect()) }
     }
 }
 
-/// The changes of a text, one for each line.
+/// Parses the changes, one for each line.
 pub fn lines(text: impl Into<String>) -> impl Iterator<Item = Change> {
     let text: Arc<String> = Arc::new(text.into());
     let lines = || text.split('\n').filter(|line| !line.trim().is_empty());
@@ -131,12 +133,12 @@ impl Change {
         RefName::parse(self.name.as_bytes())
     }
 
-    /// The branch that this change concerns, if it concerns one.
+    /// The branch that this change updates, or `None` for other refs.
     pub fn branch(&self) -> Option<&str> {
         self.name.strip_prefix("refs/heads/")
     }
 
-    /// Whether both revisions look like object ids, whole or abbreviated. What does not is refused before it can
+    /// Whether both revisions look like full or abbreviated object ids. Other values are refused before they
     /// reach a repository.
     pub fn is_well_formed(&self) -> bool {
         is_object_id(&self.old) && is_object_id(&self.new) && !self.name.is_empty()

@@ -1,4 +1,4 @@
-//! What git sends: changes, ref names, objects, push options and the identifiers of repositories.
+//! Git data in requests: changes, ref names, objects, push options and repository identifiers.
 pub mod changes;
 pub mod objects;
 pub mod push_options;

@@ -1,62 +1,62 @@
-//! What a push brings into a repository.
+//! Git objects that a push adds to a repository.
 
-/// A commit that no ref of the repository led to before.
+/// A commit that was not reachable from any ref before the push.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Commit {
     /// 40 or 64 hexadecimal digits.
     pub id: String,
-    /// How many it has: a merge has several.
+    /// The number of parents. A merge commit has several.
     pub parents: usize,
-    /// Subject and body. What is no UTF-8 is replaced, here and in names and addresses.
+    /// Subject and body. Invalid UTF-8 is replaced, also in names and e-mail addresses.
     pub message: String,
     pub author_name: String,
     pub author_email: String,
     pub committer_name: String,
     pub committer_email: String,
-    /// Whether it bears a signature, of whatever kind; nothing tells that it is a good one.
+    /// Whether the commit has a signature of any kind. The signature is not verified.
     pub signed: bool,
 }
 
-/// A path that a commit changes, compared with its parents.
+/// A path that a commit changes relative to its parents.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChangedPath {
-    /// From the root of the tree, without a slash at its start.
+    /// Relative to the root of the tree, without a leading slash.
     pub path: String,
     pub status: PathStatus,
 }
 
-/// What a commit does to a path.
+/// How a commit changes a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PathStatus {
-    /// None of the parents has it: it is new, renamed or copied.
+    /// No parent has the path: it is new, renamed or copied.
     Added,
-    /// Content, mode or type have changed.
+    /// The content, mode or type has changed.
     Modified,
     Deleted,
 }
 
-/// A file's content that no ref of the repository led to before.
+/// A file's content that was not reachable from any ref before the push.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Blob {
     /// 40 or 64 hexadecimal digits.
     pub id: String,
-    /// One of the paths that lead to it, where one is known.
+    /// One of the paths of the blob, if known.
     pub path: Option<String>,
     /// In bytes.
     pub size: u64,
 }
 
-/// A small file that stands for an object in Git LFS.
+/// A pointer file of Git LFS.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LfsPointer {
     /// SHA-256 of the object: 64 lower-case hexadecimal digits.
     pub oid: String,
-    /// Of the object, in bytes.
+    /// The size of the object in bytes.
     pub size: u64,
 }
 
 impl Commit {
-    /// Reads a commit object as git stores it: lines of headers, an empty line, the message.
+    /// Parses a commit object as git stores it: headers, an empty line, and the message.
     pub fn parse(id: &str, object: &[u8]) -> Option<Self> {
         let text = String::from_utf8_lossy(object);
         let (headers, message) = text.split_once("\n\n").unwrap_or((text.trim_end_matches('\n'), ""));
@@ -76,7 +76,7 @@ impl Commit {
     }
 }
 
-/// Name and address of `A U Thor <author@example.com> 1700000000 +0000`.
+/// Parses name and e-mail address of `A U Thor <author@example.com> 1700000000 +0000`.
 fn person(text: &str) -> Option<(String, String)> {
     let (name, rest) = text.split_once('<')?;
     let (email, _) = rest.rsplit_once('>')?;
@@ -84,10 +84,10 @@ fn person(text: &str) -> Option<(String, String)> {
 }
 
 impl LfsPointer {
-    /// A pointer is shorter than this.
+    /// Pointer files are shorter than this.
     pub const MAX_BYTES: usize = 1024;
 
-    /// Reads the text of a file; `None` where it is no pointer.
+    /// Parses the content of a file. Returns `None` if it is not a pointer.
     pub fn parse(text: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(text).ok().filter(|text| text.len() < Self::MAX_BYTES)?;
         let mut lines = text.lines().map(|line| line.split_once(' '));
@@ -107,7 +107,7 @@ impl LfsPointer {
     }
 }
 
-/// The specification's, and what clients before it wrote.
+/// The URL of the specification, and the URLs of earlier clients.
 const VERSIONS: [&str; 3] =
     ["https://git-lfs.github.com/spec/v1", "https://hawser.github.com/spec/v1", "http://git-media.io/v/2"];
 

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PushOptions(Map<String, Value>);
 
-/// Namespaces and their keys; a repeatable key counts its values.
+/// The namespaces and their keys. The second list has the repeatable keys, whose values are counted.
 const KNOWN: &[(&str, &[&str], &[&str])] = &[
     (
         "merge_request",
@@ -90,7 +90,7 @@ pub mod refusals {
         format!("Merge requests are not enabled for project {path}")
     }
 
-    /// `None` up to the limit.
+    /// The message for too many branches, or `None` up to the limit.
     pub fn too_many(branches: usize) -> Option<String> {
         (branches > MAX_BRANCHES)
             .then(|| format!("Too many branches pushed ({branches} were pushed, limit is {MAX_BRANCHES})"))

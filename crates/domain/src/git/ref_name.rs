@@ -1,11 +1,11 @@
 //! Names of branches and tags.
 
-/// A ref of a push, by where it lies. The name is what follows `refs/heads/` or `refs/tags/`.
+/// The kind of a pushed ref. The name is the part after `refs/heads/` or `refs/tags/`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RefName<'a> {
     Branch(&'a [u8]),
     Tag(&'a [u8]),
-    /// Notes, merge request heads, keep-around refs and whatever else is neither.
+    /// Any other ref, such as notes, merge request heads and keep-around refs.
     Other,
 }
 
@@ -23,7 +23,7 @@ pub fn starts_like_object_id(name: &[u8]) -> bool {
     name.len() >= 40 && name[..40].iter().all(u8::is_ascii_hexdigit)
 }
 
-/// Whether git and GitLab both take `name` for a branch or a tag.
+/// Whether git and GitLab both accept `name` as a branch or tag name.
 pub fn is_valid(name: &[u8]) -> bool {
     let has = |part: &[u8]| name.windows(part.len()).any(|window| window == part);
     let forbidden =

@@ -1,4 +1,4 @@
-//! How clients name a repository: `project-3`, `gnuwget/wget2.git`, and where it lies on disk.
+//! Identifiers of repositories: `project-3`, `gnuwget/wget2.git`, and the path on disk.
 use std::fmt;
 use std::str::FromStr;
 
@@ -19,7 +19,7 @@ pub enum GlRepository {
 impl FromStr for GlRepository {
     type Err = Error;
 
-    /// Reads `type-id` or `container-id-type`.
+    /// Parses `type-id` or `container-id-type`.
     fn from_str(text: &str) -> Result<Self> {
         let invalid = || Error::Invalid(format!("Invalid GL Repository \"{text}\""));
         let parts: Vec<&str> = text.split('-').collect();
@@ -50,7 +50,7 @@ impl fmt::Display for GlRepository {
     }
 }
 
-/// A repository as a person writes it after the colon of `git@host:`, read as far as its text tells.
+/// A repository path as in `git@host:path`, parsed without a lookup.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum GitPath {
     Project(String),
@@ -65,7 +65,7 @@ pub enum GitPath {
 }
 
 impl GitPath {
-    /// Reads a path: one leading slash and one trailing `.git` say nothing.
+    /// Parses a path. One leading slash and one trailing `.git` are ignored.
     pub fn parse(text: &str) -> Self {
         let path = text.strip_prefix('/').unwrap_or(text);
         let path = path.strip_suffix(".git").unwrap_or(path);
@@ -90,7 +90,7 @@ impl GitPath {
         }
     }
 
-    /// Whether a namespace part is there: `foo` has none, `group/foo` has one.
+    /// Whether the path has a namespace part: `group/foo` has one, `foo` does not.
     pub fn has_namespace(&self) -> bool {
         match self {
             Self::Project(path) | Self::Wiki(path) | Self::Design(path) => path.contains('/'),

@@ -1,7 +1,7 @@
-//! `*` in names of protected refs and in paths of broadcast messages.
+//! `*` wildcards in names of protected refs and in paths of broadcast messages.
 
-/// Whether `pattern` matches the whole of `text`; `*` stands for any run of characters, slashes included.
-/// Linear in the length of both: a mismatch goes back to the last `*` only.
+/// Whether `pattern` matches the whole of `text`. `*` matches any sequence of characters, including slashes.
+/// Backtracks only to the last `*`.
 pub fn matches(pattern: &str, text: &str) -> bool {
     let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
     let (mut p, mut t) = (0, 0);

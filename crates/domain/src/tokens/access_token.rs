@@ -1,22 +1,22 @@
-//! Personal access tokens: what one may do, and whether it still may.
+//! Personal access tokens: scopes, expiry and revocation.
 use chrono::NaiveDate;
 
-/// What a decision needs to know of a token.
+/// The facts about a token that decisions need.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccessToken {
     pub revoked: bool,
     pub expires_at: Option<NaiveDate>,
-    /// YAML, as Rails writes a list of words.
+    /// A YAML list, as Rails writes it.
     pub scopes: String,
 }
 
 impl AccessToken {
-    /// A token dies at the beginning of its last day.
+    /// Whether the token has expired. It expires at the start of its expiry date.
     pub fn has_expired(&self, today: NaiveDate) -> bool {
         self.expires_at.is_some_and(|end| end <= today)
     }
 
-    /// Words stand as texts or as Ruby's symbols, one a line.
+    /// Whether the token has the scope. A scope is stored as a string or as a Ruby symbol, one per line.
     pub fn has_scope(&self, scope: &str) -> bool {
         let words = self.scopes.lines().filter_map(|line| line.trim().strip_prefix("- "));
         words

@@ -1,4 +1,4 @@
-//! Personal access tokens: what they may be used for, who holds them, and how new ones are made.
+//! Personal access tokens: scopes, holders, and the creation of new tokens.
 pub mod access_token;
 pub mod personal_access_token;
 pub mod token_holder;

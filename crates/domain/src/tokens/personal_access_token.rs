@@ -1,4 +1,4 @@
-//! Personal access tokens: what may be asked for, and how a token looks.
+//! Requests for new personal access tokens, and the format of a token.
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{Days, NaiveDate};
@@ -7,7 +7,7 @@ pub const NOT_FOR_DEPLOY_KEYS: &str = "Deploy keys cannot be used to create pers
 const NO_NAME: &str = "No token name specified";
 const NO_SCOPES: &str = "No token scopes specified";
 
-/// What a token may be good for: those of an administrator are not handed out over SSH.
+/// The scopes that a user can request. Scopes for administrators are not issued over SSH.
 const SCOPES: [&str; 13] = [
     "api",
     "create_runner",
@@ -25,31 +25,31 @@ const SCOPES: [&str; 13] = [
 ];
 
 const LONGEST_NAME: usize = 255;
-/// Days, where the installation does not say otherwise.
+/// The default lifetime in days.
 const LIFETIME: u64 = 365;
 
-/// What the installation says of tokens.
+/// The settings of the instance for tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
-    /// Nobody gets one; or not this person, whose group says so.
+    /// Whether tokens are disabled for the instance or for this user's group.
     pub disabled: bool,
-    /// Stands in front of each token; may be empty.
+    /// The prefix of each token; may be empty.
     pub prefix: String,
-    /// Days.
+    /// In days.
     pub max_lifetime: Option<u64>,
     pub expiry_required: bool,
 }
 
-/// What a caller asks for, word by word.
+/// The parameters of a token request, not yet validated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenRequest {
     pub name: String,
     pub scopes: Vec<String>,
-    /// Blank = none was given.
+    /// Blank if none was given.
     pub expires_at: String,
 }
 
-/// A token that may be made.
+/// A token that can be created.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Grant {
     pub name: String,
@@ -58,7 +58,7 @@ pub struct Grant {
 }
 
 impl TokenRequest {
-    /// The token that this leads to, or GitLab's first objection.
+    /// Validates the request. Returns the token to create, or GitLab's first error message.
     pub fn grant(self, policy: &Policy, permitted: bool, today: NaiveDate) -> Result<Grant, String> {
         let Self { name, scopes, expires_at } = self;
         if name.trim().is_empty() {
@@ -91,7 +91,7 @@ impl TokenRequest {
     }
 }
 
-/// `2020-07-24`, or a time on that day.
+/// Parses `2020-07-24`, or a time on that day.
 fn date(text: &str) -> Option<NaiveDate> {
     let (day, rest) = text.split_at_checked(10)?;
     let plain = day.bytes().enumerate().all(|(i, byte)| match i {
@@ -105,7 +105,7 @@ fn date(text: &str) -> Option<NaiveDate> {
 }
 
 impl Grant {
-    /// The column `scopes`: YAML, as Ruby on Rails writes it.
+    /// The value of the column `scopes`: YAML, as Ruby on Rails writes it.
     pub fn scopes_yaml(&self) -> String {
         std::iter::once("---\n".to_owned())
             .chain(self.scopes.iter().map(|scope| format!("- {scope}\n")))
@@ -113,7 +113,7 @@ impl Grant {
     }
 }
 
-/// A token of random bytes: 20 characters, none of which looks like another.
+/// Formats a random token of 20 characters, without characters that look alike.
 pub fn token(prefix: &str, random: &[u8; 15]) -> String {
     let random = URL_SAFE_NO_PAD.encode(random);
     let clear = random.chars().map(|letter| match letter {

@@ -1,10 +1,10 @@
-//! Whoever holds a personal access token, and what that lets them do.
+//! The holder of a personal access token and the permissions it gives.
 use chrono::NaiveDate;
 
 use crate::tokens::access_token::AccessToken;
 use crate::user::State;
 
-/// A token that was found, its person, and what the installation demands of administrators.
+/// A token, its user, and whether the instance requires admin mode.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenHolder {
     pub token: AccessToken,
@@ -12,22 +12,22 @@ pub struct TokenHolder {
     pub username: String,
     pub admin: bool,
     pub state: State,
-    /// Administrators act with a token of scope `admin_mode` only.
+    /// Whether administrators need the scope `admin_mode` to act as such.
     pub admin_mode: bool,
 }
 
-/// Why a token is not enough.
+/// Why a token does not give access.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Insufficient {
     Expired,
     Revoked,
     Scope,
-    /// The person may not, whatever the token.
+    /// The user does not have permission, whatever the token's scopes.
     Person,
 }
 
 impl TokenHolder {
-    /// Whether the token is alive and good for one of these scopes.
+    /// Checks that the token is valid and has one of these scopes.
     pub fn has_scope(&self, scopes: &[&str], today: NaiveDate) -> Result<(), Insufficient> {
         if self.token.has_expired(today) {
             Err(Insufficient::Expired)
@@ -40,7 +40,7 @@ impl TokenHolder {
         }
     }
 
-    /// Whether the person administers the installation by this token.
+    /// Checks that the user may act as an administrator with this token.
     pub fn administers(&self, today: NaiveDate) -> Result<(), Insufficient> {
         self.has_scope(&["api"], today)?;
         let in_mode = !self.admin_mode || self.token.has_scope("admin_mode");

@@ -1,4 +1,4 @@
-//! Each change is taken down, with the change itself or not at all.
+//! Audit events: written in the same transaction as the change.
 use super::admin_api;
 use super::support::P;
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ async fn a_change_is_taken_down_with_who_made_it(database: Database) {
     let admin = admin_api(database).await;
     assert_eq!(admin.exclude("123", &json!({ "reason": "because" })).await.0, 201);
     assert_eq!(admin.ask("DELETE", P).await.0, 204);
-    // What was refused is no change.
+    // Rejected requests write no audit event.
     assert_eq!(admin.ask("DELETE", P).await.0, 404);
     assert_eq!(admin.exclude("124", &json!({ "reason": "because" })).await.0, 400);
     assert_eq!(admin.number("SELECT count(*) FROM admin_audit_events"), 2);
@@ -50,7 +50,7 @@ async fn a_change_is_taken_down_with_who_made_it(database: Database) {
     }
 }
 
-/// As in GitLab's table: the namespace 125 is that of the user 2.
+/// As in GitLab, a change of a personal namespace is recorded for its user.
 #[testkit::test]
 async fn a_personal_namespace_is_taken_down_as_its_person(database: Database) {
     let admin = admin_api(database).await;

@@ -1,4 +1,4 @@
-//! The binary admin-api: its configuration, and what its log tells.
+//! The binary admin-api: its configuration and its log.
 use std::time::Duration;
 
 use super::support::{A, KEY_BASE, P, plant};

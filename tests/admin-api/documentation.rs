@@ -1,4 +1,4 @@
-//! The page and the code say the same.
+//! The documentation lists the endpoints that the code serves.
 use std::collections::BTreeSet;
 
 #[test]

@@ -1,4 +1,4 @@
-//! So many requests of one token.
+//! Rate limits by token.
 use super::admin_api_with;
 use super::support::{A, AR, LIST, unauthorized};
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! How long a session of the page lasts.
+//! The lifetime of a session of the admin pages.
 use super::support::{A, KEY_BASE, digest, today};
 use super::visitor::Visitor;
 use super::{Admin, admin_api, admin_api_with};
@@ -10,7 +10,7 @@ use testkit::Redis;
 const LIMITS: &str = "/admin/namespace_limits";
 const SIGN_IN: &str = "/admin/session/new";
 
-/// A session of our own making, so many seconds old and so long without use.
+/// A forged session cookie with this age and idle time, in seconds.
 fn cookie(admin: &Admin, age_s: i64, unused_s: i64) -> String {
     let now = today().and_utc().timestamp();
     let token_id =
@@ -21,7 +21,7 @@ fn cookie(admin: &Admin, age_s: i64, unused_s: i64) -> String {
     format!("admin_session={text}.{signature}")
 }
 
-/// The rights of user 1 as at first, and a fresh session by them.
+/// Restores the rights of user 1, and makes a new session.
 fn cookie_again(admin: &Admin) -> String {
     admin.sql("UPDATE users SET admin = true, state = 'active' WHERE id = 1");
     cookie(admin, 0, 0)
@@ -41,7 +41,7 @@ async fn a_session_grows_old(database: Database) {
     }
 }
 
-/// Which sessions were ended is known to the process alone.
+/// Without Redis, only the process remembers which sessions were ended.
 #[testkit::test]
 async fn without_redis_a_restart_ends_every_session(database: Database) {
     let admin = admin_api(database).await;
@@ -60,7 +60,7 @@ async fn without_redis_a_restart_ends_every_session(database: Database) {
 async fn a_session_ends(database: Database) {
     let admin = admin_api(database).await;
     let mut visitor = Visitor::new(&admin);
-    // Who signs out takes copies of the cookie with them.
+    // Signing out also invalidates copies of the cookie.
     visitor.sign_in().await;
     let kept = visitor.cookie.clone();
     let csrf = visitor.csrf(LIMITS).await;
@@ -70,13 +70,13 @@ async fn a_session_ends(database: Database) {
     assert!(out.header("Set-Cookie").unwrap().starts_with("admin_session=; Path=/admin; Max-Age=0"));
     visitor.cookie = kept;
     assert_eq!(visitor.get(LIMITS).await.status, 302);
-    // By the method itself, too.
+    // The same with the method DELETE.
     visitor.sign_in().await;
     let csrf = visitor.csrf(LIMITS).await;
     assert_eq!(visitor.send("DELETE", "/admin/session", None, "").await.status, 403);
     assert_eq!(visitor.send("DELETE", "/admin/session", Some(("X-CSRF-Token", &csrf)), "").await.status, 303);
     assert_eq!(visitor.get(LIMITS).await.status, 302);
-    // A right that is gone is gone at once.
+    // Losing a right ends the session at once.
     for end in [
         "UPDATE users SET admin = false WHERE id = 1",
         "UPDATE users SET admin = true, state = 'blocked' WHERE id = 1",

@@ -1,4 +1,4 @@
-//! admin-api, its personas, and the contract's fixture F.
+//! A running admin-api, its tokens and its test data.
 use std::net::TcpListener;
 
 use actix_web::web::ServiceConfig;
@@ -13,16 +13,16 @@ use testkit::fixture::{self, THEN};
 use testkit::{Answer, Database, Request, Service};
 
 pub const KEY_BASE: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
-/// Of user 1: `api` and `admin_mode`; `read_api`; expired; revoked; `api` alone; `read_user`.
+/// Tokens of user 1: `api` and `admin_mode`; `read_api`; expired; revoked; only `api`; `read_user`.
 pub const A: &str = "glpat-administrator";
 pub const AR: &str = "glpat-reader";
 pub const AX: &str = "glpat-expired";
 pub const AV: &str = "glpat-revoked";
 pub const AN: &str = "glpat-without-mode";
 pub const AS: &str = "glpat-narrow";
-/// Of user 1, with the scope sudo.
+/// A token of user 1 with the scope `sudo`.
 pub const SUDO: &str = "glpat-sudo";
-/// Of user 2, who is no administrator, and of user 3, who is blocked.
+/// Tokens of user 2, who is not an administrator, and of user 3, who is blocked.
 pub const B: &str = "glpat-somebody";
 pub const K: &str = "glpat-blocked";
 
@@ -34,7 +34,7 @@ pub fn today() -> NaiveDateTime {
     "2024-05-06T12:00:30".parse().unwrap()
 }
 
-/// A running admin-api, whose clock stands still.
+/// A running admin-api with a fixed clock.
 pub struct Admin {
     pub service: Service,
     data: TempDir,
@@ -65,7 +65,7 @@ fn prepare(database: &Database, data: &TempDir, now: NaiveDateTime, arguments: &
     loaded.options.prepare_at(Clock::Fixed(now)).unwrap()
 }
 
-/// Fixture F.
+/// The test data: users, tokens and namespaces.
 pub fn plant(database: &Database) {
     let conn = &mut database.open();
     for (id, path, parent) in [(123, "acme", None), (124, "acme/sub", Some(123)), (130, "other", None)] {
@@ -123,7 +123,7 @@ pub fn digest(token: &str) -> String {
 }
 
 impl Admin {
-    /// Where another process answers, which began a second later with the same database and secrets.
+    /// The URL of a second process, started a second later with the same database and secrets.
     pub fn begun_anew(&self) -> String {
         let later = today() + TimeDelta::seconds(1);
         let Prepared { core, routes, .. } = prepare(&self.service.database, &self.data, later, &[]);
@@ -141,12 +141,12 @@ impl Admin {
         self.service.request(method, path)
     }
 
-    /// A request by a token.
+    /// A request with a token.
     pub fn by(&self, token: &str, method: &str, path: &str) -> Request {
         self.anonymous(method, path).header("PRIVATE-TOKEN", token)
     }
 
-    /// The administrator asks.
+    /// Sends a request as the administrator.
     pub async fn ask(&self, method: &str, path: &str) -> (u16, Value) {
         self.by(A, method, path).answer().await
     }
@@ -155,7 +155,7 @@ impl Admin {
         self.by(A, "GET", path).send().await
     }
 
-    /// The administrator excludes a namespace.
+    /// Excludes a namespace as the administrator.
     pub async fn exclude(&self, namespace: &str, body: &Value) -> (u16, Value) {
         let path = format!("/api/v4/namespaces/{namespace}/storage/limit_exclusion");
         self.by(A, "POST", &path).json(body).answer().await
@@ -165,13 +165,13 @@ impl Admin {
         self.service.sql(statements);
     }
 
-    /// One number out of the database.
+    /// The number that a statement selects.
     pub fn number(&self, query: &str) -> i64 {
         let sql = diesel::dsl::sql::<BigInt>(&format!("({query})"));
         diesel::select(sql).get_result(&mut self.service.database.open()).unwrap()
     }
 
-    /// One text out of the database.
+    /// The string that a statement selects.
     pub fn text(&self, query: &str) -> Option<String> {
         let sql = diesel::dsl::sql::<Nullable<Text>>(&format!("({query})"));
         diesel::select(sql).get_result(&mut self.service.database.open()).unwrap()
@@ -181,7 +181,7 @@ impl Admin {
         self.number("SELECT count(*) FROM namespaces_storage_limit_exclusions")
     }
 
-    /// An exclusion, as another program would have written it.
+    /// Inserts an exclusion directly into the database.
     pub fn excluded(&self, id: i64, namespace_id: i64, reason: &str) {
         self.sql(&format!(
             "INSERT INTO namespaces_storage_limit_exclusions (id, namespace_id, reason, created_at, updated_at)
@@ -189,13 +189,13 @@ impl Admin {
         ));
     }
 
-    /// The contract's two exclusions.
+    /// Adds the two exclusions of the documentation's examples.
     pub fn two(&self) {
         self.excluded(1, 123, REASON);
         self.excluded(2, 130, "another reason to exclude the Namespace");
     }
 
-    /// So many groups from 5001 on, each excluded.
+    /// Adds `count` excluded groups, with ids from 5001.
     pub fn many(&self, count: i64) {
         let conn = self.service.database.open();
         let excluded = |n: i64| {

@@ -1,4 +1,4 @@
-//! Somebody with a cookie, who follows no redirect by themselves.
+//! An HTTP client with a cookie, which does not follow redirects.
 use reqwest::redirect::Policy;
 use testkit::Answer;
 
@@ -17,12 +17,12 @@ impl Visitor {
         Self { client, url: admin.service.url().to_owned(), cookie: None }
     }
 
-    /// The same visitor, with the same cookie, elsewhere.
+    /// Sends further requests to another process, with the same cookie.
     pub fn go_to(&mut self, url: String) {
         self.url = url;
     }
 
-    /// Sends a request; `body` is a form. The cookie of the answer is kept.
+    /// Sends a request, whose `body` is a form, and stores the cookie of the response.
     pub async fn send(
         &mut self,
         method: &str,
@@ -52,7 +52,7 @@ impl Visitor {
         }
         let response = request.send().await.unwrap();
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        // The templates write slashes so; a browser reads them.
+        // The templates escape slashes.
         let text = response.text().await.unwrap().replace("&#x2f;", "/");
         Answer { status, headers, text }
     }
@@ -61,7 +61,7 @@ impl Visitor {
         self.send("GET", path, None, "").await
     }
 
-    /// The same, with the cookie as it was.
+    /// Sends a GET and keeps the old cookie.
     pub async fn get_keeping(&self, path: &str) -> Answer {
         self.ask("GET", path, None, "").await
     }
@@ -73,14 +73,14 @@ impl Visitor {
         self.send("POST", path, None, &body.join("&")).await
     }
 
-    /// Signs in as the administrator; gives the cookie as it was set.
+    /// Signs in as the administrator, and returns the `Set-Cookie` header.
     pub async fn sign_in(&mut self) -> String {
         let answer = self.post("/admin/session", &[("token", A)]).await;
         assert_eq!(answer.status, 303, "{}", answer.text);
         answer.header("Set-Cookie").unwrap().to_owned()
     }
 
-    /// What a page's forms bear.
+    /// The CSRF token in the forms of a page.
     pub async fn csrf(&mut self, path: &str) -> String {
         let page = self.get(path).await.text;
         let (_, rest) = page.split_once("name=\"authenticity_token\" value=\"").unwrap();

@@ -35,12 +35,12 @@ pub struct Balancer {
 }
 
 impl Balancer {
-    /// In front of a stub for every service, without GitLab.
+    /// Starts HAProxy in front of a stub for every service, without GitLab.
     pub fn start() -> Self {
         Self::launch(&configuration(), Stubs::start().variables())
     }
 
-    /// With this text as its configuration, and the delivered list of private networks beside it.
+    /// Starts HAProxy with this configuration, and with the delivered list of private networks.
     pub fn launch(configuration: &str, variables: Vec<(String, String)>) -> Self {
         Self::launch_with(configuration, &read("deploy/haproxy/private-networks.lst"), variables)
     }
@@ -106,12 +106,12 @@ impl Balancer {
         answered(path, &response, SCIM_NOT_FOUND)
     }
 
-    /// A stub that was slow to answer the health check makes a 503 for a moment.
+    /// Retries briefly, because a stub that was slow to answer the health check causes a 503.
     fn until_ready(ask: impl Fn() -> Response) -> Response {
         wait_until("a backend is ready", || Some(ask()).filter(|response| response.status != 503))
     }
 
-    /// Lines of the access log that satisfy the condition, once there are so many.
+    /// Waits for `count` lines of the access log that satisfy the condition.
     pub fn log_lines(&self, count: usize, is_wanted: impl Fn(&Value) -> bool) -> Vec<Value> {
         wait_until("the log lines", || {
             let text = std::fs::read_to_string(self.directory.path().join("log")).unwrap();

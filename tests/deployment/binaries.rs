@@ -61,7 +61,7 @@ impl Setup {
         let settings = overlay.find("ConfigMap", settings).and_then(|map| map["data"].as_object());
         let environment =
             settings.into_iter().flatten().map(|(key, value)| (key.clone(), place(text(value))));
-        // There is no collector here.
+        // The test has no collector.
         let environment = environment.filter(|(key, _)| !key.starts_with("OTEL_")).collect();
         Self { directory, name, environment }
     }
@@ -74,7 +74,7 @@ impl Setup {
         self.directory.path().join(path).to_str().unwrap().to_owned()
     }
 
-    /// What `check-config` ends with, and prints.
+    /// The exit status and output of `check-config`.
     fn check(&self) -> (Option<i32>, String) {
         let mut command = Command::new(binary(self.name));
         command.arg("check-config").args(self.arguments()).env_clear().envs(self.environment.iter().cloned());
@@ -90,7 +90,7 @@ impl Setup {
     }
 }
 
-/// What the program says of its flags.
+/// The output of `--help`.
 fn help(program: &str) -> String {
     String::from_utf8(Command::new(binary(program)).arg("--help").env_clear().output().unwrap().stdout)
         .unwrap()

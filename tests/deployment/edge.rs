@@ -1,4 +1,4 @@
-//! The edge listener of HAProxy: an identity provider outside the network can ask SCIM, and can say nothing about itself.
+//! The edge listener of HAProxy: identity providers outside the network reach only SCIM, and cannot forge headers.
 use std::collections::BTreeSet;
 
 use crate::balancer::{Balancer, Stubs, configuration};

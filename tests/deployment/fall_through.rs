@@ -1,4 +1,4 @@
-//! Next to a GitLab: what no service of ours answers goes to GitLab, and each consumer can be handed back.
+//! Next to a GitLab: other paths go to GitLab, and each consumer can be switched back to it.
 use std::collections::BTreeMap;
 use std::process::Command;
 
@@ -32,7 +32,7 @@ struct Setup {
     gitlab: Stub,
 }
 
-/// A balancer that knows a GitLab, with these variables besides.
+/// A balancer with a GitLab and these environment variables.
 fn next_to_gitlab(variables: &[(&str, &str)]) -> Setup {
     let (stubs, gitlab) = (Stubs::start(), Stub::start("gitlab"));
     let mut all = stubs.variables();

@@ -1,4 +1,4 @@
-//! The Dockerfile, and what is built of it.
+//! The Dockerfile and its images.
 use crate::services::{SERVICES, read, version};
 
 #[test]
@@ -36,7 +36,7 @@ fn an_image_is_nobodys_to_write_to() {
     assert!(!dockerfile.contains(":latest"));
 }
 
-/// The crates, the images and the manifests have one version. In `k8s/` it stands in one place.
+/// The crates, the images and the manifests have the same version, which `k8s/` names in one place.
 #[test]
 fn everything_has_one_version() {
     let version = version();

@@ -54,7 +54,7 @@ fn with_a_limit_of_zero() -> String {
 #[test]
 fn every_response_has_a_request_id() {
     let mut variables = Stubs::start().variables();
-    // The port is closed: nothing listens at 1.
+    // Port 1 is closed.
     variables.push(("KAS_API_ADDRESS".to_owned(), "127.0.0.1:1".to_owned()));
     let balancer = Balancer::launch(&with_a_limit_of_zero(), variables);
     let paths = [("/none", 404), ("/api/v4/internal/kubernetes/agent_info", 503), (CHECK, 429)];

@@ -1,5 +1,5 @@
-//! One of two replicas of shell-api is replaced by a new build, as a Deployment replaces it, while everybody asks: the new
-//! one starts, the old one is told to end. Every answer is compared.
+//! Replaces one of two replicas of shell-api by a new build under load, as a Deployment does: the new process starts,
+//! and the old one gets SIGTERM. Every response is compared.
 use std::fmt::Write;
 use std::path::Path;
 use std::process::Command;
@@ -28,7 +28,7 @@ struct Demo {
     tokens: Value,
 }
 
-/// A request that everybody may repeat: method, path, body, and how it says who asks.
+/// A request that can be repeated: method, path, body and credentials.
 type Ask = (&'static str, String, &'static str, Who);
 
 #[derive(Clone, Copy)]
@@ -72,7 +72,7 @@ impl Demo {
             .until_ready()
     }
 
-    /// What is asked, over and over; of what is limited as little as its limit allows: `allowed` 5 a second and key.
+    /// The requests of the load, which stay below the rate limits, such as 5 a second and key for `allowed`.
     fn requests(&self) -> Vec<Ask> {
         let users = format!("/api/scim/v2/groups/{}/Users", self.tokens["scim_group_path"].as_str().unwrap());
         let allowed = "key_id=11&project=gnuwget/wget2&action=git-upload-pack&protocol=ssh&changes=_any";
@@ -167,7 +167,7 @@ async fn nobody_notices_that_a_replica_is_replaced() {
     let names = built().map(|service| service.name).chain(["shell-api", "shell-api"]);
     let servers: Vec<(&str, [String; 2])> =
         names.map(|name| (name, [free_address(), free_address()])).collect();
-    // The last one is the new build: nobody listens there yet.
+    // The last one is the new build, which has not started yet.
     let ((new_name, new_addresses), first) = servers.split_last().unwrap();
     let mut processes: Vec<Process> =
         first.iter().map(|(name, addresses)| demo.start(name, addresses)).collect();
@@ -241,7 +241,7 @@ async fn nobody_notices_that_a_replica_is_replaced() {
         tokio::task::yield_now().await;
     }
 
-    drop(balancer); // not before the last answer has come
+    drop(balancer); // only after the last response
 
     let metrics = new.monitor("/-/metrics").await.text;
     let is_count = |line: &&str| line.starts_with("http_requests_total{") && line.contains(r#"status="200""#);

@@ -1,4 +1,4 @@
-//! The services, and what their deployment must look like.
+//! The services and their expected deployment.
 use std::path::{Path, PathBuf};
 
 /// A service as it is deployed.

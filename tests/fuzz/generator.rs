@@ -1,9 +1,9 @@
-//! Inputs: seeds, changed where it matters.
+//! Generates inputs by mutating seeds.
 
-/// Bytes of an input, at most.
+/// The maximum length of an input in bytes.
 const LONGEST: usize = 2000;
 
-/// Bytes that parsers look at.
+/// Bytes that are special to parsers.
 const BYTES: &[u8] = b"\0\n\r\t \"%&+,-./:;=?@[\\]^_{}~01aZ\x7f\x80\xc3\xff";
 
 /// `SplitMix64`: the same numbers on every machine.
@@ -25,7 +25,7 @@ impl Generator {
         usize::try_from((mixed ^ (mixed >> 31)) % sides as u64).unwrap()
     }
 
-    /// First the seeds as they are, then seeds with a few changes.
+    /// Returns the unchanged seeds first, then seeds with a few mutations.
     pub fn next_input(&mut self, number: usize) -> Vec<u8> {
         if let Some(seed) = self.seeds.get(number) {
             return seed.to_vec();
@@ -68,7 +68,7 @@ impl Generator {
         }
     }
 
-    /// Puts a word of the parser's in the place of one that stands there.
+    /// Replaces a word of the input by one of the parser's words.
     fn replace_word(&mut self, input: &mut Vec<u8>) {
         let is_in_word = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
         let at = self.roll(input.len() + 1);

@@ -1,6 +1,5 @@
-//! Every parser that reads what strangers send, fed with bytes that nobody would write. A target asserts what holds
-//! for any input, and says whether the input was taken. As tests they get the same inputs each time; many more,
-//! others each time, with
+//! Fuzzes every parser of untrusted input. A target asserts what must hold for any input, and returns whether the
+//! parser accepted it. An ordinary test run uses the same inputs each time. More inputs, different each time:
 //! `FUZZ_INPUTS=10000000 cargo test --release -p fuzz-tests -- --ignored --nocapture`.
 //!
 //! To add one: a file in `targets`, and a line in [`TARGETS`]. An input that fails becomes a seed.
@@ -14,14 +13,14 @@ use std::time::{Instant, SystemTime};
 use generator::Generator;
 use targets::{changes, names, parameters, push_options, quarantine, ssh_keys, tokens};
 
-/// Something that reads bytes.
+/// A parser under test.
 struct Target {
     name: &'static str,
-    /// Inputs to begin with.
+    /// Inputs to start from.
     seeds: &'static [&'static [u8]],
-    /// What makes a difference to the parser.
+    /// Words that are special to the parser.
     words: &'static [&'static str],
-    /// Panics where something does not hold; tells whether the input was taken.
+    /// Panics if an assertion fails; returns whether the parser accepted the input.
     run: fn(&[u8]) -> bool,
 }
 
@@ -36,10 +35,10 @@ const TARGETS: &[Target] = &[
     tokens::TARGET,
 ];
 
-/// Inputs of a target in an ordinary test run.
+/// The number of inputs of each target in an ordinary test run.
 const INPUTS: usize = 20_000;
 
-/// Feeds a target; how many inputs it has taken.
+/// Runs a target, and returns the number of accepted inputs.
 fn feed(target: &Target, seed: u64, inputs: usize) -> usize {
     let mut generator = Generator::new(seed, target.seeds, target.words);
     let mut taken = 0;
@@ -53,7 +52,7 @@ fn feed(target: &Target, seed: u64, inputs: usize) -> usize {
     taken
 }
 
-/// Neither everything is taken, nor does everything end at the first byte.
+/// Checks that some inputs are accepted and some are rejected.
 fn check(target: &Target, seed: u64, inputs: usize) -> usize {
     let taken = feed(target, seed, inputs);
     assert!((inputs / 100..inputs).contains(&taken), "{} has taken {taken} of {inputs}", target.name);

@@ -30,7 +30,7 @@ fn pair(name: &str, email: &str) -> (String, String) {
     (name.to_owned(), email.to_owned())
 }
 
-/// A person who returns has the new name, userName and address, in the account and in answers.
+/// A user who is created again gets the new name, `userName` and address, in the account and in responses.
 #[testkit::test]
 async fn returning_person_gets_what_was_sent(database: Database) {
     let scim = scim_api(database).await;
@@ -55,7 +55,7 @@ async fn returning_person_gets_what_was_sent(database: Database) {
     }
 }
 
-/// A return with somebody else's address is a conflict, and changes nothing.
+/// Creating a user again with somebody else's address is answered with 409, and changes nothing.
 #[testkit::test]
 async fn returning_person_cannot_take_an_address(database: Database) {
     let scim = scim_api(database).await;
@@ -66,7 +66,7 @@ async fn returning_person_cannot_take_an_address(database: Database) {
     assert_eq!(scim.state(U1), "blocked");
 }
 
-/// Mode `gitlab` changes neither account nor record on a return.
+/// In mode `gitlab`, creating a user again changes neither the account nor the record.
 #[testkit::test]
 async fn returning_member_stays_as_they_are(database: Database) {
     let scim = scim_api(database).await;
@@ -114,7 +114,7 @@ async fn display_name_reaches_the_account(database: Database) {
     assert_eq!(account(&scim, id).0, "Full Name");
 }
 
-/// A removed name is computed from what is left, and stays if nothing is left.
+/// A removed name is computed from the remaining parts, and stays if there are none.
 #[testkit::test]
 async fn removed_name_is_computed_from_what_is_left(database: Database) {
     let scim = scim_api(database).await;
@@ -141,7 +141,7 @@ async fn change_of_active_leaves_the_account(database: Database) {
     }
 }
 
-/// After a rename the old `userName` finds nobody, and the new one finds the person.
+/// After a rename, a filter finds the user by the new `userName` and not by the old one.
 #[testkit::test]
 async fn filter_finds_the_user_name_that_is_shown(database: Database) {
     let scim = scim_api(database).await;
@@ -218,7 +218,7 @@ async fn addresses_are_stored_in_lower_case(database: Database) {
     assert_eq!(scim.number(&rows), 0, "another person can use the old address");
 }
 
-/// A group's change of an address is not confirmed, so that it proves nothing elsewhere.
+/// An address that a group has changed is unconfirmed, so no other group can link the account by it.
 #[testkit::test]
 async fn group_cannot_confirm_an_address(database: Database) {
     let scim = scim_api_with(database, &["--scim-group-mode", "rfc"]).await;
@@ -256,7 +256,7 @@ async fn several_primary_addresses_are_accepted(database: Database) {
     assert_eq!(primaries().await, [json!("home")]);
 }
 
-/// A stray mapping does not keep a person who has left signed in.
+/// An operation on an unknown attribute does not prevent a deactivation in the same request.
 #[testkit::test]
 async fn unknown_attribute_does_not_prevent_a_deactivation(database: Database) {
     let scim = scim_api(database).await;

@@ -1,9 +1,9 @@
-//! For any sequence of create, PATCH, PUT, delete and return, the account equals what was last sent.
+//! After any sequence of create, PATCH, PUT and delete, the account equals what was last sent.
 use super::scim_api;
 use super::support::{b1_with, op};
 use serde_json::{Value, json};
 
-/// Numbers that look random and are the same in each run.
+/// Pseudorandom numbers, the same in each run.
 struct Random(u64);
 
 impl Random {
@@ -19,7 +19,7 @@ impl Random {
     }
 }
 
-/// What was sent so far, and the account that follows: an oracle written from the rules, not from the code.
+/// The attributes sent so far and the expected account: an oracle written from the rules, not from the code.
 #[derive(Default)]
 struct Sent {
     formatted: Option<String>,
@@ -40,7 +40,7 @@ impl Sent {
     }
 }
 
-/// A body with a random choice of names, and what it says.
+/// A body with a random choice of names, which are also stored in `sent`.
 fn body(random: &mut Random, sent: &mut Sent, step: u64, active: bool) -> Value {
     let mut pick = |odds: u64| (random.below(odds) == 0).then(|| random.name());
     sent.formatted = pick(2);

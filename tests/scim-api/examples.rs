@@ -7,7 +7,7 @@ use testkit::{Answer, Database};
 const F0: &str = "f0b1d561c-21ff-4092-beab-8154b17f82f2";
 const BODY: &str = r#"{"externalId":"test_uid","active":null,"userName":"username","emails":[{"primary":true,"type":"work","value":"name@example.com"}],"name":{"formatted":"Test User","familyName":"User","givenName":"Test"},"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"meta":{"resourceType":"User"}}"#;
 
-/// The demo's second user, whose id the page asks for.
+/// Adds the second user of the demo, whose id the examples use.
 async fn demo(database: Database) -> Scim {
     let scim = scim_api(database).await;
     let mut conn = scim.service.database.open();
@@ -23,7 +23,7 @@ async fn ask(scim: &Scim, base: &str, method: &str, path: &str, body: &str) -> A
     request.body("application/scim+json", body.to_owned()).send().await
 }
 
-/// The group and the instance have the same examples of reading.
+/// Runs the examples of reading, which are the same for the group and the instance.
 async fn finds(scim: &Scim, base: &str) {
     for (id, user) in [(UID, u1()), (F0, f0())] {
         let list = ask(scim, base, "GET", &format!("?filter=id%20eq%20%22{id}%22"), "").await;
@@ -37,8 +37,8 @@ async fn reads(scim: &Scim, base: &str) {
     }
 }
 
-/// As long as the demo's user lives, the address is taken; then the example answers as printed, and a DELETE and a POST
-/// bring the data back.
+/// While the demo's user exists, the address is taken. Afterwards the example answers as printed, and a DELETE and a
+/// POST restore the data.
 async fn creates(scim: &Scim, base: &str) {
     let taken = ask(scim, base, "POST", "", BODY).await.json();
     assert_eq!((taken.0, &taken.1["detail"]), (409, &json!("User has already been taken")));

@@ -12,7 +12,7 @@ const TOOLS: i64 = 501;
 const UA: i64 = 81;
 const UB: i64 = 82;
 const UC: i64 = 83;
-/// A member of `platform` by hand.
+/// A user whom somebody added to `platform` by hand.
 const HM: i64 = 84;
 
 /// GitLab groups `platform` and `platform/tools` with links, and users of the instance.
@@ -331,7 +331,7 @@ async fn deleted_user_leaves_all_groups(database: Database) {
     assert_eq!((members(&scim, E).await.len(), roles(&scim, UA)), (0, (0, 0)));
 }
 
-/// A group that GitLab itself made has no record of ours.
+/// A group that GitLab itself made is served, although it has no record of ours.
 #[testkit::test]
 async fn group_made_by_gitlab_is_served(database: Database) {
     let scim = with_links(database).await;
@@ -403,7 +403,7 @@ async fn discovery_lists_groups_with_links(database: Database) {
     }
 }
 
-/// Versions, and the answer to a PATCH.
+/// Versions, and the response to a PATCH.
 #[testkit::test]
 async fn groups_have_versions(database: Database) {
     let scim = with_group(database, &[]).await;
@@ -440,7 +440,7 @@ async fn parallel_changes_all_arrive(database: Database) {
     assert_eq!(members(&scim, E).await.len(), 10);
 }
 
-/// Thousands of members are few statements.
+/// A group with thousands of members takes few statements.
 #[testkit::test]
 async fn many_members_fit_in_one_request(database: Database) {
     let scim = with_group(database, &[]).await;

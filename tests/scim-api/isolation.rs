@@ -42,7 +42,7 @@ async fn two_groups_do_not_know_each_other(database: Database) {
             "{filter}"
         );
     }
-    // The same external id, in the other group, is another identity.
+    // The same external id in the other group belongs to another identity.
     let body = b1_with(json!({ "externalId": UID, "emails": "elsewhere@example.com" }));
     let (status, user) = other("POST", "/Users").json(&body).answer().await;
     assert_eq!((status, user), (201, shown(UID, true, "Test User", "username2", "elsewhere@example.com")));

@@ -1,4 +1,4 @@
-//! What the providers say, in the order in which they say it.
+//! The requests of Okta, Entra ID and other providers, in their order.
 use super::support::{GROUP, INSTANCE, RFC, TG, TI, URN, filtered, refusal};
 use super::{Scim, scim_api};
 use serde_json::{Value, json};
@@ -58,7 +58,7 @@ async fn okta_tests_creates_updates_imports_and_deactivates(database: Database) 
         refusal(&okta(&scim, "POST", "/Users").json(&user).send().await),
         (409, "uniqueness".to_owned())
     );
-    // The acceptance test: no external id, another address, the same name.
+    // Okta's acceptance test sends no external id, another address and the same name.
     let mut again = user.clone();
     again.as_object_mut().unwrap().remove("externalId");
     again["emails"][0]["value"] = json!("another@example.com");
@@ -83,7 +83,7 @@ async fn okta_tests_creates_updates_imports_and_deactivates(database: Database) 
     let (status, patched) = okta(&scim, "PATCH", &path).json(&off).answer().await;
     assert_eq!((status, &patched["active"]), (200, &json!(false)));
     assert_eq!(scim.state(scim.user_id("isaac.brock")), "blocked");
-    // A custom app gives access back, and takes it away, by PUT; who does not speak of it leaves it.
+    // A custom app activates and deactivates by PUT. Without `active` nothing changes.
     for (active, state) in [(json!(true), "active"), (json!(false), "blocked"), (Value::Null, "blocked")] {
         changed["active"] = active;
         let (status, put) = okta(&scim, "PUT", &path).json(&changed).answer().await;
@@ -166,7 +166,7 @@ async fn entra_id_matches_creates_and_deletes_softly_then_hard(database: Databas
         (200, 0)
     );
     assert_eq!(scim.state(id), "active");
-    // Found again by the same object, deleted softly, thirty days later for good; then the person comes back.
+    // Entra ID finds the user, deactivates it, deletes it thirty days later, and then creates it again.
     for step in ["comes back", "comes back once more"] {
         assert_eq!(entra(&scim, "POST", "/Users").json(&user).send().await.status, 201, "{step}");
         assert_eq!((scim.user_id("adele.vance"), scim.role(10, id)), (id, 10), "{step}");
@@ -177,7 +177,7 @@ async fn entra_id_matches_creates_and_deletes_softly_then_hard(database: Databas
     }
 }
 
-/// The same, where the tenant is the whole instance.
+/// The same requests for the whole instance.
 #[testkit::test]
 async fn entra_id_provisions_the_instance(database: Database) {
     let scim = scim_api(database).await;
@@ -241,7 +241,7 @@ async fn authentik_probes_creates_and_creates_again(database: Database) {
     assert_eq!(ask("PUT", "/Users/ak-1").body(RFC, user.to_string()).send().await.status, 404);
     assert_eq!(ask("POST", "/Users").body(RFC, user.to_string()).send().await.status, 201);
     assert_eq!(ask("PUT", "/Users/ak-1").body(RFC, user.to_string()).send().await.status, 200);
-    // Where it takes us for GitLab, of a group, it changes nothing but access.
+    // With a group's endpoint it changes only `active`.
     assert_eq!(scim.group("POST", "/Users").body(RFC, user.to_string()).send().await.status, 201);
     for active in [false, true] {
         let body = json!({ "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": [{ "op": "replace", "path": "active", "value": active }] });

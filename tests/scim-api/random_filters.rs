@@ -12,7 +12,7 @@ const USERS: u64 = 1000;
 const FILTERS: u32 = 5_000;
 const URL: &str = "https://h/Users";
 
-/// Numbers that look random and are the same in each run.
+/// Pseudorandom numbers, the same in each run.
 struct Random(u64);
 
 impl Random {
@@ -27,7 +27,7 @@ impl Random {
         words[usize::try_from(self.below(words.len() as u64)).unwrap()]
     }
 
-    /// Few letters, so that texts meet; and those that mean something to SQL.
+    /// A string of few letters, so that strings often match, and of characters that are special in SQL.
     fn text(&mut self, longest: u64) -> String {
         let letters = [
             "a", "A", "b", "B", "ä", "Ä", "σ", "Σ", "%", "_", "\\", "'", "\"", " ", "1", "é", "я", "Я", "z",
@@ -36,7 +36,7 @@ impl Random {
         (0..self.below(longest + 1)).map(|_| self.pick(&letters)).collect()
     }
 
-    /// SQL of a text that may be missing, or taken away.
+    /// An SQL literal of a string that may be NULL or empty.
     fn column(&mut self) -> String {
         match self.below(4) {
             0 => "NULL".to_owned(),
@@ -54,7 +54,7 @@ fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
-/// People with identities in group 10; two of three have a record, half of these addresses.
+/// Users with identities in group 10. Two of three have a record, and half of these have addresses.
 fn crowd(random: &mut Random) -> String {
     let mut sql = String::new();
     for id in 2000..2000 + USERS {

@@ -1,4 +1,4 @@
-//! So many requests of one token.
+//! Rate limits by token and by client address.
 use super::support::{GROUP, RFC, Scim, TG, TI, scim_api_with};
 use serde_json::json;
 
@@ -21,14 +21,14 @@ async fn each_token_has_its_own_limit(database: Database) {
     assert_eq!(third.header("content-type"), Some(RFC));
     third.assert_throttled(2);
     assert_eq!(scim.instance("GET", "/Users").send().await.status, 200);
-    // The instance's token at a group's path is nobody's.
+    // The instance's token is not valid for a group's path.
     assert_eq!(scim.with_token(TI, "GET", &format!("{GROUP}/Users")).send().await.status, 401);
     let series =
         r#"internal_api_requests_throttled_total{consumer="scim",throttle_key="internal_api_request"}"#;
     assert_eq!(scim.service.metric(series).await, Some(1.0));
 }
 
-/// A file that names nothing: every limit has its default.
+/// A scim-api with an empty file of limits, so that every limit has its default.
 async fn scim_api_by_default(database: testkit::Database) -> Scim {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), "{}").unwrap();
@@ -41,7 +41,7 @@ async fn limit_is_on_by_default(database: Database) {
     let answers =
         futures_util::future::join_all((0..600).map(|_| scim.group("GET", "/Schemas").send())).await;
     let throttled = answers.iter().filter(|answer| answer.status == 429).count();
-    // 200 at once and 50 a second: 600 requests take less than eight seconds.
+    // The default is 50 requests a second with a burst of 200; 600 requests take less than eight seconds.
     assert!((1..=400).contains(&throttled), "{throttled}");
 }
 

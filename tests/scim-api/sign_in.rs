@@ -1,4 +1,4 @@
-//! Sign-in rows (`identities`): what a tenant asserts about a person proves nothing.
+//! SAML identities (`identities`): a tenant's assertions do not let it sign in as an existing user.
 use super::support::{GROUP, INSTANCE, U1, UID, b1_with, op, person, refusal};
 use super::{Scim, scim_api};
 use serde_json::{Value, json};
@@ -105,13 +105,13 @@ async fn name_id_of_somebody_else_is_a_conflict(database: Database) {
     assert_eq!(scim.group("PUT", &path).json(&put).send().await.status, 409);
     assert_eq!(scim.number("SELECT count(*) FROM users"), before);
     assert_eq!(row(&scim, U1).as_deref(), Some(UID));
-    // Another provider is another name space.
+    // Each provider has its own ids.
     let other = scim.with_token(crate::support::TH, "POST", "/api/scim/v2/groups/other/Users");
     assert_eq!(other.json(&body("dup", "alice@example.com")).send().await.status, 201);
     assert_eq!(post(&scim, GROUP, &body("dup", "out@x.example.com")).await.status, 201, "it is their own");
 }
 
-/// An address that nobody has confirmed owns no account: a squatter does not become a member.
+/// An account with an unconfirmed address is not linked, so a squatter does not become a member.
 #[testkit::test]
 async fn unconfirmed_account_is_not_linked(database: Database) {
     let scim = with_outsider(database).await;
@@ -140,7 +140,7 @@ async fn unconfirmed_own_account_is_linked_again(database: Database) {
     assert_eq!(other.json(&body("x", "own@example.com")).send().await.status, 409);
 }
 
-/// A bot, a service account, a blocked owner and an expired membership are no other owners.
+/// A bot, a service account, a blocked owner and an expired membership do not count as other owners.
 #[testkit::test]
 async fn last_human_owner_stays(database: Database) {
     let mut conn = database.open();
@@ -167,7 +167,7 @@ async fn last_human_owner_stays(database: Database) {
     assert_eq!(scim.role(10, U1), 50);
 }
 
-/// A bot with administrator rights is no other administrator.
+/// A bot with administrator rights does not count as another administrator.
 #[testkit::test]
 async fn last_human_administrator_stays(database: Database) {
     let scim = scim_api(database).await;

@@ -1,4 +1,4 @@
-//! scim-api with a group, another group, an instance, and a user in each.
+//! A running scim-api with two groups and the instance, and a user in each.
 use auth::KeyBase;
 use database::Conn;
 use diesel::RunQueryDsl;
@@ -9,20 +9,20 @@ use server::Service as _;
 use tempfile::TempDir;
 use testkit::{Answer, Database, Request, Service, fixture};
 
-/// What GitLab's test vectors are made with.
+/// The key base of GitLab's test vectors.
 pub const KEY_BASE: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
-/// Of `test_group`.
+/// The token of `test_group`.
 pub const TG: &str = "glsoat-Hf_79B288hRv_3-TSD1R";
-/// Of the group `other`.
+/// The token of the group `other`.
 pub const TH: &str = "glsoat-Other_88hRv_3-TSD1RR";
-/// Of the instance.
+/// The token of the instance.
 pub const TI: &str = "glsoat-Instance-88hRv_3-TSD1";
 pub const GROUP: &str = "/api/scim/v2/groups/test_group";
 pub const INSTANCE: &str = "/api/scim/v2/application";
 pub const RFC: &str = "application/scim+json";
 pub const UID: &str = "0b1d561c-21ff-4092-beab-8154b17f82f2";
 pub const URN: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
-/// The user that the group has, and the instance too.
+/// The id of the user that the group and the instance have.
 pub const U1: i64 = 50;
 
 pub struct Scim {
@@ -96,7 +96,7 @@ pub fn person(conn: &mut Conn, id: i64, username: &str, name: &str, email: &str)
     fixture::run(conn, &format!("UPDATE users SET name = '{name}', email = '{email}' WHERE id = {id};"));
 }
 
-/// An identity that GitLab itself has made, with what belongs to it in a group.
+/// An identity that GitLab itself has made, with the rows that belong to it in a group.
 pub fn identity(conn: &mut Conn, group: Option<i64>, user: i64, external_id: &str) {
     let then = "2026-01-02 03:04:05.678";
     let scope = group.map_or("NULL".to_owned(), |group| group.to_string());
@@ -119,7 +119,7 @@ pub fn identity(conn: &mut Conn, group: Option<i64>, user: i64, external_id: &st
     fixture::member(conn, user, database::memberships::Source::Group(group), domain::Role::GUEST);
 }
 
-/// The body of the page's example.
+/// The body of the documentation's example.
 pub fn b1() -> Value {
     json!({
         "externalId": "test_uid", "active": null, "userName": "username2",
@@ -129,7 +129,7 @@ pub fn b1() -> Value {
     })
 }
 
-/// The same, with other members; `null` takes one away.
+/// The same with other members; `null` removes one.
 pub fn b1_with(other: Value) -> Value {
     let mut body = b1();
     for (name, value) in other.as_object().unwrap() {
@@ -164,7 +164,7 @@ pub fn u1() -> Value {
     shown(UID, true, "Test User", "username", "name@example.com")
 }
 
-/// A list of the group's form.
+/// A list response in GitLab's representation.
 pub fn page(total: i64, per_page: i64, start: i64, resources: &[Value]) -> Value {
     json!({
         "schemas": ["urn:ietf:params:scim:api:messages:2.0:ListResponse"],
@@ -172,7 +172,7 @@ pub fn page(total: i64, per_page: i64, start: i64, resources: &[Value]) -> Value
     })
 }
 
-/// Status and keyword of an error, whose other parts are looked at.
+/// Status and keyword of an error, after checking its other members.
 pub fn refusal(answer: &Answer) -> (u16, String) {
     let (status, body) = answer.json();
     assert_eq!(body["schemas"], json!(["urn:ietf:params:scim:api:messages:2.0:Error"]), "{}", answer.text);
@@ -213,7 +213,7 @@ impl Scim {
         self.with_token(token, "GET", &format!("{base}{path}")).header("Accept", RFC).answer().await
     }
 
-    /// How many users of the group, or of the instance, fit.
+    /// The number of users of the group, or of the instance, that match a filter.
     pub async fn total(&self, base: &str, filter: &str) -> Value {
         let token = if base == GROUP { TG } else { TI };
         let (status, body) =
@@ -226,21 +226,21 @@ impl Scim {
         self.service.sql(statements);
     }
 
-    /// A number of the database.
+    /// The number that a statement selects.
     pub fn number(&self, query: &str) -> i64 {
         diesel::select(sql::<BigInt>(&format!("({query})")))
             .get_result(&mut self.service.database.open())
             .unwrap()
     }
 
-    /// A text of the database.
+    /// The string that a statement selects.
     pub fn text(&self, query: &str) -> Option<String> {
         diesel::select(sql::<Nullable<Text>>(&format!("({query})")))
             .get_result(&mut self.service.database.open())
             .unwrap()
     }
 
-    /// The access level of a membership in a group; 0 is none.
+    /// The access level of a membership in a group; 0 if there is none.
     pub fn role(&self, group: i64, user: i64) -> i64 {
         self.number(&format!(
             "SELECT CAST(COALESCE(max(access_level), 0) AS bigint) FROM members WHERE source_type = 'Namespace' AND source_id = {group} AND user_id = {user}"
@@ -251,7 +251,7 @@ impl Scim {
         self.text(&format!("SELECT state FROM users WHERE id = {user}")).unwrap()
     }
 
-    /// The number of an account by its name.
+    /// The id of the account with this username.
     pub fn user_id(&self, username: &str) -> i64 {
         self.number(&format!("SELECT id FROM users WHERE username = '{username}'"))
     }

@@ -48,7 +48,7 @@ async fn reserved_names_get_a_number(database: Database) {
     }
 }
 
-/// A name with a number must be valid, too: `song.mp1` to `song.mp4` end in file extensions.
+/// A name with a suffix must also be valid: `song.mp1` to `song.mp4` end in file extensions.
 #[testkit::test]
 async fn number_does_not_make_a_file_extension(database: Database) {
     let scim = scim_api(database).await;

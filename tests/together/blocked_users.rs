@@ -1,4 +1,4 @@
-//! scim-api and shell-api on one database: who is blocked here, pushes nothing there.
+//! A user whom scim-api blocks cannot push through shell-api, on the same database.
 use super::scim_support::scim_api;
 use super::scim_support::{INSTANCE, U1, UID, op};
 use serde_json::json;
@@ -35,7 +35,7 @@ async fn a_blocked_user_is_refused_by_the_next_allowed(database: Database) {
     let mut conn = scim.service.database.open();
     fixture::key(&mut conn, 90, Some(U1), &testkit::ssh::ed25519(90));
     fixture::member(&mut conn, U1, database::memberships::Source::Project(3), domain::Role::DEVELOPER);
-    // Only served: the other service's database is its own.
+    // This database is only a placeholder: `prepared` already uses that of scim-api.
     let shell = Service::start(testkit::Database::sqlite(), prepared).await;
     let allowed = async || {
         let secrets = auth::Secrets::new(auth::Secret::from_text(SECRET).unwrap(), None);

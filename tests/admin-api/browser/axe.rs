@@ -6,7 +6,7 @@ use tokio::sync::OnceCell;
 
 const VERSION: &str = "4.14.1";
 
-/// The text of the engine, fetched by npm once and kept in `target/`.
+/// The source of axe-core, fetched by npm once and cached in `target/`.
 pub async fn source() -> &'static str {
     static SOURCE: OnceCell<String> = OnceCell::const_new();
     SOURCE.get_or_init(async || tokio::task::spawn_blocking(fetch).await.unwrap()).await
@@ -31,7 +31,7 @@ fn fetch() -> String {
     std::fs::read_to_string(file).unwrap()
 }
 
-/// The directory of what is built.
+/// The build directory.
 pub fn target() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     test.ancestors().nth(3).unwrap().to_owned()

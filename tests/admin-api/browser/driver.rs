@@ -1,4 +1,4 @@
-//! A real browser: headless Chromium behind its `WebDriver`, spoken to in the protocol of W3C.
+//! A real browser: headless Chromium, controlled by the W3C WebDriver protocol.
 //!
 //! The crates for it either come under the MPL or turn on features of `serde_json` that change what our services answer.
 use std::io::{BufRead, BufReader, Read, Write};
@@ -12,14 +12,14 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::sync::{Mutex, MutexGuard};
 
-/// How long a page may take for anything, on a machine that has much else to do.
+/// The timeout of every step; generous, because the machine may be busy.
 const PATIENCE: Duration = Duration::from_mins(1);
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 pub const TAB: &str = "\u{e004}";
 pub const ENTER: &str = "\u{e007}";
 pub const SPACE: &str = " ";
 
-/// One browser at a time: each is many processes.
+/// Only one browser runs at a time, because each has many processes.
 static ONE: Mutex<()> = Mutex::const_new(());
 
 pub struct Browser {
@@ -36,7 +36,7 @@ impl Browser {
         Self::start_with(&json!({})).await
     }
 
-    /// Chromium as somebody has it who lets no page run scripts.
+    /// Chromium with JavaScript disabled.
     pub async fn without_scripts() -> Self {
         Self::start_with(&json!({ "profile.managed_default_content_settings.javascript": 2 })).await
     }
@@ -110,7 +110,7 @@ impl Browser {
         Ok(found[ELEMENT].as_str().unwrap_or_default().to_owned())
     }
 
-    /// Tries until it comes true: pages load, scripts run, and no machine is quick for ever.
+    /// Retries until the attempt succeeds or the timeout expires.
     async fn until<T>(&self, what: &str, mut attempt: impl AsyncFnMut() -> Result<T, String>) -> T {
         let end = Instant::now() + PATIENCE;
         loop {
@@ -131,7 +131,7 @@ impl Browser {
         Ok(text.as_str().unwrap_or_default().to_owned())
     }
 
-    /// Waits until an element has these words.
+    /// Waits until an element contains this text.
     pub async fn until_text(&self, css: &str, words: &str) {
         self.until(&format!("{words:?} in {css}"), async || match self.text(css).await? {
             text if text.contains(words) => Ok(()),
@@ -140,7 +140,7 @@ impl Browser {
         .await;
     }
 
-    /// Waits until nothing fits any more.
+    /// Waits until no element matches.
     pub async fn until_gone(&self, css: &str) {
         self.until(&format!("no {css}"), async || {
             let list = json!({ "using": "css selector", "value": css });
@@ -179,7 +179,7 @@ impl Browser {
         self.call("GET", &path, &Value::Null).await.unwrap().as_str().unwrap_or_default().to_owned()
     }
 
-    /// Presses keys where the focus is.
+    /// Sends keys to the focused element.
     pub async fn press(&self, keys: &str) {
         let press = |key: char| {
             [json!({ "type": "keyDown", "value": key }), json!({ "type": "keyUp", "value": key })]
@@ -197,7 +197,7 @@ impl Browser {
         self.post("/execute/sync", json!({ "script": script, "args": [] })).await.unwrap()
     }
 
-    /// Runs a script that hands its result to the last of its arguments.
+    /// Runs an asynchronous script, which passes its result to its last argument.
     pub async fn script_later(&self, script: &str) -> Value {
         self.post("/timeouts", json!({ "script": 60_000 })).await.unwrap();
         self.post("/execute/async", json!({ "script": script, "args": [] })).await.unwrap()
@@ -207,7 +207,7 @@ impl Browser {
         self.post("/goog/cdp/execute", json!({ "cmd": command, "params": parameters })).await.unwrap()
     }
 
-    /// A window so many pixels wide, by day or by night.
+    /// Sets the width of the window in pixels, and the colour scheme.
     pub async fn look(&self, width: u32, scheme: &str) {
         let metrics = json!({ "width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600 });
         self.devtools("Emulation.setDeviceMetricsOverride", metrics).await;
@@ -215,7 +215,7 @@ impl Browser {
         self.devtools("Emulation.setEmulatedMedia", json!({ "features": features })).await;
     }
 
-    /// The whole page as a picture.
+    /// A screenshot of the whole page.
     pub async fn screenshot(&self) -> Vec<u8> {
         let height = self.script("return document.documentElement.scrollHeight").await;
         let width = self.script("return window.innerWidth").await;
@@ -229,7 +229,7 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        // Chromium ends with its session; chromedriver answers when it has.
+        // Ending the session ends Chromium, and chromedriver responds afterwards.
         if let Ok(mut stream) = TcpStream::connect(("127.0.0.1", self.port)) {
             let _ = stream.set_read_timeout(Some(PATIENCE));
             let _ = write!(

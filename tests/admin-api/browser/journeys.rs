@@ -1,4 +1,4 @@
-//! What people do.
+//! Complete user journeys.
 use super::driver::{Browser, ENTER, SPACE, TAB};
 use super::{A, LIMITS, admin_api, at, sign_in};
 use crate::support::B;
@@ -8,7 +8,7 @@ async fn an_administrator_excludes_searches_and_removes(database: Database) {
     let admin = admin_api(database).await;
     admin.excluded(7, 130, "a standing reason");
     let browser = Browser::start().await;
-    // A token that does not suffice says so, and the focus is there.
+    // A token without the rights shows an error message, which gets the focus.
     browser.open(&at(&admin, LIMITS)).await;
     browser.until_text("h1", "Sign in").await;
     browser.write("#token", B).await;
@@ -16,7 +16,7 @@ async fn an_administrator_excludes_searches_and_removes(database: Database) {
     browser.until_text(".problem", "Invalid or insufficient token").await;
     assert_eq!(browser.script("return document.activeElement.id").await, "problem");
     sign_in(&admin, &browser).await;
-    // Nothing chosen, nothing written.
+    // The empty form shows an error for each field.
     browser.click("form > button.primary").await;
     browser.until_text(".problem", "You must select a namespace and add a reason for excluding it").await;
     assert_eq!(browser.script("return document.activeElement.className").await, "problem");
@@ -24,7 +24,7 @@ async fn an_administrator_excludes_searches_and_removes(database: Database) {
     browser.until_text("#reason-problem", "Add a reason.").await;
     let described = "return ['namespace_search', 'reason'].map(id => document.getElementById(id).getAttribute('aria-describedby')).join(', ')";
     assert_eq!(browser.script(described).await, "picker-hint namespace-problem, reason-hint reason-problem");
-    // The picker follows the typing; the only one that is found is chosen.
+    // The picker searches while the user types, and selects a single match.
     browser.write("#namespace_search", "acm").await;
     browser.until_there("input[name=namespace_id][value='123']:checked").await;
     browser.write("#reason", "written by hand").await;
@@ -32,7 +32,7 @@ async fn an_administrator_excludes_searches_and_removes(database: Database) {
     browser.click("form > button.primary").await;
     browser.until_text(".notice", "is now excluded").await;
     browser.until_text("#result", "written by hand").await;
-    // Once more: refused, and what was typed stays.
+    // A second attempt is rejected, and the form keeps its values.
     browser.write("#namespace_search", "acme").await;
     browser.click("input[name=namespace_id][value='123']").await;
     browser.write("#reason", "again").await;
@@ -42,19 +42,19 @@ async fn an_administrator_excludes_searches_and_removes(database: Database) {
         (browser.value("#reason").await.trim(), &*browser.value("#namespace_search").await),
         ("again", "acme")
     );
-    // The search follows the typing, and stays through a removal.
+    // The list is filtered while the user types, and stays filtered after a removal.
     browser.open(&at(&admin, LIMITS)).await;
     browser.until_text("#result", "a standing reason").await;
     let visited = browser.script("return history.length").await;
     browser.write("#search", "by hand").await;
     browser.until_text("#count", "1 namespace for").await;
     browser.until_gone("a[href*='/130/remove']").await;
-    // The form below goes along.
+    // The form below the list gets the search, too.
     let goes_along = "return document.querySelector('#exclude-form').elements.namedItem('search').value";
     assert_eq!(browser.script(goes_along).await, "by hand");
-    // What was typed is no page to go back to.
+    // Typing adds no entries to the browser's history.
     assert_eq!(browser.script("return history.length").await, visited);
-    // The way back within the page leaves the form as it is.
+    // Going back within the page keeps the form.
     browser.click("a[href='#exclude']").await;
     browser.until_there("#exclude:target").await;
     browser.write("#reason", "half written").await;
@@ -82,7 +82,7 @@ async fn everything_works_without_scripts() {
     let admin = admin_api(testkit::Database::sqlite()).await;
     let browser = Browser::without_scripts().await;
     sign_in(&admin, &browser).await;
-    // No script counts.
+    // Without scripts there is no character counter.
     browser.until_text("#reason-hint", "At most 255 characters.").await;
     browser.write("#reason", "without scripts").await;
     browser.write("#namespace_search", "o").await;
@@ -109,7 +109,7 @@ async fn everything_works_without_scripts() {
     browser.until_text("h1", "Sign in").await;
 }
 
-/// Goes on by the key Tab until the focus is on what fits. Wherever it rests, it can be seen.
+/// Presses Tab until the focused element matches. Every focused element must have a visible outline.
 async fn tab_to(browser: &Browser, css: &str) {
     for _ in 0..80 {
         browser.press(TAB).await;
@@ -133,7 +133,7 @@ async fn everything_works_by_keyboard_alone() {
     browser.press(A).await;
     browser.press(ENTER).await;
     browser.until_text("h1", "Usage limits").await;
-    // The first stop leads past everything.
+    // The first link skips to the content.
     browser.press(TAB).await;
     assert_eq!(browser.script("return document.activeElement.className").await, "skip");
     browser.press(ENTER).await;
@@ -171,7 +171,7 @@ async fn no_script_of_somebody_elses_runs() {
     browser.write("#namespace_search", "script>").await;
     browser.until_text("#choices", "<script>window.caught=1</script>").await;
     assert_eq!(browser.script("return window.caught === undefined").await, true);
-    // Not even one that gets into the page: it is none of our files.
+    // Not even a script that is injected into the page runs, because it is not one of our files.
     let injected = "const script = document.createElement('script'); script.textContent = 'window.caught = 2'; document.body.append(script); \
                     const div = document.createElement('div'); div.innerHTML = '<img src=x onerror=\"window.caught=3\">'; document.body.append(div); \
                     return window.caught === undefined";

@@ -1,10 +1,10 @@
-//! How the pages look, and whether everybody can use them: by day and by night, on a desk and on a phone.
+//! The layout and accessibility of the pages, in light and dark mode, on desktops and phones.
 use super::axe;
 use super::driver::Browser;
 use super::{Admin, LIMITS, admin_api, at, sign_in};
 use crate::support::{REASON, today};
 
-/// Everything that a page can show.
+/// Adds data for everything that a page can show.
 fn furnish(admin: &Admin) {
     admin.many(23);
     let then = today();
@@ -18,7 +18,7 @@ fn furnish(admin: &Admin) {
     ));
 }
 
-/// Looks at the page that is open in all four ways: takes pictures, asks axe, and measures that nothing sticks out.
+/// Checks the open page in every width and colour scheme: takes screenshots, runs axe and checks for overflow.
 async fn look_at(browser: &Browser, name: &str) {
     let directory = axe::target().join("screenshots");
     std::fs::create_dir_all(&directory).unwrap();

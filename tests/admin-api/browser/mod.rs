@@ -1,4 +1,4 @@
-//! The page in a real browser: with a mouse, by keyboard alone, without scripts; how it looks, and whom it shuts out.
+//! The pages in a real browser: with a mouse, by keyboard alone, without scripts, and their accessibility.
 mod axe;
 mod driver;
 mod journeys;

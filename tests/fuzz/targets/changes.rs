@@ -67,7 +67,7 @@ fn change(change: &Change) {
     assert_eq!(ref_name::starts_like_object_id(short.as_bytes()), digits >= 40, "{short:?}");
 }
 
-/// The contract's rules for names, in its own order.
+/// The rules for names of branches and tags, written independently of the parser.
 fn is_valid(name: &str) -> bool {
     !(name.is_empty()
         || ["refs/heads/", "refs/remotes/", "-"].iter().any(|start| name.starts_with(start))

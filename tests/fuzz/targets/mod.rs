@@ -1,4 +1,4 @@
-//! One file per parser: what holds for whatever it is given.
+//! One file per parser: the properties that hold for any input.
 pub mod changes;
 pub mod names;
 pub mod parameters;

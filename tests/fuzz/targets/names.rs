@@ -1,4 +1,4 @@
-//! How repositories are named.
+//! Names and paths of repositories.
 use domain::{GitPath, GlRepository, hashed_path};
 
 use crate::Target;
@@ -67,7 +67,7 @@ fn git_path(input: &[u8]) -> bool {
     let path = GitPath::parse(&text);
     let bare = text.strip_prefix('/').unwrap_or(&text);
     let bare = bare.strip_suffix(".git").unwrap_or(bare);
-    // What is read is all that stood there.
+    // The parser has read the whole input.
     match &path {
         GitPath::Project(project) => {
             assert!(project == bare && [".wiki", ".design"].iter().all(|end| !bare.ends_with(end)));

@@ -1,4 +1,4 @@
-//! Query string and body. The first byte says which form the body has, the first line after it is the query.
+//! Query string and body. The first byte selects the content type; the rest of the first line is the query.
 use actix_web::web::Bytes;
 use endpoint::Params;
 use futures_util::FutureExt;
@@ -34,7 +34,7 @@ const FORMS: [&str; 5] = [
 const NAMES: [&str; 6] = ["key_id", "action", "project", "push_options", "changes", "env"];
 
 fn decode(query: &str, form: &str, body: Vec<u8>) -> Option<Params> {
-    // All of the body is there: nobody waits.
+    // The whole body is available, so the future is ready at once.
     Params::decode(query, form, Bytes::from(body)).now_or_never().unwrap().ok()
 }
 
@@ -65,14 +65,14 @@ fn run(input: &[u8]) -> bool {
         for (name, value) in &printed {
             let texts = |params: &Params| params.list(name).unwrap();
             assert!(value.is_array() || again.text(name).unwrap() == params.text(name).unwrap());
-            // A form has no empty list.
+            // A form cannot encode an empty list.
             assert_eq!(texts(&again), texts(&params), "{name} as {form}");
         }
     }
     true
 }
 
-/// As a form, with every byte encoded.
+/// Encodes the parameters as a form, with every byte escaped.
 fn encoded(parameters: &Map<String, Value>) -> String {
     let escape = |text: &str| text.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
     let pair = |name: &str, value: &Value| format!("{name}={}&", escape(value.as_str().unwrap()));

@@ -19,7 +19,7 @@ pub const TARGET: Target = Target {
     run,
 };
 
-/// The keys that are known; those with a star count their values.
+/// The known keys; a star marks keys that accept several values.
 const KNOWN: &[(&str, &str)] = &[
     (
         "merge_request",

@@ -40,7 +40,7 @@ fn run(input: &[u8]) -> bool {
     quarantine != Quarantine::default()
 }
 
-/// From a repository `a/b`, a directory is accepted if and only if it stays below the storage.
+/// A directory is accepted for the repository `a/b` if and only if it stays inside the storage.
 fn check_inside_storage(quarantine: &Quarantine) {
     let is_inside = |path: &String| {
         let mut depth = 2_i32;

@@ -50,7 +50,7 @@ fn wire(blob: &[u8]) -> bool {
     let expected = (!blob.is_empty()).then(|| <[u8; 32]>::from(Sha256::digest(blob)));
     let (padded, bare) = (STANDARD.encode(blob), STANDARD_NO_PAD.encode(blob));
     for text in [&padded, &bare, &format!("{padded}\n"), &padded.replace('+', " ")] {
-        // A blank at the end of a word, or nothing but blanks, was no `+`.
+        // Trailing spaces are trimmed, so they cannot stand for a `+`.
         if text.trim().len() >= bare.len() {
             assert_eq!(fingerprint(text), expected, "{text:?}");
         }
@@ -70,7 +70,7 @@ fn word(text: &str) -> bool {
     found.is_some()
 }
 
-/// The most bits that a rule may ask for and this key still passes: the less is asked, the more pass.
+/// The highest minimum length in bits that this key satisfies. Checks that it satisfies every lower one, too.
 fn restrictions(line: &str) -> u32 {
     let allows = |rule| {
         let all = Restrictions {

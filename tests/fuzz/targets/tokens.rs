@@ -84,12 +84,12 @@ fn is_taken(token: &str, require_exp: bool) -> bool {
 fn claims_decide(claims: &[u8]) -> bool {
     let token = sign(HEADER.as_bytes(), claims);
     let (loose, strict) = (is_taken(&token, false), is_taken(&token, true));
-    // A claim that nobody reads may hold what no value can: bytes that are no text, a number without end.
+    // An unused claim may hold what `Value` cannot: invalid UTF-8, or a number that is too large.
     let Ok(claims) = serde_json::from_str::<Value>(&String::from_utf8_lossy(claims)) else { return false };
     let seconds = |name: &str| claims.get(name).filter(|claim| !claim.is_null()).map(Value::as_f64);
     let expired = seconds("exp").is_some_and(|exp| exp.is_none_or(|exp| exp + 60.0 < NOW as f64));
     let early = seconds("nbf").is_some_and(|nbf| nbf.is_none_or(|nbf| nbf - 60.0 > NOW as f64));
-    // A claim that stands there twice is refused; serde_json shows its last.
+    // A repeated claim is rejected, although serde_json keeps its last value.
     if claims["iss"] != "gitlab-shell" || expired || early {
         assert!(!loose, "{claims}");
     }
@@ -97,7 +97,7 @@ fn claims_decide(claims: &[u8]) -> bool {
     loose
 }
 
-/// Whatever stands in a header, nothing but HS256 is taken.
+/// No header makes the service accept another algorithm than HS256.
 fn header_decides(header: &[u8]) -> bool {
     let taken = is_taken(&sign(header, CLAIMS.as_bytes()), false);
     if taken {
@@ -107,7 +107,7 @@ fn header_decides(header: &[u8]) -> bool {
     taken
 }
 
-/// Only who knows the secret makes a token, or the secret's own base64.
+/// Only a token signed with the secret, or the base64 of the secret itself, is accepted.
 fn text_decides(text: &str) -> bool {
     if is_taken(text, false) {
         let (signed, tag) = text.rsplit_once('.').unwrap();

@@ -38,6 +38,8 @@ pub struct LogFields {
     /// The id of an agent for Kubernetes.
     pub agent_id: Option<i64>,
     pub rate_limit_key: Option<String>,
+    /// Fields that only some endpoints have, by their names in the dictionary.
+    pub further: serde_json::Map<String, serde_json::Value>,
     /// Set by the middleware from the error that produced the response.
     pub error_message: Option<String>,
 }
@@ -53,6 +55,11 @@ impl Context {
         let mut fields = self.fields.borrow_mut();
         fields.user_id = Some(id);
         fields.user_name = Some(name.to_owned());
+    }
+
+    /// Adds a field to the request's line in the log.
+    pub fn log(&self, name: &'static str, value: impl Into<serde_json::Value>) {
+        self.fields.borrow_mut().further.insert(name.to_owned(), value.into());
     }
 
     /// Starts the deadline of the handler, once the body has arrived.

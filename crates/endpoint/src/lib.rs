@@ -5,6 +5,7 @@
 //! counters, clock). Listening, configuration and signals belong to the crate `server`.
 pub mod access_token;
 mod address;
+pub mod audit;
 pub mod body;
 mod clock;
 mod context;

@@ -21,16 +21,26 @@ pub struct Endpoint {
     pub timeout: Duration,
     /// The maximum body size in bytes.
     pub max_body: usize,
+    /// Whether the request's line in the log shows the query string.
+    pub logs_query: bool,
 }
 
 impl Endpoint {
     pub const fn new(method: &'static str, path: &'static str, feature_category: &'static str) -> Self {
-        Self { method, path, feature_category, timeout: Duration::from_secs(15), max_body: MIB }
+        let timeout = Duration::from_secs(15);
+        Self { method, path, feature_category, timeout, max_body: MIB, logs_query: true }
     }
 
     #[must_use]
     pub const fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
+        self
+    }
+
+    /// Keeps the query string out of the log.
+    #[must_use]
+    pub const fn without_logged_query(mut self) -> Self {
+        self.logs_query = false;
         self
     }
 

@@ -2,7 +2,7 @@
 
 mod fields;
 
-use std::{io::Write, time::SystemTime};
+use std::{borrow::Cow, io::Write, time::SystemTime};
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use opentelemetry::{Context as TraceContext, trace::TraceContextExt};
@@ -94,20 +94,26 @@ where
 /// A JSON object in the making, each key once.
 struct Entries<M> {
     map: M,
-    seen: Vec<&'static str>,
+    seen: Vec<Cow<'static, str>>,
 }
 
 impl<M: SerializeMap> Entries<M> {
-    fn put<V: Serialize + ?Sized>(&mut self, key: &'static str, value: &V) -> Result<(), M::Error> {
+    fn put<V: Serialize + ?Sized>(
+        &mut self,
+        key: impl Into<Cow<'static, str>>,
+        value: &V,
+    ) -> Result<(), M::Error> {
+        let key = key.into();
         if self.seen.contains(&key) {
             return Ok(());
         }
+        self.map.serialize_entry(key.as_ref(), value)?;
         self.seen.push(key);
-        self.map.serialize_entry(key, value)
+        Ok(())
     }
 
     fn put_all(&mut self, fields: &Fields) -> Result<(), M::Error> {
-        fields.iter().try_for_each(|(key, value)| self.put(key, value))
+        fields.iter().try_for_each(|(key, value)| self.put(key.clone(), value))
     }
 }
 

@@ -5,6 +5,7 @@ use actix_web::body::BodySize;
 use actix_web::dev::ServiceRequest;
 use actix_web::http::header::{HeaderName, USER_AGENT};
 use actix_web::http::{Method, StatusCode};
+use serde_json::json;
 use tracing::Span;
 
 use crate::health;
@@ -35,6 +36,12 @@ impl Head {
         format!("{} {}", self.method, endpoint.map_or("unmatched", |endpoint| endpoint.path))
     }
 
+    /// The path, and the masked query unless the endpoint keeps it out of the log.
+    fn url(&self, endpoint: Option<&Endpoint>) -> String {
+        let logs_query = endpoint.is_none_or(|endpoint| endpoint.logs_query);
+        masked(&self.path, if logs_query { &self.query } else { "" })
+    }
+
     #[expect(clippy::too_many_arguments, reason = "one line of the log says all of it")]
     pub fn log(
         &self,
@@ -63,12 +70,13 @@ impl Head {
             BodySize::None | BodySize::Stream => 0,
         };
         let fields = context.fields.borrow();
+        let further = (!fields.further.is_empty()).then(|| tracing::field::display(json!(fields.further)));
         macro_rules! line {
             ($level:ident) => {
                 tracing::$level!(
                     target: "access",
                     method,
-                    url = masked(&self.path, &self.query),
+                    url = self.url(context.endpoint),
                     route,
                     endpoint_id = self.endpoint_id(context.endpoint),
                     status = status.as_u16(),
@@ -91,6 +99,7 @@ impl Head {
                     rate_limit_key = fields.rate_limit_key,
                     error_type = fields.error_message.as_ref().and_then(|_| status.canonical_reason()),
                     error_message = fields.error_message,
+                    json.fields = further,
                     "access"
                 )
             };

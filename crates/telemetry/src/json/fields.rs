@@ -1,13 +1,21 @@
 //! The fields of an event or of a span as JSON values.
+//!
+//! `tracing` has no structured values. A field `json.NAME` whose text is JSON is therefore logged as `NAME` with the
+//! parsed value, and the members of the object in `json.fields` are logged as fields of their own.
 
-use std::{error::Error, fmt};
+use std::{borrow::Cow, error::Error, fmt};
 
 use serde_json::{Number, Value};
 use tracing::field::{Field, Visit};
 
 /// Named values in the order in which they were recorded, each name once.
 #[derive(Debug, Default)]
-pub(super) struct Fields(Vec<(&'static str, Value)>);
+pub(super) struct Fields(Vec<(Cow<'static, str>, Value)>);
+
+/// The prefix of fields whose text is JSON.
+const JSON: &str = "json.";
+/// The field whose members are logged as fields.
+const MEMBERS: &str = "json.fields";
 
 impl Fields {
     /// Collects what `record` shows to the visitor.
@@ -17,8 +25,8 @@ impl Fields {
         fields
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&'static str, &Value)> {
-        self.0.iter().map(|(key, value)| (*key, value))
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&Cow<'static, str>, &Value)> {
+        self.0.iter().map(|(key, value)| (key, value))
     }
 
     /// Takes a field out.
@@ -34,7 +42,8 @@ impl Fields {
         }
     }
 
-    fn set(&mut self, key: &'static str, value: Value) {
+    fn set(&mut self, key: impl Into<Cow<'static, str>>, value: Value) {
+        let key = key.into();
         match self.0.iter_mut().find(|(name, _)| *name == key) {
             Some((_, present)) => *present = value,
             None => self.0.push((key, value)),
@@ -44,6 +53,17 @@ impl Fields {
     fn record(&mut self, field: &Field, value: impl Into<Value>) {
         if let Some(key) = key(field.name()) {
             self.set(key, value.into());
+        }
+    }
+
+    fn record_text(&mut self, field: &Field, text: &str) {
+        let Some(name) = field.name().strip_prefix(JSON) else { return self.record(field, text) };
+        match serde_json::from_str(text) {
+            Ok(Value::Object(members)) if field.name() == MEMBERS => {
+                members.into_iter().for_each(|(member, value)| self.set(member, value));
+            }
+            Ok(value) => self.set(name, value),
+            Err(_) => self.set(name, text.into()),
         }
     }
 }
@@ -109,7 +129,7 @@ impl Visit for Fields {
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.record(field, value);
+        self.record_text(field, value);
     }
 
     fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
@@ -117,6 +137,6 @@ impl Visit for Fields {
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.record(field, format!("{value:?}"));
+        self.record_text(field, &format!("{value:?}"));
     }
 }

@@ -75,6 +75,24 @@ fn an_event_is_one_flat_line() {
 }
 
 #[test]
+fn json_text_is_logged_as_a_value() {
+    let (_, object) = line(|| {
+        tracing::info!(
+            json.before = "null",
+            json.after = %json!({ "seats": 85, "end_date": null }),
+            json.fields = %json!({ "agents": 2, "counters": ["a"] }),
+            json.broken = "{",
+            "audit"
+        );
+    });
+    let expected = json!({
+        "severity": "info", "message": "audit", "service_name": "shell-api", "consumer": "shell",
+        "before": null, "after": { "seats": 85, "end_date": null }, "agents": 2, "counters": ["a"], "broken": "{",
+    });
+    assert_eq!(object, expected);
+}
+
+#[test]
 fn inner_fields_hide_outer_ones_and_each_key_is_there_once() {
     let (text, object) = line(|| {
         let request = tracing::info_span!(

@@ -1,4 +1,4 @@
-//! Add-on purchases: rows 87 to 91.
+//! Purchases of add-ons.
 use super::support::{bad_request, error, no_namespace, not_root};
 use super::{Billing, billing_api};
 use serde_json::{Value, json};
@@ -7,7 +7,10 @@ const PATH: &str = "/namespaces/123/subscription_add_on_purchases";
 const LEGACY: &str = "/namespaces/123/subscription_add_on_purchase";
 
 fn item(quantity: i32) -> Value {
-    json!({ "quantity": quantity, "started_on": "2024-01-01", "expires_on": "2024-12-31", "purchase_xid": "C-00123456", "trial": false })
+    json!({
+        "quantity": quantity, "started_on": "2024-01-01", "expires_on": "2024-12-31",
+        "purchase_xid": "C-00123456", "trial": false,
+    })
 }
 
 fn shown(add_on: &str, quantity: i32) -> Value {
@@ -26,9 +29,8 @@ fn rows(billing: &Billing) -> i64 {
     billing.number("SELECT count(*) FROM subscription_add_on_purchases WHERE organization_id = 1")
 }
 
-/// 87, 88, 90
 #[testkit::test]
-async fn a_purchase_is_made_changed_and_ended(database: Database) {
+async fn purchase_is_created_changed_and_ended(database: Database) {
     let billing = billing_api(database).await;
     for quantity in [1, 3] {
         let answer = order(&billing, json!({ "duo_pro": [item(quantity)] })).await;
@@ -55,9 +57,8 @@ async fn a_purchase_is_made_changed_and_ended(database: Database) {
     assert_eq!(rows(&billing), 2);
 }
 
-/// 89
 #[testkit::test]
-async fn what_is_wrong_is_said_and_nothing_stored(database: Database) {
+async fn invalid_order_stores_nothing(database: Database) {
     let billing = billing_api(database).await;
     let without = |field: &str| {
         let mut item = item(1);
@@ -111,7 +112,7 @@ async fn what_is_wrong_is_said_and_nothing_stored(database: Database) {
 }
 
 #[testkit::test]
-async fn what_is_not_there_is_not_found(database: Database) {
+async fn missing_purchase_is_not_found(database: Database) {
     let billing = billing_api(database).await;
     let unknown = (404, json!({ "message": "404 Subscription Add-on Not Found" }));
     let none = (404, json!({ "message": "404 Subscription Add-on Purchase Not Found" }));
@@ -130,9 +131,8 @@ async fn what_is_not_there_is_not_found(database: Database) {
     );
 }
 
-/// 91
 #[testkit::test]
-async fn older_portals_make_a_purchase_once(database: Database) {
+async fn legacy_endpoint_creates_a_purchase_once(database: Database) {
     let billing = billing_api(database).await;
     let path = format!("{LEGACY}/product_analytics");
     assert_eq!(billing.send("POST", &path, item(5)).await, (201, shown("Product Analytics", 5)));
@@ -150,4 +150,40 @@ async fn older_portals_make_a_purchase_once(database: Database) {
         error("started_on is missing, expires_on is missing")
     );
     assert_eq!(rows(&billing), 1);
+}
+
+#[testkit::test]
+async fn two_names_of_one_add_on_are_exclusive(database: Database) {
+    let billing = billing_api(database).await;
+    let names = "add_on_purchases[code_suggestions], add_on_purchases[duo_pro] are mutually exclusive";
+    for (duo_pro, code_suggestions) in
+        [(json!([item(7)]), json!([item(3)])), (json!([]), json!([])), (json!([item(1)]), Value::Null)]
+    {
+        let purchases = json!({ "duo_pro": duo_pro, "code_suggestions": code_suggestions });
+        let (status, body) = order(&billing, purchases).await;
+        let errors = body["error"].as_str().unwrap();
+        assert!(status == 400 && errors.split(", ").count() >= 2 && errors.ends_with(names), "{body}");
+    }
+    let purchases =
+        json!({ "code_suggestions": [item(3)], "duo_pro": [item(7)], "duo_enterprise": [item(1)] });
+    assert_eq!(order(&billing, purchases.clone()).await, error(names));
+    let storage = json!({ "additional_purchased_storage_size": 100 });
+    let provision = json!({ "provision": { "storage": storage, "add_on_purchases": purchases } });
+    let names = "provision[add_on_purchases][code_suggestions], provision[add_on_purchases][duo_pro] \
+                 are mutually exclusive";
+    assert_eq!(billing.current("POST", "/namespaces/123/provision", provision).await, error(names));
+    assert_eq!(rows(&billing), 0);
+    assert_eq!(billing.number("SELECT count(*) FROM namespace_limits"), 0);
+}
+
+#[testkit::test]
+async fn several_items_for_one_add_on_are_one_purchase(database: Database) {
+    let billing = billing_api(database).await;
+    let answer = order(&billing, json!({ "duo_pro": [item(7), item(3)] })).await;
+    assert_eq!(answer, (201, json!([shown("Code Suggestions", 3)])));
+    let dates = json!({ "started_on": "2021-01-09", "expires_on": "2021-01-09" });
+    let (_, answer) = order(&billing, json!({ "duo_pro": [item(9), dates] })).await;
+    let expected = (&json!(9), &json!("2021-01-09"));
+    assert_eq!((&answer[0]["quantity"], &answer[0]["expires_on"]), expected);
+    assert_eq!((answer.as_array().unwrap().len(), rows(&billing)), (1, 1));
 }

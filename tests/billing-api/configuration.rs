@@ -17,7 +17,7 @@ fn refused(data: &TempDir, arguments: &[&str]) -> (Option<i32>, String) {
 }
 
 #[test]
-fn what_cannot_work_is_refused_before_a_port_is_bound() {
+fn invalid_configuration_is_refused_before_a_port_is_bound() {
     let data = TempDir::new().unwrap();
     let (code, said) = refused(&data, &[]);
     assert!(code == Some(78) && said.contains(".gitlab_db_key_base"), "{said}");
@@ -45,4 +45,21 @@ fn what_cannot_work_is_refused_before_a_port_is_bound() {
     }
     std::fs::write(data.path().join(".gitlab_db_key_base"), "short").unwrap();
     assert_eq!(refused(&data, &[]).0, Some(78));
+}
+
+/// Addresses of the portal can hold a password or a token.
+#[test]
+fn check_config_masks_the_urls_of_the_portal() {
+    let data = TempDir::new().unwrap();
+    write_files(&data);
+    let url = "https://u:pw-4711@portal.example.com/keys?token=tk-4711";
+    for arguments in [&["--jwks-url", url][..], &["--portal-url", url]] {
+        let output = check_config(&data, arguments);
+        let text = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        assert!(output.status.code() == Some(0) && text.contains("portal.example.com"), "{text}");
+        assert!(!text.contains("pw-4711") && !text.contains("tk-4711"), "{text}");
+    }
+    let (code, text) =
+        refused(&data, &["--jwks-url", "ftp://u:pw-4711@portal.example.com/keys?token=tk-4711"]);
+    assert!(code == Some(78) && !text.contains("4711"), "{text}");
 }

@@ -1,4 +1,4 @@
-//! billing-api from outside, on both databases. The numbers in the tests' comments are rows of the contract's §9.
+//! billing-api from outside, on every database shape.
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
 mod add_ons;
 mod audit;
@@ -19,6 +19,7 @@ mod rate_limits;
 mod reconciliations;
 mod seats;
 mod subscriptions;
+mod terms;
 mod updates;
 
 mod support;

@@ -1,4 +1,4 @@
-//! Provisioning: rows 80 to 82.
+//! Provisioning.
 use super::billing_api;
 use super::support::{error, no_namespace, not_root};
 use serde_json::{Value, json};
@@ -14,9 +14,8 @@ fn everything() -> Value {
     } })
 }
 
-/// 80
 #[testkit::test]
-async fn all_parts_are_stored_however_often(database: Database) {
+async fn repeated_provision_is_idempotent(database: Database) {
     let billing = billing_api(database).await;
     for _ in 0..2 {
         assert_eq!(billing.current("POST", PATH, everything()).await, (200, json!("")));
@@ -41,9 +40,8 @@ async fn all_parts_are_stored_however_often(database: Database) {
     }
 }
 
-/// 81
 #[testkit::test]
-async fn what_is_refused_leaves_the_rest(database: Database) {
+async fn refused_part_does_not_affect_the_others(database: Database) {
     let billing = billing_api(database).await;
     let mut body = everything();
     body["provision"]["base_product"]["seats"] = json!(-1);
@@ -60,9 +58,9 @@ async fn what_is_refused_leaves_the_rest(database: Database) {
     );
 }
 
-/// Each part stands for itself also where the database will not have one.
+/// The parts are independent even if the database refuses one.
 #[testkit::test]
-async fn what_cannot_be_stored_leaves_the_rest(database: Database) {
+async fn failed_part_does_not_affect_the_others(database: Database) {
     let billing = billing_api(database).await;
     billing.sql("DROP TABLE namespace_limits");
     let expected = "storage: could not be stored, compute_minutes: could not be stored";
@@ -71,9 +69,8 @@ async fn what_cannot_be_stored_leaves_the_rest(database: Database) {
     assert_eq!(billing.number("SELECT count(*) FROM subscription_add_on_purchases"), 1);
 }
 
-/// 82
 #[testkit::test]
-async fn what_cannot_be_read_is_not_begun(database: Database) {
+async fn invalid_parameters_store_nothing(database: Database) {
     let billing = billing_api(database).await;
     assert_eq!(billing.current("POST", "/namespaces/124/provision", everything()).await, not_root());
     assert_eq!(billing.current("POST", "/namespaces/999/provision", everything()).await, no_namespace());
@@ -88,6 +85,18 @@ async fn what_cannot_be_read_is_not_begun(database: Database) {
         (
             json!({ "provision": { "base_product": { "trial": true } } }),
             "provision[base_product][trial_starts_on] is missing",
+        ),
+        (
+            json!({ "provision": { "base_product": { "trial": true, "trial_starts_on": "" } } }),
+            "provision[base_product][trial_starts_on] is invalid",
+        ),
+        (
+            json!({ "provision": { "base_product": { "start_date": "" } } }),
+            "provision[base_product][start_date] is invalid",
+        ),
+        (
+            json!({ "provision": { "base_product": { "start_date": null } } }),
+            "provision[base_product][start_date] is invalid",
         ),
         (
             json!({ "provision": { "add_on_purchases": { "xyz": [] } } }),

@@ -1,4 +1,4 @@
-//! Beginning and reading subscriptions: rows 1 to 19, 26 to 32, 37.
+//! Creating and reading subscriptions.
 use super::support::{
     A, B, CURRENT, LEGACY, O, bad_request, error, forbidden, no_namespace, not_root, shown, wrong,
 };
@@ -15,9 +15,8 @@ async fn create(billing: &Billing, body: Value) -> (u16, Value) {
     billing.send("POST", S, all).await
 }
 
-/// 1, 17
 #[testkit::test]
-async fn the_example_begins_a_subscription_once(database: Database) {
+async fn example_of_the_documentation_creates_one_subscription(database: Database) {
     let billing = billing_api(database).await;
     let path = format!("{LEGACY}{S}?start_date=2020-07-15&plan=premium&seats=10");
     let post = || billing.anonymous("POST", &path).header("TOKEN", A);
@@ -29,9 +28,8 @@ async fn the_example_begins_a_subscription_once(database: Database) {
     assert_eq!(billing.number("SELECT count(*) FROM gitlab_subscription_histories"), 0);
 }
 
-/// 2
 #[testkit::test]
-async fn a_plan_that_the_installation_lacks_is_added(database: Database) {
+async fn missing_plan_is_inserted(database: Database) {
     let billing = billing_api(database).await;
     let plan = json!({ "code": "ultimate_trial", "exclude_guests": true });
     let expected = shown(plan, [0, 1, 0, 0], [Some("2020-07-15"), None, None]);
@@ -42,9 +40,8 @@ async fn a_plan_that_the_installation_lacks_is_added(database: Database) {
     );
 }
 
-/// 3, 4
 #[testkit::test]
-async fn both_paths_take_both_credentials(database: Database) {
+async fn both_paths_accept_both_credentials(database: Database) {
     let billing = billing_api(database).await;
     for (id, root, portal) in
         [(123, LEGACY, true), (321, CURRENT, true), (127, LEGACY, false), (129, CURRENT, false)]
@@ -60,9 +57,8 @@ async fn both_paths_take_both_credentials(database: Database) {
     }
 }
 
-/// 5 to 11
 #[testkit::test]
-async fn what_is_wrong_is_said(database: Database) {
+async fn invalid_parameters_are_named(database: Database) {
     let billing = billing_api(database).await;
     assert_eq!(billing.send("POST", S, json!({ "seats": 1 })).await, error("start_date is missing"));
     let negative = "must be greater than or equal to 0";
@@ -95,9 +91,8 @@ async fn what_is_wrong_is_said(database: Database) {
     assert_eq!(billing.number("SELECT count(*) FROM gitlab_subscriptions"), 0);
 }
 
-/// 7
 #[testkit::test]
-async fn dates_are_read_in_every_form(database: Database) {
+async fn dates_are_accepted_in_every_form(database: Database) {
     let billing = billing_api(database).await;
     for (id, text) in
         [(123, "13 Jun 2021"), (321, "2021/06/13"), (127, "20210613"), (129, "2021-06-13T23:00:00-05:00")]
@@ -112,9 +107,8 @@ async fn dates_are_read_in_every_form(database: Database) {
     }
 }
 
-/// 12
 #[testkit::test]
-async fn a_trial_begins_with_its_subscription(database: Database) {
+async fn trial_starts_with_its_subscription(database: Database) {
     let billing = billing_api(database).await;
     let body = json!({ "start_date": "2021-01-10", "trial": true, "plan": "ultimate_trial", "trial_ends_on": "2021-02-09", "auto_renew": "1" });
     let plan = json!({ "code": "ultimate_trial", "trial": true, "auto_renew": true, "exclude_guests": true });
@@ -126,7 +120,6 @@ async fn a_trial_begins_with_its_subscription(database: Database) {
     );
 }
 
-/// 13 to 16
 #[testkit::test]
 async fn only_roots_buy(database: Database) {
     let billing = billing_api(database).await;
@@ -151,9 +144,8 @@ async fn only_roots_buy(database: Database) {
     assert_eq!(billing.ask("GET", "/namespaces/123/gitlab_subscription").await.0, 200);
 }
 
-/// 18
 #[testkit::test]
-async fn a_purchase_takes_the_place_of_nothing_bought(database: Database) {
+async fn purchase_replaces_a_free_subscription(database: Database) {
     let billing = billing_api(database).await;
     billing.sql("INSERT INTO gitlab_subscriptions (namespace_id, hosted_plan_id, created_at, updated_at) VALUES (123, 2, '2020-01-01 00:00:00', '2020-01-01 00:00:00'), (321, NULL, '2020-01-01 00:00:00', '2020-01-01 00:00:00')");
     for id in [123, 321] {
@@ -174,9 +166,8 @@ async fn a_purchase_takes_the_place_of_nothing_bought(database: Database) {
     );
 }
 
-/// 19
 #[testkit::test]
-async fn of_ten_at_once_one_begins(database: Database) {
+async fn one_of_ten_concurrent_creations_succeeds(database: Database) {
     let billing = billing_api(database).await;
     let body = json!({ "start_date": "2020-07-15", "plan_code": "premium" });
     let answers =
@@ -186,9 +177,8 @@ async fn of_ten_at_once_one_begins(database: Database) {
     assert_eq!(billing.number("SELECT count(*) FROM gitlab_subscriptions"), 1);
 }
 
-/// 26, 27, 31, 32
 #[testkit::test]
-async fn what_is_owed_and_offered_is_told_as_of_today(database: Database) {
+async fn owed_seats_and_upgrades_are_those_of_today(database: Database) {
     let billing = billing_api(database).await;
     billing.subscription(123, "premium", "10, 3, 15", "'2020-07-15', '2021-07-15'");
     billing.subscription(321, "free", "0, 7, 0", "NULL, NULL");
@@ -204,7 +194,6 @@ async fn what_is_owed_and_offered_is_told_as_of_today(database: Database) {
     assert_eq!(get(129).await["plan"]["upgradable"], false);
 }
 
-/// 28
 #[testkit::test]
 async fn reading_writes_nothing(database: Database) {
     let billing = billing_api(database).await;
@@ -214,9 +203,8 @@ async fn reading_writes_nothing(database: Database) {
     assert_eq!(billing.ask("GET", "/namespaces/999/gitlab_subscription").await, no_namespace());
 }
 
-/// 29, 30
 #[testkit::test]
-async fn owners_read_what_they_own_and_no_more(database: Database) {
+async fn owner_may_read_own_namespaces_only(database: Database) {
     let billing = billing_api(database).await;
     billing.grown(123);
     let get = async |root: &str, id: &str, token: &str| {
@@ -237,9 +225,8 @@ async fn owners_read_what_they_own_and_no_more(database: Database) {
     assert_eq!(get(LEGACY, "123", O).await, forbidden());
 }
 
-/// 37
 #[testkit::test]
-async fn paths_have_dots(database: Database) {
+async fn path_may_have_dots(database: Database) {
     let billing = billing_api(database).await;
     testkit::fixture::group(&mut billing.service.database.open(), 500, "a.b", None);
     for path in ["a.b", "A.B", "500"] {
@@ -249,7 +236,7 @@ async fn paths_have_dots(database: Database) {
 }
 
 #[testkit::test]
-async fn names_are_titles_where_that_is_wished(database: Database) {
+async fn plan_name_may_be_the_title(database: Database) {
     let arguments = ["--plan-name-form", "title", "--upgradable-plans", "premium"];
     let billing = billing_api_with(database, &arguments).await;
     billing.grown(123);

@@ -1,4 +1,4 @@
-//! Changing subscriptions: rows 20 to 25.
+//! Changes of subscriptions.
 use super::billing_api;
 use super::support::{error, no_namespace, not_root, shown, wrong};
 use serde_json::json;
@@ -6,9 +6,8 @@ use serde_json::json;
 const S: &str = "/namespaces/123/gitlab_subscription";
 const HISTORIES: &str = "SELECT count(*) FROM gitlab_subscription_histories";
 
-/// 20, 21
 #[testkit::test]
-async fn the_example_forgets_the_seats_used(database: Database) {
+async fn example_of_the_documentation_resets_the_maximum(database: Database) {
     let billing = billing_api(database).await;
     billing.grown(123);
     let dates = [Some("2020-07-15"), Some("2021-07-15"), None];
@@ -24,9 +23,8 @@ async fn the_example_forgets_the_seats_used(database: Database) {
     assert_eq!(billing.number(changed), 1);
 }
 
-/// 22
 #[testkit::test]
-async fn what_is_not_there_is_not_changed(database: Database) {
+async fn missing_subscription_is_not_found(database: Database) {
     let billing = billing_api(database).await;
     let none = (404, json!({ "message": "404 GitlabSubscription Not Found" }));
     assert_eq!(billing.send("PUT", S, json!({ "seats": 1 })).await, none);
@@ -35,9 +33,8 @@ async fn what_is_not_there_is_not_changed(database: Database) {
     assert_eq!(billing.ask("PUT", "/namespaces/999/gitlab_subscription").await, no_namespace());
 }
 
-/// 23
 #[testkit::test]
-async fn a_trial_has_a_beginning(database: Database) {
+async fn trial_needs_its_first_day(database: Database) {
     let billing = billing_api(database).await;
     billing.grown(123);
     assert_eq!(
@@ -55,9 +52,8 @@ async fn a_trial_has_a_beginning(database: Database) {
     assert_eq!(other, error("trial_extension_type does not have a valid value"));
 }
 
-/// 24, 25
 #[testkit::test]
-async fn null_clears_and_nothing_changes_nothing(database: Database) {
+async fn null_clears_and_absence_keeps(database: Database) {
     let billing = billing_api(database).await;
     billing.grown(123);
     let with_end = billing.ask("GET", S).await;
@@ -71,17 +67,17 @@ async fn null_clears_and_nothing_changes_nothing(database: Database) {
 }
 
 #[testkit::test]
-async fn a_change_is_checked_against_what_is_stored(database: Database) {
+async fn change_is_validated_with_the_stored_row(database: Database) {
     let billing = billing_api(database).await;
     billing.grown(123);
     let early = json!({ "end_date": "2020-07-14" });
     assert_eq!(billing.send("PUT", S, early).await, wrong("end_date", "must be after the start date"));
-    // A later term counts the seats anew.
+    // A new term counts the seats anew: group 123 has one billable member.
     let next =
         json!({ "start_date": "2021-07-15", "end_date": "2022-07-15", "seats": 82, "auto_renew": false });
     let expected = shown(
         json!({ "code": "premium", "auto_renew": false }),
-        [82, 82, 82, 0],
+        [82, 1, 1, 0],
         [Some("2021-07-15"), Some("2022-07-15"), None],
     );
     billing.sql("UPDATE gitlab_subscriptions SET max_seats_used = 90");

@@ -1,4 +1,4 @@
-//! `internal-apictl maintain`: what is due once in a while. The services run no schedules.
+//! `internal-apictl maintain`: the periodic work. The services run no schedules.
 use anyhow::Result;
 use clap::Args;
 use database::maintenance::{self, MaintenanceReport};
@@ -16,17 +16,17 @@ pub fn run(options: &Options) -> Result<()> {
     let (mut conn, _) = options.database.open()?;
     let now = Clock::System.now();
     let pruned = database::usage::prune(&mut conn, now)?;
-    println!("maintained: {pruned} old rows of what kas has reported are gone");
+    println!("maintained: deleted {pruned} old rows of the usage reports of kas");
     if database::is_owned_by_rails(&mut conn)? {
-        println!("maintained: nothing, a real GitLab keeps its own tables");
+        println!("maintained: nothing else, because GitLab maintains its own tables");
         return Ok(());
     }
     match maintenance::run(&mut conn, now)? {
         Some(MaintenanceReport { users, subscriptions }) => {
-            println!("maintained: the memberships of {users} people are up to date");
-            println!("maintained: the seats of {subscriptions} subscriptions are counted");
+            println!("maintained: recomputed the authorizations of {users} users");
+            println!("maintained: counted the seats of {subscriptions} subscriptions");
         }
-        None => println!("maintained: nothing, another process is at it"),
+        None => println!("maintained: nothing else, because another process is doing it"),
     }
     Ok(())
 }

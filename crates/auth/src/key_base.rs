@@ -40,7 +40,12 @@ impl KeyBase {
 
     /// Computes `personal_access_tokens.token_digest`. The token itself is not stored.
     pub fn token_digest(&self, token: &str) -> String {
-        digest_of(token, self.current())
+        self.salted_digest(token)
+    }
+
+    /// A Base64 digest, salted as GitLab salts it: SHA-256 of the text and the first 32 characters of `db_key_base`.
+    pub fn salted_digest(&self, text: &str) -> String {
+        digest_of(text, self.current())
     }
 
     /// Returns every digest that a column may contain for a token.

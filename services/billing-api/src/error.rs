@@ -1,4 +1,4 @@
-//! Errors as CustomersDot reads them: GitLab's own, in the words of Grape and Rails.
+//! Errors in the dialect of GitLab's API for CustomersDot: the messages of Grape and Rails.
 use actix_web::http::StatusCode;
 use actix_web::http::header::WWW_AUTHENTICATE;
 use actix_web::{HttpResponse, ResponseError};
@@ -8,29 +8,30 @@ use serde_json::{Map, Value, json};
 
 #[derive(Debug, thiserror::Error)]
 pub enum BillingError {
-    #[error("Unauthorized")]
-    Unauthorized,
-    /// The token was good once.
+    /// The log line names the reason; the response does not.
+    #[error("Unauthorized ({0})")]
+    Unauthorized(&'static str),
+    /// An expired or revoked token.
     #[error("{0}")]
     InvalidToken(&'static str),
     #[error("The request requires higher privileges than provided by the access token.")]
     InsufficientScope,
     #[error("Forbidden")]
     Forbidden,
-    /// What is missing or cannot be read, all of it.
+    /// Missing and invalid parameters.
     #[error("{0}")]
     Parameters(String),
-    /// Namespaces that were left out, while the others were stored.
-    #[error("some namespaces were left out")]
-    LeftOut(Vec<(i64, &'static str)>),
+    /// Namespaces that were skipped, while the others were stored.
+    #[error("some namespaces were skipped")]
+    Skipped(Vec<(i64, &'static str)>),
     #[error("{0}")]
     NotFound(&'static str),
     #[error("{0}")]
     Unprocessable(Violations),
-    /// Parts that were refused, while the others were provisioned.
+    /// Parts of a provision that failed, while the others were stored.
     #[error("{0}")]
     Failed(String),
-    #[error("the portal's keys are not known")]
+    #[error("the keys of the portal are not available (no_keys)")]
     NoKeys,
     #[error(transparent)]
     Rest(#[from] RestError),
@@ -53,14 +54,14 @@ impl From<NestedParamsError> for BillingError {
 impl ResponseError for BillingError {
     fn status_code(&self) -> StatusCode {
         match self {
-            Self::Unauthorized | Self::InvalidToken(_) => StatusCode::UNAUTHORIZED,
+            Self::Unauthorized(_) | Self::InvalidToken(_) => StatusCode::UNAUTHORIZED,
             Self::InsufficientScope | Self::Forbidden => StatusCode::FORBIDDEN,
-            Self::Parameters(_) | Self::LeftOut(_) => StatusCode::BAD_REQUEST,
+            Self::Parameters(_) | Self::Skipped(_) => StatusCode::BAD_REQUEST,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::Unprocessable(_) | Self::Failed(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::NoKeys => StatusCode::SERVICE_UNAVAILABLE,
             Self::Rest(error) => error.status_code(),
-            // A name that is taken is a mistake in the request, not a race.
+            // A duplicate is a mistake in the request here, not a conflict.
             Self::Storage(database::Error::Domain(domain::Error::Taken(_))) => StatusCode::BAD_REQUEST,
             Self::Storage(error) => endpoint::status(error),
         }
@@ -71,14 +72,14 @@ impl ResponseError for BillingError {
             return error.error_response();
         }
         let status = self.status_code();
-        let mut answer = HttpResponse::build(status);
+        let mut response = HttpResponse::build(status);
         if status.is_server_error() {
             tracing::error!(error = self as &dyn std::error::Error, "request failed");
         }
         if matches!(self, Self::InvalidToken(_)) {
-            answer.insert_header((WWW_AUTHENTICATE, r#"Bearer realm="The API", error="invalid_token""#));
+            response.insert_header((WWW_AUTHENTICATE, r#"Bearer realm="The API", error="invalid_token""#));
         }
-        answer.json(self.body(status))
+        response.json(self.body(status))
     }
 }
 
@@ -86,13 +87,15 @@ impl BillingError {
     fn body(&self, status: StatusCode) -> Value {
         use domain::Error::{Fields, Invalid, NotFound, Taken};
         match self {
-            Self::InvalidToken(why) => json!({ "error": "invalid_token", "error_description": why }),
+            Self::InvalidToken(description) => {
+                json!({ "error": "invalid_token", "error_description": description })
+            }
             Self::InsufficientScope => {
                 json!({ "error": "insufficient_scope", "error_description": self.to_string(), "scope": "api" })
             }
-            Self::Parameters(what) => json!({ "error": what }),
-            Self::LeftOut(namespaces) => {
-                let each = |(id, why): &(i64, &str)| (id.to_string(), json!([why]));
+            Self::Parameters(errors) => json!({ "error": errors }),
+            Self::Skipped(namespaces) => {
+                let each = |(id, reason): &(i64, &str)| (id.to_string(), json!([reason]));
                 json!({ "message": { "error": namespaces.iter().map(each).collect::<Map<_, _>>() } })
             }
             Self::Unprocessable(violations) | Self::Storage(database::Error::Domain(Fields(violations))) => {
@@ -102,13 +105,13 @@ impl BillingError {
             Self::Storage(database::Error::Domain(Taken(field))) => {
                 json!({ "message": { *field: ["has already been taken"] } })
             }
-            Self::Storage(database::Error::Domain(Invalid(why))) => {
-                json!({ "message": format!("400 Bad request - {why}") })
+            Self::Storage(database::Error::Domain(Invalid(reason))) => {
+                json!({ "message": format!("400 Bad request - {reason}") })
             }
-            Self::Storage(database::Error::Domain(NotFound(what))) => {
-                json!({ "message": format!("404 {what} Not Found") })
+            Self::Storage(database::Error::Domain(NotFound(record))) => {
+                json!({ "message": format!("404 {record} Not Found") })
             }
-            Self::NotFound(what) => json!({ "message": format!("404 {what}") }),
+            Self::NotFound(message) => json!({ "message": format!("404 {message}") }),
             _ => {
                 let reason = status.canonical_reason().unwrap_or_default();
                 json!({ "message": format!("{} {reason}", status.as_u16()) })

@@ -1,4 +1,4 @@
-//! Who may ask at all: CustomersDot, or an administrator of the installation.
+//! The callers: CustomersDot, or an administrator of the instance.
 use std::future::Future;
 use std::pin::Pin;
 
@@ -10,37 +10,61 @@ use database::token_holders;
 use domain::tokens::token_holder::{Insufficient, TokenHolder};
 use endpoint::Context;
 use endpoint::access_token::{header, personal_access_token};
+use endpoint::audit::Author;
 
 use crate::error::BillingError;
 use crate::portal::Refused;
 use crate::{App, INFO};
 
 const PORTAL_TOKEN: &str = "x-customers-dot-internal-token";
-/// The scheme of people, in metrics.
+/// The authentication scheme of users, in logs and metrics.
 const PAT: &str = "personal_access_token";
 const EXPIRED: &str = "Token is expired. You can either do re-authorization or token refresh.";
 const REVOKED: &str = "Token was revoked. You have to re-authorize from the user.";
 
-/// Whoever may do everything here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Caller {
-    CustomersDot,
-    Admin(i64),
+/// A caller who may use every endpoint.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// The author of the changes that this request makes.
+    pub author: Author,
+    pub context: Option<Context>,
 }
 
-/// Whoever may read what they own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A caller who may read a subscription.
+#[derive(Debug, Clone)]
 pub enum Reader {
-    Caller,
-    User(i64),
+    Caller(Caller),
+    /// A user who may read the namespaces that they own.
+    User(i64, Option<Context>),
 }
 
-impl std::fmt::Display for Caller {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::CustomersDot => f.write_str("customers_dot"),
-            Self::Admin(user_id) => write!(f, "user-{user_id}"),
+impl Caller {
+    /// Logs the namespace that the request is about.
+    pub fn log_namespace(&self, id: i64) {
+        log_namespace(self.context.as_ref(), id);
+    }
+
+    /// Logs the user that the request is about.
+    pub fn log_target_user(&self, id: i64) {
+        if let Some(context) = &self.context {
+            context.log("target_user_id", id);
         }
+    }
+}
+
+impl Reader {
+    /// Logs the namespace that the request is about.
+    pub fn log_namespace(&self, id: i64) {
+        match self {
+            Self::Caller(caller) => caller.log_namespace(id),
+            Self::User(_, context) => log_namespace(context.as_ref(), id),
+        }
+    }
+}
+
+fn log_namespace(context: Option<&Context>, id: i64) {
+    if let Some(context) = context {
+        context.fields.borrow_mut().namespace_id = Some(id);
     }
 }
 
@@ -75,14 +99,12 @@ impl FromRequest for Reader {
 }
 
 async fn identify_caller(app: &App, request: &HttpRequest) -> Result<Caller, BillingError> {
-    match identify(app, request).await? {
-        Identity::CustomersDot => Ok(Caller::CustomersDot),
-        Identity::Holder(holder) => {
-            let administers = holder.administers(app.core.clock.now().date());
-            administers.map_err(|insufficient| refusal(app, insufficient))?;
-            Ok(Caller::Admin(holder.user_id))
-        }
+    let identity = identify(app, request).await?;
+    if let Identity::Holder(holder) = &identity {
+        let administers = holder.administers(app.core.clock.now().date());
+        administers.map_err(|insufficient| refusal(app, request, insufficient))?;
     }
+    Ok(identity.into_caller(request))
 }
 
 async fn identify_reader(app: &App, request: &HttpRequest) -> Result<Reader, BillingError> {
@@ -90,10 +112,10 @@ async fn identify_reader(app: &App, request: &HttpRequest) -> Result<Reader, Bil
     match identify(app, request).await? {
         Identity::Holder(holder) if holder.administers(today).is_err() => {
             let reads = holder.has_scope(&["api", "read_api"], today);
-            reads.map_err(|insufficient| refusal(app, insufficient))?;
-            Ok(Reader::User(holder.user_id))
+            reads.map_err(|insufficient| refusal(app, request, insufficient))?;
+            Ok(Reader::User(holder.user_id, Context::of(request)))
         }
-        Identity::Holder(_) | Identity::CustomersDot => Ok(Reader::Caller),
+        identity => Ok(Reader::Caller(identity.into_caller(request))),
     }
 }
 
@@ -102,38 +124,54 @@ enum Identity {
     Holder(TokenHolder),
 }
 
-fn app(request: &HttpRequest) -> Result<&Data<App>, BillingError> {
-    request.app_data::<Data<App>>().ok_or(BillingError::Unauthorized)
+impl Identity {
+    fn into_caller(self, request: &HttpRequest) -> Caller {
+        let author = match self {
+            Self::CustomersDot => Author::service("customers_dot", "CustomersDot"),
+            Self::Holder(holder) => Author::user(holder.user_id, holder.username),
+        };
+        Caller { author, context: Context::of(request) }
+    }
 }
 
-/// Who sends the portal's token is judged by it alone.
+fn app(request: &HttpRequest) -> Result<&Data<App>, BillingError> {
+    request.app_data::<Data<App>>().ok_or(BillingError::Unauthorized("missing"))
+}
+
+/// Identifies the caller. A request with a token of the portal is judged by that token alone.
 async fn identify(app: &App, request: &HttpRequest) -> Result<Identity, BillingError> {
     if let Some(token) = request.headers().get(PORTAL_TOKEN) {
         let now = app.core.clock.unix();
         return match app.portal.verify(token.to_str().unwrap_or_default(), now).await {
             Ok(()) => {
                 app.core.limit_rate(request, None)?;
+                if let Some(context) = Context::of(request) {
+                    context.log("caller_client", "customers_dot");
+                }
                 Ok(Identity::CustomersDot)
             }
             Err(Refused::NoKeys) => Err(BillingError::NoKeys),
-            Err(Refused::Rejected(rejection)) => Err(unauthorized(app, "jwt", rejection)),
+            Err(Refused::Rejected(rejection)) => Err(unauthorized(app, request, "jwt", rejection)),
         };
     }
     let Some(token) = personal_access_token(request).or_else(|| header(request, "token")) else {
-        return Err(unauthorized(app, PAT, Rejection::Missing));
+        return Err(unauthorized(app, request, PAT, Rejection::Missing));
     };
     let (digests, now) = (app.key_base.get().digests(&token), app.core.clock.now());
     let found = app.core.pool.read(move |conn| token_holders::find(conn, &digests, now)).await?;
     let Some(found) = found else {
-        return Err(unauthorized(app, PAT, Rejection::UnknownToken));
+        return Err(unauthorized(app, request, PAT, Rejection::UnknownToken));
     };
     app.core.limit_rate(request, Some(&token))?;
-    // A token that has ended is not used any more.
+    // The last use of an expired or revoked token stays as it is.
     let is_alive = found.holder.has_scope(&["api", "read_api"], now.date()).is_ok();
     if let Some(token_id) = found.to_touch.filter(|_| is_alive) {
-        // That fails no request.
+        // A failure does not fail the request.
         if let Err(error) = app.core.pool.run(move |conn| token_holders::touch(conn, token_id, now)).await {
-            tracing::warn!(error = &error as &dyn std::error::Error, "the use of a token could not be noted");
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "failed to store the last use of a token"
+            );
         }
     }
     if let Some(context) = Context::of(request) {
@@ -144,15 +182,28 @@ async fn identify(app: &App, request: &HttpRequest) -> Result<Identity, BillingE
     Ok(Identity::Holder(found.holder))
 }
 
-fn unauthorized(app: &App, scheme: &str, rejection: Rejection) -> BillingError {
-    app.core.metrics.auth_failure(INFO.consumer, scheme, rejection.reason());
-    BillingError::Unauthorized
+fn unauthorized(
+    app: &App,
+    request: &HttpRequest,
+    scheme: &'static str,
+    rejection: Rejection,
+) -> BillingError {
+    log_failure(app, request, scheme, rejection);
+    BillingError::Unauthorized(rejection.reason())
 }
 
-fn refusal(app: &App, insufficient: Insufficient) -> BillingError {
-    let rejected = |rejection, why| {
-        unauthorized(app, PAT, rejection);
-        BillingError::InvalidToken(why)
+fn log_failure(app: &App, request: &HttpRequest, scheme: &'static str, rejection: Rejection) {
+    app.core.metrics.auth_failure(INFO.consumer, scheme, rejection.reason());
+    if let Some(context) = Context::of(request) {
+        context.log("auth_scheme", scheme);
+        context.log("auth_failure_reason", rejection.reason());
+    }
+}
+
+fn refusal(app: &App, request: &HttpRequest, insufficient: Insufficient) -> BillingError {
+    let rejected = |rejection, description| {
+        log_failure(app, request, PAT, rejection);
+        BillingError::InvalidToken(description)
     };
     match insufficient {
         Insufficient::Expired => rejected(Rejection::Expired, EXPIRED),

@@ -1,7 +1,7 @@
-//! What CustomersDot asks: it pushes what was bought into the installation, and reads what is used of it.
+//! The API for CustomersDot, which pushes purchases into the instance and reads what is used of them.
 //!
 //! Each endpoint exists in two generations, below `/api/v4` and below `/api/v4/internal/gitlab_subscriptions`, which share
-//! their handler. An endpoint is a file in the folder of its noun: parameters, answer, handler.
+//! their handler. An endpoint is a file in the folder of its noun: parameters, response, handler.
 mod add_ons;
 mod audit;
 mod error;
@@ -34,15 +34,23 @@ const CATEGORY: &str = "subscription_management";
 
 macro_rules! endpoints {
     ($($method:literal $path:literal),* $(,)?) => {
-        &[$(Endpoint::new($method, $path, CATEGORY)),*, MANY]
+        &[$(Endpoint::new($method, $path, CATEGORY)),*, MANY, CARD]
     };
 }
 
-/// Thousands of namespaces at once.
+/// Its parameters are never logged.
+const CARD: Endpoint = Endpoint::new(
+    "PUT",
+    "/api/v4/internal/gitlab_subscriptions/users/{user_id}/credit_card_validation",
+    CATEGORY,
+)
+.without_logged_query();
+
+/// Thousands of namespaces in one request.
 const MANY: Endpoint =
     Endpoint::new("PUT", "/api/v4/internal/upcoming_reconciliations", CATEGORY).max_body(5 * MIB);
 
-/// Every endpoint, as tests, metrics and limits go by.
+/// The endpoint table, which tests, metrics and limits read.
 pub const ENDPOINTS: &[Endpoint] = endpoints![
     "POST" "/api/v4/namespaces/{id}/gitlab_subscription",
     "PUT" "/api/v4/namespaces/{id}/gitlab_subscription",
@@ -68,7 +76,6 @@ pub const ENDPOINTS: &[Endpoint] = endpoints![
     "POST" "/api/v4/internal/gitlab_subscriptions/namespaces/{id}/provision",
     "GET" "/api/v4/internal/gitlab_subscriptions/namespaces/{namespace_id}/user_permissions/{user_id}",
     "GET" "/api/v4/internal/gitlab_subscriptions/users/{id}",
-    "PUT" "/api/v4/internal/gitlab_subscriptions/users/{user_id}/credit_card_validation",
     "POST" "/api/v4/internal/gitlab_subscriptions/namespaces/{id}/subscription_add_on_purchases",
     "GET" "/api/v4/internal/gitlab_subscriptions/namespaces/{id}/subscription_add_on_purchases/{add_on_name}",
 ];
@@ -84,7 +91,7 @@ pub const INFO: ServiceInfo = ServiceInfo {
     structures: &[],
 };
 
-/// What every handler of this service may use.
+/// The state that every handler may use.
 #[derive(Debug)]
 pub struct App {
     pub core: Arc<Core>,
@@ -118,7 +125,7 @@ pub fn routes(config: &mut ServiceConfig) {
             (Method::DELETE, to(reconciliations::delete::by_parameter)),
         ],
     ));
-    // The documents' curl leaves the segment `namespaces` out.
+    // The curl example in GitLab's documentation lacks the segment `namespaces`.
     for path in [current("upcoming_reconciliations"), format!("{CURRENT}/{{id}}/upcoming_reconciliations")] {
         config.service(resource(
             &path,
@@ -165,7 +172,7 @@ pub fn routes(config: &mut ServiceConfig) {
         ));
 }
 
-/// Both generations write alike; who may read differs.
+/// Both generations differ in who may read.
 fn subscription<F, Args>(show: F) -> Vec<(Method, Route)>
 where
     F: Handler<Args>,
@@ -185,7 +192,7 @@ pub fn serve(listener: TcpListener, app: App) -> std::io::Result<Server> {
     server::serve(listener, &core, with(app))
 }
 
-/// The routes, with `app` in their reach.
+/// The routes, with `app` as their state.
 fn with(app: App) -> impl Fn(&mut ServiceConfig) + Clone + Send + Sync {
     let app = Data::new(app);
     move |config: &mut ServiceConfig| {

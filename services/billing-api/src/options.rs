@@ -153,16 +153,15 @@ fn jwks_file(path: &std::path::Path, error: &dyn std::fmt::Display) -> ConfigErr
     ConfigError(format!("jwks_file {}: {error}", path.display()))
 }
 
+/// The messages do not repeat the URL, which may hold a password or a token.
 fn http_url(text: &str) -> Result<reqwest::Url, ConfigError> {
-    let url = reqwest::Url::parse(text).map_err(|error| ConfigError(format!("jwks_url {text}: {error}")))?;
+    let url = reqwest::Url::parse(text).map_err(|error| ConfigError(format!("jwks_url: {error}")))?;
     match url.scheme() {
         "https" => Ok(url),
         "http" => {
-            tracing::warn!(
-                "the portal's keys are fetched without TLS: whoever is in between can replace them"
-            );
+            tracing::warn!("the keys of the portal are fetched without TLS and can be replaced on the way");
             Ok(url)
         }
-        _ => Err(ConfigError(format!("jwks_url {text}: it must start with https://"))),
+        _ => Err(ConfigError("jwks_url: must start with https://".to_owned())),
     }
 }

@@ -1,4 +1,4 @@
-//! Parameters, read as Grape reads them: all that is wrong is said at once.
+//! Parameters, read as Grape reads them: one response reports every error.
 use std::cell::RefCell;
 
 use chrono::{NaiveDate, NaiveDateTime};
@@ -8,10 +8,10 @@ use serde_json::{Map, Value};
 
 use crate::error::BillingError;
 
-/// So many mistakes are told.
-const MOST_ERRORS: usize = 10;
+/// The number of errors in a response.
+const MAX_ERRORS: usize = 10;
 
-/// Reads of parameters what `f` wants, or says what is wrong with them.
+/// Reads the parameters with `f`, or reports what is wrong with them.
 pub async fn read<T>(
     sent: DeferredParams<BillingError>,
     f: impl FnOnce(&Fields<'_>) -> T,
@@ -22,7 +22,7 @@ pub async fn read<T>(
     if errors.is_empty() { Ok(value) } else { Err(BillingError::Parameters(errors.join(", "))) }
 }
 
-/// The fields of an object. What is missing or wrong is noted; the value that is given then is never used.
+/// The fields of an object. Errors are collected; the value that a method returns after an error is never used.
 #[derive(Debug)]
 pub struct Fields<'a> {
     map: &'a Map<String, Value>,
@@ -31,16 +31,26 @@ pub struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    /// A parameter's whole name: `packs[0][expires_at]`.
+    /// The full name of a parameter: `packs[0][expires_at]`.
     fn name(&self, field: &str) -> String {
         if self.prefix.is_empty() { field.to_owned() } else { format!("{}[{field}]", self.prefix) }
     }
 
-    fn note(&self, field: &str, what: &str) {
+    fn add_error(&self, text: String) {
         let mut errors = self.errors.borrow_mut();
-        if errors.len() < MOST_ERRORS {
-            errors.push(format!("{} {what}", self.name(field)));
+        if errors.len() < MAX_ERRORS {
+            errors.push(text);
         }
+    }
+
+    fn note(&self, field: &str, problem: &str) {
+        self.add_error(format!("{} {problem}", self.name(field)));
+    }
+
+    /// Reports that only one of these fields may be present.
+    pub fn are_exclusive(&self, fields: &[&str]) {
+        let names: Vec<String> = fields.iter().map(|field| self.name(field)).collect();
+        self.add_error(format!("{} are mutually exclusive", names.join(", ")));
     }
 
     pub fn is_invalid(&self, field: &str) {
@@ -63,15 +73,16 @@ impl<'a> Fields<'a> {
         matches!(self.map.get(field), Some(Value::Array(values)) if values.is_empty())
     }
 
+    /// Whether a field is present and not null.
     pub fn has(&self, field: &str) -> bool {
         self.map.get(field).is_some_and(|value| !value.is_null())
     }
 
-    fn given<T>(&self, field: &str, parse: impl Fn(&Value) -> Option<T>) -> Patch<T> {
+    /// An optional value. Null and the empty string mean the same.
+    fn optional<T>(&self, field: &str, parse: impl Fn(&Value) -> Option<T>) -> Patch<T> {
         match self.map.get(field) {
             None => Patch::Absent,
             Some(Value::Null) => Patch::Null,
-            // The null of a form.
             Some(Value::String(text)) if text.is_empty() => Patch::Null,
             Some(value) => parse(value).map_or_else(
                 || {
@@ -94,20 +105,29 @@ impl<'a> Fields<'a> {
         T::default()
     }
 
+    /// A date that can be changed but not cleared.
+    pub fn changed_date(&self, field: &str) -> Option<NaiveDate> {
+        let date = self.date(field);
+        if date == Patch::Null {
+            self.is_invalid(field);
+        }
+        date.value()
+    }
+
     pub fn date(&self, field: &str) -> Patch<NaiveDate> {
-        self.given(field, to_date)
+        self.optional(field, to_date)
     }
 
     pub fn required_date(&self, field: &str) -> NaiveDate {
         self.required(field, to_date)
     }
 
-    pub fn required_moment(&self, field: &str) -> NaiveDateTime {
-        self.required(field, |value| date::parse_moment(value.as_str()?))
+    pub fn required_timestamp(&self, field: &str) -> NaiveDateTime {
+        self.required(field, |value| date::parse_timestamp(value.as_str()?))
     }
 
     pub fn integer(&self, field: &str) -> Patch<i32> {
-        self.given(field, to_integer)
+        self.optional(field, to_integer)
     }
 
     pub fn required_integer(&self, field: &str) -> i32 {
@@ -119,11 +139,11 @@ impl<'a> Fields<'a> {
     }
 
     pub fn id(&self, field: &str) -> Option<i64> {
-        self.given(field, to_id).value()
+        self.optional(field, to_id).value()
     }
 
     pub fn boolean(&self, field: &str) -> Patch<bool> {
-        self.given(field, to_boolean)
+        self.optional(field, to_boolean)
     }
 
     pub fn text(&self, field: &str) -> Option<String> {
@@ -143,7 +163,7 @@ impl<'a> Fields<'a> {
         self.required(field, to_text)
     }
 
-    /// An object that may be left out.
+    /// An optional object.
     pub fn object(&self, field: &str) -> Option<Fields<'a>> {
         match self.map.get(field) {
             None | Some(Value::Null) => None,
@@ -187,7 +207,7 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// The values of an object whose names are numbers, in their order.
+/// The values of an object whose keys are numbers, in numeric order.
 fn numbered(map: &Map<String, Value>) -> Option<Vec<&Value>> {
     let mut numbered = map
         .iter()
@@ -233,7 +253,7 @@ fn to_boolean(value: &Value) -> Option<bool> {
     }
 }
 
-/// No database text holds a NUL, and no parameter needs one.
+/// PostgreSQL cannot store a NUL, and no parameter needs one.
 fn to_text(value: &Value) -> Option<String> {
     let text = match value {
         Value::String(text) => text.clone(),

@@ -65,10 +65,17 @@ pub enum Refused {
     NoKeys,
 }
 
+impl From<reqwest::Error> for FetchError {
+    fn from(error: reqwest::Error) -> Self {
+        Self::Http(error.without_url())
+    }
+}
+
 #[derive(Debug, thiserror::Error)]
 enum FetchError {
-    #[error("the portal cannot be asked")]
-    Http(#[from] reqwest::Error),
+    /// Its URL may hold a password or a token.
+    #[error("the portal cannot be reached")]
+    Http(#[source] reqwest::Error),
     #[error("the portal answered {0}")]
     Status(reqwest::StatusCode),
     #[error("the keys are larger than 1 MiB")]

@@ -1,6 +1,6 @@
-//! `subscription_add_on_purchases`: one live purchase for each namespace and add-on.
+//! `subscription_add_on_purchases`: one live purchase per namespace and add-on.
 //!
-//! GitLab knows the add-on of a purchase by its number since 18.9, demands that since 19.3, and lets go of the id later.
+//! GitLab stores the number of the add-on beside its id since 18.9, requires it since 19.3 and later drops the id.
 use chrono::{NaiveDate, NaiveDateTime};
 use diesel::prelude::*;
 use domain::Violations;
@@ -12,7 +12,7 @@ use crate::ext::Upsert;
 use crate::schema::{subscription_add_on_purchases as purchases, subscription_add_ons as add_ons};
 use crate::{Conn, Error, Result};
 
-/// The table with the column that not every database has.
+/// The table with a column that not every release has.
 mod numbered {
     diesel::table! {
         subscription_add_on_purchases (id) {
@@ -33,16 +33,17 @@ mod numbered {
 }
 use numbered::subscription_add_on_purchases as newer;
 
-fn are_numbered(conn: &mut Conn) -> Result<bool> {
+fn has_numbers(conn: &mut Conn) -> Result<bool> {
     columns::exists(conn, "subscription_add_on_purchases", newer::subscription_add_on_uid::NAME)
 }
 
-/// A purchase of a namespace, before and after.
+/// A purchase before and after a request. A new one has no `before`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Changed {
+pub struct PurchaseChange {
+    pub id: i64,
     pub add_on: AddOn,
-    pub old: Option<Purchase>,
-    pub new: Purchase,
+    pub before: Option<Purchase>,
+    pub after: Purchase,
 }
 
 type Row = (i64, i32, Option<NaiveDate>, NaiveDate, String, bool);
@@ -62,15 +63,15 @@ fn load(conn: &mut Conn, namespace_id: i64, add_on: AddOn) -> Result<Option<(i64
         ))
         .first(conn)
         .optional()?;
-    if row.is_none() && are_numbered(conn)? {
-        row = by_number(conn, namespace_id, add_on)?;
+    if row.is_none() && has_numbers(conn)? {
+        row = find_by_number(conn, namespace_id, add_on)?;
     }
     Ok(row.map(|(id, quantity, started_on, expires_on, purchase_xid, trial)| {
         (id, Purchase { quantity, started_on, expires_on, purchase_xid, trial })
     }))
 }
 
-fn by_number(conn: &mut Conn, namespace_id: i64, add_on: AddOn) -> Result<Option<Row>> {
+fn find_by_number(conn: &mut Conn, namespace_id: i64, add_on: AddOn) -> Result<Option<Row>> {
     let found = newer::table
         .filter(newer::namespace_id.eq(namespace_id))
         .filter(newer::subscription_add_on_uid.eq(add_on.number()))
@@ -85,12 +86,12 @@ fn by_number(conn: &mut Conn, namespace_id: i64, add_on: AddOn) -> Result<Option
     Ok(found.first(conn).optional()?)
 }
 
-/// The purchase of an add-on, if there is one.
+/// The live purchase of an add-on.
 pub fn find(conn: &mut Conn, namespace_id: i64, add_on: AddOn) -> Result<Option<Purchase>> {
     Ok(load(conn, namespace_id, add_on)?.map(|(_, purchase)| purchase))
 }
 
-/// An order, and the name by which the caller calls the add-on.
+/// An order, and the name that the caller uses for the add-on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Item {
     pub name: String,
@@ -98,19 +99,24 @@ pub struct Item {
     pub order: Order,
 }
 
-/// Carries out orders, one after the other. What is wrong with one is said under its name.
+/// Carries out orders one after the other. The result has one change per add-on, with the row that is stored in the
+/// end. Violations are reported under the caller's name of the add-on.
 pub fn order_all(
     conn: &mut Conn,
     namespace: &Namespace,
     items: &[Item],
     now: NaiveDateTime,
-) -> Result<Vec<Changed>> {
-    let mut changed = Vec::with_capacity(items.len());
-    for Item { name, add_on, order: wanted } in items {
-        let done = order(conn, namespace, *add_on, wanted.clone(), now);
-        changed.extend(done.map_err(|error| named(name, error))?);
+) -> Result<Vec<PurchaseChange>> {
+    let mut changes: Vec<PurchaseChange> = Vec::with_capacity(items.len());
+    for item in items {
+        let result = order(conn, namespace, item.add_on, item.order.clone(), now);
+        let Some(change) = result.map_err(|error| named(&item.name, error))? else { continue };
+        match changes.iter_mut().find(|earlier| earlier.add_on == change.add_on) {
+            Some(earlier) => earlier.after = change.after,
+            None => changes.push(change),
+        }
     }
-    Ok(changed)
+    Ok(changes)
 }
 
 fn named(name: &str, error: Error) -> Error {
@@ -120,32 +126,32 @@ fn named(name: &str, error: Error) -> Error {
     domain::Error::Fields(named).into()
 }
 
-/// Carries out an order: the purchase is made or changed; an order that ends what is not there leads to nothing. To be
-/// called inside [`namespaces::change`](super::namespaces::change).
+/// Creates or changes a purchase. An order without a quantity for a purchase that does not exist has no effect. Call it
+/// inside [`namespaces::change`](super::namespaces::change).
 pub fn order(
     conn: &mut Conn,
     namespace: &Namespace,
     add_on: AddOn,
     order: Order,
     now: NaiveDateTime,
-) -> Result<Option<Changed>> {
-    let Some((id, old)) = load(conn, namespace.id, add_on)? else {
-        let Some(new) = order.begin()? else { return Ok(None) };
-        insert(conn, namespace, add_on, &new, now)?;
-        return Ok(Some(Changed { add_on, old: None, new }));
+) -> Result<Option<PurchaseChange>> {
+    let Some((id, before)) = load(conn, namespace.id, add_on)? else {
+        let Some(after) = order.begin()? else { return Ok(None) };
+        let id = insert(conn, namespace, add_on, &after, now)?;
+        return Ok(Some(PurchaseChange { id, add_on, before: None, after }));
     };
-    let new = order.change(old.clone())?;
+    let after = order.change(before.clone())?;
     diesel::update(purchases::table.find(id))
         .set((
-            purchases::quantity.eq(new.quantity),
-            purchases::started_at.eq(new.started_on),
-            purchases::expires_on.eq(new.expires_on),
-            purchases::purchase_xid.eq(&new.purchase_xid),
-            purchases::trial.eq(new.trial),
+            purchases::quantity.eq(after.quantity),
+            purchases::started_at.eq(after.started_on),
+            purchases::expires_on.eq(after.expires_on),
+            purchases::purchase_xid.eq(&after.purchase_xid),
+            purchases::trial.eq(after.trial),
             purchases::updated_at.eq(now),
         ))
         .execute(conn)?;
-    Ok(Some(Changed { add_on, old: Some(old), new }))
+    Ok(Some(PurchaseChange { id, add_on, before: Some(before), after }))
 }
 
 fn insert(
@@ -154,7 +160,7 @@ fn insert(
     add_on: AddOn,
     new: &Purchase,
     now: NaiveDateTime,
-) -> Result<()> {
+) -> Result<i64> {
     let insert = diesel::insert_into(newer::table);
     let columns = (
         newer::subscription_add_on_id.eq(add_on_id(conn, add_on, now)?),
@@ -168,15 +174,16 @@ fn insert(
         newer::created_at.eq(now),
         newer::updated_at.eq(now),
     );
-    if are_numbered(conn)? {
-        insert.values((columns, newer::subscription_add_on_uid.eq(add_on.number()))).execute(conn)?;
+    let id = if has_numbers(conn)? {
+        let columns = (columns, newer::subscription_add_on_uid.eq(add_on.number()));
+        insert.values(columns).returning(newer::id).get_result(conn)?
     } else {
-        insert.values(columns).execute(conn)?;
-    }
-    Ok(())
+        insert.values(columns).returning(newer::id).get_result(conn)?
+    };
+    Ok(id)
 }
 
-/// The id of an add-on; one that the installation lacks is added.
+/// The id of an add-on. An add-on without a row is inserted.
 fn add_on_id(conn: &mut Conn, add_on: AddOn, now: NaiveDateTime) -> Result<i64> {
     let known = add_ons::table.filter(add_ons::name.eq(add_on.number())).select(add_ons::id);
     if let Some(id) = known.first(conn).optional()? {

@@ -1,4 +1,4 @@
-//! `user_credit_card_validations`: that a card belongs to a person, and digests of what is on it.
+//! `user_credit_card_validations`: one validation per user.
 use diesel::prelude::*;
 use domain::billing::card::Validation;
 
@@ -6,11 +6,11 @@ use crate::ext::Upsert;
 use crate::schema::{user_credit_card_validations as cards, users};
 use crate::{Conn, Result};
 
-/// Writes down that a person's card is valid; an earlier one is forgotten.
-pub fn put(conn: &mut Conn, user_id: i64, validation: &Validation) -> Result<()> {
+/// Stores the validation of a user's card. It replaces an earlier one. Returns the username.
+pub fn put(conn: &mut Conn, user_id: i64, validation: &Validation) -> Result<String> {
     conn.write(|conn| {
-        let user = users::table.find(user_id).select(users::id);
-        user.first::<i64>(conn).optional()?.ok_or(domain::Error::NotFound("User"))?;
+        let user = users::table.find(user_id).select(users::username);
+        let username: Option<String> = user.first(conn).optional()?.ok_or(domain::Error::NotFound("User"))?;
         let insert = diesel::insert_into(cards::table).values((
             cards::user_id.eq(user_id),
             cards::credit_card_validated_at.eq(validation.validated_at),
@@ -35,6 +35,6 @@ pub fn put(conn: &mut Conn, user_id: i64, validation: &Validation) -> Result<()>
             cards::stripe_card_fingerprint::NAME,
         ];
         Upsert { insert, target: &[cards::user_id::NAME], set }.execute(conn)?;
-        Ok(())
+        Ok(username.unwrap_or_default())
     })
 }

@@ -1,15 +1,19 @@
-//! Columns that GitLab added after 18.0, the oldest database that is shared. Where one is missing, it is left out.
+//! Columns that only some releases of GitLab have.
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
 
 use crate::{Conn, Result};
 
-/// Whether a table has a column. An SQLite database is ours, and has them all.
+/// Whether a table has a column.
 pub(super) fn exists(conn: &mut Conn, table: &'static str, column: &'static str) -> Result<bool> {
-    let Conn::Postgresql(pg) = conn else { return Ok(true) };
-    let exists = diesel::dsl::sql::<Bool>(&format!(
-        "SELECT EXISTS (SELECT 1 FROM pg_attribute \
-          WHERE attrelid = to_regclass('{table}') AND attname = '{column}' AND NOT attisdropped)"
-    ));
-    Ok(exists.get_result(pg)?)
+    let text = match conn {
+        Conn::Postgresql(_) => format!(
+            "EXISTS (SELECT 1 FROM pg_attribute \
+              WHERE attrelid = to_regclass('{table}') AND attname = '{column}' AND NOT attisdropped)"
+        ),
+        Conn::Sqlite(_) => {
+            format!("EXISTS (SELECT 1 FROM pragma_table_info('{table}') WHERE name = '{column}')")
+        }
+    };
+    Ok(diesel::select(diesel::dsl::sql::<Bool>(&text)).get_result(conn)?)
 }

@@ -1,4 +1,4 @@
-//! Limits of a namespace: compute minutes, and storage that was bought.
+//! Limits of a namespace: compute minutes and purchased storage.
 use chrono::{NaiveDate, NaiveDateTime};
 use diesel::prelude::*;
 use domain::billing::Limits;
@@ -8,9 +8,9 @@ use crate::ext::Upsert;
 use crate::schema::{namespace_limits as storage, namespaces};
 use crate::{Conn, Result};
 
-/// The limits that a namespace has.
+/// The stored limits of a namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Values {
+pub struct StoredLimits {
     pub shared_runners_minutes_limit: Option<i32>,
     pub extra_shared_runners_minutes_limit: Option<i32>,
     /// MiB
@@ -18,18 +18,18 @@ pub struct Values {
     pub additional_purchased_storage_ends_on: Option<NaiveDate>,
 }
 
-fn load(conn: &mut Conn, namespace_id: i64) -> Result<Values> {
+fn load(conn: &mut Conn, namespace_id: i64) -> Result<StoredLimits> {
     let (minutes, extra) = namespaces::table
         .find(namespace_id)
         .select((namespaces::shared_runners_minutes_limit, namespaces::extra_shared_runners_minutes_limit))
         .first(conn)?;
-    let bought: Option<(i64, Option<NaiveDate>)> = storage::table
+    let purchased: Option<(i64, Option<NaiveDate>)> = storage::table
         .find(namespace_id)
         .select((storage::additional_purchased_storage_size, storage::additional_purchased_storage_ends_on))
         .first(conn)
         .optional()?;
-    let (size, ends_on) = bought.unwrap_or_default();
-    Ok(Values {
+    let (size, ends_on) = purchased.unwrap_or_default();
+    Ok(StoredLimits {
         shared_runners_minutes_limit: minutes,
         extra_shared_runners_minutes_limit: extra,
         additional_purchased_storage_size: size,
@@ -37,17 +37,17 @@ fn load(conn: &mut Conn, namespace_id: i64) -> Result<Values> {
     })
 }
 
-/// Sets what is given; the answer is what was before, and what is now. To be called inside
+/// Sets the given limits. Returns the limits before and after. Call it inside
 /// [`namespaces::change`](super::namespaces::change).
 pub fn set(
     conn: &mut Conn,
     namespace: &Namespace,
     limits: &Limits,
     now: NaiveDateTime,
-) -> Result<(Values, Values)> {
+) -> Result<(StoredLimits, StoredLimits)> {
     limits.check()?;
     let old = load(conn, namespace.id)?;
-    let new = Values {
+    let new = StoredLimits {
         shared_runners_minutes_limit: limits
             .shared_runners_minutes_limit
             .or(old.shared_runners_minutes_limit),
@@ -61,7 +61,7 @@ pub fn set(
             .additional_purchased_storage_ends_on
             .or(old.additional_purchased_storage_ends_on),
     };
-    if limits.set_minutes() {
+    if limits.sets_minutes() {
         diesel::update(namespaces::table.find(namespace.id))
             .set((
                 namespaces::shared_runners_minutes_limit.eq(new.shared_runners_minutes_limit),
@@ -70,7 +70,7 @@ pub fn set(
             ))
             .execute(conn)?;
     }
-    if limits.set_storage() {
+    if limits.sets_storage() {
         let insert = diesel::insert_into(storage::table).values((
             storage::namespace_id.eq(namespace.id),
             storage::additional_purchased_storage_size.eq(new.additional_purchased_storage_size),

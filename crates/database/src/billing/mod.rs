@@ -1,6 +1,6 @@
-//! What is sold to namespaces: subscriptions, compute minutes, add-ons, limits, and what is due soon.
+//! Billing data of namespaces: subscriptions, compute minutes, add-ons, limits and upcoming reconciliations.
 //!
-//! Whatever changes a namespace's data does it inside [`namespaces::change`], which holds the namespace's row.
+//! Every change of a namespace's data runs inside [`namespaces::change`], which locks the namespace's row.
 pub mod add_ons;
 pub mod cards;
 mod columns;

@@ -1,4 +1,4 @@
-//! Namespaces, and the lock that every change of what they bought holds.
+//! Namespaces, and the row lock that every change of their billing data holds.
 use diesel::connection::SimpleConnection;
 use diesel::dsl::sql;
 use diesel::prelude::*;
@@ -12,10 +12,10 @@ use domain::Error as Refusal;
 const NOT_ROOT: &str = "Namespace must be a root namespace";
 const UNKNOWN: Refusal = Refusal::NotFound("Namespace");
 
-/// How often a transaction that came into another's way begins anew.
-const RETRIES: usize = 3;
+/// How often a transaction is retried after a deadlock or a serialisation failure.
+const MAX_RETRIES: usize = 3;
 
-/// What names a namespace in a path: a number, or its full path in whatever case.
+/// A namespace in a URL path: its id, or its full path in any case.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Key {
     Id(i64),
@@ -23,7 +23,7 @@ pub enum Key {
 }
 
 impl Key {
-    /// A text of digits alone is a number; one too large for any row names nothing.
+    /// Digits alone are an id. An id that is too large for any row matches nothing.
     pub fn parse(text: &str) -> Self {
         if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
             Self::Id(text.parse().unwrap_or(i64::MAX))
@@ -42,10 +42,15 @@ pub struct Namespace {
     pub parent_id: Option<i64>,
     pub owner_id: Option<i64>,
     pub organization_id: i64,
+    pub full_path: String,
 }
 
+/// The route of a namespace; one without a route is named by its own path.
+const FULL_PATH: &str = "COALESCE((SELECT r.path FROM routes r \
+    WHERE r.source_type = 'Namespace' AND r.source_id = namespaces.id), namespaces.path)";
+
 impl Namespace {
-    /// Only top-level groups and personal namespaces buy anything.
+    /// Whether it is a top-level group or a personal namespace. Only these have billing data.
     pub fn is_root(&self) -> bool {
         self.parent_id.is_none() && !self.is_project()
     }
@@ -63,7 +68,7 @@ impl Namespace {
     }
 }
 
-/// Finds a namespace of whatever kind.
+/// Finds a namespace of any kind.
 pub fn find(conn: &mut Conn, key: &Key) -> Result<Namespace> {
     let id = resolve(conn, key)?;
     let columns = (
@@ -74,12 +79,13 @@ pub fn find(conn: &mut Conn, key: &Key) -> Result<Namespace> {
         namespaces::parent_id,
         namespaces::owner_id,
         namespaces::organization_id,
+        sql::<Text>(FULL_PATH),
     );
     let found = namespaces::table.find(id).select(columns).first(conn).optional()?;
     found.ok_or_else(|| UNKNOWN.into())
 }
 
-/// Finds a namespace that can buy something.
+/// Finds a top-level group or a personal namespace.
 pub fn find_root(conn: &mut Conn, key: &Key) -> Result<Namespace> {
     let namespace = find(conn, key)?;
     namespace.must_be_root()?;
@@ -102,8 +108,8 @@ fn resolve(conn: &mut Conn, key: &Key) -> Result<i64> {
     alike.first(conn).optional()?.ok_or_else(|| UNKNOWN.into())
 }
 
-/// Runs `f` in a transaction that holds the rows of these root namespaces. All are locked in the order of their ids, so
-/// that no two transactions wait for each other. `f` runs again when the database broke the transaction off.
+/// Runs `f` in a transaction that locks the rows of these root namespaces, in the order of their ids, so that two
+/// transactions never wait for each other. `f` runs again after a deadlock or a serialisation failure.
 pub fn change<T>(
     conn: &mut Conn,
     keys: &[&Key],
@@ -116,9 +122,9 @@ pub fn change<T>(
     })
 }
 
-/// Runs `f` in a transaction whose locks are waited for no longer than 5 s.
+/// Runs `f` in a transaction that waits for a lock for 5 s at most.
 pub(crate) fn transaction<T>(conn: &mut Conn, mut f: impl FnMut(&mut Conn) -> Result<T>) -> Result<T> {
-    let mut retries = RETRIES;
+    let mut retries = MAX_RETRIES;
     loop {
         let done = conn.write(|conn| {
             if let Conn::Postgresql(pg) = conn {
@@ -128,7 +134,7 @@ pub(crate) fn transaction<T>(conn: &mut Conn, mut f: impl FnMut(&mut Conn) -> Re
             f(conn)
         });
         match done {
-            // Who has waited for a lock in vain has waited long enough.
+            // A lock timeout is not retried: the caller has waited long enough.
             Err(Error::Collision(source)) if retries > 0 && !source.to_string().contains("lock timeout") => {
                 retries -= 1;
             }
@@ -140,15 +146,15 @@ pub(crate) fn transaction<T>(conn: &mut Conn, mut f: impl FnMut(&mut Conn) -> Re
     }
 }
 
-/// Locks what the keys name, and gives it in their order.
+/// Locks the namespaces of these keys and returns them in the same order.
 pub(crate) fn lock(conn: &mut Conn, keys: &[&Key]) -> Result<Vec<Namespace>> {
     let ids = keys.iter().map(|key| resolve(conn, key)).collect::<Result<Vec<_>>>()?;
     let locked = lock_ids(conn, &ids)?;
-    let of = |id: &i64| locked.iter().find(|namespace| namespace.id == *id).cloned();
-    ids.iter().map(|id| of(id).ok_or_else(|| UNKNOWN.into())).collect()
+    let find = |id: &i64| locked.iter().find(|namespace| namespace.id == *id).cloned();
+    ids.iter().map(|id| find(id).ok_or_else(|| UNKNOWN.into())).collect()
 }
 
-/// Locks those that there are.
+/// Locks the namespaces with these ids. Ids without a row are skipped.
 pub(super) fn lock_ids(conn: &mut Conn, ids: &[i64]) -> Result<Vec<Namespace>> {
     let for_update = matches!(conn, Conn::Postgresql(_));
     Ok(Lock { ids, for_update }.load(conn)?)
@@ -161,14 +167,18 @@ struct Lock<'a> {
 
 impl QueryFragment<MultiBackend> for Lock<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
-        out.push_sql(
-            "SELECT id, name, path, type, parent_id, owner_id, organization_id FROM namespaces WHERE id IN (",
-        );
+        out.push_sql("SELECT id, name, path, type, parent_id, owner_id, organization_id, ");
+        out.push_sql(FULL_PATH);
+        out.push_sql(" FROM namespaces WHERE id IN (");
         for (at, id) in self.ids.iter().enumerate() {
             out.push_sql(if at == 0 { "" } else { ", " });
             out.push_bind_param::<BigInt, _>(id)?;
         }
-        out.push_sql(if self.for_update { ") ORDER BY id FOR UPDATE" } else { ") ORDER BY id" });
+        out.push_sql(if self.for_update {
+            ") ORDER BY id FOR UPDATE OF namespaces"
+        } else {
+            ") ORDER BY id"
+        });
         Ok(())
     }
 }
@@ -179,7 +189,7 @@ impl QueryId for Lock<'_> {
 }
 
 impl Query for Lock<'_> {
-    type SqlType = (BigInt, Text, Text, Text, Nullable<BigInt>, Nullable<BigInt>, BigInt);
+    type SqlType = (BigInt, Text, Text, Text, Nullable<BigInt>, Nullable<BigInt>, BigInt, Text);
 }
 
 impl<C> RunQueryDsl<C> for Lock<'_> {}

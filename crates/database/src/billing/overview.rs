@@ -1,4 +1,4 @@
-//! What CustomersDot sees of a namespace.
+//! The representation of a namespace for CustomersDot.
 use chrono::NaiveDate;
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
@@ -7,45 +7,32 @@ use domain::billing::Subscription;
 
 use super::seats::{self, Counts};
 use super::{Namespace, subscriptions};
-use crate::schema::{namespace_root_storage_statistics as statistics, routes};
+use crate::schema::namespace_root_storage_statistics as statistics;
 use crate::{Conn, MultiBackend, Result};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Overview {
     pub namespace: Namespace,
-    pub full_path: String,
     pub counts: Counts,
-    /// Of the root: what is below has no other.
+    /// The subscription of the root namespace.
     pub subscription: Option<Subscription>,
     pub root_repository_size: i64,
 }
 
-/// Gathers what there is to see of a group or a personal namespace.
+/// Loads a group or a personal namespace with its counts, its subscription and the size of its repositories.
 pub fn show(conn: &mut Conn, namespace: Namespace, today: NaiveDate) -> Result<Overview> {
     let root_id = match namespace.parent_id {
         None => namespace.id,
         Some(parent_id) => Root { parent_id }.get_result(conn)?,
     };
-    let full_path = routes::table
-        .filter(routes::source_type.eq("Namespace"))
-        .filter(routes::source_id.eq(namespace.id))
-        .select(routes::path)
-        .first(conn)
-        .optional()?;
     let subscription = subscriptions::find(conn, root_id)?;
-    let exclude_guests = subscription.as_ref().is_some_and(|is| is.plan.excludes_guests());
+    let exclude_guests = subscription.as_ref().is_some_and(|found| found.plan.excludes_guests());
     let counts = seats::count(conn, namespace.id, exclude_guests, today)?;
     let size = statistics::table.find(root_id).select(statistics::repository_size).first(conn);
-    Ok(Overview {
-        full_path: full_path.unwrap_or_else(|| namespace.path.clone()),
-        counts,
-        subscription,
-        root_repository_size: size.optional()?.unwrap_or(0),
-        namespace,
-    })
+    Ok(Overview { counts, subscription, root_repository_size: size.optional()?.unwrap_or(0), namespace })
 }
 
-/// The uppermost of the groups above.
+/// The id of the root namespace above a group.
 struct Root {
     parent_id: i64,
 }

@@ -1,4 +1,4 @@
-//! Who owns a namespace.
+//! Owners of a namespace.
 use chrono::NaiveDate;
 use diesel::prelude::*;
 
@@ -16,14 +16,14 @@ pub struct Owner {
     pub notification_email: Option<String>,
 }
 
-/// The active owners: of a group its direct ones, of a personal namespace its person. By id.
+/// The active owners, ordered by id: the direct owners of a group, or the user of a personal namespace.
 pub fn list(conn: &mut Conn, namespace: &Namespace, today: NaiveDate) -> Result<Vec<Owner>> {
-    let people = users::table
+    let active = users::table
         .filter(users::state.eq("active"))
         .select((users::id, users::username, users::name, users::email, users::notification_email))
         .order(users::id);
     if namespace.is_personal() {
-        return Ok(people.filter(users::id.nullable().eq(namespace.owner_id)).load(conn)?);
+        return Ok(active.filter(users::id.nullable().eq(namespace.owner_id)).load(conn)?);
     }
     let owners = members::table
         .filter(members::source_type.eq("Namespace"))
@@ -34,15 +34,15 @@ pub fn list(conn: &mut Conn, namespace: &Namespace, today: NaiveDate) -> Result<
         .filter(members::state.eq(0))
         .filter(members::expires_at.is_null().or(members::expires_at.gt(today)))
         .select(members::user_id);
-    Ok(people.filter(users::id.nullable().eq_any(owners)).load(conn)?)
+    Ok(active.filter(users::id.nullable().eq_any(owners)).load(conn)?)
 }
 
-/// Whether somebody is one of them.
+/// Whether a user is an active owner.
 pub fn is_owner(conn: &mut Conn, namespace: &Namespace, user_id: i64, today: NaiveDate) -> Result<bool> {
     Ok(list(conn, namespace, today)?.iter().any(|owner| owner.id == user_id))
 }
 
-/// Somebody who may be asked about: whether they administer the installation, if there is such a person.
+/// Whether a user is an active administrator. `None` if the user does not exist.
 pub fn is_active_admin(conn: &mut Conn, user_id: i64) -> Result<Option<bool>> {
     let row: Option<(bool, Option<String>)> =
         users::table.find(user_id).select((users::admin, users::state)).first(conn).optional()?;

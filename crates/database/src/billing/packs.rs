@@ -1,7 +1,7 @@
-//! `ci_minutes_additional_packs`: compute minutes that were bought.
+//! `ci_minutes_additional_packs`: purchased compute minutes.
 //!
-//! No index of a real GitLab keeps purchases apart: the namespace's lock does.
-use std::collections::HashMap;
+//! GitLab's index on the namespace and the purchase id is not unique: the row lock of the namespace prevents duplicates.
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use chrono::{NaiveDate, NaiveDateTime};
 use diesel::prelude::*;
@@ -9,80 +9,79 @@ use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::sql_types::{BigInt, Date, Integer, Text, Timestamp};
 use domain::billing::Pack;
 
-use super::{Key, namespaces};
+use super::{Key, Namespace, namespaces};
 use crate::schema::ci_minutes_additional_packs as packs;
 use crate::{Conn, MultiBackend, Result};
 
-/// Packs in one statement.
-const CHUNK: usize = 500;
+/// Packs per statement.
+const CHUNK_SIZE: usize = 500;
 
-/// A pack as it is stored.
+/// A row.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable)]
-pub struct Stored {
+pub struct StoredPack {
+    pub id: i64,
     pub expires_at: Option<NaiveDate>,
     pub number_of_minutes: i32,
     pub purchase_xid: Option<String>,
 }
 
-/// What a purchase led to: a pack for each that was asked for, in that order.
+/// The result of a purchase.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Bought {
-    pub namespace_id: i64,
-    pub packs: Vec<Stored>,
-    /// Those that were there already, whatever the request says of them.
-    pub repeated: Vec<Stored>,
+pub struct PurchaseOutcome {
+    pub namespace: Namespace,
+    /// A stored pack for each requested one, in the order of the request.
+    pub packs: Vec<StoredPack>,
+    /// The ids of the packs that were inserted. The others were purchased before.
+    pub inserted: BTreeSet<i64>,
 }
 
-/// Adds packs to a namespace; a purchase that is known already adds nothing and changes nothing.
-pub fn buy(conn: &mut Conn, key: &Key, wanted: &[Pack], now: NaiveDateTime) -> Result<Bought> {
+/// Adds packs to a namespace. A repeated purchase id adds nothing and changes nothing.
+pub fn buy(conn: &mut Conn, key: &Key, wanted: &[Pack], now: NaiveDateTime) -> Result<PurchaseOutcome> {
     namespaces::change(conn, &[key], |conn, found| {
         let namespace_id = found[0].id;
-        let mut known = known(conn, namespace_id, wanted)?;
-        let repeated = wanted.iter().filter_map(|pack| known.get(&pack.purchase_xid).cloned()).collect();
-        let mut new = Vec::new();
+        let known = find_by_purchase(conn, namespace_id, wanted)?;
+        let mut new: Vec<&Pack> = Vec::new();
+        let mut seen: HashSet<&str> = known.keys().map(String::as_str).collect();
         for pack in wanted {
-            known.entry(pack.purchase_xid.clone()).or_insert_with(|| {
+            if seen.insert(&pack.purchase_xid) {
                 new.push(pack);
-                Stored::from(pack)
-            });
+            }
         }
-        for packs in new.chunks(CHUNK) {
+        for packs in new.chunks(CHUNK_SIZE) {
             Insert { namespace_id, packs, now }.execute(conn)?;
         }
-        let packs = wanted.iter().filter_map(|pack| known.get(&pack.purchase_xid).cloned()).collect();
-        Ok(Bought { namespace_id, packs, repeated })
+        let stored =
+            if new.is_empty() { known.clone() } else { find_by_purchase(conn, namespace_id, wanted)? };
+        let packs = wanted.iter().filter_map(|pack| stored.get(&pack.purchase_xid).cloned()).collect();
+        let is_new = |(xid, pack): (&String, &StoredPack)| (!known.contains_key(xid)).then_some(pack.id);
+        let inserted = stored.iter().filter_map(is_new).collect();
+        Ok(PurchaseOutcome { namespace: found[0].clone(), packs, inserted })
     })
 }
 
-/// The packs of a namespace with these purchases' ids; of several with one id, the oldest.
-fn known(conn: &mut Conn, namespace_id: i64, wanted: &[Pack]) -> Result<HashMap<String, Stored>> {
-    let mut known = HashMap::new();
-    for chunk in wanted.chunks(CHUNK) {
+/// The packs of a namespace with these purchase ids. Of several packs with one purchase id, the one with the lowest id.
+fn find_by_purchase(
+    conn: &mut Conn,
+    namespace_id: i64,
+    wanted: &[Pack],
+) -> Result<HashMap<String, StoredPack>> {
+    let mut found = HashMap::new();
+    for chunk in wanted.chunks(CHUNK_SIZE) {
         let ids: Vec<&str> = chunk.iter().map(|pack| pack.purchase_xid.as_str()).collect();
-        let stored: Vec<Stored> = packs::table
+        let stored: Vec<StoredPack> = packs::table
             .filter(packs::namespace_id.eq(namespace_id))
             .filter(packs::purchase_xid.eq_any(ids))
             .order(packs::id)
-            .select((packs::expires_at, packs::number_of_minutes, packs::purchase_xid))
+            .select((packs::id, packs::expires_at, packs::number_of_minutes, packs::purchase_xid))
             .load(conn)?;
         for pack in stored {
-            known.entry(pack.purchase_xid.clone().unwrap_or_default()).or_insert(pack);
+            found.entry(pack.purchase_xid.clone().unwrap_or_default()).or_insert(pack);
         }
     }
-    Ok(known)
+    Ok(found)
 }
 
-impl From<&Pack> for Stored {
-    fn from(pack: &Pack) -> Self {
-        Self {
-            expires_at: Some(pack.expires_at),
-            number_of_minutes: pack.number_of_minutes,
-            purchase_xid: Some(pack.purchase_xid.clone()),
-        }
-    }
-}
-
-/// Many rows at once, which Diesel's multi connection cannot say.
+/// An insert of several rows, which Diesel's multi connection lacks.
 struct Insert<'a> {
     namespace_id: i64,
     packs: &'a [&'a Pack],
@@ -121,26 +120,33 @@ impl QueryId for Insert<'_> {
 
 impl<C> RunQueryDsl<C> for Insert<'_> {}
 
-/// What a move has moved.
+/// The result of a move.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Moved {
-    pub source_id: i64,
-    pub target_id: i64,
-    pub packs: usize,
+pub struct MoveOutcome {
+    pub source: Namespace,
+    pub target: Namespace,
+    /// The ids of the packs that were moved.
+    pub pack_ids: BTreeSet<i64>,
+    pub number_of_minutes: i64,
 }
 
-/// Moves all packs of a namespace to another, expired ones too. None is ever merged with another.
-pub fn move_all(conn: &mut Conn, source: &Key, target: &Key, now: NaiveDateTime) -> Result<Moved> {
+/// Moves all packs of a namespace to another one, expired ones included. Packs are never merged.
+pub fn move_all(conn: &mut Conn, source: &Key, target: &Key, now: NaiveDateTime) -> Result<MoveOutcome> {
     namespaces::change(conn, &[source, target], |conn, found| {
-        let (source_id, target_id) = (found[0].id, found[1].id);
-        if source_id == target_id {
+        let [source, target] = [&found[0], &found[1]];
+        if source.id == target.id {
             let same = "Source and target namespaces must be different".to_owned();
             return Err(domain::Error::Invalid(same).into());
         }
-        let of_source = packs::table.filter(packs::namespace_id.eq(source_id));
-        let packs = diesel::update(of_source)
-            .set((packs::namespace_id.eq(target_id), packs::updated_at.eq(now)))
-            .execute(conn)?;
-        Ok(Moved { source_id, target_id, packs })
+        let moved: Vec<(i64, i32)> = diesel::update(packs::table.filter(packs::namespace_id.eq(source.id)))
+            .set((packs::namespace_id.eq(target.id), packs::updated_at.eq(now)))
+            .returning((packs::id, packs::number_of_minutes))
+            .get_results(conn)?;
+        Ok(MoveOutcome {
+            source: source.clone(),
+            target: target.clone(),
+            pack_ids: moved.iter().map(|(id, _)| *id).collect(),
+            number_of_minutes: moved.iter().map(|(_, minutes)| i64::from(*minutes)).sum(),
+        })
     })
 }

@@ -1,7 +1,7 @@
 //! Plans, by their code. Their ids differ from installation to installation.
 //!
-//! GitLab numbers them alike everywhere since 18.6, and since 18.7 a subscription holds its plan's number beside its id:
-//! later releases go by the number alone. A database of 18.0 has no such columns.
+//! Since GitLab 18.6 a plan has the same number in every installation. Since 18.7 a subscription stores that number
+//! beside the id, and later releases read the number alone. A database of 18.0 has no such columns.
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use domain::billing::Plan;
@@ -11,7 +11,7 @@ use crate::ext::Upsert;
 use crate::schema::plans;
 use crate::{Conn, Result};
 
-/// Tables with the columns that not every database has.
+/// The tables with columns that not every release has.
 mod numbered {
     diesel::table! {
         plans (id) {
@@ -37,7 +37,7 @@ mod numbered {
     }
 }
 
-/// The id of a plan; one that the installation lacks is added.
+/// The id of a plan. A known plan without a row is inserted.
 pub(super) fn id(conn: &mut Conn, plan: &Plan, now: NaiveDateTime) -> Result<i64> {
     use numbered::plans as p;
     let known = plans::table.filter(plans::name.eq(plan.code())).select(plans::id);
@@ -46,7 +46,7 @@ pub(super) fn id(conn: &mut Conn, plan: &Plan, now: NaiveDateTime) -> Result<i64
     }
     let (name, times) = (p::name.eq(plan.code()), (p::created_at.eq(now), p::updated_at.eq(now)));
     let title = p::title.eq(plan.title());
-    // Somebody else may add it at the same time.
+    // Another transaction may insert it at the same time.
     let (target, set) = (&[plans::name::NAME], &[]);
     if columns::exists(conn, "plans", p::plan_name_uid::NAME)? {
         let insert = diesel::insert_into(p::table);
@@ -59,18 +59,18 @@ pub(super) fn id(conn: &mut Conn, plan: &Plan, now: NaiveDateTime) -> Result<i64
     Ok(known.first(conn)?)
 }
 
-/// The plan of a subscription that has its number and no id.
-pub(super) fn of_subscription(conn: &mut Conn, id: i64) -> Result<Option<Plan>> {
+/// The plan of a subscription that has a plan number but no plan id.
+pub(super) fn find_by_subscription(conn: &mut Conn, id: i64) -> Result<Option<Plan>> {
     use numbered::gitlab_subscriptions as s;
     if !columns::exists(conn, "gitlab_subscriptions", s::hosted_plan_name_uid::NAME)? {
         return Ok(None);
     }
     let number: Option<i16> = s::table.find(id).select(s::hosted_plan_name_uid).first(conn)?;
-    Ok(number.and_then(Plan::numbered))
+    Ok(number.and_then(Plan::from_number))
 }
 
-/// Writes the number of a subscription's plan beside its id.
-pub(super) fn number_subscription(conn: &mut Conn, id: i64, plan: &Plan) -> Result<()> {
+/// Stores the number of a subscription's plan, where the column exists.
+pub(super) fn set_subscription_number(conn: &mut Conn, id: i64, plan: &Plan) -> Result<()> {
     use numbered::gitlab_subscriptions as s;
     if columns::exists(conn, "gitlab_subscriptions", s::hosted_plan_name_uid::NAME)? {
         let number = s::hosted_plan_name_uid.eq(plan.number());
@@ -79,8 +79,8 @@ pub(super) fn number_subscription(conn: &mut Conn, id: i64, plan: &Plan) -> Resu
     Ok(())
 }
 
-/// The same, of what a subscription was.
-pub(super) fn number_history(conn: &mut Conn, id: i64, plan: &Plan) -> Result<()> {
+/// Stores the number of the plan in a history row, where the column exists.
+pub(super) fn set_history_number(conn: &mut Conn, id: i64, plan: &Plan) -> Result<()> {
     use numbered::gitlab_subscription_histories as h;
     if columns::exists(conn, "gitlab_subscription_histories", h::hosted_plan_name_uid::NAME)? {
         let number = h::hosted_plan_name_uid.eq(plan.number());

@@ -1,11 +1,11 @@
-//! Everything that a purchase brings a namespace, at once.
+//! Provisioning: all parts of a purchase in one request.
 use chrono::NaiveDateTime;
 use domain::billing::{Change, Limits};
 
-use super::{Key, add_ons, limits, namespaces, subscriptions};
+use super::{Key, Namespace, add_ons, limits, namespaces, subscriptions};
 use crate::{Conn, Error, Result};
 
-/// What is to be provisioned; each part stands for itself.
+/// The parts of a request. Each is stored independently of the others.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Provision {
     pub base_product: Option<Change>,
@@ -14,24 +14,24 @@ pub struct Provision {
     pub add_on_purchases: Vec<add_ons::Item>,
 }
 
-/// A part that was refused, and why.
+/// The name of a part that was not stored, and the reason.
 pub type Failure = (&'static str, String);
 
-/// What became of it.
+/// The stored parts and the failures.
 #[derive(Debug)]
-pub struct Done {
-    pub namespace_id: i64,
-    pub base_product: Option<subscriptions::Changed>,
+pub struct ProvisionOutcome {
+    pub namespace: Namespace,
+    pub base_product: Option<subscriptions::SubscriptionChange>,
     /// Before and after.
-    pub storage: Option<(limits::Values, limits::Values)>,
-    pub compute_minutes: Option<(limits::Values, limits::Values)>,
-    pub add_on_purchases: Vec<add_ons::Changed>,
+    pub storage: Option<(limits::StoredLimits, limits::StoredLimits)>,
+    pub compute_minutes: Option<(limits::StoredLimits, limits::StoredLimits)>,
+    pub add_on_purchases: Vec<add_ons::PurchaseChange>,
     pub failures: Vec<Failure>,
 }
 
-/// Provisions a namespace. A part that fails leaves the others as they are. All of them hold one lock, so that no two
-/// requests for one namespace are mixed.
-pub fn run(conn: &mut Conn, key: &Key, wanted: &Provision, now: NaiveDateTime) -> Result<Done> {
+/// Provisions a namespace. The failure of a part does not affect the others. All parts run under one lock, so that
+/// requests for one namespace are serialised.
+pub fn run(conn: &mut Conn, key: &Key, wanted: &Provision, now: NaiveDateTime) -> Result<ProvisionOutcome> {
     namespaces::change(conn, &[key], |conn, found| {
         let namespace = &found[0];
         let mut failures = Vec::new();
@@ -51,13 +51,13 @@ pub fn run(conn: &mut Conn, key: &Key, wanted: &Provision, now: NaiveDateTime) -
             add_ons::order_all(conn, namespace, it, now)
         })?;
         let add_on_purchases = add_on_purchases.unwrap_or_default();
-        let namespace_id = namespace.id;
-        Ok(Done { namespace_id, base_product, storage, compute_minutes, add_on_purchases, failures })
+        let namespace = namespace.clone();
+        Ok(ProvisionOutcome { namespace, base_product, storage, compute_minutes, add_on_purchases, failures })
     })
 }
 
-/// Does a part, if it is wanted. What the database will never take fails the part; what may go better the next time fails
-/// the whole, so that it is tried again.
+/// Stores a part of the request, if it is present. A permanent error fails the part alone. A temporary one fails the
+/// whole request, so that the caller repeats it.
 fn part<W, T>(
     conn: &mut Conn,
     name: &'static str,
@@ -73,7 +73,11 @@ fn part<W, T>(
             Ok(None)
         }
         Err(error @ Error::Database(_)) => {
-            tracing::error!(error = &error as &dyn std::error::Error, part = name, "a part was not stored");
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                part = name,
+                "failed to store a part of a provision"
+            );
             failures.push((name, "could not be stored".to_owned()));
             Ok(None)
         }

@@ -1,33 +1,43 @@
-//! Who takes a seat of a subscription: GitLab's billable members.
+//! Seats in use: the number of GitLab's billable members.
+//!
+//! Guests are free on some plans, unless a custom role of theirs occupies a seat
+//! ([issue 390269](https://gitlab.com/gitlab-org/gitlab/-/issues/390269)).
 use chrono::{NaiveDate, NaiveDateTime, TimeDelta};
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sql_types::{BigInt, Date, Integer};
+use domain::Role;
 
 use super::namespaces::{lock_ids, transaction};
-use super::{Namespace, subscriptions};
+use super::{Namespace, columns, subscriptions};
 use crate::schema::gitlab_subscriptions;
 use crate::{Conn, MultiBackend, Result};
 
-/// How long a count is good for.
-const DAY: TimeDelta = TimeDelta::hours(24);
+/// How long a count is valid.
+const REFRESH_INTERVAL: TimeDelta = TimeDelta::hours(24);
 
-/// What is counted in a namespace and below it.
+/// Counts of a namespace and everything below it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Queryable)]
 pub struct Counts {
     pub billable_members: i64,
-    /// Members of groups and projects here, not through groups that were invited.
+    /// Members of groups and projects, without those of invited groups.
     pub members: i64,
     pub projects: i64,
 }
 
-/// Counts members and projects, one statement.
+/// Counts members and projects.
 pub fn count(conn: &mut Conn, namespace_id: i64, exclude_guests: bool, today: NaiveDate) -> Result<Counts> {
-    let floor = if exclude_guests { 10 } else { 5 };
-    Ok(Count { namespace_id, floor, today }.get_result(conn)?)
+    let lowest_role = if exclude_guests { Role::GUEST.0 + 1 } else { Role::GUEST.0 };
+    let has_column = columns::exists(conn, "member_roles", "occupies_seat")?;
+    let custom_roles = match conn {
+        _ if has_column => OCCUPIES_SEAT,
+        Conn::Postgresql(_) => ELEVATES_POSTGRESQL,
+        Conn::Sqlite(_) => ELEVATES_SQLITE,
+    };
+    Ok(Count { namespace_id, lowest_role, custom_roles, today }.get_result(conn)?)
 }
 
-/// Seats in use. A personal namespace takes one at least: its owner's.
+/// Seats in use. A personal namespace takes at least one, that of its owner.
 pub(super) fn in_use(
     conn: &mut Conn,
     namespace: &Namespace,
@@ -52,7 +62,7 @@ pub fn refresh_stale(conn: &mut Conn, now: NaiveDateTime) -> Result<usize> {
 pub(crate) fn stale(conn: &mut Conn, now: NaiveDateTime) -> Result<Vec<i64>> {
     use gitlab_subscriptions as s;
     Ok(s::table
-        .filter(s::last_seat_refresh_at.is_null().or(s::last_seat_refresh_at.le(now - DAY)))
+        .filter(s::last_seat_refresh_at.is_null().or(s::last_seat_refresh_at.le(now - REFRESH_INTERVAL)))
         .order(s::namespace_id)
         .select(s::namespace_id)
         .load(conn)?)
@@ -70,24 +80,37 @@ pub(crate) fn refresh(conn: &mut Conn, namespace_id: i64, now: NaiveDateTime) ->
 
 struct Count {
     namespace_id: i64,
-    /// Roles above it count.
-    floor: i32,
+    /// The lowest access level that takes a seat without a custom role.
+    lowest_role: i32,
+    /// Whether the custom role `r` occupies a seat.
+    custom_roles: &'static str,
     today: NaiveDate,
 }
 
+/// GitLab has this column since 16.10. A migration fills it for older roles.
+const OCCUPIES_SEAT: &str = "COALESCE(r.occupies_seat, false)";
+/// Without the column: a role occupies a seat if it has any permission other than `read_code`.
+const ELEVATES_POSTGRESQL: &str = "EXISTS (SELECT 1 FROM jsonb_each(\
+    CASE WHEN jsonb_typeof(r.permissions) = 'object' THEN r.permissions ELSE '{}' END) AS p \
+    WHERE p.key <> 'read_code' AND p.value = 'true')";
+/// The same on SQLite, where the column is text.
+const ELEVATES_SQLITE: &str = "EXISTS (SELECT 1 FROM json_each(r.permissions) AS p \
+    WHERE p.key <> 'read_code' AND p.type = 'true')";
+
+/// Whether a membership counts.
 const COUNTS: &str = "m.requested_at IS NULL AND m.invite_token IS NULL AND m.state = 0 \
-    AND (m.expires_at IS NULL OR m.expires_at > (SELECT today FROM asked))";
+    AND (m.expires_at IS NULL OR m.expires_at > (SELECT today FROM parameters))";
 
 impl QueryFragment<MultiBackend> for Count {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
-        out.push_sql("WITH RECURSIVE asked AS (SELECT ");
+        out.push_sql("WITH RECURSIVE parameters AS (SELECT ");
         out.push_bind_param::<BigInt, _>(&self.namespace_id)?;
         out.push_sql(" AS id, ");
-        out.push_bind_param::<Integer, _>(&self.floor)?;
-        out.push_sql(" AS floor, ");
+        out.push_bind_param::<Integer, _>(&self.lowest_role)?;
+        out.push_sql(" AS lowest_role, ");
         out.push_bind_param::<Date, _>(&self.today)?;
         out.push_sql(
-            " AS today), tree (id) AS (SELECT id FROM asked UNION \
+            " AS today), tree (id) AS (SELECT id FROM parameters UNION \
                SELECT n.id FROM tree t JOIN namespaces n ON n.parent_id = t.id AND n.type = 'Group'), \
              places (id, locked) AS (SELECT p.id, COALESCE(n.share_with_group_lock, false) FROM tree t \
                JOIN projects p ON p.namespace_id = t.id JOIN namespaces n ON n.id = t.id), \
@@ -95,33 +118,41 @@ impl QueryFragment<MultiBackend> for Count {
                SELECT id, access_level FROM (\
                  SELECT l.shared_with_group_id AS id, CAST(l.group_access AS integer) AS access_level \
                    FROM group_group_links l JOIN tree t ON t.id = l.shared_group_id \
-                  WHERE l.expires_at IS NULL OR l.expires_at > (SELECT today FROM asked) UNION \
+                  WHERE l.expires_at IS NULL OR l.expires_at > (SELECT today FROM parameters) UNION \
                  SELECT l.group_id, CAST(l.group_access AS integer) \
                    FROM project_group_links l JOIN places p ON p.id = l.project_id AND NOT p.locked \
-                  WHERE l.expires_at IS NULL OR l.expires_at > (SELECT today FROM asked)) AS links UNION \
+                  WHERE l.expires_at IS NULL OR l.expires_at > (SELECT today FROM parameters)) AS links UNION \
                SELECT n.parent_id, i.access_level FROM invited i JOIN namespaces n ON n.id = i.id \
                 WHERE n.parent_id IS NOT NULL), \
-             counted (user_id, access_level, own) AS (\
-               SELECT m.user_id, m.access_level, 1 FROM tree t \
+             counted (user_id, access_level, own, role_id) AS (\
+               SELECT m.user_id, m.access_level, 1, m.member_role_id FROM tree t \
                  JOIN members m ON m.source_type = 'Namespace' AND m.source_id = t.id WHERE ",
         );
         out.push_sql(COUNTS);
         out.push_sql(
-            " UNION ALL SELECT m.user_id, m.access_level, 1 FROM places p \
+            " UNION ALL SELECT m.user_id, m.access_level, 1, m.member_role_id FROM places p \
                 JOIN members m ON m.source_type = 'Project' AND m.source_id = p.id WHERE ",
         );
         out.push_sql(COUNTS);
+        // An invitation that lowers the access level drops the custom role as well.
         out.push_sql(
             " UNION ALL SELECT m.user_id, \
-                CASE WHEN m.access_level < i.access_level THEN m.access_level ELSE i.access_level END, 0 \
+                CASE WHEN m.access_level < i.access_level THEN m.access_level ELSE i.access_level END, 0, \
+                CASE WHEN m.access_level <= i.access_level THEN m.member_role_id END \
                 FROM invited i JOIN members m ON m.source_type = 'Namespace' AND m.source_id = i.id WHERE ",
         );
         out.push_sql(COUNTS);
         out.push_sql(
-            " UNION ALL SELECT n.owner_id, 50, 1 FROM namespaces n WHERE n.id = (SELECT id FROM asked) AND n.type = 'User') \
-             SELECT count(DISTINCT CASE WHEN c.access_level > (SELECT floor FROM asked) THEN u.id END), \
+            " UNION ALL SELECT n.owner_id, 50, 1, NULL FROM namespaces n WHERE n.id = (SELECT id FROM parameters) AND n.type = 'User') \
+             SELECT count(DISTINCT CASE WHEN c.access_level >= (SELECT lowest_role FROM parameters) \
+                      OR (c.role_id IS NOT NULL AND ",
+        );
+        out.push_sql(self.custom_roles);
+        out.push_sql(
+            ") THEN u.id END), \
                     count(DISTINCT CASE WHEN c.own = 1 THEN u.id END), (SELECT count(*) FROM places) \
                FROM counted c JOIN users u ON u.id = c.user_id AND u.state = 'active' AND u.user_type = 0 \
+               LEFT JOIN member_roles r ON r.id = c.role_id \
               WHERE c.access_level > 5",
         );
         Ok(())
@@ -129,8 +160,9 @@ impl QueryFragment<MultiBackend> for Count {
 }
 
 impl QueryId for Count {
-    type QueryId = Self;
-    const HAS_STATIC_QUERY_ID: bool = true;
+    // The text depends on the release of the database.
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
 }
 
 impl Query for Count {

@@ -1,7 +1,7 @@
-//! `gitlab_subscriptions`: one row a namespace, and what it was before in the histories.
+//! `gitlab_subscriptions`: one row per namespace, and its earlier states in `gitlab_subscription_histories`.
 use chrono::{NaiveDate, NaiveDateTime};
 use diesel::prelude::*;
-use domain::billing::{Change, Patch, Plan, Subscription};
+use domain::billing::{Change, Plan, SeatStatistics, Subscription};
 
 use super::{Key, Namespace, namespaces, plans as plan_table, seats};
 use crate::schema::{gitlab_subscription_histories as histories, gitlab_subscriptions as s, plans};
@@ -10,19 +10,20 @@ use crate::{Conn, Result};
 /// `gitlab_subscription_histories.change_type`
 const UPDATED: i16 = 1;
 
-/// What a namespace has, and what people read as the name of its plan.
+/// A subscription and the title of its plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Shown {
+pub struct TitledSubscription {
     pub subscription: Subscription,
     pub plan_title: String,
 }
 
-/// What a change has changed; nothing was there before where `old` is none.
+/// The row of a subscription before and after a change. A new row has no `before`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Changed {
-    pub namespace_id: i64,
-    pub old: Option<Subscription>,
-    pub new: Shown,
+pub struct SubscriptionChange {
+    pub namespace: Namespace,
+    pub id: i64,
+    pub before: Option<Subscription>,
+    pub after: TitledSubscription,
 }
 
 #[derive(Queryable)]
@@ -63,8 +64,8 @@ fn load(conn: &mut Conn, namespace_id: i64) -> Result<Option<Row>> {
     let Some((columns, code, plan_title)) = row else { return Ok(None) };
     let plan = match code {
         Some(code) => Some(Plan::stored(code)),
-        // What was sold must not pass for nothing.
-        None => plan_table::of_subscription(conn, columns.id)?,
+        // Newer releases of GitLab store the number alone. A paid plan must not be shown as free.
+        None => plan_table::find_by_subscription(conn, columns.id)?,
     };
     let subscription = Subscription {
         plan: plan.unwrap_or_else(Plan::free),
@@ -78,107 +79,131 @@ fn load(conn: &mut Conn, namespace_id: i64) -> Result<Option<Row>> {
         seats: columns.seats.unwrap_or(0),
         seats_in_use: columns.seats_in_use,
         max_seats_used: columns.max_seats_used.unwrap_or(0),
+        max_seats_used_changed_at: columns.max_seats_used_changed_at,
     };
     Ok(Some(Row { columns, subscription, plan_title }))
 }
 
-/// What a namespace has; of one that bought nothing, the seats that it would take. Writes nothing.
-pub fn show(conn: &mut Conn, namespace: &Namespace, today: NaiveDate) -> Result<Shown> {
-    let (mut subscription, title) = match load(conn, namespace.id)? {
-        Some(row) => return Ok(shown(row.subscription, row.plan_title)),
-        None => (Subscription::none(), None),
-    };
+/// The subscription of a namespace. Without a row it is free, and its seats are counted. Writes nothing.
+pub fn show(conn: &mut Conn, namespace: &Namespace, today: NaiveDate) -> Result<TitledSubscription> {
+    if let Some(row) = load(conn, namespace.id)? {
+        return Ok(titled(row.subscription, row.plan_title));
+    }
+    let mut subscription = Subscription::none();
     subscription.seats_in_use = seats::in_use(conn, namespace, subscription.plan.excludes_guests(), today)?;
-    Ok(shown(subscription, title))
+    Ok(titled(subscription, None))
 }
 
-/// What a namespace has, if it ever had anything.
+/// The subscription of a namespace, if it has a row.
 pub fn find(conn: &mut Conn, namespace_id: i64) -> Result<Option<Subscription>> {
     Ok(load(conn, namespace_id)?.map(|row| row.subscription))
 }
 
-fn shown(subscription: Subscription, title: Option<String>) -> Shown {
+fn titled(subscription: Subscription, title: Option<String>) -> TitledSubscription {
     let plan_title = title.filter(|title| !title.is_empty()).unwrap_or_else(|| subscription.plan.title());
-    Shown { subscription, plan_title }
+    TitledSubscription { subscription, plan_title }
 }
 
-/// Begins a subscription. What was bought before is not replaced.
-pub fn create(conn: &mut Conn, key: &Key, change: &Change, now: NaiveDateTime) -> Result<Changed> {
+/// Creates a subscription. Only a free one is replaced.
+pub fn create(conn: &mut Conn, key: &Key, change: &Change, now: NaiveDateTime) -> Result<SubscriptionChange> {
     namespaces::change(conn, &[key], |conn, found| begin(conn, &found[0], change.clone(), now))
 }
 
 /// Changes a subscription.
-pub fn update(conn: &mut Conn, key: &Key, change: &Change, now: NaiveDateTime) -> Result<Changed> {
+pub fn update(conn: &mut Conn, key: &Key, change: &Change, now: NaiveDateTime) -> Result<SubscriptionChange> {
     namespaces::change(conn, &[key], |conn, found| {
         let row = load(conn, found[0].id)?.ok_or(domain::Error::NotFound("GitlabSubscription"))?;
-        alter(conn, row, change.clone(), now)
+        alter(conn, &found[0], row, change.clone(), now)
     })
 }
 
-/// Changes a subscription, or begins one: today, unless it says otherwise. To be called inside [`namespaces::change`].
+/// Changes a subscription, or creates one that starts today by default. Call it inside [`namespaces::change`].
 pub fn set(
     conn: &mut Conn,
     namespace: &Namespace,
     mut change: Change,
     now: NaiveDateTime,
-) -> Result<Changed> {
+) -> Result<SubscriptionChange> {
     if let Some(row) = load(conn, namespace.id)? {
-        return alter(conn, row, change, now);
+        return alter(conn, namespace, row, change, now);
     }
-    if change.start_date.is_absent() {
-        change.start_date = Patch::Value(now.date());
-    }
+    change.start_date = change.start_date.or_else(|| Some(now.date()));
     begin(conn, namespace, change, now)
 }
 
-fn begin(conn: &mut Conn, namespace: &Namespace, change: Change, now: NaiveDateTime) -> Result<Changed> {
+fn begin(
+    conn: &mut Conn,
+    namespace: &Namespace,
+    change: Change,
+    now: NaiveDateTime,
+) -> Result<SubscriptionChange> {
     let before = load(conn, namespace.id)?;
-    let mut subscription = Subscription::begin(change)?;
+    let mut subscription = Subscription::begin(change, now)?;
     if before.as_ref().is_some_and(|row| !row.subscription.is_vacant()) {
         return Err(domain::Error::Taken("namespace_id").into());
     }
     let exclude_guests = subscription.plan.excludes_guests();
     subscription.seats_in_use = seats::in_use(conn, namespace, exclude_guests, now.date())?;
     if let Some(row) = &before {
-        remember(conn, row, now)?;
+        if subscription.max_seats_used != row.subscription.max_seats_used {
+            subscription.max_seats_used_changed_at = Some(now);
+        }
+        insert_history(conn, row, now)?;
         store(conn, row, &subscription, now)?;
-        counted(conn, row.columns.id, now)?;
+        set_refreshed_at(conn, row.columns.id, now)?;
     } else {
         insert(conn, namespace.id, &subscription, now)?;
     }
-    finish(conn, namespace.id, before.map(|row| row.subscription))
+    finish(conn, namespace, before.map(|row| row.subscription))
 }
 
-fn alter(conn: &mut Conn, row: Row, change: Change, now: NaiveDateTime) -> Result<Changed> {
-    let subscription = row.subscription.changed(change)?;
-    let namespace_id = row.columns.namespace_id;
+fn alter(
+    conn: &mut Conn,
+    namespace: &Namespace,
+    row: Row,
+    change: Change,
+    now: NaiveDateTime,
+) -> Result<SubscriptionChange> {
+    let (mut subscription, statistics) = row.subscription.changed(change, now)?;
+    let resets = statistics == SeatStatistics::Reset;
+    if resets {
+        let exclude_guests = subscription.plan.excludes_guests();
+        subscription.reset_seats(seats::in_use(conn, namespace, exclude_guests, now.date())?, now);
+    }
     if subscription != row.subscription {
-        remember(conn, &row, now)?;
+        insert_history(conn, &row, now)?;
         store(conn, &row, &subscription, now)?;
     }
-    finish(conn, namespace_id, Some(row.subscription))
+    if resets {
+        set_refreshed_at(conn, row.columns.id, now)?;
+    }
+    finish(conn, namespace, Some(row.subscription))
 }
 
-fn finish(conn: &mut Conn, namespace_id: i64, old: Option<Subscription>) -> Result<Changed> {
-    let row = load(conn, namespace_id)?.ok_or(domain::Error::NotFound("GitlabSubscription"))?;
-    Ok(Changed { namespace_id, old, new: shown(row.subscription, row.plan_title) })
+fn finish(
+    conn: &mut Conn,
+    namespace: &Namespace,
+    before: Option<Subscription>,
+) -> Result<SubscriptionChange> {
+    let row = load(conn, namespace.id)?.ok_or(domain::Error::NotFound("GitlabSubscription"))?;
+    let after = titled(row.subscription, row.plan_title);
+    Ok(SubscriptionChange { namespace: namespace.clone(), id: row.columns.id, before, after })
 }
 
-/// Counts the seats anew; more than ever are remembered.
+/// The daily count of seats.
 pub(super) fn refresh_seats(conn: &mut Conn, namespace: &Namespace, now: NaiveDateTime) -> Result<()> {
     let Some(row) = load(conn, namespace.id)? else { return Ok(()) };
-    let mut subscription = row.subscription.clone();
-    let exclude_guests = subscription.plan.excludes_guests();
-    subscription.seats_in_use = seats::in_use(conn, namespace, exclude_guests, now.date())?;
-    subscription.max_seats_used = subscription.max_seats_used.max(subscription.seats_in_use);
+    let exclude_guests = row.subscription.plan.excludes_guests();
+    let counted = seats::in_use(conn, namespace, exclude_guests, now.date())?;
+    let subscription = row.subscription.refreshed(counted, now);
     if subscription != row.subscription {
-        remember(conn, &row, now)?;
+        insert_history(conn, &row, now)?;
         store(conn, &row, &subscription, now)?;
     }
-    counted(conn, row.columns.id, now)
+    set_refreshed_at(conn, row.columns.id, now)
 }
 
-fn counted(conn: &mut Conn, id: i64, now: NaiveDateTime) -> Result<()> {
+fn set_refreshed_at(conn: &mut Conn, id: i64, now: NaiveDateTime) -> Result<()> {
     diesel::update(s::table.find(id)).set(s::last_seat_refresh_at.eq(now)).execute(conn)?;
     Ok(())
 }
@@ -200,14 +225,14 @@ fn insert(conn: &mut Conn, namespace_id: i64, new: &Subscription, now: NaiveDate
             s::seats_in_use.eq(new.seats_in_use),
             s::max_seats_used.eq(new.max_seats_used),
             s::seats_owed.eq(new.seats_owed()),
-            s::max_seats_used_changed_at.eq((new.max_seats_used != 0).then_some(now)),
+            s::max_seats_used_changed_at.eq(new.max_seats_used_changed_at),
             s::last_seat_refresh_at.eq(now),
             s::created_at.eq(now),
             s::updated_at.eq(now),
         ))
         .returning(s::id)
         .get_result(conn)?;
-    plan_table::number_subscription(conn, id, &new.plan)
+    plan_table::set_subscription_number(conn, id, &new.plan)
 }
 
 fn store(conn: &mut Conn, row: &Row, new: &Subscription, now: NaiveDateTime) -> Result<()> {
@@ -215,11 +240,6 @@ fn store(conn: &mut Conn, row: &Row, new: &Subscription, now: NaiveDateTime) -> 
         row.columns.hosted_plan_id
     } else {
         Some(plan_table::id(conn, &new.plan, now)?)
-    };
-    let seats_changed_at = if new.max_seats_used == row.subscription.max_seats_used {
-        row.columns.max_seats_used_changed_at
-    } else {
-        Some(now)
     };
     diesel::update(s::table.find(row.columns.id))
         .set((
@@ -235,15 +255,19 @@ fn store(conn: &mut Conn, row: &Row, new: &Subscription, now: NaiveDateTime) -> 
             s::seats_in_use.eq(new.seats_in_use),
             s::max_seats_used.eq(new.max_seats_used),
             s::seats_owed.eq(new.seats_owed()),
-            s::max_seats_used_changed_at.eq(seats_changed_at),
+            s::max_seats_used_changed_at.eq(new.max_seats_used_changed_at),
             s::updated_at.eq(now),
         ))
         .execute(conn)?;
-    plan_table::number_subscription(conn, row.columns.id, &new.plan)
+    plan_table::set_subscription_number(conn, row.columns.id, &new.plan)
 }
 
-/// Writes down what a row was until now.
-fn remember(conn: &mut Conn, Row { columns: row, subscription, .. }: &Row, now: NaiveDateTime) -> Result<()> {
+/// Stores the state before a change.
+fn insert_history(
+    conn: &mut Conn,
+    Row { columns: row, subscription, .. }: &Row,
+    now: NaiveDateTime,
+) -> Result<()> {
     let id = diesel::insert_into(histories::table)
         .values((
             histories::gitlab_subscription_id.eq(row.id),
@@ -267,7 +291,7 @@ fn remember(conn: &mut Conn, Row { columns: row, subscription, .. }: &Row, now: 
         .returning(histories::id)
         .get_result(conn)?;
     if row.hosted_plan_id.is_some() {
-        plan_table::number_history(conn, id, &subscription.plan)?;
+        plan_table::set_history_number(conn, id, &subscription.plan)?;
     }
     Ok(())
 }

@@ -1,13 +1,13 @@
-//! Add-ons to a subscription, and what was bought of them.
+//! Add-ons to a subscription, and purchases of them.
 use chrono::NaiveDate;
 
 use super::{BLANK, NOT_NEGATIVE};
 use crate::{Result, Violations};
 
-const LONGEST_XID: usize = 255;
+const MAX_XID_CHARACTERS: usize = 255;
 
-/// `subscription_add_ons.name`, of those that are sold here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The add-ons that are sold, by `subscription_add_ons.name`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum AddOn {
     CodeSuggestions,
     ProductAnalytics,
@@ -15,6 +15,7 @@ pub enum AddOn {
 }
 
 impl AddOn {
+    /// The add-on with this name. `code_suggestions` is the old name of `duo_pro`.
     pub fn parse(name: &str) -> Option<Self> {
         match name {
             "duo_pro" | "code_suggestions" => Some(Self::CodeSuggestions),
@@ -24,6 +25,7 @@ impl AddOn {
         }
     }
 
+    /// `subscription_add_ons.name`, and since GitLab 18.9 `subscription_add_on_uid`.
     pub fn number(self) -> i16 {
         match self {
             Self::CodeSuggestions => 1,
@@ -32,7 +34,7 @@ impl AddOn {
         }
     }
 
-    /// What people read.
+    /// The title that responses show.
     pub fn title(self) -> &'static str {
         match self {
             Self::CodeSuggestions => "Code Suggestions",
@@ -42,7 +44,7 @@ impl AddOn {
     }
 }
 
-/// What was bought of an add-on.
+/// A row of `subscription_add_on_purchases`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Purchase {
     pub quantity: i32,
@@ -52,7 +54,7 @@ pub struct Purchase {
     pub trial: bool,
 }
 
-/// An order of an add-on. One without a quantity changes what is there, often to end it.
+/// An order of an add-on. An order without a quantity changes the existing purchase, often to end it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Order {
     pub quantity: Option<i32>,
@@ -63,7 +65,7 @@ pub struct Order {
 }
 
 impl Order {
-    /// The first purchase; `None` where nothing is ordered.
+    /// The first purchase; `None` if the order has no quantity.
     pub fn begin(self) -> Result<Option<Purchase>> {
         let mut violations = self.violations();
         let Some(quantity) = self.quantity else {
@@ -83,7 +85,7 @@ impl Order {
         }))
     }
 
-    /// What a purchase becomes: what is not given stays.
+    /// The purchase after this order. Attributes that are not given stay.
     pub fn change(self, purchase: Purchase) -> Result<Purchase> {
         self.violations().check()?;
         Ok(Purchase {
@@ -105,7 +107,7 @@ impl Order {
         }
         match &self.purchase_xid {
             Some(xid) if xid.trim().is_empty() => violations.add("purchase_xid", BLANK),
-            Some(xid) if xid.chars().count() > LONGEST_XID => {
+            Some(xid) if xid.chars().count() > MAX_XID_CHARACTERS => {
                 violations.add("purchase_xid", "is too long (maximum is 255 characters)");
             }
             _ => {}

@@ -1,12 +1,10 @@
-//! A credit card that was shown to belong to a person. What is on the card is kept as digests only.
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+//! Validations of credit cards. The values on a card are stored as salted digests only.
 use chrono::{Days, Months, NaiveDate, NaiveDateTime};
-use sha2::{Digest, Sha256};
 
-/// What is on a card, as it was sent: nothing of it is shown or kept.
+/// The values on a card, as sent. They are neither logged nor stored.
 #[derive(Clone, Default)]
 pub struct Card {
+    /// The last four digits.
     pub mask_number: Option<String>,
     pub holder_name: Option<String>,
     /// Year and month.
@@ -20,7 +18,7 @@ impl std::fmt::Debug for Card {
     }
 }
 
-/// What is kept: digests, and the payment services' own ids.
+/// The stored row: digests, and the ids of the payment services.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Validation {
     pub validated_at: NaiveDateTime,
@@ -35,16 +33,15 @@ pub struct Validation {
 }
 
 impl Validation {
-    /// A validation of a card; no ids yet.
-    pub fn of(card: &Card, validated_at: NaiveDateTime) -> Self {
+    /// The validation of a card. `digest` is a salted digest: the values on a card are so few that anybody could
+    /// find the value of an unsalted one by trying them all.
+    pub fn new(card: &Card, validated_at: NaiveDateTime, digest: impl Fn(&str) -> String) -> Self {
+        let last_day = card.expires.and_then(|(year, month)| last_day(year, month));
         Self {
             validated_at,
-            last_digits_hash: card.mask_number.as_deref().map(digest),
+            last_digits_hash: card.mask_number.as_deref().map(|number| digest(decimal(number))),
             holder_name_hash: card.holder_name.as_deref().map(|name| digest(&name.to_lowercase())),
-            expiration_date_hash: card
-                .expires
-                .and_then(|(year, month)| last_day(year, month))
-                .map(|day| digest(&day.to_string())),
+            expiration_date_hash: last_day.map(|day| digest(&day.to_string())),
             network_hash: card.network.as_deref().map(|network| digest(&network.to_lowercase())),
             zuora_payment_method_xid: None,
             stripe_setup_intent_xid: None,
@@ -54,6 +51,16 @@ impl Validation {
     }
 }
 
+/// A decimal number without leading zeros: GitLab stores `42` and `0042` alike. Other text stays as it is.
+fn decimal(text: &str) -> &str {
+    let digits = text.trim();
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return text;
+    }
+    let significant = digits.trim_start_matches('0');
+    if significant.is_empty() { "0" } else { significant }
+}
+
 /// The last day of a month.
 pub fn last_day(year: i32, month: u32) -> Option<NaiveDate> {
     NaiveDate::from_ymd_opt(year, month, 1)?
@@ -61,29 +68,49 @@ pub fn last_day(year: i32, month: u32) -> Option<NaiveDate> {
         .checked_sub_days(Days::new(1))
 }
 
-fn digest(text: &str) -> String {
-    STANDARD.encode(Sha256::digest(text))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn digests_are_of_what_the_contract_names() {
-        let card = Card {
-            mask_number: Some("1111".to_owned()),
+    fn card(mask_number: &str) -> Card {
+        Card {
+            mask_number: Some(mask_number.to_owned()),
             holder_name: Some("John Smith".to_owned()),
             expires: Some((2012, 2)),
             network: Some("AmericanExpress".to_owned()),
-        };
-        let kept = Validation::of(&card, NaiveDateTime::default());
-        assert_eq!(kept.last_digits_hash, Some(digest("1111")));
-        assert_eq!(kept.holder_name_hash, Some(digest("john smith")));
-        assert_eq!(kept.expiration_date_hash, Some(digest("2012-02-29")));
-        assert_eq!(kept.network_hash, Some(digest("americanexpress")));
-        assert_eq!(kept.last_digits_hash.unwrap().len(), 44);
-        assert!(!format!("{card:?}").contains("1111"));
+        }
+    }
+
+    fn validation(card: &Card) -> Validation {
+        Validation::new(card, NaiveDateTime::default(), |text| format!("<{text}>"))
+    }
+
+    #[test]
+    fn digests_are_taken_of_normalised_values() {
+        let Validation { last_digits_hash, holder_name_hash, expiration_date_hash, network_hash, .. } =
+            validation(&card("1111"));
+        let digests = [last_digits_hash, holder_name_hash, expiration_date_hash, network_hash];
+        let expected = ["<1111>", "<john smith>", "<2012-02-29>", "<americanexpress>"];
+        assert_eq!(digests.map(Option::unwrap), expected);
         assert_eq!(last_day(2020, 13), None);
+    }
+
+    #[test]
+    fn mask_number_is_a_decimal_integer() {
+        for (mask, expected) in [
+            ("42", "<42>"),
+            ("0042", "<42>"),
+            (" 0042 ", "<42>"),
+            ("0000", "<0>"),
+            ("98765-43210", "<98765-43210>"),
+            ("", "<>"),
+        ] {
+            assert_eq!(validation(&card(mask)).last_digits_hash.as_deref(), Some(expected), "{mask:?}");
+        }
+    }
+
+    #[test]
+    fn debug_output_hides_the_card() {
+        assert!(!format!("{:?}", card("1111")).contains("1111"));
     }
 }

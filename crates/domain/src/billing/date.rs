@@ -1,4 +1,4 @@
-//! Dates, in the forms in which CustomersDot has sent them over the years.
+//! Dates in every form that CustomersDot has sent.
 use chrono::{NaiveDate, NaiveDateTime, NaiveTime, TimeDelta};
 
 const MONTHS: [&str; 12] = [
@@ -16,8 +16,8 @@ const MONTHS: [&str; 12] = [
     "december",
 ];
 
-/// Reads `2021-06-13`, `2021/06/13`, `20210613`, `13 Jun 2021`, `3 June 2021`, or the date of a date-time as it is
-/// written, whatever its offset.
+/// Parses `2021-06-13`, `2021/06/13`, `20210613`, `13 Jun 2021`, `3 June 2021`, or the date of a date-time as written,
+/// whatever its offset.
 pub fn parse(text: &str) -> Option<NaiveDate> {
     let text = text.trim();
     if !text.is_ascii() {
@@ -26,8 +26,8 @@ pub fn parse(text: &str) -> Option<NaiveDate> {
     numeric(text).or_else(|| in_words(text)).or_else(|| Some(date_time(text)?.0.date()))
 }
 
-/// Reads a date-time, `2020-01-01 00:00:00 UTC` or ISO 8601, as a moment in UTC. Without an offset it is UTC.
-pub fn parse_moment(text: &str) -> Option<NaiveDateTime> {
+/// Parses a date-time, `2020-01-01 00:00:00 UTC` or ISO 8601, as a timestamp in UTC. Without an offset it is UTC.
+pub fn parse_timestamp(text: &str) -> Option<NaiveDateTime> {
     let (local, offset) = date_time(text.trim())?;
     local.checked_sub_signed(offset)
 }
@@ -43,7 +43,7 @@ fn numeric(text: &str) -> Option<NaiveDate> {
     if (year.len(), month.len(), day.len()) != (4, 2, 2) {
         return None;
     }
-    of(year, digits(month)?, day)
+    from_parts(year, digits(month)?, day)
 }
 
 fn in_words(text: &str) -> Option<NaiveDate> {
@@ -54,15 +54,15 @@ fn in_words(text: &str) -> Option<NaiveDate> {
     }
     let month = month.to_ascii_lowercase();
     let at = MONTHS.iter().position(|name| *name == month || name[..3] == month)?;
-    of(year, u32::try_from(at).ok()? + 1, day)
+    from_parts(year, u32::try_from(at).ok()? + 1, day)
 }
 
-fn of(year: &str, month: u32, day: &str) -> Option<NaiveDate> {
+fn from_parts(year: &str, month: u32, day: &str) -> Option<NaiveDate> {
     let year = i32::try_from(digits(year)?).ok().filter(|year| *year > 0)?;
     NaiveDate::from_ymd_opt(year, month, digits(day)?)
 }
 
-/// A number without a sign: `parse` alone would take `+1`.
+/// A number without a sign: `parse` alone accepts `+1`.
 fn digits(text: &str) -> Option<u32> {
     if text.bytes().all(|byte| byte.is_ascii_digit()) { text.parse().ok() } else { None }
 }
@@ -80,7 +80,7 @@ fn date_time(text: &str) -> Option<(NaiveDateTime, TimeDelta)> {
     Some((date.and_time(time), parse_offset(offset.trim_start())?))
 }
 
-/// Nothing, `Z`, `UTC`, or hours and perhaps minutes with a sign.
+/// Nothing, `Z`, `UTC`, or a sign with hours and optional minutes.
 fn parse_offset(text: &str) -> Option<TimeDelta> {
     if matches!(text.to_ascii_uppercase().as_str(), "" | "Z" | "UTC" | "GMT") {
         return Some(TimeDelta::zero());
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn every_accepted_form_is_the_same_date() {
+    fn every_accepted_form_means_the_same_date() {
         for text in [
             "2021-06-13",
             "2021/06/13",
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_date_is_refused() {
+    fn other_text_is_refused() {
         for text in [
             "",
             " ",
@@ -166,18 +166,18 @@ mod tests {
     }
 
     #[test]
-    fn moments_are_told_in_utc() {
-        let moment = |text| parse_moment(text).map(|moment| moment.to_string());
+    fn timestamps_are_in_utc() {
+        let timestamp = |text| parse_timestamp(text).map(|timestamp| timestamp.to_string());
         for text in [
             "2020-01-01 00:00:00 UTC",
             "2020-01-01T00:00:00Z",
             "2020-01-01T02:00:00+02:00",
             "2019-12-31T23:00:00-0100",
         ] {
-            assert_eq!(moment(text).as_deref(), Some("2020-01-01 00:00:00"), "{text}");
+            assert_eq!(timestamp(text).as_deref(), Some("2020-01-01 00:00:00"), "{text}");
         }
-        assert_eq!(moment("2020-01-01"), None);
-        assert_eq!(moment("soon"), None);
+        assert_eq!(timestamp("2020-01-01"), None);
+        assert_eq!(timestamp("soon"), None);
     }
 
     proptest! {
@@ -191,12 +191,14 @@ mod tests {
 
         #[test]
         fn no_text_is_too_odd(text in "\\PC*") {
-            let _ = (parse(&text), parse_moment(&text));
+            let _ = (parse(&text), parse_timestamp(&text));
         }
 
         #[test]
-        fn nearly_dates_are_read_or_refused(text in "[0-9]{1,5}[-/ ][0-9A-Za-z]{1,9}[-/ ][0-9]{1,5}([T ][0-9:.]{0,12}[-+Z0-9:]{0,6})?") {
-            let _ = (parse(&text), parse_moment(&text));
+        fn nearly_dates_are_read_or_refused(
+            text in "[0-9]{1,5}[-/ ][0-9A-Za-z]{1,9}[-/ ][0-9]{1,5}([T ][0-9:.]{0,12}[-+Z0-9:]{0,6})?"
+        ) {
+            let _ = (parse(&text), parse_timestamp(&text));
         }
     }
 }

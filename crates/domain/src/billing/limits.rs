@@ -1,9 +1,10 @@
+//! Limits of a namespace.
 use chrono::NaiveDate;
 
 use super::{NOT_NEGATIVE, Patch};
 use crate::{Result, Violations};
 
-/// Limits of a namespace that a caller sets.
+/// The limits that a caller sets.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Limits {
     pub shared_runners_minutes_limit: Patch<i32>,
@@ -14,7 +15,7 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// None of them is negative.
+    /// Refuses negative limits.
     pub fn check(&self) -> Result<()> {
         let mut violations = Violations::default();
         for (field, value) in [
@@ -29,11 +30,13 @@ impl Limits {
         violations.check()
     }
 
-    pub fn set_minutes(&self) -> bool {
+    /// Whether a limit of compute minutes is set.
+    pub fn sets_minutes(&self) -> bool {
         !self.shared_runners_minutes_limit.is_absent() || !self.extra_shared_runners_minutes_limit.is_absent()
     }
 
-    pub fn set_storage(&self) -> bool {
+    /// Whether an attribute of purchased storage is set.
+    pub fn sets_storage(&self) -> bool {
         self.additional_purchased_storage_size.is_some()
             || !self.additional_purchased_storage_ends_on.is_absent()
     }

@@ -1,11 +1,12 @@
+//! Packs of compute minutes.
 use chrono::NaiveDate;
 
 use super::BLANK;
 use crate::{Result, Violations};
 
-const LONGEST_XID: usize = 50;
+const MAX_XID_CHARACTERS: usize = 50;
 
-/// Compute minutes that were bought. The purchase's id is what makes a repeated request harmless.
+/// A pack of compute minutes. The purchase id makes a repeated request harmless.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pack {
     pub expires_at: NaiveDate,
@@ -14,6 +15,7 @@ pub struct Pack {
 }
 
 impl Pack {
+    /// A pack that can be stored.
     pub fn new(expires_at: NaiveDate, number_of_minutes: i32, purchase_xid: String) -> Result<Self> {
         let mut violations = Violations::default();
         if number_of_minutes <= 0 {
@@ -22,7 +24,7 @@ impl Pack {
         if purchase_xid.trim().is_empty() {
             violations.add("purchase_xid", BLANK);
         }
-        if purchase_xid.chars().count() > LONGEST_XID {
+        if purchase_xid.chars().count() > MAX_XID_CHARACTERS {
             violations.add("purchase_xid", "is too long (maximum is 50 characters)");
         }
         violations.check()?;

@@ -1,4 +1,5 @@
-/// A plan, by its code: `plans.name`. The table of a real GitLab may hold codes that nobody here knows.
+//! Plans.
+/// A plan, by its code in `plans.name`. The table of a real GitLab may hold codes that are not in this list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan(String);
 
@@ -19,21 +20,26 @@ const KNOWN: [&str; 12] = [
 ];
 
 impl Plan {
-    /// A code that may be sold, in whatever case.
+    /// The code of premium.
+    pub const PREMIUM: &str = "premium";
+
+    /// Parses a known code in any case; surrounding blanks are ignored.
     pub fn parse(text: &str) -> Option<Self> {
         let code = text.trim().to_lowercase();
         KNOWN.contains(&code.as_str()).then_some(Self(code))
     }
 
-    /// A code as it is stored.
+    /// A code from the database.
     pub fn stored(code: String) -> Self {
         Self(code)
     }
 
+    /// The plan of a namespace without a subscription.
     pub fn free() -> Self {
         Self("free".to_owned())
     }
 
+    /// `plans.name`.
     pub fn code(&self) -> &str {
         &self.0
     }
@@ -44,13 +50,13 @@ impl Plan {
         i16::try_from(at + 1).ok()
     }
 
-    /// The plan of such a number.
-    pub fn numbered(number: i16) -> Option<Self> {
+    /// The plan with this `plan_name_uid`.
+    pub fn from_number(number: i16) -> Option<Self> {
         let at = usize::try_from(number).ok()?.checked_sub(1)?;
         KNOWN.get(at).map(|code| Self((*code).to_owned()))
     }
 
-    /// What people read, where the table does not say otherwise: `Ultimate Trial`.
+    /// The title of a plan that has none in `plans.title`: `Ultimate Trial`.
     pub fn title(&self) -> String {
         let capitalised = |word: &str| {
             let (first, rest) = word.split_at_checked(1).unwrap_or((word, ""));
@@ -59,25 +65,24 @@ impl Plan {
         self.0.split('_').map(capitalised).collect::<Vec<_>>().join(" ")
     }
 
+    /// Whether it is sold for money.
     pub fn is_paid(&self) -> bool {
         matches!(self.code(), "bronze" | "silver" | "premium" | "gold" | "ultimate" | "opensource")
     }
 
-    /// Nothing was bought: GitLab makes such subscriptions by itself.
+    /// Whether nothing was bought: GitLab creates such subscriptions by itself.
     pub fn is_free(&self) -> bool {
         matches!(self.code(), "default" | "free")
     }
 
-    /// Guests take no seat.
+    /// Whether Guests take no seat.
     pub fn excludes_guests(&self) -> bool {
-        matches!(
-            self.code(),
-            "gold" | "ultimate" | "ultimate_trial" | "ultimate_trial_paid_customer" | "opensource"
-        )
+        matches!(self.code(), "gold" | "ultimate" | "ultimate_trial" | "opensource")
     }
 
-    /// Who pays and tries the highest plan keeps the highest number of seats.
-    pub(super) fn keeps_seats_used(&self) -> bool {
+    /// Whether it is the trial of ultimate by a customer who already pays for premium. Its seats are counted as on
+    /// premium ([issue 432525](https://gitlab.com/gitlab-org/gitlab/-/issues/432525)).
+    pub fn is_paid_trial(&self) -> bool {
         self.code() == "ultimate_trial_paid_customer"
     }
 }
@@ -87,39 +92,40 @@ mod tests {
     use super::*;
 
     #[test]
-    fn codes_are_known_in_any_case() {
+    fn known_code_is_parsed_in_any_case() {
         assert_eq!(Plan::parse(" Ultimate ").unwrap().code(), "ultimate");
         assert_eq!(Plan::parse("platinum"), None);
         assert_eq!(Plan::parse(""), None);
     }
 
     #[test]
-    fn plans_are_numbered_as_gitlab_has_it() {
+    fn numbers_are_those_of_gitlab() {
         let number = |code: &str| Plan::stored(code.to_owned()).number();
         let some = ["default", "premium", "ultimate_trial", "premium_trial", "early_adopter"];
         assert_eq!(some.map(number), [1, 5, 8, 9, 12].map(Some));
         assert_eq!(number("platinum"), None);
-        assert!(KNOWN.iter().all(|code| Plan::numbered(number(code).unwrap()).unwrap().code() == *code));
-        assert_eq!([-1, 0, 13].map(Plan::numbered), [None, None, None]);
+        assert!(KNOWN.iter().all(|code| Plan::from_number(number(code).unwrap()).unwrap().code() == *code));
+        assert_eq!([-1, 0, 13].map(Plan::from_number), [None, None, None]);
     }
 
     #[test]
-    fn titles_are_capitalised_words() {
+    fn title_is_capitalised_words() {
         let title = |code: &str| Plan::parse(code).unwrap().title();
         assert_eq!(title("ultimate_trial_paid_customer"), "Ultimate Trial Paid Customer");
         assert_eq!(title("free"), "Free");
     }
 
     #[test]
-    fn plans_are_paid_or_high_as_gitlab_has_it() {
-        let those = |is: fn(&Plan) -> bool| {
+    fn properties_of_each_plan_are_those_of_gitlab() {
+        let matching = |is: fn(&Plan) -> bool| {
             KNOWN.iter().filter(|code| is(&Plan::parse(code).unwrap())).copied().collect::<Vec<_>>()
         };
-        assert_eq!(those(Plan::is_paid), ["bronze", "silver", "premium", "gold", "ultimate", "opensource"]);
         assert_eq!(
-            those(Plan::excludes_guests),
-            ["gold", "ultimate", "ultimate_trial", "ultimate_trial_paid_customer", "opensource"]
+            matching(Plan::is_paid),
+            ["bronze", "silver", "premium", "gold", "ultimate", "opensource"]
         );
-        assert_eq!(those(Plan::is_free), ["default", "free"]);
+        assert_eq!(matching(Plan::excludes_guests), ["gold", "ultimate", "ultimate_trial", "opensource"]);
+        assert_eq!(matching(Plan::is_free), ["default", "free"]);
+        assert_eq!(matching(Plan::is_paid_trial), ["ultimate_trial_paid_customer"]);
     }
 }

@@ -1,42 +1,77 @@
-//! A namespace's subscription: what was bought, and what is used of it.
-use chrono::NaiveDate;
+//! A namespace's subscription: what was bought, and how many seats are used.
+//!
+//! GitLab's rules for seats: issues [432525](https://gitlab.com/gitlab-org/gitlab/-/issues/432525) and
+//! [432526](https://gitlab.com/gitlab-org/gitlab/-/issues/432526), merge requests 73078, 110768 and 137243.
+use chrono::{NaiveDate, NaiveDateTime};
 
 use super::{BLANK, NOT_NEGATIVE, Patch, Plan};
 use crate::{Result, Violations};
 
+/// A row of `gitlab_subscriptions`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subscription {
+    /// The plan that was bought.
     pub plan: Plan,
+    /// The first day of the term. GitLab creates free subscriptions without one.
     pub start_date: Option<NaiveDate>,
+    /// The last day of the term.
     pub end_date: Option<NaiveDate>,
+    /// Whether it is a trial.
     pub trial: bool,
+    /// The first day of the trial.
     pub trial_starts_on: Option<NaiveDate>,
+    /// The last day of the trial.
     pub trial_ends_on: Option<NaiveDate>,
     /// 1 extended, 2 reactivated.
     pub trial_extension_type: Option<i16>,
+    /// Whether the next term is bought automatically.
     pub auto_renew: Option<bool>,
+    /// Seats that were bought.
     pub seats: i32,
+    /// Seats in use when they were counted last.
     pub seats_in_use: i32,
+    /// The highest number of seats in use during the term.
     pub max_seats_used: i32,
+    /// When `max_seats_used` was set last. It tells to which term the number belongs.
+    pub max_seats_used_changed_at: Option<NaiveDateTime>,
 }
 
-/// What a caller sets.
+/// The attributes that a caller sets.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Change {
+    /// The new plan.
     pub plan: Option<Plan>,
-    pub start_date: Patch<NaiveDate>,
+    /// The new start date. It is never cleared: new terms are recognised by it.
+    pub start_date: Option<NaiveDate>,
+    /// The new end date.
     pub end_date: Patch<NaiveDate>,
+    /// Whether it becomes a trial.
     pub trial: Option<bool>,
+    /// The first day of the trial.
     pub trial_starts_on: Patch<NaiveDate>,
+    /// The last day of the trial.
     pub trial_ends_on: Patch<NaiveDate>,
+    /// 1 extended, 2 reactivated.
     pub trial_extension_type: Patch<i16>,
+    /// Whether the next term is bought automatically.
     pub auto_renew: Patch<bool>,
+    /// Seats that were bought.
     pub seats: Option<i32>,
+    /// The highest number of seats in use. It overrules every rule about seat statistics.
     pub max_seats_used: Option<i32>,
 }
 
+/// What a change does to the seat statistics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SeatStatistics {
+    /// The stored numbers stay.
+    Keep,
+    /// The seats are counted anew under the new plan: see [`Subscription::reset_seats`].
+    Reset,
+}
+
 impl Subscription {
-    /// What a namespace has that never bought anything.
+    /// The subscription of a namespace that never bought anything.
     pub fn none() -> Self {
         Self {
             plan: Plan::free(),
@@ -50,34 +85,93 @@ impl Subscription {
             seats: 0,
             seats_in_use: 0,
             max_seats_used: 0,
+            max_seats_used_changed_at: None,
         }
     }
 
-    /// A new subscription. A trial begins with it, unless it says otherwise.
-    pub fn begin(change: Change) -> Result<Self> {
+    /// A new subscription. A trial starts with it by default.
+    pub fn begin(change: Change, now: NaiveDateTime) -> Result<Self> {
         let mut new = Self::none().merge(change);
         if new.trial && new.trial_starts_on.is_none() {
             new.trial_starts_on = new.start_date;
+        }
+        if new.max_seats_used != 0 {
+            new.max_seats_used_changed_at = Some(now);
         }
         new.violations().check()?;
         Ok(new)
     }
 
-    /// The subscription after a change.
-    pub fn changed(&self, change: Change) -> Result<Self> {
-        let seats_used_are_given = change.max_seats_used.is_some();
+    /// The subscription after a change, and whether its seats must be counted anew.
+    pub fn changed(&self, change: Change, now: NaiveDateTime) -> Result<(Self, SeatStatistics)> {
+        let is_max_given = change.max_seats_used.is_some();
         let mut new = self.clone().merge(change);
-        let next_term = matches!((self.start_date, new.start_date), (Some(old), Some(new)) if new > old);
-        if next_term && !seats_used_are_given && !self.plan.keeps_seats_used() && !new.plan.keeps_seats_used()
-        {
-            new.max_seats_used = new.seats_in_use;
+        if new.start_date.is_none() && self.plan.is_free() && !new.plan.is_free() {
+            new.start_date = Some(now.date());
         }
         let mut violations = new.violations();
         if new.trial && new.trial_starts_on.is_none() {
             violations.add("trial_starts_on", BLANK);
         }
         violations.check()?;
-        Ok(new)
+        if is_max_given {
+            if new.max_seats_used != self.max_seats_used || new.has_max_of_earlier_term() {
+                new.max_seats_used_changed_at = Some(now);
+            }
+            return Ok((new, SeatStatistics::Keep));
+        }
+        if new == *self {
+            return Ok((new, SeatStatistics::Keep));
+        }
+        let statistics = self.seat_statistics(&new);
+        let involves_paid_trial = self.plan.is_paid_trial() || new.plan.is_paid_trial();
+        if statistics == SeatStatistics::Keep && involves_paid_trial && new.has_max_of_earlier_term() {
+            // Otherwise the next change or refresh would reset what is kept now.
+            new.max_seats_used_changed_at = Some(now);
+        }
+        Ok((new, statistics))
+    }
+
+    /// The table of issue 432526. `new` is the changed row.
+    fn seat_statistics(&self, new: &Self) -> SeatStatistics {
+        let is_renewed = matches!((self.start_date, new.start_date), (Some(old), Some(new)) if new > old);
+        let has_got_a_start = self.start_date.is_none() && new.start_date.is_some();
+        let resets = match (self.plan.is_paid_trial(), new.plan.is_paid_trial()) {
+            (_, true) => false,
+            (true, false) => new.plan.code() != Plan::PREMIUM || is_renewed,
+            (false, false) => is_renewed || has_got_a_start || new.has_max_of_earlier_term(),
+        };
+        if resets { SeatStatistics::Reset } else { SeatStatistics::Keep }
+    }
+
+    /// Whether `max_seats_used` was set on a day (UTC) before the term began.
+    fn has_max_of_earlier_term(&self) -> bool {
+        matches!((self.max_seats_used_changed_at, self.start_date), (Some(at), Some(start)) if at.date() < start)
+    }
+
+    /// Begins the seat statistics of a term with a fresh count.
+    pub fn reset_seats(&mut self, counted: i32, now: NaiveDateTime) {
+        self.seats_in_use = counted;
+        self.max_seats_used = counted;
+        self.max_seats_used_changed_at = Some(now);
+    }
+
+    /// The subscription after the daily count. The first count of a term that was bought in advance begins its
+    /// statistics; any other one only raises the maximum.
+    #[must_use]
+    pub fn refreshed(&self, counted: i32, now: NaiveDateTime) -> Self {
+        let mut new = self.clone();
+        let has_started = self.start_date.is_some_and(|start| start <= now.date());
+        if self.has_max_of_earlier_term() && has_started && !self.plan.is_paid_trial() {
+            new.reset_seats(counted, now);
+            return new;
+        }
+        new.seats_in_use = counted;
+        if counted > self.max_seats_used {
+            new.max_seats_used = counted;
+            new.max_seats_used_changed_at = Some(now);
+        }
+        new
     }
 
     fn merge(self, change: Change) -> Self {
@@ -93,41 +187,44 @@ impl Subscription {
             seats: change.seats.unwrap_or(self.seats),
             seats_in_use: self.seats_in_use,
             max_seats_used: change.max_seats_used.unwrap_or(self.max_seats_used),
+            max_seats_used_changed_at: self.max_seats_used_changed_at,
         }
     }
 
     fn violations(&self) -> Violations {
         let mut violations = Violations::default();
-        let before = |end: Option<NaiveDate>, start: Option<NaiveDate>| matches!((end, start), (Some(end), Some(start)) if end < start);
+        let is_before = |end: Option<NaiveDate>, start: Option<NaiveDate>| matches!((end, start), (Some(end), Some(start)) if end < start);
         if self.seats < 0 {
             violations.add("seats", NOT_NEGATIVE);
         }
         if self.max_seats_used < 0 {
             violations.add("max_seats_used", NOT_NEGATIVE);
         }
-        if before(self.end_date, self.start_date) {
+        if is_before(self.end_date, self.start_date) {
             violations.add("end_date", "must be after the start date");
         }
-        if before(self.trial_ends_on, self.trial_starts_on) {
+        if is_before(self.trial_ends_on, self.trial_starts_on) {
             violations.add("trial_ends_on", "must be after the trial start date");
         }
         violations
     }
 
-    /// Whether a purchase may take its place: nothing was bought yet.
+    /// Whether a purchase may replace it: nothing was bought yet.
     pub fn is_vacant(&self) -> bool {
         self.plan.is_free() && !self.trial
     }
 
-    /// The most seats that were in use, beyond those that are paid for.
+    /// Seats in use, now or at the maximum of the term, beyond those that were bought. Only a paid plan owes seats.
+    /// The trial of a customer who already pays for premium counts as premium.
     pub fn seats_owed(&self) -> i32 {
-        if self.trial || !self.plan.is_paid() {
+        let counts = self.plan.is_paid_trial() || (self.plan.is_paid() && !self.trial);
+        if !counts {
             return 0;
         }
         self.max_seats_used.max(self.seats_in_use).saturating_sub(self.seats).max(0)
     }
 
-    /// Whether a higher plan is offered, where these plans are offered one.
+    /// Whether a higher plan is offered, given the codes of the upgradable plans.
     pub fn is_upgradable(&self, upgradable: &[String], today: NaiveDate) -> bool {
         upgradable.iter().any(|code| code == self.plan.code())
             && !self.trial
@@ -137,89 +234,4 @@ impl Subscription {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::Error;
-    use proptest::prelude::*;
-
-    fn date(text: &str) -> NaiveDate {
-        text.parse().unwrap()
-    }
-
-    fn premium() -> Subscription {
-        let start_date = Some(date("2020-07-15"));
-        let plan = Plan::parse("premium").unwrap();
-        Subscription {
-            plan,
-            start_date,
-            seats: 80,
-            seats_in_use: 82,
-            max_seats_used: 90,
-            ..Subscription::none()
-        }
-    }
-
-    #[test]
-    fn seats_are_owed_for_what_is_used_now_or_was_before() {
-        let owed = |max_seats_used, seats_in_use, seats| {
-            Subscription { seats, seats_in_use, max_seats_used, ..premium() }.seats_owed()
-        };
-        assert_eq!(
-            [owed(0, 82, 80), owed(15, 3, 10), owed(1, 1, 10), owed(i32::MAX, 0, 0)],
-            [2, 5, 0, i32::MAX]
-        );
-        assert_eq!(Subscription { trial: true, ..premium() }.seats_owed(), 0);
-        assert_eq!(Subscription { seats_in_use: 7, ..Subscription::none() }.seats_owed(), 0);
-    }
-
-    #[test]
-    fn a_later_term_forgets_the_seats_of_the_one_before() {
-        let later = Change { start_date: Patch::Value(date("2021-07-15")), ..Change::default() };
-        assert_eq!(premium().changed(later.clone()).unwrap().max_seats_used, 82);
-        let given = Change { max_seats_used: Some(5), ..later.clone() };
-        assert_eq!(premium().changed(given).unwrap().max_seats_used, 5);
-        let earlier = Change { start_date: Patch::Value(date("2019-07-15")), ..Change::default() };
-        assert_eq!(premium().changed(earlier).unwrap().max_seats_used, 90);
-        let paying = Plan::parse("ultimate_trial_paid_customer");
-        let trying = Change { plan: paying.clone(), ..later.clone() };
-        assert_eq!(premium().changed(trying).unwrap().max_seats_used, 90);
-        let tried = Subscription { plan: paying.unwrap(), ..premium() };
-        let back = Change { plan: Plan::parse("premium"), ..later };
-        assert_eq!(tried.changed(back).unwrap().max_seats_used, 90);
-    }
-
-    #[test]
-    fn null_clears_and_absence_keeps() {
-        let with_end =
-            Subscription { end_date: Some(date("2021-07-15")), auto_renew: Some(true), ..premium() };
-        assert_eq!(with_end.changed(Change::default()), Ok(with_end.clone()));
-        let cleared = Change { end_date: Patch::Null, auto_renew: Patch::Null, ..Change::default() };
-        assert_eq!(with_end.changed(cleared), Ok(premium()));
-    }
-
-    #[test]
-    fn everything_that_is_wrong_is_said() {
-        let change = Change {
-            seats: Some(-1),
-            max_seats_used: Some(-1),
-            end_date: Patch::Value(date("2020-07-14")),
-            trial: Some(true),
-            ..Change::default()
-        };
-        let Err(Error::Fields(violations)) = premium().changed(change) else { panic!("it was taken") };
-        assert_eq!(
-            violations.to_string(),
-            "seats must be greater than or equal to 0, max_seats_used must be greater than or equal to 0, \
-             end_date must be after the start date, trial_starts_on can't be blank"
-        );
-    }
-
-    proptest! {
-        #[test]
-        fn owed_seats_are_never_negative(seats in 0.., max_seats_used in 0.., seats_in_use in 0..) {
-            let owed = Subscription { seats, seats_in_use, max_seats_used, ..premium() }.seats_owed();
-            prop_assert!(owed >= 0);
-            prop_assert!(i64::from(owed) + i64::from(seats) >= i64::from(max_seats_used.max(seats_in_use)));
-        }
-    }
-}
+mod tests;

@@ -7,9 +7,9 @@ use endpoint::DeferredParams;
 use super::{entity, items, unprocessable};
 use crate::error::BillingError;
 use crate::params::read;
-use crate::{App, Caller, audit};
+use crate::{App, Caller};
 
-/// Makes, changes and ends purchases, all or nothing.
+/// Creates, changes and ends purchases, all or nothing.
 pub async fn handler(
     app: Data<App>,
     caller: Caller,
@@ -23,11 +23,12 @@ pub async fn handler(
             Ok((found[0].clone(), add_ons::order_all(conn, &found[0], &items, now)?))
         })
     });
-    let (namespace, changed) = ordered.await.map_err(unprocessable)?;
-    for change in &changed {
-        audit::changed(caller, "order_add_on", namespace.id, &change.old, &(change.add_on, &change.new));
+    let (namespace, changes) = ordered.await.map_err(unprocessable)?;
+    caller.log_namespace(namespace.id);
+    for change in &changes {
+        caller.audit_add_on(&namespace, change);
     }
     let purchases: Vec<_> =
-        changed.iter().map(|change| entity(&namespace, change.add_on, &change.new)).collect();
+        changes.iter().map(|change| entity(&namespace, change.add_on, &change.after)).collect();
     Ok(HttpResponse::Created().json(purchases))
 }

@@ -1,7 +1,7 @@
-//! `POST` and `PUT /api/v4/namespaces/{id}/subscription_add_on_purchase/{add_on_name}`, as older portals send them.
+//! `POST` and `PUT /api/v4/namespaces/{id}/subscription_add_on_purchase/{add_on_name}`, deprecated.
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
-use database::billing::add_ons::{self, Changed};
+use database::billing::add_ons::{self, PurchaseChange};
 use database::billing::{Key, Namespace, namespaces};
 use domain::billing::AddOn;
 use domain::billing::add_on::Order;
@@ -11,9 +11,9 @@ use super::show::NONE;
 use super::{entity, named, order, unprocessable};
 use crate::error::BillingError;
 use crate::params::{Fields, read};
-use crate::{App, Caller, audit};
+use crate::{App, Caller};
 
-/// Makes the first purchase of an add-on.
+/// Creates the purchase of an add-on.
 pub async fn create(
     app: Data<App>,
     caller: Caller,
@@ -21,13 +21,14 @@ pub async fn create(
     sent: DeferredParams<BillingError>,
 ) -> Result<HttpResponse, BillingError> {
     let wanted = read(sent, first).await?;
-    let (namespace, changed) = run(&app, &path, wanted, true).await?;
-    let changed = changed.ok_or(NONE)?;
-    audit::changed(caller, "create_add_on_purchase", namespace.id, &changed.old, &changed.new);
-    Ok(HttpResponse::Created().json(entity(&namespace, changed.add_on, &changed.new)))
+    let (namespace, change) = run(&app, &path, wanted, true).await?;
+    let change = change.ok_or(NONE)?;
+    caller.log_namespace(namespace.id);
+    caller.audit_add_on(&namespace, &change);
+    Ok(HttpResponse::Created().json(entity(&namespace, change.add_on, &change.after)))
 }
 
-/// Changes it.
+/// Changes the purchase of an add-on.
 pub async fn update(
     app: Data<App>,
     caller: Caller,
@@ -35,10 +36,11 @@ pub async fn update(
     sent: DeferredParams<BillingError>,
 ) -> Result<HttpResponse, BillingError> {
     let wanted = read(sent, order).await?;
-    let (namespace, changed) = run(&app, &path, wanted, false).await?;
-    let changed = changed.ok_or(NONE)?;
-    audit::changed(caller, "update_add_on_purchase", namespace.id, &changed.old, &changed.new);
-    Ok(HttpResponse::Ok().json(entity(&namespace, changed.add_on, &changed.new)))
+    let (namespace, change) = run(&app, &path, wanted, false).await?;
+    let change = change.ok_or(NONE)?;
+    caller.log_namespace(namespace.id);
+    caller.audit_add_on(&namespace, &change);
+    Ok(HttpResponse::Ok().json(entity(&namespace, change.add_on, &change.after)))
 }
 
 fn first(fields: &Fields<'_>) -> Order {
@@ -50,20 +52,20 @@ fn first(fields: &Fields<'_>) -> Order {
     Order { quantity: Some(quantity), purchase_xid: Some(purchase_xid), ..order(fields) }
 }
 
-/// Carries the order out, where there is no purchase yet or where there is one. An unknown add-on is told after an
-/// unknown namespace.
+/// Carries out an order. The first one requires that there is no purchase yet; a later one has no effect without one. An
+/// unknown namespace is reported before an unknown add-on.
 async fn run(
     app: &App,
     path: &(String, String),
     wanted: Order,
     is_first: bool,
-) -> Result<(Namespace, Option<Changed>), BillingError> {
+) -> Result<(Namespace, Option<PurchaseChange>), BillingError> {
     let (key, add_on, now) = (Key::parse(&path.0), AddOn::parse(&path.1), app.core.clock.now());
-    let done = app.core.pool.run(move |conn| {
+    let result = app.core.pool.run(move |conn| {
         namespaces::change(conn, &[&key], |conn, found| {
             let Some(add_on) = add_on else { return Ok((found[0].clone(), None)) };
-            let is_there = add_ons::find(conn, found[0].id, add_on)?.is_some();
-            if is_there == is_first {
+            let exists = add_ons::find(conn, found[0].id, add_on)?.is_some();
+            if exists == is_first {
                 if is_first {
                     return Err(domain::Error::Invalid("Add-on has already been purchased".to_owned()).into());
                 }
@@ -72,7 +74,7 @@ async fn run(
             Ok((found[0].clone(), add_ons::order(conn, &found[0], add_on, wanted.clone(), now)?))
         })
     });
-    let done = done.await.map_err(unprocessable)?;
+    let result = result.await.map_err(unprocessable)?;
     named(&path.1)?;
-    Ok(done)
+    Ok(result)
 }

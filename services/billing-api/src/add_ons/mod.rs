@@ -3,6 +3,8 @@ pub mod create;
 pub mod legacy;
 pub mod show;
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use database::billing::Namespace;
 use database::billing::add_ons::Item;
 use domain::billing::AddOn;
@@ -27,7 +29,8 @@ fn entity(namespace: &Namespace, add_on: AddOn, purchase: &Purchase) -> Value {
     })
 }
 
-/// Reads what is ordered: under the name of each add-on, a list.
+/// Reads the orders: a list under the name of each add-on. Two names of one add-on exclude each other, whatever the
+/// lists contain.
 pub fn items(fields: &Fields<'_>, required: bool) -> Vec<Item> {
     let Some(purchases) = fields.object(PURCHASES) else {
         if required && !fields.has(PURCHASES) {
@@ -36,14 +39,19 @@ pub fn items(fields: &Fields<'_>, required: bool) -> Vec<Item> {
         return Vec::new();
     };
     let mut items = Vec::new();
+    let mut names: BTreeMap<AddOn, BTreeSet<&str>> = BTreeMap::new();
     for name in purchases.names() {
         let Some(add_on) = AddOn::parse(name) else {
             purchases.is_invalid(name);
             continue;
         };
+        names.entry(add_on).or_default().insert(name);
         for one in purchases.objects(name) {
             items.push(Item { name: name.to_owned(), add_on, order: order(&one) });
         }
+    }
+    for names in names.into_values().filter(|names| names.len() > 1) {
+        purchases.are_exclusive(&names.into_iter().collect::<Vec<_>>());
     }
     items
 }
@@ -58,12 +66,12 @@ fn order(fields: &Fields<'_>) -> Order {
     }
 }
 
-/// The add-on that a path names.
+/// The add-on in a path.
 fn named(name: &str) -> Result<AddOn, BillingError> {
     AddOn::parse(name).ok_or(BillingError::NotFound("Subscription Add-on Not Found"))
 }
 
-/// What is wrong with a purchase is told as unprocessable.
+/// Violations of a purchase are 422 here.
 fn unprocessable(error: database::Error) -> BillingError {
     match error {
         database::Error::Domain(domain::Error::Fields(violations)) => BillingError::Unprocessable(violations),

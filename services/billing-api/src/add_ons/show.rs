@@ -9,14 +9,15 @@ use crate::{App, Caller};
 
 pub(super) const NONE: BillingError = BillingError::NotFound("Subscription Add-on Purchase Not Found");
 
-/// Tells what a namespace has of an add-on.
+/// Shows the purchase of an add-on.
 pub async fn handler(
     app: Data<App>,
-    _: Caller,
+    caller: Caller,
     path: Path<(String, String)>,
 ) -> Result<HttpResponse, BillingError> {
     let (key, name) = (Key::parse(&path.0), path.1.clone());
     let namespace = app.core.pool.read(move |conn| namespaces::find_root(conn, &key)).await?;
+    caller.log_namespace(namespace.id);
     let add_on = named(&name)?;
     let id = namespace.id;
     let purchase = app.core.pool.read(move |conn| add_ons::find(conn, id, add_on)).await?;

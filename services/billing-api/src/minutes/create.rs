@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::error::BillingError;
 use crate::params::{Fields, read};
-use crate::{App, Caller, audit};
+use crate::{App, Caller};
 
 #[derive(Serialize)]
 struct Entity {
@@ -19,7 +19,7 @@ struct Entity {
     purchase_xid: Option<String>,
 }
 
-/// Adds packs of minutes: all or none. A purchase that is known already is shown as it is.
+/// Adds packs of compute minutes, all or none. A repeated purchase shows the stored pack.
 pub async fn handler(
     app: Data<App>,
     caller: Caller,
@@ -29,17 +29,19 @@ pub async fn handler(
     let wanted = read(sent, wanted).await?.into_iter().collect::<domain::Result<Vec<_>>>();
     let wanted = wanted.map_err(database::Error::from)?;
     let (key, now) = (Key::parse(&id), app.core.clock.now());
-    let read = app.core.pool.run(move |conn| Ok((packs::buy(conn, &key, &wanted, now)?, wanted)));
-    let (bought, wanted) = read.await?;
-    warn_of_repeated(&bought, &wanted);
-    audit::changed(caller, "buy_minutes", bought.namespace_id, &bought.repeated, &bought.packs);
-    let entity = |pack: packs::Stored| Entity {
-        namespace_id: bought.namespace_id,
+    let buy = app.core.pool.run(move |conn| Ok((packs::buy(conn, &key, &wanted, now)?, wanted)));
+    let (outcome, wanted) = buy.await?;
+    let namespace_id = outcome.namespace.id;
+    caller.log_namespace(namespace_id);
+    warn_of_different_values(&outcome, &wanted);
+    caller.audit_purchase(&outcome);
+    let entity = |pack: packs::StoredPack| Entity {
+        namespace_id,
         expires_at: pack.expires_at,
         number_of_minutes: pack.number_of_minutes,
         purchase_xid: pack.purchase_xid,
     };
-    Ok(HttpResponse::Created().json(bought.packs.into_iter().map(entity).collect::<Vec<_>>()))
+    Ok(HttpResponse::Created().json(outcome.packs.into_iter().map(entity).collect::<Vec<_>>()))
 }
 
 fn wanted(fields: &Fields<'_>) -> Vec<domain::Result<Pack>> {
@@ -57,14 +59,13 @@ fn wanted(fields: &Fields<'_>) -> Vec<domain::Result<Pack>> {
     packs.iter().map(pack).collect()
 }
 
-/// The first purchase of an id counts; another of the same id may be a mistake of the portal's.
-fn warn_of_repeated(bought: &packs::Bought, wanted: &[Pack]) {
-    for (pack, stored) in wanted.iter().zip(&bought.packs) {
+/// The first purchase with an id wins. A second one with other values may be a mistake of the portal.
+fn warn_of_different_values(outcome: &packs::PurchaseOutcome, wanted: &[Pack]) {
+    for (pack, stored) in wanted.iter().zip(&outcome.packs) {
         if (Some(pack.expires_at), pack.number_of_minutes) != (stored.expires_at, stored.number_of_minutes) {
             tracing::warn!(
-                gl_namespace_id = bought.namespace_id,
-                purchase_xid = pack.purchase_xid,
-                "a purchase was repeated with other values, and kept as it is"
+                gl_namespace_id = outcome.namespace.id,
+                "ignored the different values of a repeated purchase of compute minutes"
             );
         }
     }

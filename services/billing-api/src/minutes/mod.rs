@@ -1,3 +1,3 @@
-//! Compute minutes that were bought.
+//! Purchased compute minutes.
 pub mod create;
 pub mod move_all;

@@ -5,9 +5,9 @@ use database::billing::{Key, packs};
 use serde_json::json;
 
 use crate::error::BillingError;
-use crate::{App, Caller, audit};
+use crate::{App, Caller};
 
-/// Moves all packs of a namespace to another; where there are none, that is done too.
+/// Moves all packs of a namespace to another one. Having no packs is no error.
 pub async fn handler(
     app: Data<App>,
     caller: Caller,
@@ -15,7 +15,8 @@ pub async fn handler(
 ) -> Result<HttpResponse, BillingError> {
     let (source, target) = (Key::parse(&ids.0), Key::parse(&ids.1));
     let now = app.core.clock.now();
-    let moved = app.core.pool.run(move |conn| packs::move_all(conn, &source, &target, now)).await?;
-    audit::changed(caller, "move_minutes", moved.source_id, &moved.source_id, &moved);
+    let outcome = app.core.pool.run(move |conn| packs::move_all(conn, &source, &target, now)).await?;
+    caller.log_namespace(outcome.source.id);
+    caller.audit_move(&outcome);
     Ok(HttpResponse::Accepted().json(json!({ "message": "202 Accepted" })))
 }

@@ -1,4 +1,4 @@
-//! Namespaces, as CustomersDot sees them.
+//! Namespaces.
 pub mod owners;
 pub mod provision;
 pub mod show;
@@ -12,9 +12,9 @@ use serde_json::{Value, json};
 use crate::App;
 use crate::params::Fields;
 
-/// What is told of a namespace.
-fn entity(seen: &Overview, app: &App) -> Value {
-    let (namespace, subscription) = (&seen.namespace, seen.subscription.as_ref());
+/// The representation in every response.
+fn entity(overview: &Overview, app: &App) -> Value {
+    let (namespace, subscription) = (&overview.namespace, overview.subscription.as_ref());
     let url = &app.core.external_url;
     let (kind, groups) = if namespace.is_personal() { ("user", "") } else { ("group", "/groups") };
     json!({
@@ -22,21 +22,21 @@ fn entity(seen: &Overview, app: &App) -> Value {
         "name": namespace.name,
         "path": namespace.path,
         "kind": kind,
-        "full_path": seen.full_path,
+        "full_path": namespace.full_path,
         "parent_id": namespace.parent_id,
-        // Pictures are in no table that is shared with us.
+        // Avatars are not in the tables that this service reads.
         "avatar_url": null,
-        "web_url": format!("{url}{groups}/{}", seen.full_path),
-        "members_count_with_descendants": seen.counts.members,
-        "billable_members_count": seen.counts.billable_members,
-        "max_seats_used": subscription.map_or(0, |is| is.max_seats_used),
-        "seats_in_use": subscription.map_or(0, |is| is.seats_in_use),
-        "plan": subscription.map_or("default", |is| is.plan.code()),
-        "end_date": subscription.and_then(|is| is.end_date),
-        "trial_ends_on": subscription.and_then(|is| is.trial_ends_on),
-        "trial": subscription.is_some_and(|is| is.trial),
-        "root_repository_size": seen.root_repository_size,
-        "projects_count": seen.counts.projects,
+        "web_url": format!("{url}{groups}/{}", namespace.full_path),
+        "members_count_with_descendants": overview.counts.members,
+        "billable_members_count": overview.counts.billable_members,
+        "max_seats_used": subscription.map_or(0, |found| found.max_seats_used),
+        "seats_in_use": subscription.map_or(0, |found| found.seats_in_use),
+        "plan": subscription.map_or("default", |found| found.plan.code()),
+        "end_date": subscription.and_then(|found| found.end_date),
+        "trial_ends_on": subscription.and_then(|found| found.trial_ends_on),
+        "trial": subscription.is_some_and(|found| found.trial),
+        "root_repository_size": overview.root_repository_size,
+        "projects_count": overview.counts.projects,
     })
 }
 

@@ -2,15 +2,15 @@
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
 use database::billing::Key;
-use database::billing::provision::{self, Done, Provision};
+use database::billing::provision::{self, Provision, ProvisionOutcome};
 use domain::billing::Change;
 use endpoint::DeferredParams;
 
 use crate::error::BillingError;
 use crate::params::{Fields, read};
-use crate::{App, Caller, add_ons, audit, subscriptions};
+use crate::{App, Caller, add_ons, subscriptions};
 
-/// Provisions a namespace, part by part.
+/// Provisions a namespace. Each part is stored independently.
 pub async fn handler(
     app: Data<App>,
     caller: Caller,
@@ -19,29 +19,28 @@ pub async fn handler(
 ) -> Result<HttpResponse, BillingError> {
     let wanted = read(sent, wanted).await?;
     let (key, now) = (Key::parse(&id), app.core.clock.now());
-    let done = app.core.pool.run(move |conn| provision::run(conn, &key, &wanted, now)).await?;
-    tell(caller, &done);
-    if done.failures.is_empty() {
+    let outcome = app.core.pool.run(move |conn| provision::run(conn, &key, &wanted, now)).await?;
+    caller.log_namespace(outcome.namespace.id);
+    audit(&caller, &outcome);
+    if outcome.failures.is_empty() {
         return Ok(HttpResponse::Ok().finish());
     }
-    let failed: Vec<String> = done.failures.iter().map(|(part, why)| format!("{part}: {why}")).collect();
-    Err(BillingError::Failed(failed.join(", ")))
+    let failures: Vec<String> =
+        outcome.failures.iter().map(|(part, reason)| format!("{part}: {reason}")).collect();
+    Err(BillingError::Failed(failures.join(", ")))
 }
 
-/// Each part is a change of its own.
-fn tell(caller: Caller, done: &Done) {
-    let id = done.namespace_id;
-    if let Some(changed) = &done.base_product {
-        audit::changed(caller, "provision_base_product", id, &changed.old, &changed.new.subscription);
+/// Writes an audit event for each part.
+fn audit(caller: &Caller, outcome: &ProvisionOutcome) {
+    let namespace = &outcome.namespace;
+    if let Some(change) = &outcome.base_product {
+        caller.audit_subscription(change);
     }
-    if let Some((old, new)) = &done.storage {
-        audit::changed(caller, "provision_storage", id, old, new);
+    for limits in outcome.storage.iter().chain(&outcome.compute_minutes) {
+        caller.audit_limits(namespace, limits);
     }
-    if let Some((old, new)) = &done.compute_minutes {
-        audit::changed(caller, "provision_compute_minutes", id, old, new);
-    }
-    for change in &done.add_on_purchases {
-        audit::changed(caller, "provision_add_on", id, &change.old, &(change.add_on, &change.new));
+    for change in &outcome.add_on_purchases {
+        caller.audit_add_on(namespace, change);
     }
 }
 
@@ -60,10 +59,11 @@ fn wanted(fields: &Fields<'_>) -> Provision {
     }
 }
 
+/// A trial requires its first day here.
 fn base_product(fields: &Fields<'_>) -> Change {
     let change = subscriptions::change(fields);
-    if change.trial == Some(true) && !fields.has("trial_starts_on") {
-        fields.is_missing("trial_starts_on");
+    if change.trial == Some(true) && change.trial_starts_on.value().is_none() {
+        fields.required_date("trial_starts_on");
     }
     change
 }

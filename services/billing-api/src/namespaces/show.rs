@@ -6,15 +6,17 @@ use database::billing::{Key, namespaces, overview};
 use crate::error::BillingError;
 use crate::{App, Caller};
 
-/// Tells of a group, wherever it stands, or of a personal namespace.
-pub async fn handler(app: Data<App>, _: Caller, id: Path<String>) -> Result<HttpResponse, BillingError> {
+/// Shows a group, a subgroup included, or a personal namespace.
+pub async fn handler(app: Data<App>, caller: Caller, id: Path<String>) -> Result<HttpResponse, BillingError> {
     let (key, today) = (Key::parse(&id), app.core.clock.now().date());
-    let seen = app.core.pool.read(move |conn| {
+    let read = app.core.pool.read(move |conn| {
         let mut namespace = namespaces::find(conn, &key)?;
         if namespace.is_project() {
             namespace = namespaces::find_root(conn, &key)?;
         }
         overview::show(conn, namespace, today)
     });
-    Ok(HttpResponse::Ok().json(super::entity(&seen.await?, &app)))
+    let overview = read.await?;
+    caller.log_namespace(overview.namespace.id);
+    Ok(HttpResponse::Ok().json(super::entity(&overview, &app)))
 }

@@ -2,12 +2,13 @@
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
 use database::billing::{Key, limits, namespaces, overview, subscriptions};
-use domain::billing::{Change, Limits, Patch};
+use domain::billing::Limits;
 use endpoint::DeferredParams;
 
 use crate::error::BillingError;
 use crate::params::{Fields, read};
-use crate::{App, Caller, audit};
+use crate::subscriptions::attributes;
+use crate::{App, Caller};
 
 const ATTRIBUTES: &str = "gitlab_subscription_attributes";
 
@@ -27,18 +28,21 @@ pub async fn handler(
             let limits = limits::set(conn, namespace, &limits, now)?;
             let subscription = match &subscription {
                 Some(change) => {
-                    Some(subscriptions::set(conn, namespace, change.clone(), now).map_err(within)?)
+                    let set = subscriptions::set(conn, namespace, change.clone(), now);
+                    Some(set.map_err(within_subscription)?)
                 }
                 None => None,
             };
             Ok((limits, subscription, overview::show(conn, namespace.clone(), now.date())?))
         })
     });
-    let ((old, new), subscription, seen) = changed.await?;
-    let was = subscription.as_ref().and_then(|changed| changed.old.as_ref());
-    let is = subscription.as_ref().map(|changed| &changed.new.subscription);
-    audit::changed(caller, "update_namespace", seen.namespace.id, &(old, was), &(new, is));
-    Ok(HttpResponse::Ok().json(super::entity(&seen, &app)))
+    let (limits, subscription, overview) = changed.await?;
+    caller.log_namespace(overview.namespace.id);
+    caller.audit_limits(&overview.namespace, &limits);
+    if let Some(change) = &subscription {
+        caller.audit_subscription(change);
+    }
+    Ok(HttpResponse::Ok().json(super::entity(&overview, &app)))
 }
 
 fn limits(fields: &Fields<'_>) -> Limits {
@@ -50,11 +54,8 @@ fn limits(fields: &Fields<'_>) -> Limits {
     }
 }
 
-fn attributes(fields: &Fields<'_>) -> Change {
-    Change { start_date: Patch::Absent, ..crate::subscriptions::change(fields) }
-}
-
-fn within(error: database::Error) -> database::Error {
+/// Names the fields of a violation as `gitlab_subscription.seats`.
+fn within_subscription(error: database::Error) -> database::Error {
     match error {
         database::Error::Domain(domain::Error::Fields(violations)) => {
             domain::Error::Fields(violations.within("gitlab_subscription")).into()

@@ -7,17 +7,20 @@ use serde_json::json;
 use crate::error::BillingError;
 use crate::{App, Caller, users};
 
-/// Tells what a person may do with what a namespace bought.
+/// Shows whether a user may edit the billing data of a namespace.
 pub async fn handler(
     app: Data<App>,
-    _: Caller,
+    caller: Caller,
     ids: Path<(String, String)>,
 ) -> Result<HttpResponse, BillingError> {
     let (key, user_id, today) = (Key::parse(&ids.0), users::id(&ids.1), app.core.clock.now().date());
-    let may = app.core.pool.read(move |conn| {
+    let read = app.core.pool.read(move |conn| {
         let namespace = namespaces::find_root(conn, &key)?;
         let admin = owners::is_active_admin(conn, user_id)?.ok_or(users::UNKNOWN)?;
-        Ok(admin || owners::is_owner(conn, &namespace, user_id, today)?)
+        Ok((namespace.id, admin || owners::is_owner(conn, &namespace, user_id, today)?))
     });
-    Ok(HttpResponse::Ok().json(json!({ "edit_billing": may.await? })))
+    let (namespace_id, may_edit) = read.await?;
+    caller.log_namespace(namespace_id);
+    caller.log_target_user(user_id);
+    Ok(HttpResponse::Ok().json(json!({ "edit_billing": may_edit })))
 }

@@ -6,29 +6,30 @@ use endpoint::DeferredParams;
 
 use crate::error::BillingError;
 use crate::params::read;
-use crate::{App, Caller, audit};
+use crate::{App, Caller};
 
-/// Takes the dates of a namespace away, which the path names.
+/// Deletes the dates of the namespace in the path.
 pub async fn handler(app: Data<App>, caller: Caller, id: Path<String>) -> Result<HttpResponse, BillingError> {
-    delete(&app, caller, Key::parse(&id)).await
+    delete(&app, &caller, Key::parse(&id)).await
 }
 
-/// The same, by a parameter.
+/// Deletes the dates of the namespace in the parameter `namespace_id`.
 pub async fn by_parameter(
     app: Data<App>,
     caller: Caller,
     sent: DeferredParams<BillingError>,
 ) -> Result<HttpResponse, BillingError> {
     let id = read(sent, |fields| fields.required_id("namespace_id")).await?;
-    delete(&app, caller, Key::Id(id)).await
+    delete(&app, &caller, Key::Id(id)).await
 }
 
-async fn delete(app: &App, caller: Caller, key: Key) -> Result<HttpResponse, BillingError> {
+async fn delete(app: &App, caller: &Caller, key: Key) -> Result<HttpResponse, BillingError> {
     let deleted = app.core.pool.run(move |conn| reconciliations::delete(conn, &key)).await;
-    let (namespace_id, old) = deleted.map_err(|error| match error {
+    let change = deleted.map_err(|error| match error {
         database::Error::Domain(domain::Error::NotFound(_)) => BillingError::NotFound("Not Found"),
         error => error.into(),
     })?;
-    audit::changed(caller, "delete_upcoming_reconciliation", namespace_id, &old, &());
+    caller.log_namespace(change.namespace.id);
+    caller.audit_reconciliation(&change);
     Ok(HttpResponse::NoContent().finish())
 }

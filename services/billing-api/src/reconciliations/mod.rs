@@ -1,4 +1,4 @@
-//! `upcoming_reconciliations`: when seats will be settled.
+//! `upcoming_reconciliations`: the next reconciliation of seats.
 pub mod delete;
 pub mod put_many;
 pub mod put_one;

@@ -3,15 +3,15 @@ use std::collections::BTreeMap;
 
 use actix_web::HttpResponse;
 use actix_web::web::Data;
-use database::billing::reconciliations::{self, LeftOut};
+use database::billing::reconciliations::{self, SkipReason};
 use endpoint::DeferredParams;
 
 use super::dates;
 use crate::error::BillingError;
 use crate::params::read;
-use crate::{App, Caller, audit};
+use crate::{App, Caller};
 
-/// Sets the dates of many namespaces. One that has gone does not hold the others up.
+/// Sets the dates of many namespaces. A deleted namespace does not prevent the others from being stored.
 pub async fn handler(
     app: Data<App>,
     caller: Caller,
@@ -19,27 +19,27 @@ pub async fn handler(
 ) -> Result<HttpResponse, BillingError> {
     const LIST: &str = "upcoming_reconciliations";
     let wanted: BTreeMap<i64, _> = read(sent, |fields| {
-        // The last of several for one namespace counts.
+        // If a namespace is named twice, the last entry wins.
         fields.objects(LIST).iter().map(|one| (one.required_id("namespace_id"), dates(one))).collect()
     })
     .await?;
     let now = app.core.clock.now();
-    let put = app.core.pool.run(move |conn| reconciliations::put(conn, &wanted, now)).await?;
-    for changed in &put.changed {
-        audit::changed(
-            caller,
-            "set_upcoming_reconciliation",
-            changed.namespace_id,
-            &changed.old,
-            &changed.new,
-        );
+    let only_namespace = wanted.keys().next().copied().filter(|_| wanted.len() == 1);
+    let outcome = app.core.pool.run(move |conn| reconciliations::put(conn, &wanted, now)).await?;
+    for change in &outcome.changes {
+        if Some(change.namespace.id) == only_namespace {
+            caller.log_namespace(change.namespace.id);
+        }
+        caller.audit_reconciliation(change);
     }
-    if put.left_out.is_empty() {
+    if outcome.skipped.is_empty() {
         return Ok(HttpResponse::Ok().json(200));
     }
-    let reason = |why| match why {
-        LeftOut::Unknown => "Namespace must exist",
-        LeftOut::NotRoot => "Namespace must be a root namespace",
+    let message = |reason| match reason {
+        SkipReason::Unknown => "Namespace must exist",
+        SkipReason::NotRoot => "Namespace must be a root namespace",
     };
-    Err(BillingError::LeftOut(put.left_out.into_iter().map(|(id, why)| (id, reason(why))).collect()))
+    Err(BillingError::Skipped(
+        outcome.skipped.into_iter().map(|(id, reason)| (id, message(reason))).collect(),
+    ))
 }

@@ -8,11 +8,11 @@ use endpoint::DeferredParams;
 use super::dates;
 use crate::error::BillingError;
 use crate::params::{Fields, read};
-use crate::{App, Caller, audit};
+use crate::{App, Caller};
 
 const LIST: &str = "upcoming_reconciliations";
 
-/// Sets the dates of one namespace: two parameters, or a list of one as the documents' example has it.
+/// Sets the dates of one namespace: two parameters, or a list with one element as in GitLab's documentation.
 pub async fn handler(
     app: Data<App>,
     caller: Caller,
@@ -29,12 +29,15 @@ pub async fn handler(
             return Err(BillingError::Parameters("namespace_id is invalid".to_owned()));
         }
     }
-    let put = app.core.pool.run(move |conn| reconciliations::put_one(conn, &key, dates, now)).await?;
-    audit::changed(caller, "set_upcoming_reconciliation", put.namespace_id, &put.old, &put.new);
+    let changes = app.core.pool.run(move |conn| reconciliations::put_one(conn, &key, dates, now)).await?;
+    for change in &changes {
+        caller.log_namespace(change.namespace.id);
+        caller.audit_reconciliation(change);
+    }
     Ok(HttpResponse::Ok().json(200))
 }
 
-/// The one element, and the namespace that it may name itself.
+/// The only element of the list, and its optional `namespace_id`.
 fn only(fields: &Fields<'_>) -> (Dates, Option<i64>) {
     if let [one] = &fields.objects(LIST)[..] {
         return (dates(one), one.id("namespace_id"));

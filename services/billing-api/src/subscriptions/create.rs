@@ -2,14 +2,14 @@
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
 use database::billing::{Key, subscriptions};
-use domain::billing::{Change, Patch};
+use domain::billing::Change;
 use endpoint::DeferredParams;
 
 use crate::error::BillingError;
 use crate::params::read;
-use crate::{App, Caller, audit};
+use crate::{App, Caller};
 
-/// Begins a subscription.
+/// Creates a subscription.
 pub async fn handler(
     app: Data<App>,
     caller: Caller,
@@ -17,18 +17,13 @@ pub async fn handler(
     sent: DeferredParams<BillingError>,
 ) -> Result<HttpResponse, BillingError> {
     let change = read(sent, |fields| {
-        let start_date = Patch::Value(fields.required_date("start_date"));
-        Change { start_date, ..super::further(fields) }
+        let start_date = Some(fields.required_date("start_date"));
+        Change { start_date, ..super::attributes(fields) }
     })
     .await?;
     let (key, now) = (Key::parse(&id), app.core.clock.now());
-    let changed = app.core.pool.run(move |conn| subscriptions::create(conn, &key, &change, now)).await?;
-    audit::changed(
-        caller,
-        "create_subscription",
-        changed.namespace_id,
-        &changed.old,
-        &changed.new.subscription,
-    );
-    Ok(HttpResponse::Created().json(super::entity(&changed.new, &app.options, now.date())))
+    let change = app.core.pool.run(move |conn| subscriptions::create(conn, &key, &change, now)).await?;
+    caller.log_namespace(change.namespace.id);
+    caller.audit_subscription(&change);
+    Ok(HttpResponse::Created().json(super::entity(&change.after, &app.options, now.date())))
 }

@@ -1,56 +1,56 @@
-//! `gitlab_subscription`: what a namespace has bought, for how many, until when.
+//! `gitlab_subscription`: the subscription of a namespace.
 pub mod create;
 pub mod show;
 pub mod update;
 
 use chrono::NaiveDate;
-use database::billing::subscriptions::Shown;
+use database::billing::subscriptions::TitledSubscription;
 use domain::billing::{Change, Patch, Plan};
 use serde_json::{Value, json};
 
 use crate::params::Fields;
 use crate::{BillingOptions, PlanNameForm};
 
-/// What all three answer.
-pub fn entity(shown: &Shown, options: &BillingOptions, today: NaiveDate) -> Value {
-    let it = &shown.subscription;
+/// The representation in every response.
+pub fn entity(titled: &TitledSubscription, options: &BillingOptions, today: NaiveDate) -> Value {
+    let subscription = &titled.subscription;
     let name = match options.plan_name_form {
-        PlanNameForm::Code => it.plan.code(),
-        PlanNameForm::Title => &shown.plan_title,
+        PlanNameForm::Code => subscription.plan.code(),
+        PlanNameForm::Title => &titled.plan_title,
     };
     json!({
         "plan": {
-            "code": it.plan.code(),
+            "code": subscription.plan.code(),
             "name": name,
-            "trial": it.trial,
-            "auto_renew": it.auto_renew,
-            "upgradable": it.is_upgradable(&options.upgradable_plans, today),
-            "exclude_guests": it.plan.excludes_guests(),
+            "trial": subscription.trial,
+            "auto_renew": subscription.auto_renew,
+            "upgradable": subscription.is_upgradable(&options.upgradable_plans, today),
+            "exclude_guests": subscription.plan.excludes_guests(),
         },
         "usage": {
-            "seats_in_subscription": it.seats,
-            "seats_in_use": it.seats_in_use,
-            "max_seats_used": it.max_seats_used,
-            "seats_owed": it.seats_owed(),
+            "seats_in_subscription": subscription.seats,
+            "seats_in_use": subscription.seats_in_use,
+            "max_seats_used": subscription.max_seats_used,
+            "seats_owed": subscription.seats_owed(),
         },
         "billing": {
-            "subscription_start_date": it.start_date,
-            "subscription_end_date": it.end_date,
-            "trial_ends_on": it.trial_ends_on,
+            "subscription_start_date": subscription.start_date,
+            "subscription_end_date": subscription.end_date,
+            "trial_ends_on": subscription.trial_ends_on,
         },
     })
 }
 
-/// Reads what a caller sets.
+/// Reads every attribute.
 pub fn change(fields: &Fields<'_>) -> Change {
-    Change { start_date: fields.date("start_date"), ..further(fields) }
+    Change { start_date: fields.changed_date("start_date"), ..attributes(fields) }
 }
 
-/// Reads all but the beginning, which is not always required.
-fn further(fields: &Fields<'_>) -> Change {
+/// Reads every attribute except the start date.
+pub fn attributes(fields: &Fields<'_>) -> Change {
     Change {
         plan: plan(fields),
-        start_date: Patch::Absent,
+        start_date: None,
         end_date: fields.date("end_date"),
         trial: fields.boolean("trial").value(),
         trial_starts_on: fields.date("trial_starts_on"),
@@ -62,7 +62,7 @@ fn further(fields: &Fields<'_>) -> Change {
     }
 }
 
-/// The documents' example calls it `plan`.
+/// GitLab's documentation calls it `plan` in an example.
 fn plan(fields: &Fields<'_>) -> Option<Plan> {
     let name = if fields.has("plan_code") { "plan_code" } else { "plan" };
     let code = fields.text(name)?;

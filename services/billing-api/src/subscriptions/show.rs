@@ -6,19 +6,19 @@ use database::billing::{Key, namespaces, owners, subscriptions};
 use crate::error::BillingError;
 use crate::{App, Caller, Reader};
 
-/// Tells what a namespace has. Nothing is written.
-pub async fn handler(app: Data<App>, _: Caller, id: Path<String>) -> Result<HttpResponse, BillingError> {
-    show(&app, Key::parse(&id)).await
+/// Shows the subscription of a namespace. Nothing is written.
+pub async fn handler(app: Data<App>, caller: Caller, id: Path<String>) -> Result<HttpResponse, BillingError> {
+    show(&app, &Reader::Caller(caller), Key::parse(&id)).await
 }
 
-/// The older path is open to the namespace's owners too. Others do not learn whether it exists.
+/// The legacy path is open to the owners of the namespace, too. Others do not learn whether it exists.
 pub async fn for_owners(
     app: Data<App>,
     reader: Reader,
     id: Path<String>,
 ) -> Result<HttpResponse, BillingError> {
     let key = Key::parse(&id);
-    if let Reader::User(user_id) = reader {
+    if let Reader::User(user_id, _) = reader {
         let (key, today) = (key.clone(), app.core.clock.now().date());
         let owns = app.core.pool.read(move |conn| match namespaces::find_root(conn, &key) {
             Ok(namespace) => owners::is_owner(conn, &namespace, user_id, today),
@@ -29,14 +29,16 @@ pub async fn for_owners(
             return Err(BillingError::Forbidden);
         }
     }
-    show(&app, key).await
+    show(&app, &reader, key).await
 }
 
-async fn show(app: &App, key: Key) -> Result<HttpResponse, BillingError> {
+async fn show(app: &App, reader: &Reader, key: Key) -> Result<HttpResponse, BillingError> {
     let today = app.core.clock.now().date();
     let read = app.core.pool.read(move |conn| {
         let namespace = namespaces::find_root(conn, &key)?;
-        subscriptions::show(conn, &namespace, today)
+        Ok((namespace.id, subscriptions::show(conn, &namespace, today)?))
     });
-    Ok(HttpResponse::Ok().json(super::entity(&read.await?, &app.options, today)))
+    let (namespace_id, found) = read.await?;
+    reader.log_namespace(namespace_id);
+    Ok(HttpResponse::Ok().json(super::entity(&found, &app.options, today)))
 }

@@ -6,9 +6,9 @@ use endpoint::DeferredParams;
 
 use crate::error::BillingError;
 use crate::params::read;
-use crate::{App, Caller, audit};
+use crate::{App, Caller};
 
-/// Changes a subscription; what is not given stays.
+/// Changes a subscription. Attributes that are not given stay.
 pub async fn handler(
     app: Data<App>,
     caller: Caller,
@@ -17,15 +17,8 @@ pub async fn handler(
 ) -> Result<HttpResponse, BillingError> {
     let change = read(sent, super::change).await?;
     let (key, now) = (Key::parse(&id), app.core.clock.now());
-    let changed = app.core.pool.run(move |conn| subscriptions::update(conn, &key, &change, now)).await?;
-    if changed.old.as_ref() != Some(&changed.new.subscription) {
-        audit::changed(
-            caller,
-            "update_subscription",
-            changed.namespace_id,
-            &changed.old,
-            &changed.new.subscription,
-        );
-    }
-    Ok(HttpResponse::Ok().json(super::entity(&changed.new, &app.options, now.date())))
+    let change = app.core.pool.run(move |conn| subscriptions::update(conn, &key, &change, now)).await?;
+    caller.log_namespace(change.namespace.id);
+    caller.audit_subscription(&change);
+    Ok(HttpResponse::Ok().json(super::entity(&change.after, &app.options, now.date())))
 }

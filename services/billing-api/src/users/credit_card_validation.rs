@@ -1,6 +1,7 @@
 //! `PUT /api/v4/internal/gitlab_subscriptions/users/{user_id}/credit_card_validation`
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
+use auth::KeyBase;
 use database::billing::cards;
 use domain::billing::card::{self, Card, Validation};
 use endpoint::DeferredParams;
@@ -10,24 +11,26 @@ use crate::error::BillingError;
 use crate::params::{Fields, read};
 use crate::{App, Caller};
 
-const LONGEST_ZUORA_XID: usize = 50;
-const LONGEST_XID: usize = 255;
+const MAX_ZUORA_XID_CHARACTERS: usize = 50;
+const MAX_XID_CHARACTERS: usize = 255;
 
-/// Takes down that a person's card is valid. What is on the card is digested at once, and logged nowhere.
+/// Stores the validation of a user's card. The values on the card are digested at once and never logged.
 pub async fn handler(
     app: Data<App>,
     caller: Caller,
     user_id: Path<String>,
     sent: DeferredParams<BillingError>,
 ) -> Result<HttpResponse, BillingError> {
-    let validation = read(sent, validation).await?;
+    let key_base = app.key_base.get();
+    let validation = read(sent, |fields| validation(fields, &key_base)).await?;
     let user_id = super::id(&user_id);
-    app.core.pool.run(move |conn| cards::put(conn, user_id, &validation)).await?;
-    tracing::info!(actor = %caller, action = "validate_credit_card", gl_user_id = user_id, "audit");
+    let username = app.core.pool.run(move |conn| cards::put(conn, user_id, &validation)).await?;
+    caller.log_target_user(user_id);
+    caller.audit_card(user_id, username);
     Ok(HttpResponse::Ok().json(json!({ "success": {} })))
 }
 
-fn validation(fields: &Fields<'_>) -> Validation {
+fn validation(fields: &Fields<'_>, key_base: &KeyBase) -> Validation {
     let xid = |field: &str, longest: usize| {
         let text = fields.text(field);
         if text.as_ref().is_some_and(|text| text.chars().count() > longest) {
@@ -42,15 +45,17 @@ fn validation(fields: &Fields<'_>) -> Validation {
         network: fields.text("credit_card_type"),
     };
     Validation {
-        zuora_payment_method_xid: xid("zuora_payment_method_xid", LONGEST_ZUORA_XID),
-        stripe_setup_intent_xid: xid("stripe_setup_intent_xid", LONGEST_XID),
-        stripe_payment_method_xid: xid("stripe_payment_method_xid", LONGEST_XID),
-        stripe_card_fingerprint: xid("stripe_card_fingerprint", LONGEST_XID),
-        ..Validation::of(&card, fields.required_moment("credit_card_validated_at"))
+        zuora_payment_method_xid: xid("zuora_payment_method_xid", MAX_ZUORA_XID_CHARACTERS),
+        stripe_setup_intent_xid: xid("stripe_setup_intent_xid", MAX_XID_CHARACTERS),
+        stripe_payment_method_xid: xid("stripe_payment_method_xid", MAX_XID_CHARACTERS),
+        stripe_card_fingerprint: xid("stripe_card_fingerprint", MAX_XID_CHARACTERS),
+        ..Validation::new(&card, fields.required_timestamp("credit_card_validated_at"), |text| {
+            key_base.salted_digest(text)
+        })
     }
 }
 
-/// Year and month; one without the other says nothing.
+/// Year and month. One without the other is ignored.
 fn expiry(fields: &Fields<'_>) -> Option<(i32, u32)> {
     let year = fields.integer("credit_card_expiration_year").value();
     let month = fields.integer("credit_card_expiration_month").value();

@@ -7,16 +7,17 @@ use serde_json::json;
 use crate::error::BillingError;
 use crate::{App, Caller};
 
-/// Tells who a person is.
-pub async fn handler(app: Data<App>, _: Caller, id: Path<String>) -> Result<HttpResponse, BillingError> {
+/// Shows a user.
+pub async fn handler(app: Data<App>, caller: Caller, id: Path<String>) -> Result<HttpResponse, BillingError> {
     let actor = ActorId::User(super::id(&id));
-    let person = app.core.pool.read(move |conn| {
-        let person = database::users::find(conn, &actor)?;
-        person.ok_or_else(|| super::UNKNOWN.into())
+    let user = app.core.pool.read(move |conn| {
+        let user = database::users::find(conn, &actor)?;
+        user.ok_or_else(|| super::UNKNOWN.into())
     });
-    let person = person.await?;
-    let username = person.username.unwrap_or_default();
+    let user = user.await?;
+    caller.log_target_user(user.id);
+    let username = user.username.unwrap_or_default();
     let web_url = format!("{}/{username}", app.core.external_url);
     Ok(HttpResponse::Ok()
-        .json(json!({ "id": person.id, "username": username, "name": person.name, "web_url": web_url })))
+        .json(json!({ "id": user.id, "username": username, "name": user.name, "web_url": web_url })))
 }

@@ -1,4 +1,5 @@
-/// A parameter that may be left out, which is not the same as clearing what is stored.
+//! Optional parameters.
+/// An optional attribute: absent keeps the stored value, null clears it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Patch<T> {
     #[default]
@@ -8,11 +9,12 @@ pub enum Patch<T> {
 }
 
 impl<T> Patch<T> {
+    /// Whether the stored value stays.
     pub fn is_absent(&self) -> bool {
         matches!(self, Self::Absent)
     }
 
-    /// What is stored from now on.
+    /// The value after the change.
     pub fn or(self, stored: Option<T>) -> Option<T> {
         match self {
             Self::Absent => stored,
@@ -21,7 +23,7 @@ impl<T> Patch<T> {
         }
     }
 
-    /// The value, where null says no more than absence.
+    /// The value of an attribute for which null means absent.
     pub fn value(self) -> Option<T> {
         self.or(None)
     }

@@ -20,7 +20,7 @@ fn check_config(data: &TempDir, arguments: &[&str]) -> (Option<i32>, String) {
 }
 
 #[test]
-fn a_secret_that_is_none_ends_the_start() {
+fn invalid_secret_ends_the_start() {
     let data = TempDir::new().unwrap();
     write_config(data.path());
     let (code, words) = check_config(&data, &[]);
@@ -44,7 +44,7 @@ fn a_secret_that_is_none_ends_the_start() {
 }
 
 #[test]
-fn a_configuration_that_kas_could_not_use_ends_the_start() {
+fn invalid_configuration_ends_the_start() {
     let data = TempDir::new().unwrap();
     for (config, words) in [
         ("storages: {default: {address: ''}}", "default"),
@@ -62,7 +62,7 @@ fn a_configuration_that_kas_could_not_use_ends_the_start() {
 }
 
 #[testkit::test]
-async fn its_log_tells_of_agents_and_of_no_secret(database: Database) {
+async fn log_names_agents_and_no_secret(database: Database) {
     kas_fixture::insert(&mut database.open());
     let data = TempDir::new().unwrap();
     let config = write_config(data.path());
@@ -81,8 +81,10 @@ async fn its_log_tells_of_agents_and_of_no_secret(database: Database) {
         (&line["agent_id"], &line["gl_project_id"], &line["status"], &line["consumer"]),
         (&json!(5), &json!(7), &json!(200), &json!("kas"))
     );
-    let body = json!({ "agent_id": 5, "access_type": "session_cookie", "access_key": "the key", "csrf_token": "the csrf" });
-    assert_eq!(ask("POST", "/authorize_proxy_user").json(&body).send().await.status, 400);
+    let body = json!({
+        "agent_id": 5, "access_type": "session_cookie", "access_key": "the key", "csrf_token": "the csrf",
+    });
+    assert_eq!(ask("POST", "/authorize_proxy_user").json(&body).send().await.status, 401);
     assert_eq!(process.monitor("/-/readiness").await.status, 200);
     let further = process.rest_of_log(std::time::Duration::from_millis(500)).join("\n");
     for secret in [T5, "hidden", "the key", "the csrf", "eyJ"] {

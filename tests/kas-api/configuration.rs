@@ -1,4 +1,4 @@
-//! What an agent's configuration grants: rows 52 to 60.
+//! The grants of an agent's configuration.
 use super::support::{NOTHING, error, message};
 use super::{Kas, kas_api};
 use futures_util::future::join_all;
@@ -11,7 +11,7 @@ const TABLES: [&str; 4] = [
     "agent_user_access_group_authorizations",
 ];
 
-/// The body of row 52.
+/// A configuration with one grant in each table.
 pub fn granting() -> Value {
     json!({ "agent_id": "5", "agent_config": {
         "ci_access": {
@@ -56,9 +56,8 @@ fn ids(kas: &Kas) -> Vec<String> {
         .collect()
 }
 
-/// 52
 #[testkit::test]
-async fn a_configuration_becomes_grants(database: Database) {
+async fn configuration_becomes_grants(database: Database) {
     let kas = kas_api(database).await;
     assert_eq!(kas.post("/agent_configuration", granting()).await, NOTHING);
     let of_people = json!({ "access_as": { "agent": {} } });
@@ -70,9 +69,8 @@ async fn a_configuration_becomes_grants(database: Database) {
     assert_eq!(rows(&kas, TABLES[3]), [(3, of_people)]);
 }
 
-/// 53
 #[testkit::test]
-async fn the_same_again_changes_no_row(database: Database) {
+async fn repeated_configuration_changes_no_row(database: Database) {
     let kas = kas_api(database).await;
     assert_eq!(kas.post("/agent_configuration", granting()).await, NOTHING);
     let before = ids(&kas);
@@ -83,16 +81,15 @@ async fn the_same_again_changes_no_row(database: Database) {
 }
 
 #[testkit::test]
-async fn many_at_once_from_nothing_make_one_row_each(database: Database) {
+async fn concurrent_configurations_make_one_row_each(database: Database) {
     let kas = kas_api(database).await;
     let answers = join_all((0..16).map(|_| kas.post("/agent_configuration", granting()))).await;
     assert!(answers.iter().all(|answer| *answer == NOTHING), "{answers:?}");
     assert_eq!(counts(&kas), [1, 1, 1, 1]);
 }
 
-/// 54
 #[testkit::test]
-async fn what_is_no_longer_granted_goes(database: Database) {
+async fn missing_grant_is_removed(database: Database) {
     let kas = kas_api(database).await;
     for empty in [
         json!({}),
@@ -111,7 +108,7 @@ async fn what_is_no_longer_granted_goes(database: Database) {
 }
 
 #[testkit::test]
-async fn a_changed_grant_keeps_its_row(database: Database) {
+async fn changed_grant_keeps_its_row(database: Database) {
     let kas = kas_api(database).await;
     assert_eq!(
         configure(
@@ -130,9 +127,8 @@ async fn a_changed_grant_keeps_its_row(database: Database) {
     assert_eq!(kas.number("SELECT id FROM agent_project_authorizations"), before);
 }
 
-/// 55
 #[testkit::test]
-async fn what_lies_elsewhere_gets_nothing(database: Database) {
+async fn grant_outside_the_root_namespace_is_ignored(database: Database) {
     let kas = kas_api(database).await;
     let lists = json!({ "projects": [{ "id": "other/x" }, { "id": "acme/none" }, { "id": "acme" }, { "id": "grp/p" }], "groups": [{ "id": "other" }, { "id": "grp" }, { "id": "acme/app" }, { "id": "dev" }] });
     assert_eq!(configure(&kas, json!({ "ci_access": lists, "user_access": lists })).await, NOTHING);
@@ -145,7 +141,7 @@ async fn what_lies_elsewhere_gets_nothing(database: Database) {
 }
 
 #[testkit::test]
-async fn a_personal_namespace_grants_to_its_projects_only(database: Database) {
+async fn personal_namespace_grants_to_its_projects_only(database: Database) {
     let kas = kas_api(database).await;
     let mut conn = kas.service.database.open();
     testkit::fixture::project(&mut conn, 70, "dev/tools", 1011, 0);
@@ -158,7 +154,7 @@ async fn a_personal_namespace_grants_to_its_projects_only(database: Database) {
 }
 
 #[testkit::test]
-async fn the_whole_organization_may_be_granted_where_that_is_set(database: Database) {
+async fn setting_allows_grants_to_the_whole_organization(database: Database) {
     let kas = kas_api(database).await;
     let config = json!({ "ci_access": { "projects": [{ "id": "other/x" }], "groups": [{ "id": "other" }], "instance": { "default_namespace": "n" } } });
     let instance =
@@ -183,18 +179,16 @@ async fn the_whole_organization_may_be_granted_where_that_is_set(database: Datab
     assert_eq!(kas.number(instance), 0);
 }
 
-/// 56
 #[testkit::test]
-async fn of_the_same_path_the_last_counts(database: Database) {
+async fn last_entry_with_the_same_path_is_used(database: Database) {
     let kas = kas_api(database).await;
     let projects = json!([{ "id": "Acme/App", "default_namespace": "a" }, { "id": "acme/app", "default_namespace": "b" }, { "default_namespace": "c" }, { "id": 9 }, "acme/pub"]);
     assert_eq!(configure(&kas, json!({ "ci_access": { "projects": projects } })).await, NOTHING);
     assert_eq!(rows(&kas, TABLES[0]), [(9, json!({ "default_namespace": "b" }))]);
 }
 
-/// 57
 #[testkit::test]
-async fn the_first_500_of_a_list_count(database: Database) {
+async fn first_500_entries_of_a_list_are_used(database: Database) {
     let kas = kas_api(database).await;
     let mut conn = kas.service.database.open();
     for id in 0..6 {
@@ -206,9 +200,8 @@ async fn the_first_500_of_a_list_count(database: Database) {
     assert_eq!(rows(&kas, TABLES[0]).len(), 3);
 }
 
-/// 58 to 60
 #[testkit::test]
-async fn what_cannot_be_read_changes_nothing(database: Database) {
+async fn unreadable_configuration_changes_nothing(database: Database) {
     let kas = kas_api(database).await;
     assert_eq!(kas.post("/agent_configuration", granting()).await, NOTHING);
     for (body, status, expected) in [
@@ -246,4 +239,16 @@ async fn what_cannot_be_read_changes_nothing(database: Database) {
         NOTHING
     );
     assert_eq!(counts(&kas), [0, 0, 0, 0]);
+}
+
+/// Entries after the first 500 are skipped while the list is read.
+#[testkit::test]
+async fn list_of_90_000_projects_is_accepted(database: Database) {
+    let kas = kas_api(database).await;
+    let mut projects = vec![json!({ "id": "acme/app" })];
+    projects.extend((0..90_000).map(|n| {
+        json!({ "id": format!("gitlab-org/p{n:06}"), "default_namespace": "n", "access_as": { "agent": {} } })
+    }));
+    assert_eq!(configure(&kas, json!({ "ci_access": { "projects": projects } })).await, NOTHING);
+    assert_eq!(rows(&kas, TABLES[0]), [(9, json!({}))]);
 }

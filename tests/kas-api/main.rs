@@ -1,4 +1,4 @@
-//! kas-api from outside, on both databases. The numbers in the tests' comments are rows of the contract's section 7.
+//! kas-api from outside, on every database shape.
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
 mod agent_tokens;
 mod alerts;
@@ -9,6 +9,7 @@ mod durability;
 mod examples;
 mod faults;
 mod gitaly;
+mod logs;
 mod policies;
 mod projects;
 mod proxy_access;

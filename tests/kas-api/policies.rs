@@ -1,4 +1,4 @@
-//! Scan execution policies: rows 90 to 99.
+//! Scan execution policies.
 use super::support::message;
 use super::{Kas, kas_api, kas_api_with, vulnerabilities};
 use serde_json::{Value, json};
@@ -51,17 +51,15 @@ fn none() -> (u16, Value) {
     (200, json!({ "configurations": [] }))
 }
 
-/// 90
 #[testkit::test]
-async fn there_may_be_none(database: Database) {
+async fn project_without_policies_has_empty_lists(database: Database) {
     let kas = kas_api(database).await;
     assert_eq!(policies(&kas).await, (200, json!({ "policies": [] })));
     assert_eq!(configurations(&kas).await, none());
 }
 
-/// 91
 #[testkit::test]
-async fn the_pages_policy_is_told_letter_by_letter(database: Database) {
+async fn policy_of_the_documentation_is_shown_to_the_letter(database: Database) {
     let kas = kas_api(database).await;
     of_project(&kas);
     policy(&kas, 1, 0, "Policy", &page());
@@ -77,7 +75,7 @@ async fn the_pages_policy_is_told_letter_by_letter(database: Database) {
 }
 
 #[testkit::test]
-async fn a_policys_yaml_is_the_policy(database: Database) {
+async fn yaml_parses_to_the_policy(database: Database) {
     let kas = kas_api(database).await;
     of_project(&kas);
     let content = json!({
@@ -108,7 +106,7 @@ async fn a_policys_yaml_is_the_policy(database: Database) {
 }
 
 #[testkit::test]
-async fn rules_may_stand_in_a_table_of_their_own(database: Database) {
+async fn rules_may_be_in_their_own_table(database: Database) {
     let kas = kas_api(database).await;
     of_project(&kas);
     policy(&kas, 1, 0, "Policy", &json!({ "actions": [{ "scan": "container_scanning" }] }));
@@ -129,9 +127,8 @@ async fn rules_may_stand_in_a_table_of_their_own(database: Database) {
     assert_eq!(configurations(&kas).await, (200, json!({ "configurations": expected })));
 }
 
-/// 92
 #[testkit::test]
-async fn the_nearest_come_first_and_five_of_each(database: Database) {
+async fn nearest_configuration_comes_first_with_five_policies_each(database: Database) {
     let kas = kas_api(database).await;
     kas.sql("UPDATE projects SET namespace_id = 3 WHERE id = 7");
     of_group(&kas, 2, 1);
@@ -160,9 +157,8 @@ async fn the_nearest_come_first_and_five_of_each(database: Database) {
     );
 }
 
-/// 93
 #[testkit::test]
-async fn an_agent_hears_when_to_scan(database: Database) {
+async fn agent_gets_its_schedule(database: Database) {
     let kas = kas_api(database).await;
     of_project(&kas);
     policy(&kas, 1, 0, "Pipeline", &page());
@@ -177,9 +173,8 @@ async fn an_agent_hears_when_to_scan(database: Database) {
     assert_eq!(configurations(&kas).await, (200, json!({ "configurations": [expected] })));
 }
 
-/// 94, 97, 98
 #[testkit::test]
-async fn what_is_not_for_this_agent_is_left_out(database: Database) {
+async fn rules_for_others_are_left_out(database: Database) {
     let kas = kas_api(database).await;
     of_project(&kas);
     policy(&kas, 1, 0, "Scan", &json!({}));
@@ -207,9 +202,8 @@ async fn what_is_not_for_this_agent_is_left_out(database: Database) {
     }
 }
 
-/// 95, 96
 #[testkit::test]
-async fn no_namespaces_are_all_and_disabled_is_none(database: Database) {
+async fn no_namespaces_mean_all_of_them(database: Database) {
     let kas = kas_api(database).await;
     of_project(&kas);
     policy(&kas, 1, 0, "Scan", &json!({}));
@@ -231,7 +225,7 @@ async fn no_namespaces_are_all_and_disabled_is_none(database: Database) {
 }
 
 #[testkit::test]
-async fn five_rules_of_a_policy_count(database: Database) {
+async fn first_five_rules_are_used(database: Database) {
     let kas = kas_api(database).await;
     of_project(&kas);
     let rules: Vec<Value> = (0..7)
@@ -244,9 +238,8 @@ async fn five_rules_of_a_policy_count(database: Database) {
     assert_eq!(cadences, (0..5).map(|n| json!(format!("{n} 0 * * *"))).collect::<Vec<_>>());
 }
 
-/// 99
 #[testkit::test]
-async fn it_may_be_switched_off(database: Database) {
+async fn security_policies_can_be_disabled(database: Database) {
     let kas = kas_api_with(database, &["--security-policies-enabled", "false"]).await;
     for (method, path) in [
         ("GET", "/policies_configuration"),
@@ -260,4 +253,74 @@ async fn it_may_be_switched_off(database: Database) {
     }
     assert_eq!(kas.request("GET", &format!("{ROOT}/policies_configuration")).send().await.status, 401);
     assert_eq!(kas.number("SELECT count(*) FROM vulnerabilities"), 0);
+}
+
+/// agentk crashes on a cadence that its parser refuses.
+#[testkit::test]
+async fn cadence_that_agentk_refuses_is_skipped(database: Database) {
+    let kas = kas_api(database).await;
+    of_project(&kas);
+    policy(&kas, 1, 0, "Scan", &json!({}));
+    let set = |content: &Value| {
+        kas.sql(&format!("UPDATE security_policies SET content = '{content}'"));
+    };
+    let prod = json!({ "prod": {} });
+    for cadence in [
+        "30 2 * * *",
+        "0 3 ? * ?",
+        "*/75 * * * *",
+        "5/10 * * jan-mar MON",
+        "1,,2 * * * *",
+        "+5 03 * * *",
+        "0 0 31 2 *",
+        "@midnight",
+        "@annually",
+        "@every 1h30m",
+        "TZ=Europe/Berlin 0 3 * * *",
+        "CRON_TZ=Etc/GMT+1 @weekly",
+        "TZ=CET   @daily",
+        "TZ=UTC @every 1h",
+    ] {
+        set(&scheduled(cadence, &prod));
+        let (status, answer) = configurations(&kas).await;
+        let found = answer["configurations"].as_array().unwrap();
+        assert_eq!((status, found.len(), &found[0]["cadence"]), (200, 1, &json!(cadence)), "{cadence}");
+    }
+    for cadence in [
+        "0 3 * * 7",
+        "0 3 * * 1-7",
+        "0 3 * * fri-sun",
+        "0 3 * * Sunday",
+        "*/0 * * * *",
+        "1-2-3 * * * *",
+        "*/2/3 * * * *",
+        "0 3 * *",
+        "0 3 L * *",
+        "@Daily",
+        "@reboot",
+        "@every 1d",
+        "@every 90",
+        "@daily ",
+        "TZ=Europe/Nowhere 0 3 * * *",
+        "TZ=europe/berlin 0 3 * * *",
+        "TZ=Local @daily",
+        "TZ=Europe/Berlin",
+        "tz=UTC 0 3 * * *",
+        "",
+    ] {
+        set(&scheduled(cadence, &prod));
+        assert_eq!(configurations(&kas).await, none(), "{cadence}");
+    }
+}
+
+#[testkit::test]
+async fn rules_after_an_invalid_cadence_are_used(database: Database) {
+    let kas = kas_api(database).await;
+    of_project(&kas);
+    let mut content = scheduled("0 3 * * 7", &json!({ "prod": {} }));
+    let second = scheduled("30 2 * * *", &json!({ "prod": {} }))["rules"][0].clone();
+    content["rules"].as_array_mut().unwrap().push(second);
+    policy(&kas, 1, 0, "Scan", &content);
+    let (_, answer) = configurations(&kas).await;
+    assert_eq!(answer["configurations"][0]["cadence"], "30 2 * * *");
 }

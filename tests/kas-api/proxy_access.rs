@@ -1,4 +1,4 @@
-//! People who reach a cluster through kas: rows 61 to 70.
+//! Users who reach a cluster through kas.
 use super::configuration::granting;
 use super::support::{NOTHING, error, message};
 use super::{Kas, kas_api, kas_api_with};
@@ -10,7 +10,7 @@ use testkit::{Database, kas_fixture};
 const DEV: &str = "glpat-dev";
 const GUEST: &str = "glpat-guest";
 
-/// Tokens of dev and guest, and the grants of row 52.
+/// Tokens of dev and guest, and the grants of [`granting`].
 async fn granted(database: Database) -> Kas {
     let kas = kas_api(database).await;
     let mut conn = kas.service.database.open();
@@ -44,9 +44,8 @@ fn forbidden() -> (u16, Value) {
     (403, message("403 Forbidden"))
 }
 
-/// 61
 #[testkit::test]
-async fn a_developer_comes_as_the_agent(database: Database) {
+async fn developer_acts_as_the_agent(database: Database) {
     let kas = granted(database).await;
     assert_eq!(ask(&kas, 5, DEV).await, as_agent());
     assert_eq!(ask(&kas, "5", DEV).await, as_agent());
@@ -54,9 +53,8 @@ async fn a_developer_comes_as_the_agent(database: Database) {
     assert_eq!(kas.number(used), 1);
 }
 
-/// 62, 64
 #[testkit::test]
-async fn who_is_less_than_a_developer_does_not_come(database: Database) {
+async fn guest_has_no_access(database: Database) {
     let kas = granted(database).await;
     assert_eq!(ask(&kas, 5, GUEST).await, forbidden());
     assert_eq!(ask(&kas, 6, DEV).await, forbidden());
@@ -65,7 +63,7 @@ async fn who_is_less_than_a_developer_does_not_come(database: Database) {
 }
 
 #[testkit::test]
-async fn members_of_groups_come_too(database: Database) {
+async fn group_members_have_access(database: Database) {
     let kas = granted(database).await;
     kas.sql("DELETE FROM agent_user_access_project_authorizations");
     let conn = &mut kas.service.database.open();
@@ -90,9 +88,8 @@ async fn members_of_groups_come_too(database: Database) {
     assert_eq!(ask(&kas, 5, GUEST).await, forbidden());
 }
 
-/// 63, 65
 #[testkit::test]
-async fn a_token_must_be_good_for_this(database: Database) {
+async fn token_must_be_valid_and_have_the_scope(database: Database) {
     let kas = granted(database).await;
     let scope = json!({ "error": "insufficient_scope", "error_description": "The request requires higher privileges than provided by the access token.", "scope": "k8s_proxy" });
     assert_eq!(ask(&kas, 5, "glpat-reader").await, (403, scope));
@@ -115,7 +112,7 @@ async fn a_token_must_be_good_for_this(database: Database) {
 }
 
 #[testkit::test]
-async fn who_is_blocked_does_not_come(database: Database) {
+async fn blocked_user_has_no_access(database: Database) {
     let kas = granted(database).await;
     for state in ["blocked", "deactivated", "banned", "ldap_blocked", "blocked_pending_approval"] {
         kas.sql(&format!("UPDATE users SET state = '{state}' WHERE id = 11"));
@@ -123,17 +120,15 @@ async fn who_is_blocked_does_not_come(database: Database) {
     }
 }
 
-/// 66
 #[testkit::test]
-async fn the_agent_is_looked_for_after_the_person(database: Database) {
+async fn user_is_resolved_before_the_agent(database: Database) {
     let kas = granted(database).await;
     assert_eq!(ask(&kas, 999, DEV).await, (404, message("404 Not found")));
     assert_eq!(ask(&kas, 999, "nope").await.0, 400);
 }
 
-/// 67, 68
 #[testkit::test]
-async fn parameters_are_told_apart(database: Database) {
+async fn invalid_parameters_are_named(database: Database) {
     let kas = granted(database).await;
     for (body, expected) in [
         (json!({}), "agent_id is missing, access_type is missing, access_key is missing"),
@@ -156,17 +151,23 @@ async fn parameters_are_told_apart(database: Database) {
     ] {
         assert_eq!(kas.post("/authorize_proxy_user", body.clone()).await, (400, error(expected)), "{body}");
     }
-    let cookie =
-        json!({ "agent_id": 5, "access_type": "session_cookie", "access_key": "x", "csrf_token": "y" });
-    assert_eq!(
-        kas.post("/authorize_proxy_user", cookie).await,
-        (400, message("400 Bad request - Invalid access_key"))
-    );
 }
 
-/// 69, 70
+/// kas shows a 401 as a failed sign-in, but a 400 as a fault of the server.
 #[testkit::test]
-async fn a_grant_says_as_whom(database: Database) {
+async fn session_cookie_is_an_invalid_session(database: Database) {
+    let kas = granted(database).await;
+    for key in ["x", "YWJj--ZGVm--Z2hp", ""] {
+        let cookie = json!({
+            "agent_id": 5, "access_type": "session_cookie", "access_key": key, "csrf_token": "y",
+        });
+        let expected = (401, message("401 Unauthorized - Invalid session"));
+        assert_eq!(kas.post("/authorize_proxy_user", cookie).await, expected, "{key:?}");
+    }
+}
+
+#[testkit::test]
+async fn grant_decides_the_identity(database: Database) {
     let kas = granted(database).await;
     testkit::fixture::member(&mut kas.service.database.open(), 11, Source::Group(3), Role::MAINTAINER);
     let user = json!({ "user": {
@@ -186,9 +187,8 @@ async fn a_grant_says_as_whom(database: Database) {
     }
 }
 
-/// 70
 #[testkit::test]
-async fn projects_stand_with_their_roles(database: Database) {
+async fn projects_have_their_roles(database: Database) {
     let kas = granted(database).await;
     let user =
         json!({ "user": { "projects": [{ "id": 9, "roles": ["reporter", "developer"] }], "groups": [] } });
@@ -196,7 +196,7 @@ async fn projects_stand_with_their_roles(database: Database) {
 }
 
 #[testkit::test]
-async fn it_may_be_switched_off(database: Database) {
+async fn user_access_can_be_disabled(database: Database) {
     let kas = kas_api_with(database, &["--user-access-enabled", "false"]).await;
     kas_fixture::personal_token(&mut kas.service.database.open(), 1, 11, DEV, "k8s_proxy");
     assert_eq!(ask(&kas, 5, DEV).await, (401, message("401 Unauthorized - Feature disabled for agent")));

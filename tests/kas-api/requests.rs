@@ -1,4 +1,4 @@
-//! What all endpoints share: rows 103 to 106, and the contract's section 1.
+//! The rules that all endpoints share: routing, bodies, media types.
 use super::support::{KUBERNETES, NOTHING, SECRET, error, message, token};
 use super::{Kas, kas_api};
 use serde_json::json;
@@ -21,9 +21,8 @@ pub async fn raw(kas: &Kas, head: &str, body: &str) -> String {
     answer
 }
 
-/// 103
 #[testkit::test]
-async fn what_is_at_no_path_is_not_found(database: Database) {
+async fn unknown_path_is_not_found(database: Database) {
     let kas = kas_api(database).await;
     let unknown = (404, error("404 Not Found"));
     for path in [
@@ -47,9 +46,8 @@ async fn what_is_at_no_path_is_not_found(database: Database) {
     }
 }
 
-/// 104
 #[testkit::test]
-async fn other_methods_hear_which_there_are(database: Database) {
+async fn wrong_method_gets_the_allowed_ones(database: Database) {
     let kas = kas_api(database).await;
     for endpoint in kas_api::ENDPOINTS {
         let allow = if endpoint.method == "GET" { "GET, HEAD" } else { endpoint.method };
@@ -62,7 +60,7 @@ async fn other_methods_hear_which_there_are(database: Database) {
 }
 
 #[testkit::test]
-async fn a_head_is_an_answer_without_its_body(database: Database) {
+async fn head_is_get_without_a_body(database: Database) {
     let kas = kas_api(database).await;
     let answer = raw(&kas, &format!("HEAD {KUBERNETES}/agent_info"), "\r\n").await;
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
@@ -77,7 +75,7 @@ async fn a_head_is_an_answer_without_its_body(database: Database) {
 }
 
 #[testkit::test]
-async fn a_slash_at_the_end_says_nothing(database: Database) {
+async fn trailing_slash_is_ignored(database: Database) {
     let kas = kas_api(database).await;
     for path in
         ["/agent_info/", "/project_info/?id=7", "/modules/starboard_vulnerability/policies_configuration/"]
@@ -88,7 +86,7 @@ async fn a_slash_at_the_end_says_nothing(database: Database) {
 }
 
 #[testkit::test]
-async fn nothing_is_said_of_a_body_before_it_is_known_who_asks(database: Database) {
+async fn credentials_are_checked_before_the_body(database: Database) {
     let kas = kas_api(database).await;
     let stranger = kas.agent_with("POST", "/modules/cilium_alert", "unknown").body("application/json", "{");
     assert_eq!(stranger.answer().await.0, 401);
@@ -96,9 +94,8 @@ async fn nothing_is_said_of_a_body_before_it_is_known_who_asks(database: Databas
     assert_eq!(agent.answer().await, (400, error("message body does not match declared format")));
 }
 
-/// 105
 #[testkit::test]
-async fn a_body_that_cannot_be_read_is_refused(database: Database) {
+async fn unreadable_body_is_refused(database: Database) {
     let kas = kas_api(database).await;
     let unreadable = (400, error("message body does not match declared format"));
     for body in ["{", "[1]", "7", "\"{\"", "{\"a\":1}}", "{\"counters\":{\"gitops_sync\":1e999}}"] {
@@ -107,30 +104,58 @@ async fn a_body_that_cannot_be_read_is_refused(database: Database) {
     }
     let answer = kas.request("POST", "/usage_metrics").body("text/plain", "x").answer().await;
     assert_eq!(answer, (415, error("The provided content-type 'text/plain' is not supported.")));
-    let large = vec![b' '; endpoint::MIB + 1];
-    let answer = kas.request("POST", "/usage_metrics").body("application/json", large.clone()).answer().await;
-    assert_eq!(answer, (413, message("413 Request Entity Too Large")));
-    let answer = kas.request("POST", "/agent_configuration").body("application/json", large).answer().await;
-    assert_eq!(answer, (400, error("agent_id is missing, agent_config is missing")));
 }
 
+const STARBOARD: &str = "/modules/starboard_vulnerability";
+
+fn large(kas: &Kas, method: &str, path: &str, body: Vec<u8>) -> testkit::Request {
+    kas.agent(method, path).body("application/json", body)
+}
+
+/// Only bytes and nesting limit a body of JSON.
 #[testkit::test]
-async fn a_body_of_very_many_values_is_too_large(database: Database) {
+async fn body_over_its_limit_is_too_large(database: Database) {
     let kas = kas_api(database).await;
-    let uuids = format!("{{\"uuids\":[{}1]}}", "1,".repeat(250_000));
-    for request in [
-        kas.agent("POST", "/modules/starboard_vulnerability/scan_result"),
-        kas.request("POST", "/agent_configuration"),
-        kas.request("POST", "/usage_metrics"),
+    let too_large = (413, message("413 Request Entity Too Large"));
+    for (method, path, limit) in [
+        ("POST", "/usage_metrics", 10),
+        ("POST", "/agent_events", 10),
+        ("POST", "/agent_configuration", 10),
+        ("POST", "/authorize_proxy_user", 1),
+        ("PUT", STARBOARD, 10),
+        ("POST", "/modules/starboard_vulnerability/scan_result", 10),
+        ("POST", "/modules/cilium_alert", 10),
     ] {
-        let answer = request.body("application/json", uuids.clone()).answer().await;
-        assert_eq!(answer, (413, message("413 Request Entity Too Large")));
+        let blanks = vec![b' '; limit * endpoint::MIB + 1];
+        assert_eq!(large(&kas, method, path, blanks.clone()).answer().await, too_large, "{path}");
+        let fitting = large(&kas, method, path, blanks[1..].to_vec()).answer().await;
+        assert!(matches!(fitting.0, 204 | 400), "{path}: {fitting:?}");
     }
 }
 
-/// 106
 #[testkit::test]
-async fn what_kas_hands_on_has_an_empty_body_in_chunks(database: Database) {
+async fn scan_result_may_name_260_000_findings(database: Database) {
+    let kas = kas_api(database).await;
+    assert_eq!(super::vulnerabilities::put(&kas, &super::vulnerabilities::page()).await.0, 200);
+    let uuids: Vec<String> = (0..260_000).map(|n| format!("00000000-0000-4000-8000-{n:012}")).collect();
+    let body = json!({ "uuids": uuids }).to_string().into_bytes();
+    assert!(body.len() > 10_000_000 && body.len() <= 10 * endpoint::MIB);
+    let answer = large(&kas, "POST", &format!("{STARBOARD}/scan_result"), body).answer().await;
+    assert_eq!(answer, (200, json!({})));
+    assert_eq!(kas.number("SELECT count(*) FROM vulnerabilities WHERE state = 3"), 1);
+}
+
+#[testkit::test]
+async fn alert_may_have_a_large_payload(database: Database) {
+    let kas = kas_api(database).await;
+    let alert = json!({ "alert": { "title": "large", "more": vec![json!({ "": 0 }); 300_000] } });
+    let answer = large(&kas, "POST", "/modules/cilium_alert", alert.to_string().into_bytes()).answer().await;
+    assert_eq!(answer, NOTHING);
+    assert_eq!(kas.number("SELECT count(*) FROM alert_management_alerts WHERE title = 'large'"), 1);
+}
+
+#[testkit::test]
+async fn empty_chunked_body_of_a_get_is_ignored(database: Database) {
     let kas = kas_api(database).await;
     for path in ["agent_info", "modules/starboard_vulnerability/policies_configuration"] {
         let answer =
@@ -141,7 +166,7 @@ async fn what_kas_hands_on_has_an_empty_body_in_chunks(database: Database) {
 }
 
 #[testkit::test]
-async fn a_body_without_a_type_is_what_it_looks_like(database: Database) {
+async fn body_without_a_media_type_is_detected(database: Database) {
     let kas = kas_api(database).await;
     for body in [
         "{\"counters\":{\"gitops_sync\":1}}",
@@ -178,19 +203,21 @@ async fn a_body_without_a_type_is_what_it_looks_like(database: Database) {
 }
 
 #[testkit::test]
-async fn secrets_are_not_in_the_metrics_and_requests_have_names(database: Database) {
+async fn metrics_hold_no_secret_and_requests_have_ids(database: Database) {
     let kas = kas_api(database).await;
     let answer = kas.agent("GET", "/agent_info").header("X-Request-Id", "01ABC").send().await;
     assert_eq!(answer.header("x-request-id"), Some("01ABC"));
     assert_eq!(answer.header("cache-control"), Some("max-age=0, private, must-revalidate"));
     let metrics = kas.service.get("/-/metrics").await.text;
     assert!(!metrics.contains(T5) && !metrics.contains(SECRET));
-    assert!(metrics.contains("http_requests_total{feature_category=\"deployment_management\",method=\"get\",route=\"/api/v4/internal/kubernetes/agent_info\",status=\"200\"} 1"), "{metrics}");
+    let series = "http_requests_total{feature_category=\"deployment_management\",method=\"get\",\
+                  route=\"/api/v4/internal/kubernetes/agent_info\",status=\"200\"} 1";
+    assert!(metrics.contains(series), "{metrics}");
     assert_eq!(kas.service.get("/-/readiness?all=1").await.status, 200);
 }
 
 #[testkit::test]
-async fn bodies_of_any_shape_are_answered(database: Database) {
+async fn body_of_any_shape_is_no_server_error(database: Database) {
     let kas = kas_api(database).await;
     let shapes = [
         json!(null),
@@ -206,8 +233,10 @@ async fn bodies_of_any_shape_are_answered(database: Database) {
     for endpoint in kas_api::ENDPOINTS {
         for shape in &shapes {
             let body = json!({
-                "counters": shape, "unique_counters": shape, "events": { "register_agent_at_kas": shape }, "agent_id": shape, "agent_config": shape,
-                "alert": shape, "uuids": shape, "vulnerability": shape, "scanner": shape, "access_type": shape, "access_key": shape, "id": shape,
+                "counters": shape, "unique_counters": shape, "events": { "register_agent_at_kas": shape },
+                "agent_id": shape, "agent_config": shape, "alert": shape, "uuids": shape,
+                "vulnerability": shape, "scanner": shape, "access_type": shape, "access_key": shape,
+                "id": shape,
             });
             let answer = kas
                 .service
@@ -222,9 +251,8 @@ async fn bodies_of_any_shape_are_answered(database: Database) {
     }
 }
 
-/// Which endpoints there are is written down once for people and once for the service.
 #[test]
-fn the_page_lists_every_endpoint() {
+fn documentation_lists_every_endpoint() {
     let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/api/kas-api.md");
     let page = std::fs::read_to_string(page).unwrap();
     let listed: Vec<&str> =

@@ -1,4 +1,4 @@
-//! What agents find: rows 73 to 82 and 89.
+//! Vulnerabilities that agents report.
 use super::support::{error, message};
 use super::{Kas, kas_api, kas_api_with};
 use futures_util::future::join_all;
@@ -79,7 +79,7 @@ fn ok(uuid: &str) -> (u16, Value) {
 }
 
 #[testkit::test]
-async fn an_identifier_longer_than_its_column_is_cut(database: Database) {
+async fn long_identifier_is_cut(database: Database) {
     let kas = kas_api(database).await;
     let long = with(
         "/vulnerability/identifiers",
@@ -90,9 +90,8 @@ async fn an_identifier_longer_than_its_column_is_cut(database: Database) {
     assert_eq!(kas.number("SELECT length(external_id) FROM vulnerability_identifiers"), 48_401);
 }
 
-/// 73
 #[testkit::test]
-async fn a_finding_becomes_a_vulnerability(database: Database) {
+async fn finding_becomes_a_vulnerability(database: Database) {
     let kas = kas_api(database).await;
     assert_eq!(put(&kas, &page()).await, ok(UUID));
     assert_eq!(counts(&kas), [1, 1, 1, 1, 1, 1, 0]);
@@ -121,16 +120,14 @@ async fn a_finding_becomes_a_vulnerability(database: Database) {
     assert!(names[0].contains("CVE-123-4567"), "{names:?}");
 }
 
-/// 74
 #[testkit::test]
-async fn the_modules_root_has_a_slash(database: Database) {
+async fn path_may_end_with_a_slash(database: Database) {
     let kas = kas_api(database).await;
     assert_eq!(kas.agent("PUT", &format!("{PATH}/")).json(&page()).answer().await, ok(UUID));
 }
 
-/// 75
 #[testkit::test]
-async fn the_same_finding_is_the_same_vulnerability(database: Database) {
+async fn repeated_finding_is_the_same_vulnerability(database: Database) {
     let kas = kas_api(database).await;
     for _ in 0..2 {
         assert_eq!(put(&kas, &page()).await, ok(UUID));
@@ -138,9 +135,8 @@ async fn the_same_finding_is_the_same_vulnerability(database: Database) {
     assert_eq!(counts(&kas), [1, 1, 1, 1, 1, 1, 0]);
 }
 
-/// 75
 #[testkit::test]
-async fn two_hundred_at_once_are_one_vulnerability(database: Database) {
+async fn concurrent_reports_of_one_finding_are_one_vulnerability(database: Database) {
     let kas = kas_api_with(database, &["--database-pool-timeout", "15s"]).await;
     let body = page();
     let answers = join_all((0..200).map(|_| put(&kas, &body))).await;
@@ -150,7 +146,7 @@ async fn two_hundred_at_once_are_one_vulnerability(database: Database) {
 }
 
 #[testkit::test]
-async fn many_different_ones_at_once_are_all_there(database: Database) {
+async fn concurrent_reports_of_many_findings_are_all_stored(database: Database) {
     let kas = kas_api_with(database, &["--database-pool-timeout", "15s"]).await;
     let bodies: Vec<Value> = (0..40)
         .map(|n| {
@@ -169,9 +165,8 @@ async fn many_different_ones_at_once_are_all_there(database: Database) {
     assert_eq!(counts(&kas), [40, 40, 1, 5, 200, 40, 0]);
 }
 
-/// 76, 77
 #[testkit::test]
-async fn agentks_form_is_read(database: Database) {
+async fn form_of_agentk_is_read(database: Database) {
     let kas = kas_api(database).await;
     let uuid = "dc261c2b-49ea-5aca-8dc3-be48d061e84f";
     assert_eq!(put(&kas, &agentk()).await, ok(uuid));
@@ -198,9 +193,8 @@ async fn agentks_form_is_read(database: Database) {
     assert_eq!(kas.texts("SELECT location_image FROM vulnerability_reads"), ["nginx:1.17"]);
 }
 
-/// 78, 81
 #[testkit::test]
-async fn severities_change_unless_a_person_has_set_one(database: Database) {
+async fn severity_changes_unless_a_user_overrode_it(database: Database) {
     let kas = kas_api(database).await;
     let severities = || {
         ["vulnerabilities", "vulnerability_occurrences", "vulnerability_reads"]
@@ -217,7 +211,7 @@ async fn severities_change_unless_a_person_has_set_one(database: Database) {
 }
 
 #[testkit::test]
-async fn what_is_said_otherwise_is_renamed(database: Database) {
+async fn changed_names_are_stored(database: Database) {
     let kas = kas_api(database).await;
     assert_eq!(put(&kas, &page()).await, ok(UUID));
     let mut body = page();
@@ -237,9 +231,8 @@ async fn what_is_said_otherwise_is_renamed(database: Database) {
     assert_eq!(counts(&kas)[4], 1, "an identifier that is not named any more");
 }
 
-/// 89
 #[testkit::test]
-async fn what_was_resolved_is_found_again(database: Database) {
+async fn resolved_vulnerability_is_detected_again(database: Database) {
     let kas = kas_api(database).await;
     assert_eq!(put(&kas, &page()).await, ok(UUID));
     kas.sql("UPDATE vulnerabilities SET state = 3, resolved_at = '2020-01-01 00:00:00', resolved_by_id = 1, auto_resolved = true, resolved_on_default_branch = true; UPDATE vulnerability_reads SET state = 3");
@@ -250,7 +243,7 @@ async fn what_was_resolved_is_found_again(database: Database) {
 }
 
 #[testkit::test]
-async fn what_people_have_decided_stays(database: Database) {
+async fn dismissed_and_confirmed_stay(database: Database) {
     let kas = kas_api(database).await;
     assert_eq!(put(&kas, &page()).await, ok(UUID));
     for state in [2, 4] {
@@ -269,9 +262,8 @@ async fn what_people_have_decided_stays(database: Database) {
     assert_eq!(kas.number("SELECT count(*) FROM vulnerability_state_transitions"), 0);
 }
 
-/// 79, 80
 #[testkit::test]
-async fn what_is_wrong_is_named(database: Database) {
+async fn invalid_parameters_are_named(database: Database) {
     let kas = kas_api(database).await;
     let resource = "/vulnerability/location/kubernetes_resource";
     for (body, expected) in [
@@ -279,7 +271,9 @@ async fn what_is_wrong_is_named(database: Database) {
         (json!({ "scanner": {} }), "vulnerability is missing"),
         (
             json!({ "vulnerability": "x", "scanner": [] }),
-            "vulnerability is invalid, vulnerability[name] is missing, vulnerability[severity] is missing, vulnerability[location] is missing, vulnerability[identifiers] is missing, scanner is invalid, scanner[id] is missing, scanner[name] is missing",
+            "vulnerability is invalid, vulnerability[name] is missing, vulnerability[severity] is missing, \
+             vulnerability[location] is missing, vulnerability[identifiers] is missing, scanner is invalid, \
+             scanner[id] is missing, scanner[name] is missing",
         ),
         (with("/vulnerability/identifiers", json!([])), "vulnerability[identifiers] is empty"),
         (with("/vulnerability/identifiers", Value::Null), "vulnerability[identifiers] is missing"),
@@ -296,7 +290,8 @@ async fn what_is_wrong_is_named(database: Database) {
         ),
         (
             with(resource, json!({ "kind": "k", "name": " " })),
-            "vulnerability[location][kubernetes_resource][namespace] is missing, vulnerability[location][kubernetes_resource][name] is empty",
+            "vulnerability[location][kubernetes_resource][namespace] is missing, \
+             vulnerability[location][kubernetes_resource][name] is empty",
         ),
         (
             with(&format!("{resource}/container"), json!(7)),
@@ -304,9 +299,11 @@ async fn what_is_wrong_is_named(database: Database) {
         ),
         (with("/scanner/id", json!("")), "scanner[id] is empty"),
         (with("/scanner/id", json!("x".repeat(256))), "scanner[id] is invalid"),
-        (with("/scanner/vendor", json!(7)), "scanner[vendor] is invalid"),
-        (with("/vulnerability/name", json!("a\0b")), "vulnerability[name] is invalid"),
-        (with("/vulnerability/details", json!({ "a": ["\0"] })), "vulnerability is invalid"),
+        (with("/vulnerability/name", json!("\0")), "vulnerability[name] is empty"),
+        (
+            with("/vulnerability/location/dependency", json!({ "package": { "name": 7 } })),
+            "vulnerability[location][dependency][package][name] is invalid",
+        ),
     ] {
         assert_eq!(put(&kas, &body).await, (400, error(expected)), "{body}");
     }
@@ -314,7 +311,7 @@ async fn what_is_wrong_is_named(database: Database) {
 }
 
 #[testkit::test]
-async fn what_may_be_left_out_may_be_anything_long(database: Database) {
+async fn long_texts_are_cut(database: Database) {
     let kas = kas_api(database).await;
     let mut body = with("/scanner/vendor", Value::Null);
     body["vulnerability"]["description"] = json!("ü".repeat(20_000));
@@ -324,7 +321,10 @@ async fn what_may_be_left_out_may_be_anything_long(database: Database) {
     body["vulnerability"]["identifiers"] = json!(
         (0..30).map(|n| json!({ "type": "cve", "name": "n", "value": n.to_string() })).collect::<Vec<_>>()
     );
-    body["vulnerability"]["links"] = json!([{ "name": "n".repeat(300), "url": "https://example.com" }, { "url": format!("https://{}", "x".repeat(2_048)) }]);
+    body["vulnerability"]["links"] = json!([
+        { "name": "n".repeat(300), "url": "https://example.com" },
+        { "url": format!("https://{}", "x".repeat(2_048)) },
+    ]);
     assert_eq!(put(&kas, &body).await.0, 200);
     assert_eq!(counts(&kas), [1, 1, 1, 20, 20, 1, 1]);
     assert_eq!(kas.number("SELECT length(description) FROM vulnerability_occurrences"), 15_000);
@@ -332,13 +332,13 @@ async fn what_may_be_left_out_may_be_anything_long(database: Database) {
 }
 
 #[testkit::test]
-async fn the_environment_names_it(database: Database) {
+async fn environment_is_part_of_the_uuid(database: Database) {
     let kas = kas_api_with(database, &["--environment", "test"]).await;
     assert_eq!(put(&kas, &page()).await, ok("3a0320a3-741b-5edc-90fa-dd82a3d1eee7"));
 }
 
 #[testkit::test]
-async fn each_agent_has_its_own(database: Database) {
+async fn agents_have_their_own_findings(database: Database) {
     let kas = kas_api(database).await;
     assert_eq!(put(&kas, &page()).await, ok(UUID));
     let (status, other) = kas.agent_with("PUT", PATH, T6).json(&page()).answer().await;
@@ -347,7 +347,7 @@ async fn each_agent_has_its_own(database: Database) {
 }
 
 #[testkit::test]
-async fn somebody_is_the_author(database: Database) {
+async fn author_falls_back_to_the_bot(database: Database) {
     database.sql("SELECT 1");
     let kas = kas_api_with(database, &["--bot-user-id", "12"]).await;
     kas.sql("UPDATE cluster_agents SET created_by_user_id = NULL");
@@ -358,16 +358,16 @@ async fn somebody_is_the_author(database: Database) {
 }
 
 #[testkit::test]
-async fn without_an_author_there_is_none(database: Database) {
+async fn missing_author_is_unprocessable(database: Database) {
     let kas = kas_api(database).await;
     kas.sql("UPDATE cluster_agents SET created_by_user_id = NULL");
     assert_eq!(put(&kas, &page()).await, (422, message("Author can't be blank")));
     assert_eq!(counts(&kas), [0; 7]);
 }
 
-/// Whoever decides while a report is on its way: the report comes after them, and knows what they have decided.
+/// The report waits for the concurrent transaction and sees its result.
 #[actix_web::test]
-async fn a_report_that_waits_for_a_resolution_detects_again() {
+async fn report_that_waits_for_a_resolution_detects_again() {
     let kas = kas_api(testkit::Database::postgresql()).await;
     assert_eq!(put(&kas, &page()).await, ok(UUID));
     let other = &mut kas.service.database.open();
@@ -389,4 +389,163 @@ async fn a_report_that_waits_for_a_resolution_detects_again() {
     assert_eq!(kas.number("SELECT count(*) FROM vulnerabilities WHERE state = 1 AND resolved_at IS NULL"), 1);
     assert_eq!(kas.number("SELECT count(*) FROM vulnerability_reads WHERE state = 1"), 1);
     assert_eq!(kas.number("SELECT count(*) FROM vulnerability_state_transitions WHERE from_state = 3"), 1);
+}
+
+fn link(n: usize) -> Value {
+    json!({ "url": format!("https://example.com/{n}") })
+}
+
+#[testkit::test]
+async fn first_100_valid_links_are_kept(database: Database) {
+    let kas = kas_api(database).await;
+    let stored = || kas.texts("SELECT url FROM vulnerability_finding_links ORDER BY id");
+    let urls = |count: usize| (0..count).map(|n| format!("https://example.com/{n}")).collect::<Vec<_>>();
+    let links: Vec<Value> = (0..30).map(link).collect();
+    assert_eq!(put(&kas, &with("/vulnerability/links", json!(links))).await, ok(UUID));
+    assert_eq!(stored(), urls(30));
+    let links: Vec<Value> = (0..150).map(link).collect();
+    assert_eq!(put(&kas, &with("/vulnerability/links", json!(links))).await, ok(UUID));
+    assert_eq!(stored(), urls(100));
+    // Invalid links do not use up the limit.
+    let mut links = vec![json!({ "url": "javascript:1" }); 100];
+    links.extend([json!(7), json!({ "url": 7 }), json!({ "url": "HTTPS://example.com/upper", "name": [] })]);
+    links.extend((0..2).map(link));
+    assert_eq!(put(&kas, &with("/vulnerability/links", json!(links))).await, ok(UUID));
+    let mut expected = vec!["HTTPS://example.com/upper".to_owned()];
+    expected.extend(urls(2));
+    assert_eq!(stored(), expected);
+    assert_eq!(kas.number("SELECT count(*) FROM vulnerability_finding_links WHERE name IS NOT NULL"), 0);
+}
+
+/// PostgreSQL cannot store a NUL, and agentk sends no resolution after a refused report.
+#[testkit::test]
+async fn nul_is_removed_everywhere(database: Database) {
+    let kas = kas_api(database).await;
+    let mut body = agentk();
+    body["vulnerability"]["description"] = json!("a\0b");
+    body["vulnerability"]["details"] = json!({ "k\0ey": ["\0", { "\0": "\0v" }] });
+    body["vulnerability"]["identifiers"][0]["value"] = json!("CVE-2020\0-27350");
+    body["vulnerability"]["location"]["kubernetes_resource"]["name"] = json!("ngin\0x116");
+    body["vulnerability"]["links"] = json!([{ "url": "https://example.com/\0", "name": "\0n" }]);
+    body["scanner"]["id"] = json!("\0starboard_trivy");
+    assert_eq!(put(&kas, &body).await, ok("dc261c2b-49ea-5aca-8dc3-be48d061e84f"));
+    assert_eq!(kas.texts("SELECT description FROM vulnerability_occurrences"), ["ab"]);
+    assert_eq!(kas.texts("SELECT name FROM vulnerability_finding_links"), ["n"]);
+    let raw = kas.texts("SELECT raw_metadata FROM vulnerability_occurrences");
+    let raw: Value = serde_json::from_str(&raw[0]).unwrap();
+    assert_eq!(raw["vulnerability"]["details"], json!({ "key": ["", { "": "v" }] }));
+}
+
+#[testkit::test]
+async fn unneeded_field_of_the_wrong_type_counts_as_absent(database: Database) {
+    let kas = kas_api(database).await;
+    let wrong = [json!(5), json!({}), json!([]), json!(true), json!({ "name": 7 })];
+    for value in &wrong {
+        let mut body = page();
+        for field in ["message", "description", "solution", "confidence", "details", "tracking", "cve"] {
+            body["vulnerability"][field] = value.clone();
+        }
+        body["vulnerability"]["links"] = if value.is_array() { json!({}) } else { value.clone() };
+        body["vulnerability"]["location"]["image"] = value.clone();
+        body["vulnerability"]["location"]["operating_system"] = value.clone();
+        body["vulnerability"]["location"]["dependency"] = json!(7);
+        body["vulnerability"]["identifiers"][0]["url"] = value.clone();
+        body["scanner"]["vendor"] = value.clone();
+        body["scanner"]["version"] = value.clone();
+        assert_eq!(put(&kas, &body).await, ok(UUID), "{value}");
+        let raw = kas.texts("SELECT raw_metadata FROM vulnerability_occurrences");
+        assert_eq!(serde_json::from_str::<Value>(&raw[0]).unwrap(), body);
+        body["vulnerability"]["location"]["dependency"] = json!({ "package": value });
+        if value.get("name").is_none() {
+            assert_eq!(put(&kas, &body).await, ok(UUID), "{value}");
+        }
+    }
+    let absent =
+        "SELECT count(*) FROM vulnerability_occurrences WHERE description IS NULL AND solution IS NULL";
+    assert_eq!(kas.number(absent), 1);
+    assert_eq!(kas.texts("SELECT vendor FROM vulnerability_scanners"), ["GitLab"]);
+    assert_eq!(counts(&kas)[6], 0);
+}
+
+/// A trigger that does what GitLab's does: it inserts the row with some of its columns.
+fn insert_trigger(kas: &Kas) {
+    let columns = "vulnerability_id, project_id, scanner_id, report_type, severity, state, uuid";
+    let insert = {
+        format!(
+            "INSERT INTO vulnerability_reads ({columns}) SELECT v.id, v.project_id, NEW.scanner_id, \
+             v.report_type, v.severity, v.state, NEW.uuid FROM vulnerabilities v \
+             WHERE v.id = NEW.vulnerability_id ON CONFLICT (vulnerability_id) DO NOTHING"
+        )
+    };
+    if kas.service.database.is_postgresql() {
+        kas.sql(&format!(
+            "CREATE FUNCTION insert_read() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {}; RETURN NULL; END $$",
+            insert
+        ));
+        kas.sql(
+            "CREATE TRIGGER insert_read AFTER UPDATE OF vulnerability_id ON vulnerability_occurrences \
+             FOR EACH ROW WHEN (OLD.vulnerability_id IS NULL) EXECUTE FUNCTION insert_read()",
+        );
+    } else {
+        kas.sql(&format!(
+            "CREATE TRIGGER insert_read AFTER UPDATE OF vulnerability_id ON vulnerability_occurrences \
+             WHEN OLD.vulnerability_id IS NULL BEGIN {}; END",
+            insert
+        ));
+    }
+}
+
+/// The row that lists read, without its id.
+fn read_row(kas: &Kas) -> Vec<String> {
+    let list = |column: &str| {
+        if kas.service.database.is_postgresql() {
+            format!("CAST(array_to_json({column}) AS text)")
+        } else {
+            column.to_owned()
+        }
+    };
+    let columns = [
+        "CAST(project_id AS text)".to_owned(),
+        "CAST(report_type AS text)".to_owned(),
+        "CAST(severity AS text)".to_owned(),
+        "CAST(state AS text)".to_owned(),
+        "CASE WHEN resolved_on_default_branch THEN 'resolved' ELSE '' END".to_owned(),
+        "CASE WHEN auto_resolved THEN 'auto' ELSE '' END".to_owned(),
+        "CAST(uuid AS text)".to_owned(),
+        "location_image".to_owned(),
+        "cluster_agent_id".to_owned(),
+        "CAST(casted_cluster_agent_id AS text)".to_owned(),
+        "CASE WHEN archived THEN 'archived' ELSE '' END".to_owned(),
+        list("traversal_ids"),
+        list("identifier_names"),
+    ];
+    kas.texts(&format!("SELECT {} FROM vulnerability_reads", columns.join(" || '|' || ")))
+}
+
+#[testkit::test]
+async fn read_row_is_complete_with_and_without_a_trigger(database: Database) {
+    let kas = kas_api(database).await;
+    kas.sql(&format!(
+        "UPDATE namespaces SET traversal_ids = '{}' WHERE id = 1",
+        testkit::fixture::array(&kas.service.database.open(), &[1])
+    ));
+    assert_eq!(put(&kas, &agentk()).await.0, 200);
+    let without = read_row(&kas);
+    let uuid = "dc261c2b-49ea-5aca-8dc3-be48d061e84f";
+    let image = "index.docker.io/library/nginx:1.16";
+    assert_eq!(without, [format!("7|7|6|1|||{uuid}|{image}|5|5||[1]|[\"CVE-2020-27350\"]")]);
+    kas.sql(
+        "DELETE FROM vulnerability_reads; DELETE FROM vulnerability_occurrences; DELETE FROM vulnerabilities",
+    );
+    insert_trigger(&kas);
+    assert_eq!(put(&kas, &agentk()).await.0, 200);
+    assert_eq!(read_row(&kas), without);
+    // A moved and archived project is correct after the next scan.
+    kas.sql(&format!(
+        "UPDATE namespaces SET traversal_ids = '{}' WHERE id = 3",
+        testkit::fixture::array(&kas.service.database.open(), &[1, 3])
+    ));
+    kas.sql("UPDATE projects SET namespace_id = 3, archived = true WHERE id = 7");
+    assert_eq!(put(&kas, &agentk()).await.0, 200);
+    assert_eq!(read_row(&kas), [format!("7|7|6|1|||{uuid}|{image}|5|5|archived|[1,3]|[\"CVE-2020-27350\"]")]);
 }

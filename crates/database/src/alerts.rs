@@ -1,4 +1,4 @@
-//! Alerts of a project. Of alerts with the same fingerprint one is open at most.
+//! Alerts of a project. At most one alert with the same fingerprint is unresolved.
 use chrono::NaiveDateTime;
 use diesel::dsl::max;
 use diesel::prelude::*;
@@ -9,35 +9,48 @@ use crate::{Conn, Result, values};
 
 const TRIGGERED: i16 = 0;
 const RESOLVED: i16 = 2;
-/// Threats, among the domains of alerts.
+/// `alert_management_alerts.domain`
 const THREAT_MONITORING: i16 = 1;
-/// Alerts, among the users of `internal_ids`.
+/// `internal_ids.usage` of alerts.
 const USAGE: i32 = 8;
 
-/// Counts an alert that is open, or opens it; one that is over is resolved.
-pub fn record(conn: &mut Conn, project_id: i64, alert: &Alert, now: NaiveDateTime) -> Result<()> {
+/// The alert that a request created or counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RecordedAlert {
+    pub iid: i32,
+    /// How often it was sent.
+    pub events: i32,
+}
+
+/// Creates an alert, or counts an unresolved one with the same fingerprint. An alert with an end is resolved.
+pub fn record(conn: &mut Conn, project_id: i64, alert: &Alert, now: NaiveDateTime) -> Result<RecordedAlert> {
     conn.write(|conn| {
         lock(conn, project_id)?;
         let open = alerts::table
             .filter(alerts::project_id.eq(project_id))
             .filter(alerts::fingerprint.eq(alert.fingerprint.as_slice()))
             .filter(alerts::status.ne(RESOLVED));
-        let known = match alert.ended_at {
+        let columns = (alerts::iid, alerts::events);
+        let known: Option<(i32, i32)> = match alert.ended_at {
             None => diesel::update(open)
                 .set((alerts::events.eq(alerts::events + 1), alerts::updated_at.eq(now)))
-                .execute(conn)?,
+                .returning(columns)
+                .get_result(conn)
+                .optional()?,
             Some(ended_at) => diesel::update(open)
                 .set((alerts::status.eq(RESOLVED), alerts::ended_at.eq(ended_at), alerts::updated_at.eq(now)))
-                .execute(conn)?,
+                .returning(columns)
+                .get_result(conn)
+                .optional()?,
         };
-        if known == 0 {
-            insert(conn, project_id, alert, now)?;
+        match known {
+            Some((iid, events)) => Ok(RecordedAlert { iid, events }),
+            None => Ok(RecordedAlert { iid: insert(conn, project_id, alert, now)?, events: 1 }),
         }
-        Ok(())
     })
 }
 
-/// Alerts of one project come one after another. SQLite's transaction holds everything.
+/// Locks the project's row, so that its alerts get consecutive numbers. On SQLite the transaction is the only writer.
 fn lock(conn: &mut Conn, project_id: i64) -> Result<()> {
     if let Conn::Postgresql(pg) = conn {
         projects::table.find(project_id).select(projects::id).for_no_key_update().first::<i64>(pg)?;
@@ -45,7 +58,7 @@ fn lock(conn: &mut Conn, project_id: i64) -> Result<()> {
     Ok(())
 }
 
-fn insert(conn: &mut Conn, project_id: i64, alert: &Alert, now: NaiveDateTime) -> Result<()> {
+fn insert(conn: &mut Conn, project_id: i64, alert: &Alert, now: NaiveDateTime) -> Result<i32> {
     let iid = next_iid(conn, project_id)?;
     diesel::insert_into(alerts::table)
         .values((
@@ -59,7 +72,7 @@ fn insert(conn: &mut Conn, project_id: i64, alert: &Alert, now: NaiveDateTime) -
             alerts::severity.eq(alert.severity),
             alerts::status.eq(if alert.ended_at.is_some() { RESOLVED } else { TRIGGERED }),
             alerts::fingerprint.eq(alert.fingerprint.as_slice()),
-            alerts::payload.eq(values::json(&alert.payload)),
+            alerts::payload.eq(values::json_text(&alert.payload)),
             alerts::domain.eq(THREAT_MONITORING),
             alerts::started_at.eq(alert.started_at),
             alerts::ended_at.eq(alert.ended_at),
@@ -67,7 +80,7 @@ fn insert(conn: &mut Conn, project_id: i64, alert: &Alert, now: NaiveDateTime) -
             alerts::updated_at.eq(now),
         ))
         .execute(conn)?;
-    Ok(())
+    Ok(iid)
 }
 
 /// The next number of an alert in its project; the project is locked.

@@ -1,4 +1,4 @@
-//! Scan execution policies: what a project, and the groups above it, want to be scanned and when.
+//! Scan execution policies of a project and of the groups above it.
 use std::collections::HashMap;
 
 use chrono::NaiveDateTime;
@@ -9,8 +9,8 @@ use diesel::sql_types::{BigInt, Bool, Nullable, SmallInt, Text, Timestamp};
 use crate::ext::List;
 use crate::{Conn, MultiBackend, Result};
 
-/// So many policies of one configuration count.
-const OF_CONFIGURATION: usize = 5;
+/// The number of policies of a configuration that are used.
+const MAX_POLICIES: usize = 5;
 
 /// A policy that applies to a project.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,14 +18,14 @@ pub struct Policy {
     pub name: String,
     pub description: Option<String>,
     pub enabled: bool,
-    /// The rest of it, as JSON in the order in which it is stored.
+    /// The content as JSON, in the stored order.
     pub content: String,
-    /// The rules of their own table, in order.
+    /// The rules of `scan_execution_policy_rules`, in order.
     pub rules: Vec<Rule>,
     pub updated_at: NaiveDateTime,
 }
 
-/// A rule: what brings it about, and the rest of it as JSON.
+/// A rule, with its content as JSON.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rule {
     pub is_scheduled: bool,
@@ -44,14 +44,14 @@ struct Row {
     configured_at: Option<NaiveDateTime>,
 }
 
-/// The policies of a project: its own before those of its groups, the nearest group first. Two statements.
-pub fn of_project(conn: &mut Conn, project_id: i64) -> Result<Vec<Policy>> {
-    let mut rows: Vec<Row> = OfProject { project_id }.load(conn)?;
-    let mut seen: HashMap<i64, usize> = HashMap::new();
+/// The policies of a project: its own ones before those of its groups, the nearest group first.
+pub fn find_by_project(conn: &mut Conn, project_id: i64) -> Result<Vec<Policy>> {
+    let mut rows: Vec<Row> = ByProject { project_id }.load(conn)?;
+    let mut counts: HashMap<i64, usize> = HashMap::new();
     rows.retain(|row| {
-        let count = seen.entry(row.configuration_id).or_default();
+        let count = counts.entry(row.configuration_id).or_default();
         *count += 1;
-        *count <= OF_CONFIGURATION
+        *count <= MAX_POLICIES
     });
     let ids: Vec<i64> = rows.iter().map(|row| row.id).collect();
     let mut rules = rules(conn, &ids)?;
@@ -68,21 +68,21 @@ pub fn of_project(conn: &mut Conn, project_id: i64) -> Result<Vec<Policy>> {
         .collect())
 }
 
-struct OfProject {
+struct ByProject {
     project_id: i64,
 }
 
-impl QueryFragment<MultiBackend> for OfProject {
+impl QueryFragment<MultiBackend> for ByProject {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
-        out.push_sql("WITH RECURSIVE asked AS (SELECT ");
+        out.push_sql("WITH RECURSIVE parameters AS (SELECT ");
         out.push_bind_param::<BigInt, _>(&self.project_id)?;
         out.push_sql(
             " AS project_id), up AS (\
              SELECT n.id, n.parent_id, 1 AS distance FROM projects p JOIN namespaces n ON n.id = p.namespace_id \
-              WHERE p.id = (SELECT project_id FROM asked) \
+              WHERE p.id = (SELECT project_id FROM parameters) \
              UNION ALL SELECT n.id, n.parent_id, distance + 1 FROM up JOIN namespaces n ON n.id = up.parent_id), \
              c AS (SELECT id, configured_at, 0 AS distance FROM security_orchestration_policy_configurations \
-              WHERE project_id = (SELECT project_id FROM asked) \
+              WHERE project_id = (SELECT project_id FROM parameters) \
              UNION ALL SELECT s.id, s.configured_at, up.distance FROM up \
               JOIN security_orchestration_policy_configurations s ON s.namespace_id = up.id) \
              SELECT s.id, c.id, s.name, s.description, s.enabled, CAST(s.content AS text), s.updated_at, c.configured_at \
@@ -93,34 +93,34 @@ impl QueryFragment<MultiBackend> for OfProject {
     }
 }
 
-impl QueryId for OfProject {
+impl QueryId for ByProject {
     type QueryId = Self;
     const HAS_STATIC_QUERY_ID: bool = true;
 }
 
-impl Query for OfProject {
+impl Query for ByProject {
     type SqlType = (BigInt, BigInt, Text, Nullable<Text>, Bool, Text, Timestamp, Nullable<Timestamp>);
 }
 
-impl<C> RunQueryDsl<C> for OfProject {}
+impl<C> RunQueryDsl<C> for ByProject {}
 
 fn rules(conn: &mut Conn, policies: &[i64]) -> Result<HashMap<i64, Vec<Rule>>> {
     let mut found: HashMap<i64, Vec<Rule>> = HashMap::new();
     if policies.is_empty() {
         return Ok(found);
     }
-    let rows: Vec<(i64, i16, String)> = RulesOf { policies: List(policies) }.load(conn)?;
+    let rows: Vec<(i64, i16, String)> = RulesByPolicy { policies: List(policies) }.load(conn)?;
     for (policy, kind, content) in rows {
         found.entry(policy).or_default().push(Rule { is_scheduled: kind == 1, content });
     }
     Ok(found)
 }
 
-struct RulesOf<'a> {
+struct RulesByPolicy<'a> {
     policies: List<'a, i64>,
 }
 
-impl QueryFragment<MultiBackend> for RulesOf<'_> {
+impl QueryFragment<MultiBackend> for RulesByPolicy<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
         out.push_sql(
             "SELECT security_policy_id, type, CAST(content AS text) FROM scan_execution_policy_rules \
@@ -132,13 +132,13 @@ impl QueryFragment<MultiBackend> for RulesOf<'_> {
     }
 }
 
-impl QueryId for RulesOf<'_> {
+impl QueryId for RulesByPolicy<'_> {
     type QueryId = ();
     const HAS_STATIC_QUERY_ID: bool = false;
 }
 
-impl Query for RulesOf<'_> {
+impl Query for RulesByPolicy<'_> {
     type SqlType = (BigInt, SmallInt, Text);
 }
 
-impl<C> RunQueryDsl<C> for RulesOf<'_> {}
+impl<C> RunQueryDsl<C> for RulesByPolicy<'_> {}

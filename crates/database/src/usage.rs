@@ -1,4 +1,4 @@
-//! What kas reports, where there is no Redis to count it in: the same in tables of our own.
+//! Usage reports of kas in tables of our own, for an instance without Redis.
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{NaiveDateTime, TimeDelta};
@@ -12,54 +12,53 @@ use crate::ext::List;
 use crate::schema::{kas_counters, kas_events, kas_unique_counters};
 use crate::{Conn, MultiBackend, Result};
 
-/// Rows that one statement writes.
-const ROWS: usize = 500;
-/// Events that are kept, about.
-const KEPT_EVENTS: i64 = 1_000_000;
+/// Rows per statement.
+const CHUNK_SIZE: usize = 500;
+/// Events that are kept, approximately.
+const MAX_EVENTS: i64 = 1_000_000;
 /// How long the sets of a week are kept.
-const KEPT_SETS: TimeDelta = TimeDelta::weeks(6);
+const SET_LIFETIME: TimeDelta = TimeDelta::weeks(6);
 
-/// Notes a whole report, or nothing of it.
+/// Stores a report as a whole.
 pub fn record(conn: &mut Conn, report: &Report, now: NaiveDateTime) -> Result<()> {
     let week = iso_week(now.date());
     conn.write(|conn| {
-        for (name, n) in &report.totals {
-            Rows::Total(name, *n).execute(conn)?;
+        for (name, n) in &report.counters {
+            Rows::Counter(name, *n).execute(conn)?;
         }
         for (name, ids) in &report.sets {
             let ids: Vec<i64> = ids.iter().copied().collect();
-            for ids in ids.chunks(ROWS) {
+            for ids in ids.chunks(CHUNK_SIZE) {
                 Rows::Set(name, &week, ids).execute(conn)?;
             }
         }
-        let events: Vec<(&Event, String)> = report
-            .events
-            .iter()
-            .map(|event| (event, serde_json::Value::Object(event.properties.clone()).to_string()))
-            .collect();
-        for events in events.chunks(ROWS) {
-            Rows::Events(events, now).execute(conn)?;
+        let mut events = report.all_events().map(|event| (event.properties_text(), event));
+        loop {
+            let chunk: Vec<(String, Event)> = events.by_ref().take(CHUNK_SIZE).collect();
+            if chunk.is_empty() {
+                return Ok(());
+            }
+            Rows::Events(&chunk, now).execute(conn)?;
         }
-        Ok(())
     })
 }
 
 /// One statement of a report.
 enum Rows<'a> {
-    Total(&'a str, i64),
+    Counter(&'a str, i64),
     Set(&'a str, &'a str, &'a [i64]),
-    Events(&'a [(&'a Event, String)], NaiveDateTime),
+    Events(&'a [(String, Event)], NaiveDateTime),
 }
 
 impl QueryFragment<MultiBackend> for Rows<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
         match self {
-            Self::Total(name, n) => {
+            Self::Counter(name, n) => {
                 out.push_sql("INSERT INTO kas_counters (name, value) VALUES (");
                 out.push_bind_param::<Text, _>(name)?;
                 out.push_sql(", ");
                 out.push_bind_param::<BigInt, _>(n)?;
-                // A sum that does not fit stays at the greatest number.
+                // The counter saturates at the greatest number.
                 out.push_sql(
                     ") ON CONFLICT (name) DO UPDATE SET value = \
                      CASE WHEN kas_counters.value > 9223372036854775807 - excluded.value THEN 9223372036854775807 \
@@ -83,7 +82,7 @@ impl QueryFragment<MultiBackend> for Rows<'_> {
                 out.push_sql(
                     "INSERT INTO kas_events (name, user_id, project_id, properties, created_at) VALUES ",
                 );
-                for (index, (event, properties)) in events.iter().enumerate() {
+                for (index, (properties, event)) in events.iter().enumerate() {
                     out.push_sql(if index == 0 { "(" } else { ", (" });
                     out.push_bind_param::<Text, _>(event.name)?;
                     out.push_sql(", ");
@@ -98,8 +97,8 @@ impl QueryFragment<MultiBackend> for Rows<'_> {
                 }
             }
         }
-        if !matches!(self, Self::Total(..)) {
-            // As many texts as there are numbers of rows: not worth a place in the cache.
+        if !matches!(self, Self::Counter(..)) {
+            // The text depends on the number of rows.
             out.unsafe_to_cache_prepared();
         }
         Ok(())
@@ -113,34 +112,36 @@ impl QueryId for Rows<'_> {
 
 impl<C> RunQueryDsl<C> for Rows<'_> {}
 
-/// The totals, and how many ids each set has in the week of `now`.
+/// The counters, and the sizes of the sets in the week of `now`.
 pub fn counts(conn: &mut Conn, now: NaiveDateTime) -> Result<(BTreeMap<String, i64>, BTreeMap<String, i64>)> {
-    let totals: Vec<(String, i64)> =
+    let counters: Vec<(String, i64)> =
         kas_counters::table.select((kas_counters::name, kas_counters::value)).load(conn)?;
     let sets: Vec<(String, i64)> = kas_unique_counters::table
         .filter(kas_unique_counters::iso_week.eq(iso_week(now.date())))
         .group_by(kas_unique_counters::name)
         .select((kas_unique_counters::name, count_star()))
         .load(conn)?;
-    Ok((totals.into_iter().collect(), sets.into_iter().collect()))
+    Ok((counters.into_iter().collect(), sets.into_iter().collect()))
 }
 
-/// Takes people and projects that are not there out of events.
-pub fn forget_unknown(conn: &mut Conn, events: &mut [Event]) -> Result<()> {
+/// Removes the events without an existing project, and unknown users from the others. Returns the number of removed
+/// events.
+pub fn retain_known(conn: &mut Conn, events: &mut Vec<Event>) -> Result<usize> {
     let users = known(conn, "users", events.iter().filter_map(|event| event.user_id))?;
     let projects = known(conn, "projects", events.iter().filter_map(|event| event.project_id))?;
-    for event in events {
+    let before = events.len();
+    events.retain(|event| event.project_id.is_some_and(|id| projects.contains(&id)));
+    for event in events.iter_mut() {
         event.user_id = event.user_id.filter(|id| users.contains(id));
-        event.project_id = event.project_id.filter(|id| projects.contains(id));
     }
-    Ok(())
+    Ok(before - events.len())
 }
 
 fn known(conn: &mut Conn, table: &'static str, ids: impl Iterator<Item = i64>) -> Result<BTreeSet<i64>> {
-    let asked: BTreeSet<i64> = ids.collect();
-    let asked: Vec<i64> = asked.into_iter().collect();
+    let ids: BTreeSet<i64> = ids.collect();
+    let ids: Vec<i64> = ids.into_iter().collect();
     let mut found = BTreeSet::new();
-    for ids in asked.chunks(ROWS) {
+    for ids in ids.chunks(CHUNK_SIZE) {
         found.extend(Known { table, ids: List(ids) }.load::<i64>(conn)?);
     }
     Ok(found)
@@ -171,18 +172,18 @@ impl Query for Known<'_> {
 
 impl<C> RunQueryDsl<C> for Known<'_> {}
 
-/// Takes away what is too old or too much; how many rows went.
+/// Deletes old sets and surplus events. Returns the number of deleted rows.
 pub fn prune(conn: &mut Conn, now: NaiveDateTime) -> Result<usize> {
     conn.write(|conn| {
-        let oldest = iso_week((now - KEPT_SETS).date());
+        let oldest = iso_week((now - SET_LIFETIME).date());
         let sets = kas_unique_counters::table.filter(kas_unique_counters::iso_week.lt(oldest));
-        let mut gone = diesel::delete(sets).execute(conn)?;
+        let mut deleted = diesel::delete(sets).execute(conn)?;
         let newest: Option<i64> =
             kas_events::table.order(kas_events::id.desc()).select(kas_events::id).first(conn).optional()?;
         if let Some(newest) = newest {
-            let old = kas_events::table.filter(kas_events::id.le(newest - KEPT_EVENTS));
-            gone += diesel::delete(old).execute(conn)?;
+            let old = kas_events::table.filter(kas_events::id.le(newest - MAX_EVENTS));
+            deleted += diesel::delete(old).execute(conn)?;
         }
-        Ok(gone)
+        Ok(deleted)
     })
 }

@@ -7,7 +7,7 @@ use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::sql_types::{Nullable, SqlType, Text};
 
 use crate::MultiBackend;
-use crate::types::{Jsonb, TextArray, Uuid};
+use crate::types::{BigIntArray, Jsonb, TextArray, Uuid};
 
 /// A text that stands for a value of the SQL type `ST`.
 #[derive(Debug, Clone)]
@@ -23,6 +23,16 @@ pub fn json(value: &serde_json::Value) -> Typed<Jsonb> {
     Typed::new(value.to_string(), ("CAST(", " AS jsonb)"))
 }
 
+/// A document that is JSON text already.
+pub fn json_text(text: &str) -> Typed<Jsonb> {
+    Typed::new(text.to_owned(), ("CAST(", " AS jsonb)"))
+}
+
+/// A document that is JSON text already, for a nullable column.
+pub fn nullable_json_text(text: &str) -> Typed<Nullable<Jsonb>> {
+    Typed::new(text.to_owned(), ("CAST(", " AS jsonb)"))
+}
+
 /// A document, of a column that may have none.
 pub fn nullable_json(value: &serde_json::Value) -> Typed<Nullable<Jsonb>> {
     Typed::new(value.to_string(), ("CAST(", " AS jsonb)"))
@@ -31,6 +41,12 @@ pub fn nullable_json(value: &serde_json::Value) -> Typed<Nullable<Jsonb>> {
 /// A UUID in its usual text.
 pub fn uuid(text: &str) -> Typed<Uuid> {
     Typed::new(text.to_owned(), ("CAST(", " AS uuid)"))
+}
+
+/// A list of integers, given as a JSON array.
+pub fn bigints_from_json(json: &str) -> Typed<BigIntArray> {
+    let around = ("ARRAY(SELECT CAST(jsonb_array_elements_text(CAST(", " AS jsonb)) AS bigint))");
+    Typed::new(json.to_owned(), around)
 }
 
 /// A list of texts.

@@ -2,7 +2,7 @@
 use std::collections::BTreeMap;
 
 use chrono::NaiveDateTime;
-use domain::agents::usage::{Report, SETS, TOTALS, iso_week};
+use domain::agents::usage::{COUNTERS, Report, UNIQUE_SETS, iso_week};
 use redis::{Pipeline, RedisResult, Value, pipe};
 
 use crate::redis::{RedisError, Store};
@@ -29,7 +29,7 @@ impl Store {
         let mut full = pipe();
         full.atomic();
         for (index, reply) in replies.into_iter().enumerate() {
-            match (reply, report.totals.keys().nth(index)) {
+            match (reply, report.counters.keys().nth(index)) {
                 (Ok(_), _) => {}
                 (Err(error), Some(name))
                     if error.detail().is_some_and(|words| words.contains("overflow")) =>
@@ -56,20 +56,20 @@ impl Store {
     pub async fn usage(&self, now: NaiveDateTime) -> Result<(Counts, Counts), RedisError> {
         let week = iso_week(now.date());
         let mut pipeline = pipe();
-        for name in TOTALS {
+        for name in COUNTERS {
             pipeline.get(total_key(name));
         }
-        for name in SETS {
+        for name in UNIQUE_SETS {
             pipeline.pfcount(set_key(name, &week));
         }
         let counts: Vec<Option<i64>> = self.ask(&pipeline).await?;
-        let (totals, sets) = counts.split_at(TOTALS.len());
+        let (totals, sets) = counts.split_at(COUNTERS.len());
         let named = |names: &[&str], counts: &[Option<i64>]| {
             let pairs =
                 names.iter().zip(counts).filter_map(|(name, count)| Some(((*name).to_owned(), (*count)?)));
             pairs.collect()
         };
-        Ok((named(TOTALS, totals), named(SETS, sets)))
+        Ok((named(COUNTERS, totals), named(UNIQUE_SETS, sets)))
     }
 }
 
@@ -78,7 +78,7 @@ fn transaction(report: &Report, now: NaiveDateTime) -> Pipeline {
     let week = iso_week(now.date());
     let mut pipeline = pipe();
     pipeline.ignore_errors();
-    for (name, n) in &report.totals {
+    for (name, n) in &report.counters {
         pipeline.incr(total_key(name), *n);
     }
     for (name, ids) in &report.sets {
@@ -86,7 +86,7 @@ fn transaction(report: &Report, now: NaiveDateTime) -> Pipeline {
         let ids: Vec<i64> = ids.iter().copied().collect();
         pipeline.pfadd(&key, ids).expire(&key, SET_LIFETIME_S).ignore();
     }
-    for event in &report.events {
+    for event in report.all_events() {
         let add = pipeline.cmd("XADD").arg(EVENTS).arg("MAXLEN").arg("~").arg(KEPT_EVENTS).arg("*");
         add.arg("name").arg(event.name).arg("created_at").arg(now.and_utc().to_rfc3339());
         for (field, id) in [("user_id", event.user_id), ("project_id", event.project_id)] {
@@ -94,8 +94,8 @@ fn transaction(report: &Report, now: NaiveDateTime) -> Pipeline {
                 add.arg(field).arg(id);
             }
         }
-        if !event.properties.is_empty() {
-            add.arg("properties").arg(serde_json::Value::Object(event.properties.clone()).to_string());
+        if event.properties.is_some() {
+            add.arg("properties").arg(event.properties_text());
         }
     }
     // One command is a transaction by itself.

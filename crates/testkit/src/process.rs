@@ -133,6 +133,15 @@ impl Process {
         Duration::from_millis(10 * ticks.sum::<u64>())
     }
 
+    /// The highest resident memory so far, in MiB: `proc(5)`, `VmHWM`.
+    pub fn peak_memory_mib(&self) -> usize {
+        let path = format!("/proc/{}/status", self.child.id());
+        let status = std::fs::read_to_string(path).expect("the process runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("VmHWM");
+        let kib: usize = line.trim().trim_end_matches(" kB").parse().expect("a number");
+        kib / 1024
+    }
+
     /// Waits for the end.
     pub fn wait(&mut self) -> ExitStatus {
         self.child.wait().expect("the process ends")

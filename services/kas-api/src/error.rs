@@ -1,4 +1,4 @@
-//! Errors in the dialect of GitLab's API for kas, which reads `message` as a text.
+//! Errors in the dialect of GitLab's API for kas, which reads `message` as a string.
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, ResponseError};
 use endpoint::{NestedParamsError, RestError};
@@ -6,35 +6,38 @@ use serde_json::json;
 
 #[derive(Debug, thiserror::Error)]
 pub enum KasError {
-    /// Whoever asks is not kas.
-    #[error("KAS JWT authentication invalid")]
-    NotKas,
-    /// No agent has this token; or, with a reason, no person is behind this session.
-    #[error("Unauthorized{0}")]
+    /// The caller is not kas. The log line names the reason; the response does not.
+    #[error("KAS JWT authentication invalid ({0})")]
+    NotKas(&'static str),
+    /// The agent token is not valid. The log line names the reason; the response does not.
+    #[error("Unauthorized ({0})")]
+    UnknownAgent(&'static str),
+    /// The session does not identify a user who may use the agent.
+    #[error("Unauthorized - {0}")]
     Unauthorized(&'static str),
-    /// Parameters are missing, invalid or empty, in the order in which they are declared.
+    /// Missing, invalid and empty parameters, in the order in which they are declared.
     #[error("{0}")]
     Parameters(String),
     #[error("Bad request - {0}")]
     BadRequest(String),
     #[error("Forbidden")]
     Forbidden,
-    /// The record of an id is not there.
+    /// A record with this id does not exist.
     #[error("Not found")]
     NoRecord,
-    /// Not there, or not for this agent: it hears no difference.
+    /// The project does not exist, or the agent may not see it. The response is the same.
     #[error("Not Found")]
     Hidden,
     #[error("Project Not Found")]
     NoProject,
-    /// A person's token that is no longer good.
+    /// An expired or revoked personal access token.
     #[error("{0}")]
     InvalidToken(&'static str),
     #[error("The request requires higher privileges than provided by the access token.")]
     InsufficientScope(&'static str),
     #[error("{0}")]
     UnsupportedMediaType(NestedParamsError),
-    /// It is well formed and cannot be stored.
+    /// A valid request that cannot be stored.
     #[error("{0}")]
     Unprocessable(String),
     #[error(transparent)]
@@ -77,7 +80,9 @@ impl From<NestedParamsError> for KasError {
 impl ResponseError for KasError {
     fn status_code(&self) -> StatusCode {
         match self {
-            Self::NotKas | Self::Unauthorized(_) | Self::InvalidToken(_) => StatusCode::UNAUTHORIZED,
+            Self::NotKas(_) | Self::UnknownAgent(_) | Self::Unauthorized(_) | Self::InvalidToken(_) => {
+                StatusCode::UNAUTHORIZED
+            }
             Self::Parameters(_) | Self::BadRequest(_) => StatusCode::BAD_REQUEST,
             Self::Forbidden | Self::InsufficientScope(_) => StatusCode::FORBIDDEN,
             Self::NoRecord | Self::Hidden | Self::NoProject => StatusCode::NOT_FOUND,
@@ -91,7 +96,9 @@ impl ResponseError for KasError {
         let status = self.status_code();
         let body = match self {
             Self::Rest(error) => return error.error_response(),
-            Self::NotKas | Self::Unprocessable(_) => json!({ "message": self.to_string() }),
+            Self::NotKas(_) => json!({ "message": "KAS JWT authentication invalid" }),
+            Self::UnknownAgent(_) => json!({ "message": "401 Unauthorized" }),
+            Self::Unprocessable(_) => json!({ "message": self.to_string() }),
             Self::Parameters(_) | Self::UnsupportedMediaType(_) => json!({ "error": self.to_string() }),
             Self::InvalidToken(_) => {
                 json!({ "error": "invalid_token", "error_description": self.to_string() })

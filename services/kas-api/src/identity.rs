@@ -1,4 +1,4 @@
-//! Who may ask at all: kas by its JWT, and through it an agent by its token.
+//! The callers: kas with its JWT, and through kas an agent with its token.
 use std::future::{Future, Ready, ready};
 use std::pin::Pin;
 use std::time::Duration;
@@ -11,38 +11,60 @@ use auth::kas::Rules;
 use chrono::TimeDelta;
 use database::agents::{self, Agent};
 use endpoint::Context;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::error::KasError;
 use crate::{App, INFO};
 
-/// When an agent was last here is written to the database this seldom, in minutes: at another moment for each.
-const SELDOM: std::ops::RangeInclusive<i64> = 40..=55;
-/// How long GitLab keeps what it knows more freshly than the database.
-const FRESHER: Duration = Duration::from_hours(24);
+/// Minutes between two updates of a token's last use in the database. Each request draws its own number.
+const LAST_USED_INTERVAL: std::ops::RangeInclusive<i64> = 40..=55;
+/// How long GitLab keeps the last use of a token in its cache.
+const LAST_USED_CACHE_TTL: Duration = Duration::from_hours(24);
 
 /// A request of kas.
-#[derive(Debug, Clone, Copy)]
-pub struct Kas;
+#[derive(Debug, Clone)]
+pub struct Kas(pub RequestLog);
 
 /// A request of kas for an agent.
 #[derive(Debug, Clone)]
-pub struct KasAgent(pub Agent);
+pub struct KasAgent(pub Agent, pub RequestLog);
 
-/// The same, where this installation has security policies and vulnerabilities.
+/// A request of kas for an agent, if security policies are enabled.
 #[derive(Debug, Clone)]
-pub struct SecurityAgent(pub Agent);
+pub struct SecurityAgent(pub Agent, pub RequestLog);
+
+/// The fields that a handler adds to the request's line in the log.
+#[derive(Debug, Clone)]
+pub struct RequestLog(pub Option<Context>);
+
+impl RequestLog {
+    /// Adds a field.
+    pub fn set(&self, name: &'static str, value: impl Into<Value>) {
+        if let Some(context) = &self.0 {
+            context.log(name, value);
+        }
+    }
+
+    /// Logs the agent and its project.
+    pub fn set_agent(&self, agent_id: i64, project_id: Option<i64>) {
+        if let Some(context) = &self.0 {
+            let mut fields = context.fields.borrow_mut();
+            fields.agent_id = Some(agent_id);
+            fields.project_id = project_id;
+        }
+    }
+}
 
 impl FromRequest for Kas {
     type Error = KasError;
     type Future = Ready<Result<Self, KasError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(request.app_data::<Data<App>>().ok_or(KasError::NotKas).and_then(|app| {
-            let kas = kas(app, request)?;
-            // Its token is a new one for each request.
+        ready(request.app_data::<Data<App>>().ok_or(KasError::NotKas(MISSING)).and_then(|app| {
+            verify_kas(app, request)?;
+            // kas signs a new token for each request, so that its address is the key of the limit.
             app.core.limit_rate(request, None)?;
-            Ok(kas)
+            Ok(Self(RequestLog(Context::of(request))))
         }))
     }
 }
@@ -54,17 +76,14 @@ impl FromRequest for KasAgent {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let (app, request) = (request.app_data::<Data<App>>().cloned(), request.clone());
         Box::pin(async move {
-            let app = app.ok_or(KasError::NotKas)?;
-            kas(&app, &request)?;
-            let agent = agent(&app, &request).await?;
+            let app = app.ok_or(KasError::NotKas(MISSING))?;
+            verify_kas(&app, &request)?;
+            let agent = find_agent(&app, &request).await?;
             app.core.limit_rate(&request, agent_token(&request))?;
-            if let Some(context) = Context::of(&request) {
-                let mut fields = context.fields.borrow_mut();
-                fields.agent_id = Some(agent.id);
-                fields.project_id = Some(agent.project_id);
-            }
-            track(&app, &agent).await;
-            Ok(Self(agent))
+            let log = RequestLog(Context::of(&request));
+            log.set_agent(agent.id, Some(agent.project_id));
+            track_usage(&app, &agent).await;
+            Ok(Self(agent, log))
         })
     }
 }
@@ -78,39 +97,52 @@ impl FromRequest for SecurityAgent {
             request.app_data::<Data<App>>().is_some_and(|app| app.options.security_policies_enabled);
         let agent = KasAgent::from_request(request, payload);
         Box::pin(async move {
-            let KasAgent(agent) = agent.await?;
-            if enabled { Ok(Self(agent)) } else { Err(KasError::Hidden) }
+            let KasAgent(agent, log) = agent.await?;
+            if enabled { Ok(Self(agent, log)) } else { Err(KasError::Hidden) }
         })
     }
 }
 
-fn kas(app: &App, request: &HttpRequest) -> Result<Kas, KasError> {
+/// The reason of a request without a credential.
+const MISSING: &str = "missing";
+
+fn log_failure(app: &App, request: &HttpRequest, scheme: &'static str, reason: &'static str) {
+    app.core.metrics.auth_failure(INFO.consumer, scheme, reason);
+    if let Some(context) = Context::of(request) {
+        context.log("auth_scheme", scheme);
+        context.log("auth_failure_reason", reason);
+    }
+}
+
+fn verify_kas(app: &App, request: &HttpRequest) -> Result<(), KasError> {
     let options = &app.options;
     let rules = Rules { require_audience: options.require_audience, leeway: options.jwt_leeway_seconds };
-    let checked = header(request, "gitlab-kas-api-request")
+    let verified = header(request, "gitlab-kas-api-request")
         .ok_or(Rejection::Missing)
         .and_then(|token| auth::kas::verify(&app.secret.get(), token, app.core.clock.unix(), rules));
-    if checked == Err(Rejection::Expired) {
-        tracing::warn!("the token of kas is not valid now: its clock and ours may differ");
+    if matches!(verified, Err(Rejection::Expired | Rejection::NotYetValid)) {
+        tracing::warn!("the token of kas is not valid now: the clocks of kas and this machine may differ");
     }
-    checked.map(|()| Kas).map_err(|rejection| {
-        app.core.metrics.auth_failure(INFO.consumer, "jwt", rejection.reason());
-        KasError::NotKas
+    verified.map_err(|rejection| {
+        log_failure(app, request, "jwt", rejection.reason());
+        KasError::NotKas(rejection.reason())
     })
 }
 
-async fn agent(app: &App, request: &HttpRequest) -> Result<Agent, KasError> {
+async fn find_agent(app: &App, request: &HttpRequest) -> Result<Agent, KasError> {
     let refuse = |rejection: Rejection| {
-        app.core.metrics.auth_failure(INFO.consumer, "agent_token", rejection.reason());
-        KasError::Unauthorized("")
+        log_failure(app, request, "agent_token", rejection.reason());
+        KasError::UnknownAgent(rejection.reason())
     };
-    let token = agent_token(request).filter(|token| !token.is_empty());
-    let forms = app.key_base.get().stored_forms(token.ok_or_else(|| refuse(Rejection::Missing))?);
+    let token =
+        agent_token(request).filter(|token| !token.is_empty()).ok_or_else(|| refuse(Rejection::Missing))?;
+    let forms = app.key_base.get().stored_forms(token);
     let agent = app.core.pool.read(move |conn| agents::find_by_token(conn, &forms)).await?;
-    agent.ok_or_else(|| refuse(Rejection::UnknownToken))
+    let agent = agent.ok_or_else(|| refuse(Rejection::UnknownToken))?;
+    if agent.is_token_revoked() { Err(refuse(Rejection::Revoked)) } else { Ok(agent) }
 }
 
-/// The first header that is there, though it be empty.
+/// The token of the first header that is present, even if it is empty.
 fn agent_token(request: &HttpRequest) -> Option<&str> {
     let named = ["gitlab-agentk-api-request", "gitlab-agent-api-request"];
     named.into_iter().find_map(|name| header(request, name)).or_else(|| {
@@ -120,26 +152,33 @@ fn agent_token(request: &HttpRequest) -> Option<&str> {
 }
 
 fn header<'a>(request: &'a HttpRequest, name: &str) -> Option<&'a str> {
-    // What is there but no text is wrong, not missing.
+    // A value that is not text is a wrong credential, not a missing one.
     request.headers().get(name).map(|value| value.to_str().unwrap_or_default())
 }
 
-/// Notes that an agent was here. It fails no request.
-async fn track(app: &App, agent: &Agent) {
+/// Stores the use of an agent's token. A failure does not fail the request.
+async fn track_usage(app: &App, agent: &Agent) {
     let now = app.core.clock.now();
-    // GitLab's own key: its pages show the fresher of the two.
+    // This is GitLab's key. GitLab shows the later one of the two times.
     let key = format!("cache:Clusters::AgentToken:{}:attributes", agent.token_id);
-    let fresh = json!({ "last_used_at": now.and_utc().to_rfc3339_opts(chrono::SecondsFormat::Millis, true) });
-    if let Err(error) = app.core.counters.keep(&key, &fresh.to_string(), FRESHER).await {
-        tracing::warn!(error = &error as &dyn std::error::Error, "the use of a token could not be kept");
+    let attributes =
+        json!({ "last_used_at": now.and_utc().to_rfc3339_opts(chrono::SecondsFormat::Millis, true) });
+    if let Err(error) = app.core.counters.keep(&key, &attributes.to_string(), LAST_USED_CACHE_TTL).await {
+        tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            "failed to cache the last use of an agent token"
+        );
     }
-    let stale = now - TimeDelta::minutes(rand::random_range(SELDOM));
+    let stale = now - TimeDelta::minutes(rand::random_range(LAST_USED_INTERVAL));
     if agent.token_last_used_at.is_some_and(|last| last >= stale) {
         return;
     }
     let agent = agent.clone();
-    let noted = app.core.pool.run(move |conn| agents::touch(conn, &agent, stale, now)).await;
-    if let Err(error) = noted {
-        tracing::warn!(error = &error as &dyn std::error::Error, "the use of a token could not be noted");
+    let stored = app.core.pool.run(move |conn| agents::touch(conn, &agent, stale, now)).await;
+    if let Err(error) = stored {
+        tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            "failed to store the last use of an agent token"
+        );
     }
 }

@@ -1,6 +1,6 @@
-//! What kas, the agent server for Kubernetes, asks: whose agent is this, what may it see, and here is what it found.
+//! The API for kas, the GitLab agent server for Kubernetes: agents, their projects, their grants, and what they report.
 //!
-//! An endpoint is a file under [`internal`](self), named by its path: parameters, answer, handler.
+//! An endpoint is a file below `internal`, named after its path: parameters, response, handler.
 mod error;
 mod identity;
 mod internal;
@@ -26,14 +26,14 @@ pub use options::{KasOptions, Options};
 const AGENT: &str = "deployment_management";
 const SECURITY: &str = "vulnerability_management";
 
-/// Every endpoint, as tests, metrics and limits go by.
+/// The endpoint table, which tests, metrics and limits read.
 pub const ENDPOINTS: &[Endpoint] = &[
     Endpoint::new("GET", "/api/v4/internal/kubernetes/agent_info", AGENT),
     Endpoint::new("GET", "/api/v4/internal/agents/agentk/agent_info", AGENT),
     Endpoint::new("GET", "/api/v4/internal/kubernetes/project_info", AGENT),
     Endpoint::new("GET", "/api/v4/internal/kubernetes/verify_project_access", AGENT),
-    Endpoint::new("POST", "/api/v4/internal/kubernetes/usage_metrics", AGENT),
-    Endpoint::new("POST", "/api/v4/internal/kubernetes/agent_events", AGENT),
+    Endpoint::new("POST", "/api/v4/internal/kubernetes/usage_metrics", AGENT).max_body(10 * MIB),
+    Endpoint::new("POST", "/api/v4/internal/kubernetes/agent_events", AGENT).max_body(10 * MIB),
     Endpoint::new("POST", "/api/v4/internal/kubernetes/agent_configuration", AGENT).max_body(10 * MIB),
     Endpoint::new("POST", "/api/v4/internal/kubernetes/authorize_proxy_user", AGENT),
     Endpoint::new("GET", "/api/v4/internal/kubernetes/receptive_agents", AGENT),
@@ -70,7 +70,7 @@ pub const INFO: ServiceInfo = ServiceInfo {
     structures: &["storages"],
 };
 
-/// What every handler of this service may use.
+/// The state that every handler may use.
 #[derive(Debug)]
 pub struct App {
     pub core: Arc<Core>,
@@ -131,7 +131,7 @@ pub fn serve(listener: TcpListener, app: App) -> std::io::Result<Server> {
     server::serve(listener, &core, with(app))
 }
 
-/// The routes, with `app` in their reach.
+/// The routes, with `app` as their state.
 fn with(app: App) -> impl Fn(&mut ServiceConfig) + Clone + Send + Sync {
     let app = Data::new(app);
     move |config: &mut ServiceConfig| {

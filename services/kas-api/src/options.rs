@@ -14,7 +14,7 @@ use server::{Command, CoreBuilder, Prepared, SecretFile, Service};
 
 use crate::{App, INFO, usage, with};
 
-/// What kas and Gitaly understand of an address.
+/// The schemes of Gitaly addresses that kas supports.
 const SCHEMES: &[&str] = &["unix:", "tcp://", "tls://", "dns:"];
 
 /// What the GitLab agent server for Kubernetes asks of GitLab, as a service of its own
@@ -125,7 +125,7 @@ impl Service for Options {
             core.metrics.initialise_auth(INFO.consumer, scheme);
         }
         let further = usage::metrics(core.pool.clone(), core.counters.clone(), clock);
-        // It is a new core: nobody has set this.
+        // The core is new, so that this is not set yet.
         let _ = core.further_metrics.set(further);
         let app = App {
             core: Arc::clone(&core),
@@ -140,7 +140,7 @@ impl Service for Options {
     }
 }
 
-/// What kas could not use is an error.
+/// Refuses storages that kas cannot use.
 fn check(storages: &BTreeMap<String, Storage>) -> Result<(), ConfigError> {
     for (name, storage) in storages {
         if !SCHEMES.iter().any(|scheme| storage.address.starts_with(scheme)) {

@@ -1,27 +1,39 @@
-//! Parameters, each of which knows its name: `counters[k8s_api_proxy_request]`.
+//! Parameters, each of which knows its full name: `counters[k8s_api_proxy_request]`.
+//!
+//! They stay text, so that a request of 10 MiB needs little memory beside its body. The number of values is not limited.
 use std::collections::BTreeSet;
 
+use domain::agents::raw_json::{RawJson, has_nul, without_nul};
 use endpoint::DeferredParams;
-use serde_json::{Map, Value};
 
 use crate::error::KasError;
 
-/// The parameters of a request.
-#[derive(Debug, Default)]
-pub struct Params(pub Map<String, Value>);
+/// The parameters of a request, as the text of a JSON object.
+#[derive(Debug)]
+pub struct Params(String);
 
 impl Params {
-    /// Reads the request's parameters, once it is known who sent them.
+    /// Reads the parameters of an authenticated request.
     pub async fn read(sent: DeferredParams<KasError>) -> Result<Self, KasError> {
-        Ok(Self(sent.read().await?.to_map()?))
+        Ok(Self(sent.read().await?.to_json()))
+    }
+
+    pub fn into_text(self) -> String {
+        self.0
+    }
+
+    /// The same parameters without U+0000 in any string or key.
+    #[must_use]
+    pub fn without_nul(self) -> Self {
+        Self(without_nul(&self.0).into_owned())
     }
 
     pub fn field(&self, name: &str) -> Field<'_> {
-        Field::new(name.to_owned(), self.0.get(name))
+        Field::new(name.to_owned(), RawJson::from_valid(&self.0).get(name))
     }
 }
 
-/// What is wrong with parameters, in the order in which they were looked at.
+/// The errors of a request, in the order in which the parameters were read.
 #[derive(Debug, Default)]
 pub struct Problems(Vec<String>);
 
@@ -30,48 +42,43 @@ impl Problems {
         self.0.push(format!("{} {problem}", field.name));
     }
 
-    /// Nothing is done with parameters of which one is wrong.
-    pub fn none(self) -> Result<(), KasError> {
+    /// An error, if there is any problem.
+    pub fn check(self) -> Result<(), KasError> {
         if self.0.is_empty() { Ok(()) } else { Err(KasError::Parameters(self.0.join(", "))) }
     }
 }
 
-/// A parameter, there or not; `null` is not there.
+/// A parameter, present or not. `null` counts as absent.
 #[derive(Debug, Clone)]
 pub struct Field<'a> {
     name: String,
-    pub value: Option<&'a Value>,
+    pub value: Option<RawJson<'a>>,
 }
 
 impl<'a> Field<'a> {
-    fn new(name: String, value: Option<&'a Value>) -> Self {
+    fn new(name: String, value: Option<RawJson<'a>>) -> Self {
         Self { name, value: value.filter(|value| !value.is_null()) }
     }
 
-    pub fn is_there(&self) -> bool {
+    pub fn is_present(&self) -> bool {
         self.value.is_some()
     }
 
-    /// A field of an object; of anything else none is there.
+    /// A member of an object. Other values have none.
     pub fn get(&self, key: &str) -> Self {
         Self::new(format!("{}[{key}]", self.name), self.value.and_then(|value| value.get(key)))
     }
 
-    /// Whether an object has a field: asked before `get`, it spares the names of fields that nobody sent.
-    pub fn has(&self, key: &str) -> bool {
-        self.value.and_then(|value| value.get(key)).is_some()
-    }
-
-    /// The same, and a problem where it is not there.
+    /// The same field, and a problem if it is absent.
     #[must_use]
     pub fn required(self, problems: &mut Problems) -> Self {
-        if !self.is_there() {
+        if !self.is_present() {
             problems.add(&self, "is missing");
         }
         self
     }
 
-    fn read<T>(&self, problems: &mut Problems, read: impl FnOnce(&'a Value) -> Option<T>) -> Option<T> {
+    fn read<T>(&self, problems: &mut Problems, read: impl FnOnce(RawJson<'a>) -> Option<T>) -> Option<T> {
         let value = read(self.value?);
         if value.is_none() {
             problems.add(self, "is invalid");
@@ -79,115 +86,135 @@ impl<'a> Field<'a> {
         value
     }
 
+    /// An optional integer. The empty string counts as absent.
     pub fn integer(&self, problems: &mut Problems) -> Option<i64> {
+        if self.value.is_some_and(|value| value.as_text() == "\"\"") {
+            return None;
+        }
         self.read(problems, integer)
     }
 
-    /// A text. No database text holds a NUL.
-    pub fn text(&self, problems: &mut Problems) -> Option<&'a str> {
-        self.read(problems, |value| value.as_str().filter(|text| !text.contains('\0')))
+    /// An integer that must be present.
+    pub fn required_integer(self, problems: &mut Problems) -> Option<i64> {
+        self.required(problems).read(problems, integer)
     }
 
-    /// A text that says something.
-    pub fn filled(self, problems: &mut Problems) -> Option<&'a str> {
+    /// A string. PostgreSQL cannot store a NUL.
+    pub fn string(&self, problems: &mut Problems) -> Option<String> {
+        self.read(problems, |value| value.string().filter(|text| !text.contains('\0')))
+    }
+
+    /// A string; a value of another type counts as absent.
+    pub fn lenient_string(&self) -> Option<String> {
+        self.value?.string()
+    }
+
+    /// A string that must be present and not blank.
+    pub fn filled_string(self, problems: &mut Problems) -> Option<String> {
         let field = self.required(problems);
-        let text = field.text(problems)?;
+        let text = field.string(problems)?;
         if text.trim().is_empty() {
             problems.add(&field, "is empty");
         }
         Some(text)
     }
 
-    pub fn object(&self, problems: &mut Problems) -> Option<&'a Map<String, Value>> {
-        self.read(problems, Value::as_object)
+    pub fn object(&self, problems: &mut Problems) -> Option<RawJson<'a>> {
+        self.read(problems, |value| Some(value).filter(|value| value.is_object()))
     }
 
-    /// An object without a NUL anywhere in it, for a column that could not hold one.
-    pub fn document(&self, problems: &mut Problems) -> Option<&'a Map<String, Value>> {
-        self.read(problems, |value| value.as_object().filter(|_| !has_nul(value)))
+    /// An object without a NUL anywhere in it, for a column that could not store it.
+    pub fn document(&self, problems: &mut Problems) -> Option<RawJson<'a>> {
+        self.read(problems, |value| {
+            Some(value).filter(|value| value.is_object() && !has_nul(value.as_text()))
+        })
     }
 
-    /// The items of a list, each named when it is taken; of nothing, none.
+    /// The items of a list, each named when it is read. An absent list has none.
     pub fn items(&self, problems: &mut Problems) -> impl Iterator<Item = Field<'a>> + use<'a> {
-        let items = self.read(problems, Value::as_array);
-        let list = self.name.clone();
-        let named = move |(index, item)| Field { name: format!("{list}[{index}]"), value: Some(item) };
-        items.into_iter().flatten().enumerate().map(named)
+        let items = self.read(problems, RawJson::items);
+        named(&self.name, items)
     }
 
-    /// What the items of a list say. One that cannot be read makes the whole list invalid, and no item is named.
+    /// The items of a list; a value of another type counts as absent.
+    pub fn lenient_items(&self) -> impl Iterator<Item = Field<'a>> + use<'a> {
+        named(&self.name, self.value.and_then(RawJson::items))
+    }
+
+    /// The set of a list's items. One invalid item makes the whole list invalid; no item is named.
     pub fn set<T: Ord>(
         &self,
         problems: &mut Problems,
-        read: impl Fn(&Value) -> Option<T>,
+        read: impl Fn(RawJson<'_>) -> Option<T>,
     ) -> Option<BTreeSet<T>> {
-        self.read(problems, |value| value.as_array()?.iter().map(read).collect())
+        self.read(problems, |value| value.items()?.map(read).collect())
     }
 }
 
-/// A whole number, as a number or as its decimal text: protobuf's JSON has texts.
-pub fn integer(value: &Value) -> Option<i64> {
-    match value {
-        Value::String(text) if text.starts_with('+') => None,
-        Value::String(text) => text.parse().ok(),
-        value => value.as_i64(),
-    }
+fn named<'a>(
+    list: &str,
+    items: Option<impl Iterator<Item = RawJson<'a>> + 'a>,
+) -> Box<dyn Iterator<Item = Field<'a>> + 'a> {
+    let list = list.to_owned();
+    let items = items.into_iter().flatten().enumerate();
+    Box::new(items.map(move |(index, item)| Field { name: format!("{list}[{index}]"), value: Some(item) }))
 }
 
-/// Whether a text anywhere in a value holds a NUL.
-pub fn has_nul(value: &Value) -> bool {
-    match value {
-        Value::String(text) => text.contains('\0'),
-        Value::Array(values) => values.iter().any(has_nul),
-        Value::Object(map) => map.iter().any(|(key, value)| key.contains('\0') || has_nul(value)),
-        _ => false,
+/// An integer, as a number or as a decimal string: in protobuf's JSON, integers of 64 bits are strings.
+pub fn integer(value: RawJson<'_>) -> Option<i64> {
+    if !value.is_string() {
+        return value.integer();
     }
+    value.string().filter(|text| !text.starts_with('+')).and_then(|text| text.parse().ok())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
-    fn params(value: Value) -> Params {
-        let Value::Object(map) = value else { panic!("an object") };
-        Params(map)
+    fn params(value: &Value) -> Params {
+        Params(value.to_string())
     }
 
     #[test]
-    fn integers_are_numbers_or_their_texts() {
-        let params = params(
-            json!({ "a": 5, "b": "-7", "c": null, "d": 1.5, "e": true, "f": "5x", "g": "", "h": u64::MAX, "i": [1], "j": " 5 ", "k": "+5", "l": "-" }),
-        );
+    fn integers_are_numbers_or_decimal_strings() {
+        let params = params(&json!({
+            "a": 5, "b": "-7", "c": null, "d": 1.5, "e": true, "f": "5x", "g": "", "h": u64::MAX, "i": [1],
+            "j": " 5 ", "k": "+5", "l": "-", "m": " ",
+        }));
         let mut problems = Problems::default();
-        let read = ["a", "b", "c", "absent"].map(|name| params.field(name).integer(&mut problems));
-        assert_eq!(read, [Some(5), Some(-7), None, None]);
-        let bad = ["d", "e", "f", "g", "h", "i", "j", "k", "l"];
+        let read = ["a", "b", "c", "absent", "g"].map(|name| params.field(name).integer(&mut problems));
+        assert_eq!(read, [Some(5), Some(-7), None, None, None]);
+        let bad = ["d", "e", "f", "h", "i", "j", "k", "l", "m"];
         assert_eq!(bad.map(|name| params.field(name).integer(&mut problems)), [None; 9]);
-        let expected = bad.map(|name| format!("{name} is invalid")).join(", ");
-        assert_eq!(problems.none().unwrap_err().to_string(), expected);
+        params.field("g").required_integer(&mut problems);
+        params.field("c").required_integer(&mut problems);
+        let mut expected = bad.map(|name| format!("{name} is invalid")).to_vec();
+        expected.extend(["g is invalid".to_owned(), "c is missing".to_owned()]);
+        assert_eq!(problems.check().unwrap_err().to_string(), expected.join(", "));
     }
 
     #[test]
-    fn one_bad_item_makes_a_set_invalid() {
-        let params = params(json!({ "a": [2, "1", 2], "b": [1, null, "x"], "c": 1, "d": null, "e": [] }));
+    fn invalid_item_makes_a_set_invalid() {
+        let params = params(&json!({ "a": [2, "1", 2], "b": [1, null, "x"], "c": 1, "d": null, "e": [] }));
         let mut problems = Problems::default();
         let read = ["a", "b", "c", "d", "e"].map(|name| params.field(name).set(&mut problems, integer));
         assert_eq!(read, [Some(BTreeSet::from([1, 2])), None, None, None, Some(BTreeSet::new())]);
-        assert_eq!(problems.none().unwrap_err().to_string(), "b is invalid, c is invalid");
+        assert_eq!(problems.check().unwrap_err().to_string(), "b is invalid, c is invalid");
     }
 
     #[test]
-    fn a_problem_names_the_whole_way() {
-        let params = params(json!({ "v": { "l": { "n": " ", "z": "a\0" }, "i": [{ "t": 1 }] } }));
+    fn problem_has_the_full_name_of_the_parameter() {
+        let params = params(&json!({ "v": { "l": { "n": " ", "z": "a\0" }, "i": [{ "t": 1 }] } }));
         let (mut problems, v) = (Problems::default(), params.field("v"));
-        v.get("l").get("n").filled(&mut problems);
-        v.get("l").get("k").filled(&mut problems);
-        v.get("l").get("z").text(&mut problems);
-        v.get("i").items(&mut problems).next().unwrap().get("t").text(&mut problems);
+        v.get("l").get("n").filled_string(&mut problems);
+        v.get("l").get("k").filled_string(&mut problems);
+        v.get("l").get("z").string(&mut problems);
+        v.get("i").items(&mut problems).next().unwrap().get("t").string(&mut problems);
         v.get("i").object(&mut problems);
-        let expected = "v[l][n] is empty, v[l][k] is missing, v[l][z] is invalid, v[i][0][t] is invalid, v[i] is invalid";
-        assert_eq!(problems.none().unwrap_err().to_string(), expected);
-        assert!(has_nul(&json!({ "a": [{ "b\0": 1 }] })) && !has_nul(&json!({ "a": ["b", 1, null] })));
+        let expected = "v[l][n] is empty, v[l][k] is missing, v[l][z] is invalid, v[i][0][t] is invalid, \
+                        v[i] is invalid";
+        assert_eq!(problems.check().unwrap_err().to_string(), expected);
     }
 }

@@ -1,17 +1,20 @@
 //! Where a project's repository is, as kas asks Gitaly for it.
 use std::collections::BTreeMap;
 
-use database::git_access::{self, ActorId, FoundProject, ProjectId};
+use database::agents::projects::{self, AgentProject};
+use database::git_access::ProjectId;
 use database::{feature_flags, visibility};
 use endpoint::{Context, RestError};
 use repository::{CallContext, Place, Quarantine, Repository};
 use serde::Serialize;
+use serde_json::Value;
 
 use domain::access::push::StateNeeds;
 use domain::{FeatureLevel, GlRepository, Visibility};
 
 use crate::App;
 use crate::error::KasError;
+use crate::identity::RequestLog;
 use crate::params::Params;
 use database::agents::Agent;
 
@@ -55,33 +58,40 @@ impl Entity {
 }
 
 impl App {
-    /// A project that is there; one that waits for its deletion is not.
-    pub(crate) async fn project(&self, id: ProjectId) -> Result<Option<FoundProject>, KasError> {
-        let find = move |conn: &mut database::Conn| git_access::find(conn, &ActorId::Nobody, &id);
-        let found = self.core.pool.read(find).await?.project;
-        Ok(found.filter(|found| !found.project.pending_delete))
+    /// A project that is not being deleted.
+    pub(crate) async fn project(&self, id: ProjectId) -> Result<Option<AgentProject>, KasError> {
+        Ok(self.core.pool.read(move |conn| projects::find(conn, &id)).await?)
     }
 
-    /// The project that the parameter `id` names, if the agent may download its code: its own, or one that everybody
-    /// may. All else sounds the same.
-    pub(crate) async fn project_for(&self, agent: &Agent, params: &Params) -> Result<FoundProject, KasError> {
+    /// The project in the parameter `id`, if the agent may download its repository: its own project, or one that
+    /// everybody may download. Every other case has the same response.
+    pub(crate) async fn project_for(
+        &self,
+        agent: &Agent,
+        params: &Params,
+        log: &RequestLog,
+    ) -> Result<AgentProject, KasError> {
+        log.set("requested_project_id", Value::Null);
         let id = project_id(params).ok_or(KasError::Hidden)?;
-        let found = self.project(id).await?.ok_or(KasError::Hidden)?;
-        let project = &found.project;
+        let project = self.project(id).await?.ok_or(KasError::Hidden)?;
         let is_open = project.visibility == Visibility::Public
             && project.repository == FeatureLevel::Enabled
             && !project.hidden;
-        let allowed = project.id == agent.project_id
+        let is_allowed = project.id == agent.project_id
             || (is_open && !self.core.pool.read(visibility::is_public_restricted).await?);
-        if allowed { Ok(found) } else { Err(KasError::Hidden) }
+        if !is_allowed {
+            return Err(KasError::Hidden);
+        }
+        log.set("requested_project_id", project.id);
+        Ok(project)
     }
 
     pub(crate) async fn entity(
         &self,
-        found: FoundProject,
+        project: AgentProject,
         context: Option<&Context>,
     ) -> Result<Entity, KasError> {
-        let FoundProject { project, storage: place, .. } = found;
+        let place = project.storage;
         let storage = self.storages.get(&place.name);
         let storage =
             storage.ok_or_else(|| RestError::Internal(format!("storage {} is unknown", place.name)))?;
@@ -152,10 +162,11 @@ async fn default_branch(repository: &Repository) -> repository::Result<Option<St
 /// Digits are an id, all else is a path.
 fn project_id(params: &Params) -> Option<ProjectId> {
     let field = params.field("id");
-    if let Some(id) = field.value?.as_i64() {
+    if let Some(id) = field.value?.integer() {
         return Some(ProjectId::Id(id));
     }
-    let text = field.value?.as_str()?.trim();
+    let text = field.value?.string()?;
+    let text = text.trim();
     if text.is_empty() || text.contains('\0') {
         None
     } else if text.bytes().all(|byte| byte.is_ascii_digit()) {

@@ -1,8 +1,8 @@
-//! Where reports of kas go: to Redis, or into tables of our own; and what the metrics tell of them.
+//! Storage of usage reports, in Redis or in tables of our own, and their metrics.
 use std::fmt::Write;
 
 use database::Pool;
-use domain::agents::usage::{Report, SETS, TOTALS};
+use domain::agents::usage::{COUNTERS, Report, UNIQUE_SETS};
 use endpoint::{Clock, FurtherMetrics};
 use shared_state::{Counters, Counts};
 
@@ -10,7 +10,7 @@ use crate::App;
 use crate::error::KasError;
 
 impl App {
-    /// Notes a whole report, or nothing of it.
+    /// Stores a report as a whole.
     pub(crate) async fn record(&self, report: Report) -> Result<(), KasError> {
         if report.is_empty() {
             return Ok(());
@@ -25,7 +25,7 @@ impl App {
     }
 }
 
-/// The counts, in Prometheus' text; none while they cannot be read.
+/// The counters in Prometheus' text format; empty while they cannot be read.
 pub(crate) fn metrics(pool: Pool, counters: Counters, clock: Clock) -> FurtherMetrics {
     FurtherMetrics(Box::new(move || {
         let (pool, counters, now) = (pool.clone(), counters.clone(), clock.now());
@@ -37,11 +37,11 @@ pub(crate) fn metrics(pool: Pool, counters: Counters, clock: Clock) -> FurtherMe
                 }
             };
             match counts {
-                Ok((totals, sets)) => text(&totals, &sets),
+                Ok((counters, sets)) => text(&counters, &sets),
                 Err(error) => {
                     tracing::warn!(
                         error = &error as &dyn std::error::Error,
-                        "the counts of kas cannot be read"
+                        "failed to read the usage counters"
                     );
                     String::new()
                 }
@@ -53,8 +53,14 @@ pub(crate) fn metrics(pool: Pool, counters: Counters, clock: Clock) -> FurtherMe
 fn text(totals: &Counts, sets: &Counts) -> String {
     let mut text = String::new();
     for (name, kind, help, names, counts) in [
-        ("kas_usage_counter_total", "counter", "What kas has reported, in all", TOTALS, totals),
-        ("kas_unique_counter", "gauge", "Whom or what kas has seen this week", SETS, sets),
+        (
+            "kas_usage_counter_total",
+            "counter",
+            "Usage of the agent server as reported by kas",
+            COUNTERS,
+            totals,
+        ),
+        ("kas_unique_counter", "gauge", "Unique users, agents or projects of this week", UNIQUE_SETS, sets),
     ] {
         // Writing to a string cannot fail.
         let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}");

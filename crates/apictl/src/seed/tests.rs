@@ -91,7 +91,7 @@ fn the_demo_is_whole() {
     let forms = KeyBase::from_text(&"k".repeat(128)).unwrap().stored_forms(token);
     let agent = database::agents::find_by_token(&mut conn, &forms).unwrap().unwrap();
     assert_eq!((agent.id, agent.project_id, agent.name.as_str()), (1, 7, "agent1"));
-    assert_eq!(database::scan_policies::of_project(&mut conn, 7).unwrap().len(), 2);
+    assert_eq!(database::scan_policies::find_by_project(&mut conn, 7).unwrap().len(), 2);
     assert_eq!(demo["base_url"], "http://127.0.0.1:8080");
     assert_eq!(demo["users"]["dev"], serde_json::json!({ "user_id": 41, "key_id": 41 }));
     assert_eq!(demo["ssh_ca_fingerprint"].as_str().unwrap().len(), 43);

@@ -1,5 +1,5 @@
-//! Whom an agent lets reach its cluster: what its configuration grants, as rows of projects and groups.
-use std::collections::{BTreeMap, HashMap};
+//! The access that an agent's configuration grants, as rows of projects and groups.
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use diesel::dsl::sql;
 use diesel::prelude::*;
@@ -27,29 +27,88 @@ const USER_PROJECTS: Table =
 const USER_GROUPS: Table =
     Table { name: "agent_user_access_group_authorizations", entity: "group_id", is_of_groups: true };
 
-/// Makes an agent's rows those of its configuration; rows that stay the same are not written. Whether there is such
-/// an agent.
-pub fn refresh(conn: &mut Conn, agent_id: i64, configuration: &AgentConfiguration) -> Result<bool> {
+/// Bytes of configuration in one statement, about.
+const CHUNK_BYTES: usize = 1024 * 1024;
+
+/// The full paths of all grants of an agent.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct GrantedPaths {
+    pub ci_projects: BTreeSet<String>,
+    pub ci_groups: BTreeSet<String>,
+    pub ci_instance: bool,
+    pub user_projects: BTreeSet<String>,
+    pub user_groups: BTreeSet<String>,
+}
+
+/// The result of [`refresh`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuthorizationOutcome {
+    pub project_id: i64,
+    pub project_path: Option<String>,
+    pub before: GrantedPaths,
+    pub after: GrantedPaths,
+    pub changes: RowChanges,
+}
+
+/// Numbers of rows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RowChanges {
+    pub added: usize,
+    pub updated: usize,
+    pub removed: usize,
+}
+
+impl RowChanges {
+    /// Whether any row changed.
+    pub fn is_any(self) -> bool {
+        self != Self::default()
+    }
+
+    fn add(&mut self, other: Self) {
+        self.added += other.added;
+        self.updated += other.updated;
+        self.removed += other.removed;
+    }
+}
+
+/// Replaces an agent's rows by those of its configuration. Rows that stay the same are not written. `None` if the agent
+/// does not exist.
+pub fn refresh(
+    conn: &mut Conn,
+    agent_id: i64,
+    configuration: &AgentConfiguration,
+) -> Result<Option<AuthorizationOutcome>> {
     conn.write(|conn| {
-        let Some(project_id) = lock(conn, agent_id)? else { return Ok(false) };
+        let Some(project_id) = lock(conn, agent_id)? else { return Ok(None) };
         let whole_organization = is_organization_wide(conn)?;
         let home: Home = HomeOf { project_id }.get_result(conn)?;
-        for (table, grants) in [
-            (CI_PROJECTS, &configuration.ci_projects),
-            (CI_GROUPS, &configuration.ci_groups),
-            (USER_PROJECTS, &configuration.user_projects),
-            (USER_GROUPS, &configuration.user_groups),
+        let (mut before, mut after) = (GrantedPaths::default(), GrantedPaths::default());
+        let mut changes = RowChanges::default();
+        for (table, grants, old_paths, new_paths) in [
+            (CI_PROJECTS, &configuration.ci_projects, &mut before.ci_projects, &mut after.ci_projects),
+            (CI_GROUPS, &configuration.ci_groups, &mut before.ci_groups, &mut after.ci_groups),
+            (
+                USER_PROJECTS,
+                &configuration.user_projects,
+                &mut before.user_projects,
+                &mut after.user_projects,
+            ),
+            (USER_GROUPS, &configuration.user_groups, &mut before.user_groups, &mut after.user_groups),
         ] {
             let wanted = resolve(conn, table, grants, &home, whole_organization)?;
-            replace(conn, table, agent_id, &wanted)?;
+            *new_paths = wanted.values().map(|grant| grant.path.clone()).collect();
+            changes.add(replace(conn, table, agent_id, &wanted, old_paths)?);
         }
-        let instance = configuration.ci_instance.as_ref().filter(|_| whole_organization);
-        replace_instance(conn, agent_id, home.organization_id, instance)?;
-        Ok(true)
+        let instance = configuration.ci_instance.as_deref().filter(|_| whole_organization);
+        after.ci_instance = instance.is_some();
+        let (existed, change) = replace_instance(conn, agent_id, home.organization_id, instance)?;
+        before.ci_instance = existed;
+        changes.add(change);
+        Ok(Some(AuthorizationOutcome { project_id, project_path: home.project_path, before, after, changes }))
     })
 }
 
-/// Who changes an agent's grants holds its row. SQLite's transaction holds everything.
+/// Locks the agent's row and returns the id of its project. On SQLite the transaction is the only writer.
 fn lock(conn: &mut Conn, agent_id: i64) -> Result<Option<i64>> {
     let row = cluster_agents::table.find(agent_id).select(cluster_agents::project_id);
     let project_id = match conn {
@@ -59,7 +118,7 @@ fn lock(conn: &mut Conn, agent_id: i64) -> Result<Option<i64>> {
     Ok(project_id.optional()?)
 }
 
-/// Whether an administrator lets agents grant access to their whole organization.
+/// Whether the instance lets agents grant access to their whole organization.
 fn is_organization_wide(conn: &mut Conn) -> Result<bool> {
     let settings = crate::schema::application_settings::table
         .order(crate::schema::application_settings::id.desc())
@@ -69,12 +128,13 @@ fn is_organization_wide(conn: &mut Conn) -> Result<bool> {
     Ok(settings["organization_cluster_agent_authorization_enabled"] == true)
 }
 
-/// The top of where an agent's project lies: what is not below it gets nothing.
+/// The root namespace of the agent's project. Only what is below it can get access.
 #[derive(Queryable)]
 struct Home {
     root_path: String,
     root_type: String,
     organization_id: i64,
+    project_path: Option<String>,
 }
 
 struct HomeOf {
@@ -87,7 +147,8 @@ impl QueryFragment<MultiBackend> for HomeOf {
         out.push_bind_param::<BigInt, _>(&self.project_id)?;
         out.push_sql(
             " UNION ALL SELECT n.id, n.parent_id FROM up JOIN namespaces n ON n.id = up.parent_id) \
-             SELECT lower(r.path), n.type, p.organization_id FROM up \
+             SELECT lower(r.path), n.type, p.organization_id, \
+               (SELECT path FROM routes WHERE source_type = 'Project' AND source_id = p.id) FROM up \
              JOIN namespaces n ON n.id = up.id AND n.parent_id IS NULL \
              JOIN routes r ON r.source_type = 'Namespace' AND r.source_id = n.id \
              JOIN projects p ON p.id = ",
@@ -103,23 +164,29 @@ impl QueryId for HomeOf {
 }
 
 impl Query for HomeOf {
-    type SqlType = (Text, Text, BigInt);
+    type SqlType = (Text, Text, BigInt, Nullable<Text>);
 }
 
 impl<C> RunQueryDsl<C> for HomeOf {}
 
-/// The ids behind paths, of what may be granted anything.
+/// A grant to an existing project or group.
+struct Grant<'a> {
+    path: String,
+    config: &'a str,
+}
+
+/// The projects or groups with these paths that may get access, by id.
 fn resolve<'a>(
     conn: &mut Conn,
     table: Table,
     grants: &'a Grants,
     home: &Home,
     whole_organization: bool,
-) -> Result<BTreeMap<i64, &'a Value>> {
+) -> Result<BTreeMap<i64, Grant<'a>>> {
     let below = format!("{}/", home.root_path);
     let is_below = |path: &str| path.starts_with(&below) || (table.is_of_groups && path == home.root_path);
-    let personal_groups = table.is_of_groups && home.root_type == "User";
-    let may = |path: &str| whole_organization || (is_below(path) && !personal_groups);
+    let is_personal_group = table.is_of_groups && home.root_type == "User";
+    let may = |path: &str| whole_organization || (is_below(path) && !is_personal_group);
     let paths: Vec<&str> = grants.keys().map(String::as_str).filter(|path| may(path)).collect();
     if paths.is_empty() {
         return Ok(BTreeMap::new());
@@ -127,7 +194,11 @@ fn resolve<'a>(
     let found: Vec<(String, i64, Option<i64>)> = ByPath { table, paths: &paths }.load(conn)?;
     let same =
         found.into_iter().filter(|(_, _, organization_id)| *organization_id == Some(home.organization_id));
-    Ok(same.filter_map(|(path, id, _)| Some((id, grants.get(&path)?))).collect())
+    let grant = |(path, id, _): (String, i64, _)| {
+        let config = grants.get(&path.to_lowercase())?;
+        Some((id, Grant { path, config }))
+    };
+    Ok(same.filter_map(grant).collect())
 }
 
 struct ByPath<'a> {
@@ -137,9 +208,9 @@ struct ByPath<'a> {
 
 impl QueryFragment<MultiBackend> for ByPath<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
-        // As many texts as there are numbers of paths: not worth a place in the cache.
+        // The text depends on the number of paths.
         out.unsafe_to_cache_prepared();
-        out.push_sql("SELECT lower(r.path), e.id, e.organization_id FROM routes r JOIN ");
+        out.push_sql("SELECT r.path, e.id, e.organization_id FROM routes r JOIN ");
         out.push_sql(if self.table.is_of_groups {
             "namespaces e ON e.type = 'Group' AND r.source_type = 'Namespace'"
         } else {
@@ -166,30 +237,55 @@ impl Query for ByPath<'_> {
 
 impl<C> RunQueryDsl<C> for ByPath<'_> {}
 
-fn replace(conn: &mut Conn, table: Table, agent_id: i64, wanted: &BTreeMap<i64, &Value>) -> Result<()> {
-    let rows: Vec<(i64, String)> = Change { table, agent_id, what: What::List }.load(conn)?;
-    let current: HashMap<i64, Option<Value>> =
-        rows.into_iter().map(|(id, config)| (id, serde_json::from_str(&config).ok())).collect();
-    let gone: Vec<i64> = current.keys().copied().filter(|id| !wanted.contains_key(id)).collect();
-    if !gone.is_empty() {
-        Change { table, agent_id, what: What::Remove(gone) }.execute(conn)?;
+/// Replaces the rows of a table, and collects the paths of the rows before.
+fn replace(
+    conn: &mut Conn,
+    table: Table,
+    agent_id: i64,
+    wanted: &BTreeMap<i64, Grant<'_>>,
+    old_paths: &mut BTreeSet<String>,
+) -> Result<RowChanges> {
+    let rows: Vec<(i64, String, Option<String>)> =
+        Change { table, agent_id, statement: Statement::List }.load(conn)?;
+    let mut current: HashMap<i64, Option<Value>> = HashMap::with_capacity(rows.len());
+    for (id, config, path) in rows {
+        current.insert(id, serde_json::from_str(&config).ok());
+        old_paths.extend(path);
     }
-    let is_new = |(id, config): &(&i64, &&Value)| current.get(*id).and_then(Option::as_ref) != Some(**config);
-    let new: Vec<_> = wanted.iter().filter(is_new).map(|(id, config)| (*id, values::json(config))).collect();
-    if !new.is_empty() {
-        Change { table, agent_id, what: What::Put(new) }.execute(conn)?;
+    let removed: Vec<i64> = current.keys().copied().filter(|id| !wanted.contains_key(id)).collect();
+    let mut changes = RowChanges { removed: removed.len(), ..RowChanges::default() };
+    if !removed.is_empty() {
+        Change { table, agent_id, statement: Statement::Remove(removed) }.execute(conn)?;
     }
-    Ok(())
+    let (mut chunk, mut bytes) = (Vec::new(), 0);
+    for (id, grant) in wanted {
+        match current.get(id) {
+            None => changes.added += 1,
+            Some(old) if old.is_some() && *old == serde_json::from_str(grant.config).ok() => continue,
+            Some(_) => changes.updated += 1,
+        }
+        bytes += grant.config.len();
+        chunk.push((*id, values::json_text(grant.config)));
+        if bytes >= CHUNK_BYTES {
+            let statement = Statement::Put(std::mem::take(&mut chunk));
+            Change { table, agent_id, statement }.execute(conn)?;
+            bytes = 0;
+        }
+    }
+    if !chunk.is_empty() {
+        Change { table, agent_id, statement: Statement::Put(chunk) }.execute(conn)?;
+    }
+    Ok(changes)
 }
 
 /// A statement about the rows of one agent in one of the tables.
 struct Change {
     table: Table,
     agent_id: i64,
-    what: What,
+    statement: Statement,
 }
 
-enum What {
+enum Statement {
     List,
     Remove(Vec<i64>),
     Put(Vec<(i64, values::Typed<crate::types::Jsonb>)>),
@@ -197,19 +293,26 @@ enum What {
 
 impl QueryFragment<MultiBackend> for Change {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
-        let Self { table: Table { name, entity, .. }, agent_id, what } = self;
-        if !matches!(what, What::List) {
-            // As many texts as there are numbers of rows.
+        let Self { table: Table { name, entity, is_of_groups }, agent_id, statement } = self;
+        if !matches!(statement, Statement::List) {
+            // The text depends on the number of rows.
             out.unsafe_to_cache_prepared();
         }
-        match what {
-            What::List => {
-                for part in ["SELECT ", entity, ", CAST(config AS text) FROM ", name, " WHERE agent_id = "] {
+        match statement {
+            Statement::List => {
+                let route = if *is_of_groups { "Namespace" } else { "Project" };
+                for part in ["SELECT t.", entity, ", CAST(t.config AS text), r.path FROM ", name] {
                     out.push_sql(part);
                 }
+                for part in
+                    [" t LEFT JOIN routes r ON r.source_type = '", route, "' AND r.source_id = t.", entity]
+                {
+                    out.push_sql(part);
+                }
+                out.push_sql(" WHERE t.agent_id = ");
                 out.push_bind_param::<BigInt, _>(agent_id)?;
             }
-            What::Remove(ids) => {
+            Statement::Remove(ids) => {
                 for part in ["DELETE FROM ", name, " WHERE agent_id = "] {
                     out.push_sql(part);
                 }
@@ -222,7 +325,7 @@ impl QueryFragment<MultiBackend> for Change {
                 }
                 out.push_sql(")");
             }
-            What::Put(rows) => {
+            Statement::Put(rows) => {
                 for part in ["INSERT INTO ", name, " (agent_id, ", entity, ", config) VALUES "] {
                     out.push_sql(part);
                 }
@@ -250,28 +353,52 @@ impl QueryId for Change {
 }
 
 impl Query for Change {
-    type SqlType = (BigInt, Text);
+    type SqlType = (BigInt, Text, Nullable<Text>);
 }
 
 impl<C> RunQueryDsl<C> for Change {}
 
+/// Replaces the grant to the organization. Returns whether there was one, and the changes.
 fn replace_instance(
     conn: &mut Conn,
     agent_id: i64,
     organization_id: i64,
-    wanted: Option<&Value>,
-) -> Result<()> {
+    wanted: Option<&str>,
+) -> Result<(bool, RowChanges)> {
     let of_agent = organizations::table.filter(organizations::agent_id.eq(agent_id));
-    let Some(config) = wanted else {
-        diesel::delete(of_agent).execute(conn)?;
-        return Ok(());
+    let columns = (organizations::organization_id, sql::<Text>("CAST(config AS text)"));
+    let current: Option<(i64, String)> = of_agent.select(columns).first(conn).optional()?;
+    let unchanged = RowChanges::default();
+    let changes = match (&current, wanted) {
+        (None, None) => unchanged,
+        (Some(_), None) => {
+            diesel::delete(of_agent).execute(conn)?;
+            RowChanges { removed: 1, ..unchanged }
+        }
+        (None, Some(config)) => {
+            diesel::insert_into(organizations::table)
+                .values((
+                    organizations::agent_id.eq(agent_id),
+                    organizations::organization_id.eq(organization_id),
+                    organizations::config.eq(values::json_text(config)),
+                ))
+                .execute(conn)?;
+            RowChanges { added: 1, ..unchanged }
+        }
+        (Some((id, old)), Some(config)) => {
+            let parse = |text: &str| serde_json::from_str::<Value>(text).ok();
+            if *id == organization_id && parse(old).is_some() && parse(old) == parse(config) {
+                unchanged
+            } else {
+                diesel::update(of_agent)
+                    .set((
+                        organizations::organization_id.eq(organization_id),
+                        organizations::config.eq(values::json_text(config)),
+                    ))
+                    .execute(conn)?;
+                RowChanges { updated: 1, ..unchanged }
+            }
+        }
     };
-    let new =
-        (organizations::organization_id.eq(organization_id), organizations::config.eq(values::json(config)));
-    if diesel::update(of_agent).set(new.clone()).execute(conn)? == 0 {
-        diesel::insert_into(organizations::table)
-            .values((organizations::agent_id.eq(agent_id), new.0, new.1))
-            .execute(conn)?;
-    }
-    Ok(())
+    Ok((current.is_some(), changes))
 }

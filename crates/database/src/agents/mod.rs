@@ -1,12 +1,13 @@
-//! Agents for Kubernetes: who has a token, and when they were last here.
+//! Agents for Kubernetes: their tokens, their activity and the addresses that kas dials.
 pub mod authorizations;
+pub mod projects;
 pub mod proxy_access;
 
 use chrono::{NaiveDateTime, TimeDelta};
 use diesel::dsl::exists;
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
-use diesel::sql_types::{BigInt, Nullable, Text, Timestamp};
+use diesel::sql_types::{BigInt, Nullable, SmallInt, Text, Timestamp};
 
 use crate::schema::{
     agent_activity_events as events, cluster_agent_tokens as tokens,
@@ -18,32 +19,40 @@ const ACTIVE: i16 = 0;
 const AGENT_CONNECTED: i16 = 2;
 const INFO: i16 = 1;
 
-/// An agent that has used a token this recently is connected.
+/// An agent is connected if it has used a token within this time.
 const CONNECTED: TimeDelta = TimeDelta::hours(1);
 
-/// So many events of an agent are kept.
-const KEPT_EVENTS: i64 = 200;
+/// Events that are kept per agent.
+const MAX_EVENTS: i64 = 200;
 
-/// An agent, as its token makes it known.
+/// An agent with one of its tokens.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable)]
 pub struct Agent {
     pub id: i64,
     pub name: String,
-    /// Where its configuration lies.
+    /// The project with the agent's configuration.
     pub project_id: i64,
-    /// Who made it, or else its token: in whose name it acts.
+    /// The user who created the agent, or else its token. The agent's findings are stored in the name of this user.
     pub creator_id: Option<i64>,
     pub token_id: i64,
-    /// As the database knows it: it is written once in a while.
+    /// The time in the database, which is updated at most every 40 minutes.
     pub token_last_used_at: Option<NaiveDateTime>,
+    token_status: i16,
 }
 
-/// Finds the agent whose active token is stored in one of these forms. One statement.
+impl Agent {
+    /// Whether the token is revoked.
+    pub fn is_token_revoked(&self) -> bool {
+        self.token_status != ACTIVE
+    }
+}
+
+/// Finds the agent whose token is stored in one of these forms. An active token is preferred to a revoked one.
 pub fn find_by_token(conn: &mut Conn, forms: &[String]) -> Result<Option<Agent>> {
     Ok(ByToken { forms }.get_result(conn).optional()?)
 }
 
-/// Its text depends on the number of forms, which is always the same.
+/// The text depends on the number of forms, which is always the same.
 struct ByToken<'a> {
     forms: &'a [String],
 }
@@ -51,15 +60,16 @@ struct ByToken<'a> {
 impl QueryFragment<MultiBackend> for ByToken<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
         out.push_sql(
-            "SELECT a.id, a.name, a.project_id, COALESCE(a.created_by_user_id, t.created_by_user_id), t.id, t.last_used_at \
+            "SELECT a.id, a.name, a.project_id, COALESCE(a.created_by_user_id, t.created_by_user_id), t.id, \
+               t.last_used_at, t.status \
              FROM cluster_agent_tokens t JOIN cluster_agents a ON a.id = t.agent_id \
-             WHERE t.status = 0 AND t.token_encrypted IN (",
+             WHERE t.token_encrypted IN (",
         );
         for (index, form) in self.forms.iter().enumerate() {
             out.push_sql(if index == 0 { "" } else { ", " });
             out.push_bind_param::<Text, _>(form)?;
         }
-        out.push_sql(") LIMIT 1");
+        out.push_sql(") ORDER BY t.status LIMIT 1");
         Ok(())
     }
 }
@@ -70,30 +80,30 @@ impl QueryId for ByToken<'_> {
 }
 
 impl Query for ByToken<'_> {
-    type SqlType = (BigInt, Text, BigInt, Nullable<BigInt>, BigInt, Nullable<Timestamp>);
+    type SqlType = (BigInt, Text, BigInt, Nullable<BigInt>, BigInt, Nullable<Timestamp>, SmallInt);
 }
 
 impl<C> RunQueryDsl<C> for ByToken<'_> {}
 
-/// Notes that an agent was here, unless that was noted after `stale`. One that comes after a pause has connected.
+/// Stores the use of a token, unless a use after `stale` is stored. The first use after a pause is a connection.
 pub fn touch(conn: &mut Conn, agent: &Agent, stale: NaiveDateTime, now: NaiveDateTime) -> Result<()> {
     conn.write(|conn| {
         let of_agent = tokens::table.filter(tokens::agent_id.eq(agent.id)).filter(tokens::status.eq(ACTIVE));
         let recent = of_agent.filter(tokens::last_used_at.gt(now - CONNECTED));
         let connected: bool = diesel::select(exists(recent)).get_result(conn)?;
-        // Of requests that come together, one does this.
-        let noted = diesel::update(tokens::table.find(agent.token_id))
+        // Of concurrent requests, one updates the row.
+        let updated = diesel::update(tokens::table.find(agent.token_id))
             .filter(tokens::last_used_at.is_null().or(tokens::last_used_at.lt(stale).assume_not_null()))
             .set(tokens::last_used_at.eq(now))
             .execute(conn)?;
-        if noted > 0 && !connected {
-            note_connection(conn, agent, now)?;
+        if updated > 0 && !connected {
+            insert_connection(conn, agent, now)?;
         }
         Ok(())
     })
 }
 
-fn note_connection(conn: &mut Conn, agent: &Agent, now: NaiveDateTime) -> Result<()> {
+fn insert_connection(conn: &mut Conn, agent: &Agent, now: NaiveDateTime) -> Result<()> {
     diesel::insert_into(events::table)
         .values((
             events::agent_id.eq(agent.id),
@@ -107,7 +117,7 @@ fn note_connection(conn: &mut Conn, agent: &Agent, now: NaiveDateTime) -> Result
     let oldest_kept: Option<NaiveDateTime> = events::table
         .filter(events::agent_id.eq(agent.id))
         .order((events::recorded_at.desc(), events::id.desc()))
-        .offset(KEPT_EVENTS - 1)
+        .offset(MAX_EVENTS - 1)
         .select(events::recorded_at)
         .first(conn)
         .optional()?;
@@ -119,23 +129,23 @@ fn note_connection(conn: &mut Conn, agent: &Agent, now: NaiveDateTime) -> Result
     Ok(())
 }
 
-/// An agent that kas dials, and how.
+/// An agent that kas dials, with its address and credential.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable)]
-pub struct Receptive {
+pub struct ReceptiveAgent {
     pub id: i64,
     pub url: String,
     pub ca_cert: Option<String>,
     pub tls_host: Option<String>,
     pub client_cert: Option<String>,
     pub client_key: Option<String>,
-    /// Encrypted, as is the whole installation's.
+    /// Encrypted with `db_key_base`.
     pub private_key: Option<Vec<u8>>,
     pub private_key_iv: Option<Vec<u8>>,
 }
 
-/// The agents that kas dials, each with its newest active address. One statement.
-pub fn receptive(conn: &mut Conn) -> Result<Vec<Receptive>> {
-    let mut found: Vec<Receptive> = agents::table
+/// The agents that kas dials, each with its newest active address.
+pub fn list_receptive(conn: &mut Conn) -> Result<Vec<ReceptiveAgent>> {
+    let mut found: Vec<ReceptiveAgent> = agents::table
         .inner_join(urls::table.on(urls::agent_id.eq(agents::id)))
         .filter(agents::is_receptive.eq(true))
         .filter(urls::status.eq(ACTIVE))

@@ -1,4 +1,4 @@
-//! What an agent grants people who reach its cluster through kas.
+//! The access of users to an agent's cluster through kas.
 use chrono::NaiveDate;
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
@@ -9,18 +9,19 @@ use serde_json::Value;
 use crate::schema::cluster_agents;
 use crate::{Conn, MultiBackend, Result};
 
-/// What an agent grants a person.
+/// The access that an agent grants to a user.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Access {
     pub config_project_id: i64,
-    /// What stands beside every grant of people's access; `None` where there is none.
+    /// The configuration of the grants, which all of them share. `None` without any grant.
     pub config: Option<Value>,
-    /// Projects and groups that have a grant, with the person's role there.
+    /// The projects with a grant, and the user's role there.
     pub projects: Vec<(i64, Role)>,
+    /// The groups with a grant, and the user's role there.
     pub groups: Vec<(i64, Role)>,
 }
 
-/// What an agent grants a person; `None` where there is no such agent. Three statements.
+/// The access that an agent grants to a user. `None` if the agent does not exist.
 pub fn find(conn: &mut Conn, agent_id: i64, user_id: i64, today: NaiveDate) -> Result<Option<Access>> {
     let agent = cluster_agents::table.find(agent_id).select(cluster_agents::project_id);
     let Some(config_project_id) = agent.first(conn).optional()? else { return Ok(None) };
@@ -53,32 +54,32 @@ enum Kind {
 /// The role in a group is that of a membership in it, in a group above it, or in a group that one of them is shared with.
 const GROUPS: &str = "), up AS (SELECT a.id AS grant_id, a.group_id AS id, n.parent_id \
       FROM agent_user_access_group_authorizations a JOIN namespaces n ON n.id = a.group_id \
-     WHERE a.agent_id = (SELECT agent_id FROM asked) \
+     WHERE a.agent_id = (SELECT agent_id FROM parameters) \
     UNION ALL SELECT up.grant_id, n.id, n.parent_id FROM up JOIN namespaces n ON n.id = up.parent_id), \
     mine AS (SELECT source_id AS group_id, access_level FROM members \
-      WHERE type = 'GroupMember' AND source_type = 'Namespace' AND user_id = (SELECT user_id FROM asked) \
+      WHERE type = 'GroupMember' AND source_type = 'Namespace' AND user_id = (SELECT user_id FROM parameters) \
         AND requested_at IS NULL AND invite_token IS NULL AND state = 0 \
-        AND (expires_at IS NULL OR expires_at > (SELECT today FROM asked))), \
+        AND (expires_at IS NULL OR expires_at > (SELECT today FROM parameters))), \
     levels AS (SELECT up.grant_id, mine.access_level FROM up JOIN mine ON mine.group_id = up.id \
     UNION ALL SELECT up.grant_id, \
         CASE WHEN mine.access_level < l.group_access THEN mine.access_level ELSE l.group_access END \
       FROM up JOIN group_group_links l ON l.shared_group_id = up.id \
       JOIN mine ON mine.group_id = l.shared_with_group_id \
-     WHERE l.expires_at IS NULL OR l.expires_at > (SELECT today FROM asked)) \
+     WHERE l.expires_at IS NULL OR l.expires_at > (SELECT today FROM parameters)) \
     SELECT a.group_id, CAST(a.config AS text), \
         CAST((SELECT max(access_level) FROM levels WHERE levels.grant_id = a.id) AS integer) \
-      FROM agent_user_access_group_authorizations a WHERE a.agent_id = (SELECT agent_id FROM asked) \
+      FROM agent_user_access_group_authorizations a WHERE a.agent_id = (SELECT agent_id FROM parameters) \
      ORDER BY a.group_id";
 
 const PROJECTS: &str = ") SELECT a.project_id, CAST(a.config AS text), \
         (SELECT max(p.access_level) FROM project_authorizations p \
-          WHERE p.project_id = a.project_id AND p.user_id = (SELECT user_id FROM asked)) \
-      FROM agent_user_access_project_authorizations a WHERE a.agent_id = (SELECT agent_id FROM asked) \
+          WHERE p.project_id = a.project_id AND p.user_id = (SELECT user_id FROM parameters)) \
+      FROM agent_user_access_project_authorizations a WHERE a.agent_id = (SELECT agent_id FROM parameters) \
      ORDER BY a.project_id";
 
 impl QueryFragment<MultiBackend> for Granted {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
-        out.push_sql("WITH RECURSIVE asked AS (SELECT ");
+        out.push_sql("WITH RECURSIVE parameters AS (SELECT ");
         out.push_bind_param::<BigInt, _>(&self.agent_id)?;
         out.push_sql(" AS agent_id, ");
         out.push_bind_param::<BigInt, _>(&self.user_id)?;

@@ -1,31 +1,32 @@
-//! What agents find: a finding (GitLab's `vulnerability_occurrences`) and the vulnerability that people judge.
+//! Vulnerabilities that agents find: the finding (`vulnerability_occurrences`), the vulnerability that users judge, and
+//! the row that lists read (`vulnerability_reads`).
 mod names;
 mod put;
 mod resolve;
 
 use domain::agents::vulnerability::{Fingerprint, Identifier, Severity};
-use serde_json::Value;
 use uuid::Uuid;
 
-pub use put::put;
+pub use put::{PutOutcome, put};
 pub use resolve::resolve_others;
 
-/// One thing found at one place, cut to what its columns hold.
-#[derive(Debug, Clone, PartialEq)]
+/// One finding at one place, with texts cut to the length of their columns.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
     pub uuid: Uuid,
     pub scanner: Scanner,
-    /// The first is the one that counts for the UUID.
+    /// The first one is part of the UUID.
     pub identifiers: Vec<Identifier>,
     pub place: Fingerprint,
     pub severity: Severity,
     pub name: String,
     pub description: Option<String>,
     pub solution: Option<String>,
-    pub location: Value,
+    /// JSON text.
+    pub location: String,
     pub image: Option<String>,
     pub links: Vec<Link>,
-    /// The whole report, as JSON.
+    /// The whole report, as JSON text.
     pub raw_metadata: String,
 }
 
@@ -42,7 +43,7 @@ pub struct Link {
     pub url: String,
 }
 
-/// Who has found something, and in whose name it is written down.
+/// The agent that reports a finding, and the user in whose name it is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Finder {
     pub agent_id: i64,

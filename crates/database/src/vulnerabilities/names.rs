@@ -1,4 +1,4 @@
-//! Scanners and identifiers of a project: known by their keys, renamed when they call themselves otherwise.
+//! Scanners and identifiers of a project. A known one is renamed when its name changes.
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use domain::agents::vulnerability::Identifier;
@@ -8,7 +8,7 @@ use crate::ext::Upsert;
 use crate::schema::{vulnerability_identifiers as identifiers, vulnerability_scanners as scanners};
 use crate::{Conn, Result};
 
-/// The id of a scanner, which is made or renamed where that is due.
+/// The id of a scanner, which is inserted or renamed if necessary.
 pub(super) fn scanner(
     conn: &mut Conn,
     project_id: i64,
@@ -42,8 +42,8 @@ pub(super) fn scanner(
     Ok(same.select(scanners::id).first(conn)?)
 }
 
-/// The ids of identifiers, in their order. They are written in the order of their fingerprints: two who write the
-/// same ones do not wait for each other.
+/// The ids of identifiers, in the given order. They are written in the order of their fingerprints, so that two
+/// transactions never wait for each other.
 pub(super) fn identifiers(
     conn: &mut Conn,
     project_id: i64,

@@ -1,33 +1,39 @@
-//! Writes a finding down: for the first time, or once more.
+//! Stores a finding, or updates it when it is reported again.
 use chrono::NaiveDateTime;
 use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Bool};
-use domain::agents::vulnerability::{CLUSTER_IMAGE_SCANNING, State, fingerprint};
+use diesel::sql_types::{BigInt, Bool, Text};
+use domain::agents::vulnerability::{CLUSTER_IMAGE_SCANNING, Severity, State, fingerprint};
 
 use super::{Finder, Finding, Link, names};
 use crate::ext::Upsert;
 use crate::schema::{
-    cluster_agents as agents, vulnerabilities, vulnerability_finding_links as links,
+    cluster_agents as agents, namespaces, projects, vulnerabilities, vulnerability_finding_links as links,
     vulnerability_occurrence_identifiers as occurrence_identifiers, vulnerability_occurrences as occurrences,
     vulnerability_reads as reads, vulnerability_state_transitions as transitions,
 };
 use crate::{Conn, Result, values};
 
-/// Version of the public report format that findings are kept in.
+/// The version of the report format of `raw_metadata`.
 const METADATA_VERSION: &str = "15.0.0";
-/// A title's characters.
-const TITLE: usize = 255;
-/// Characters of the column `cve`.
-const CVE: usize = 48_400;
+const MAX_TITLE_CHARACTERS: usize = 255;
+const MAX_CVE_CHARACTERS: usize = 48_400;
 
-/// Keeps a finding; the same one again only refreshes what it says. What people have decided about it stays.
-pub fn put(conn: &mut Conn, finder: Finder, finding: &Finding, now: NaiveDateTime) -> Result<()> {
+/// Whether a finding is new.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PutOutcome {
+    pub created: bool,
+}
+
+/// Stores a finding, or updates the stored one. The decisions of users about it stay.
+pub fn put(conn: &mut Conn, finder: Finder, finding: &Finding, now: NaiveDateTime) -> Result<PutOutcome> {
     conn.write(|conn| {
         serialise(conn, finding)?;
+        let placement = load_placement(conn, finder.project_id)?;
         let scanner_id = names::scanner(conn, finder.project_id, &finding.scanner, now)?;
         let identifier_ids = names::identifiers(conn, finder.project_id, &finding.identifiers, now)?;
-        let put = Put { finder, finding, scanner_id, identifier_ids: &identifier_ids, now };
+        let identifier_ids = &identifier_ids;
+        let put = Put { finder, finding, placement, scanner_id, identifier_ids, now };
         let known: Option<(i64, Option<i64>)> = occurrences::table
             .filter(occurrences::uuid.eq(values::uuid(&finding.uuid.to_string())))
             .select((occurrences::id, occurrences::vulnerability_id))
@@ -46,15 +52,16 @@ pub fn put(conn: &mut Conn, finder: Finder, finding: &Finding, now: NaiveDateTim
             Some(id) => put.refresh(conn, id)?,
             None => put.detect(conn, occurrence_id)?,
         }
+        let created = vulnerability_id.is_none();
         let agent = agents::table.find(finder.agent_id).filter(agents::has_vulnerabilities.eq(false));
         diesel::update(agent)
             .set((agents::has_vulnerabilities.eq(true), agents::updated_at.eq(now)))
             .execute(conn)?;
-        Ok(())
+        Ok(PutOutcome { created })
     })
 }
 
-/// Of requests with the same finding, one writes at a time. SQLite has one writer anyway.
+/// Serialises requests with the same finding. On SQLite the transaction is the only writer.
 fn serialise(conn: &mut Conn, finding: &Finding) -> Result<()> {
     if let Conn::Postgresql(pg) = conn {
         let (key, _) = finding.uuid.as_u64_pair();
@@ -66,9 +73,33 @@ fn serialise(conn: &mut Conn, finding: &Finding) -> Result<()> {
     Ok(())
 }
 
+/// The columns of `vulnerability_reads` that come from the project.
+struct Placement {
+    archived: bool,
+    /// The ids of the project's namespace and its ancestors, as a JSON array.
+    traversal_ids: String,
+}
+
+/// Reads the project in a statement of its own: the tables of vulnerabilities may be in another database.
+fn load_placement(conn: &mut Conn, project_id: i64) -> Result<Placement> {
+    let ids = match conn {
+        Conn::Postgresql(_) => "CAST(array_to_json(namespaces.traversal_ids) AS text)",
+        Conn::Sqlite(_) => "namespaces.traversal_ids",
+    };
+    let (archived, traversal_ids): (bool, String) = projects::table
+        .inner_join(namespaces::table.on(namespaces::id.eq(projects::namespace_id)))
+        .filter(projects::id.eq(project_id))
+        .select((projects::archived, sql::<Text>(ids)))
+        .first(conn)
+        .optional()?
+        .ok_or(domain::Error::NotFound("Project"))?;
+    Ok(Placement { archived, traversal_ids })
+}
+
 struct Put<'a> {
     finder: Finder,
     finding: &'a Finding,
+    placement: Placement,
     scanner_id: i64,
     identifier_ids: &'a [i64],
     now: NaiveDateTime,
@@ -76,13 +107,13 @@ struct Put<'a> {
 
 impl Put<'_> {
     fn title(&self) -> String {
-        self.finding.name.chars().take(TITLE).collect()
+        self.finding.name.chars().take(MAX_TITLE_CHARACTERS).collect()
     }
 
-    /// The identifier that is a CVE.
+    /// The first identifier of type `cve`.
     fn cve(&self) -> Option<String> {
         let cve = self.finding.identifiers.iter().find(|one| one.external_type.eq_ignore_ascii_case("cve"));
-        cve.map(|one| one.external_id.chars().take(CVE).collect())
+        cve.map(|one| one.external_id.chars().take(MAX_CVE_CHARACTERS).collect())
     }
 
     fn insert_occurrence(&self, conn: &mut Conn) -> Result<i64> {
@@ -101,7 +132,7 @@ impl Put<'_> {
                 occurrences::description.eq(&finding.description),
                 occurrences::solution.eq(&finding.solution),
                 occurrences::cve.eq(self.cve()),
-                occurrences::location.eq(values::nullable_json(&finding.location)),
+                occurrences::location.eq(values::nullable_json_text(&finding.location)),
                 occurrences::metadata_version.eq(METADATA_VERSION),
                 occurrences::raw_metadata.eq(&finding.raw_metadata),
                 occurrences::detection_method.eq(0),
@@ -122,7 +153,7 @@ impl Put<'_> {
                 occurrences::description.eq(&finding.description),
                 occurrences::solution.eq(&finding.solution),
                 occurrences::cve.eq(self.cve()),
-                occurrences::location.eq(values::nullable_json(&finding.location)),
+                occurrences::location.eq(values::nullable_json_text(&finding.location)),
                 occurrences::metadata_version.eq(METADATA_VERSION),
                 occurrences::raw_metadata.eq(&finding.raw_metadata),
                 occurrences::updated_at.eq(self.now),
@@ -198,25 +229,52 @@ impl Put<'_> {
         diesel::update(occurrences::table.find(occurrence_id))
             .set(occurrences::vulnerability_id.eq(id))
             .execute(conn)?;
-        self.insert_read(conn, id)
+        self.put_read(conn, id, State::DETECTED, self.finding.severity)
     }
 
-    /// What people see in lists. A real GitLab's trigger has written the row already.
-    fn insert_read(&self, conn: &mut Conn, vulnerability_id: i64) -> Result<()> {
+    /// Completes the row of the vulnerability in `vulnerability_reads`, which lists read. A trigger of GitLab may have
+    /// inserted it with some of the columns.
+    fn put_read(
+        &self,
+        conn: &mut Conn,
+        vulnerability_id: i64,
+        state: State,
+        severity: Severity,
+    ) -> Result<()> {
         let insert = diesel::insert_into(reads::table).values((
             reads::vulnerability_id.eq(vulnerability_id),
             reads::project_id.eq(self.finder.project_id),
             reads::scanner_id.eq(self.scanner_id),
             reads::report_type.eq(CLUSTER_IMAGE_SCANNING),
-            reads::severity.eq(self.finding.severity.0),
-            reads::state.eq(State::DETECTED.0),
+            reads::severity.eq(severity.0),
+            reads::state.eq(state.0),
+            reads::resolved_on_default_branch.eq(false),
+            reads::auto_resolved.eq(false),
             reads::uuid.eq(values::uuid(&self.finding.uuid.to_string())),
             reads::location_image.eq(&self.finding.image),
             reads::cluster_agent_id.eq(self.finder.agent_id.to_string()),
             reads::casted_cluster_agent_id.eq(self.finder.agent_id),
+            reads::traversal_ids.eq(values::bigints_from_json(&self.placement.traversal_ids)),
+            reads::archived.eq(self.placement.archived),
             reads::identifier_names.eq(values::texts(&self.identifier_names())),
         ));
-        Upsert { insert, target: &[reads::vulnerability_id::NAME], set: &[] }.execute(conn)?;
+        let set = &[
+            reads::project_id::NAME,
+            reads::scanner_id::NAME,
+            reads::report_type::NAME,
+            reads::severity::NAME,
+            reads::state::NAME,
+            reads::resolved_on_default_branch::NAME,
+            reads::auto_resolved::NAME,
+            reads::uuid::NAME,
+            reads::location_image::NAME,
+            reads::cluster_agent_id::NAME,
+            reads::casted_cluster_agent_id::NAME,
+            reads::traversal_ids::NAME,
+            reads::archived::NAME,
+            reads::identifier_names::NAME,
+        ];
+        Upsert { insert, target: &[reads::vulnerability_id::NAME], set }.execute(conn)?;
         Ok(())
     }
 
@@ -224,10 +282,10 @@ impl Put<'_> {
         self.finding.identifiers.iter().map(|identifier| identifier.name.clone()).collect()
     }
 
-    /// Found again: what was resolved is there once more; what people have dismissed or confirmed stays so.
+    /// Updates a known vulnerability. A resolved one is detected again; a dismissed or confirmed one stays so.
     fn refresh(&self, conn: &mut Conn, id: i64) -> Result<()> {
         let vulnerability = vulnerabilities::table.find(id);
-        // What is written first is locked: nobody resolves or dismisses it between here and the end.
+        // The first write locks the row, so that nobody resolves or dismisses it until the commit.
         let (state, overridden, known): (i16, Option<bool>, i16) = diesel::update(vulnerability)
             .set((
                 vulnerabilities::title.eq(self.title()),
@@ -248,17 +306,8 @@ impl Put<'_> {
         if resolved {
             self.reopen(conn, id)?;
         }
-        diesel::update(reads::table.filter(reads::vulnerability_id.eq(id)))
-            .set((
-                reads::severity.eq(severity),
-                reads::state.eq(if resolved { State::DETECTED.0 } else { state }),
-                reads::resolved_on_default_branch.eq(false),
-                reads::auto_resolved.eq(false),
-                reads::location_image.eq(&self.finding.image),
-                reads::identifier_names.eq(values::texts(&self.identifier_names())),
-            ))
-            .execute(conn)?;
-        Ok(())
+        let state = if resolved { State::DETECTED } else { State(state) };
+        self.put_read(conn, id, state, Severity(severity))
     }
 
     fn reopen(&self, conn: &mut Conn, id: i64) -> Result<()> {

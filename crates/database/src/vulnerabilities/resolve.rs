@@ -1,4 +1,4 @@
-//! After a scan: what it has not found again is resolved.
+//! The resolution after a scan: findings that it did not report are resolved.
 use std::collections::BTreeSet;
 
 use chrono::NaiveDateTime;
@@ -13,10 +13,10 @@ use crate::ext::List;
 use crate::schema::{vulnerabilities, vulnerability_occurrences as occurrences};
 use crate::{Conn, MultiBackend, Result};
 
-/// Vulnerabilities of one transaction.
-const BATCH: i64 = 100;
+/// Vulnerabilities per transaction.
+const BATCH_SIZE: i64 = 100;
 
-/// What a resolution is written down with.
+/// The values that a resolution stores.
 #[derive(Debug, Clone, Copy)]
 pub struct Resolution {
     pub project_id: i64,
@@ -24,7 +24,8 @@ pub struct Resolution {
     pub at: NaiveDateTime,
 }
 
-/// Resolves what agents have found in a project and nobody has decided about, but for these findings; how many.
+/// Resolves the detected and confirmed vulnerabilities of a project that agents found, except these findings. Returns
+/// the number of resolved ones.
 pub fn resolve_others(
     conn: &mut Conn,
     project_id: i64,
@@ -38,7 +39,7 @@ pub fn resolve_others(
         let batch = batch(conn, project_id, after)?;
         let Some((last, _)) = batch.last() else { return Ok(resolved) };
         after = *last;
-        // What has no UUID in its column is not among those that were found.
+        // A row without a UUID is not among the findings.
         let is_gone = |uuid: &str| Uuid::parse_str(uuid).map_or(true, |uuid| !found.contains(&uuid));
         let gone: Vec<i64> = batch.into_iter().filter(|(_, uuid)| is_gone(uuid)).map(|(id, _)| id).collect();
         if !gone.is_empty() {
@@ -57,14 +58,14 @@ fn batch(conn: &mut Conn, project_id: i64, after: i64) -> Result<Vec<(i64, Strin
         )
         .filter(vulnerabilities::id.gt(after))
         .order(vulnerabilities::id)
-        .limit(BATCH)
+        .limit(BATCH_SIZE)
         .select((vulnerabilities::id, sql::<Text>("CAST(vulnerability_occurrences.uuid AS text)")))
         .load(conn)?)
 }
 
 fn resolve(conn: &mut Conn, resolution: Resolution, ids: &[i64]) -> Result<usize> {
     if let Conn::Postgresql(pg) = conn {
-        // Two scans of one project that end together would lock the same rows, each in its own order.
+        // Otherwise two scans of one project that end at the same time could lock the same rows in different orders.
         sql::<Bool>("SELECT pg_advisory_xact_lock(hashtextextended('resolve:' || ")
             .bind::<Text, _>(resolution.project_id.to_string())
             .sql(", 0))")
@@ -73,26 +74,26 @@ fn resolve(conn: &mut Conn, resolution: Resolution, ids: &[i64]) -> Result<usize
     let mut count = 0;
     for from in [State::DETECTED, State::CONFIRMED] {
         let resolved: Vec<i64> =
-            Step { resolution, from, ids: List(ids), what: What::Vulnerabilities }.load(conn)?;
+            Step { resolution, from, ids: List(ids), table: StepTable::Vulnerabilities }.load(conn)?;
         if !resolved.is_empty() {
-            Step { resolution, from, ids: List(&resolved), what: What::Transitions }.execute(conn)?;
-            Step { resolution, from, ids: List(&resolved), what: What::Reads }.execute(conn)?;
+            Step { resolution, from, ids: List(&resolved), table: StepTable::Transitions }.execute(conn)?;
+            Step { resolution, from, ids: List(&resolved), table: StepTable::Reads }.execute(conn)?;
         }
         count += resolved.len();
     }
     Ok(count)
 }
 
-/// One statement of a resolution, about those of `ids` that still are in the state `from`.
+/// One statement of a resolution, about the vulnerabilities of `ids` that still have the state `from`.
 struct Step<'a> {
     resolution: Resolution,
     from: State,
     ids: List<'a, i64>,
-    what: What,
+    table: StepTable,
 }
 
 #[derive(Debug, Clone, Copy)]
-enum What {
+enum StepTable {
     Vulnerabilities,
     Transitions,
     Reads,
@@ -101,9 +102,12 @@ enum What {
 impl QueryFragment<MultiBackend> for Step<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
         let Resolution { by, at, .. } = &self.resolution;
-        match self.what {
-            What::Vulnerabilities => {
-                out.push_sql("UPDATE vulnerabilities SET state = 3, resolved_on_default_branch = true, auto_resolved = true, resolved_by_id = ");
+        match self.table {
+            StepTable::Vulnerabilities => {
+                out.push_sql(
+                    "UPDATE vulnerabilities SET state = 3, resolved_on_default_branch = true, auto_resolved = true, \
+                     resolved_by_id = ",
+                );
                 out.push_bind_param::<Nullable<BigInt>, _>(by)?;
                 out.push_sql(", resolved_at = ");
                 out.push_bind_param::<Timestamp, _>(at)?;
@@ -115,16 +119,17 @@ impl QueryFragment<MultiBackend> for Step<'_> {
                 self.ids.push(&mut out)?;
                 out.push_sql(" RETURNING id");
             }
-            What::Transitions => {
+            StepTable::Transitions => {
                 out.push_sql(
                     "INSERT INTO vulnerability_state_transitions \
-                     (vulnerability_id, project_id, to_state, from_state, author_id, created_at, updated_at) SELECT id, project_id, 3, ",
+                     (vulnerability_id, project_id, to_state, from_state, author_id, created_at, updated_at) \
+                     SELECT id, project_id, 3, ",
                 );
                 out.push_bind_param::<SmallInt, _>(&self.from.0)?;
                 out.push_sql(", resolved_by_id, resolved_at, updated_at FROM vulnerabilities WHERE id IN ");
                 self.ids.push(&mut out)?;
             }
-            What::Reads => {
+            StepTable::Reads => {
                 out.push_sql(
                     "UPDATE vulnerability_reads SET state = 3, resolved_on_default_branch = true, auto_resolved = true \
                      WHERE vulnerability_id IN ",

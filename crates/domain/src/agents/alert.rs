@@ -1,14 +1,14 @@
-//! Alerts about a cluster: what agentk's module for Cilium sends, and what any other tool may send.
+//! Alerts about a cluster, as agentk's module for Cilium or any other tool sends them.
 use chrono::{DateTime, NaiveDateTime};
-use serde_json::Value;
 
+use super::raw_json::RawJson;
 use crate::agents::vulnerability::{Fingerprint, fingerprint};
 
 const UNTITLED: &str = "New: Alert";
 const TOOL: &str = "Cilium";
 
-/// One alert, cut to what its columns hold.
-#[derive(Debug, Clone, PartialEq)]
+/// One alert, with texts cut to the length of their columns.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Alert {
     pub title: String,
     pub description: Option<String>,
@@ -19,47 +19,51 @@ pub struct Alert {
     pub severity: i16,
     pub fingerprint: Fingerprint,
     pub started_at: NaiveDateTime,
-    /// It is over.
+    /// When it ended; `None` while it is open.
     pub ended_at: Option<NaiveDateTime>,
-    /// As it was sent.
-    pub payload: Value,
+    /// The alert as sent, as JSON text.
+    pub payload: String,
 }
 
 impl Alert {
-    /// Reads an alert that was sent at `now`.
-    pub fn read(payload: Value, now: NaiveDateTime) -> Self {
-        let at = |path: &str| payload.pointer(path).and_then(text);
-        let title = at("/title").or_else(|| at("/ciliumNetworkPolicy/metadata/name"));
+    /// Reads an alert that was sent at `now`. Members of the wrong type count as absent.
+    pub fn read(payload: RawJson<'_>, now: NaiveDateTime) -> Self {
+        let at = |path: &[&str]| {
+            let value = path.iter().try_fold(payload, |value, name| value.get(name));
+            value.and_then(text)
+        };
+        let title = at(&["title"]).or_else(|| at(&["ciliumNetworkPolicy", "metadata", "name"]));
         let title = cut(&title.unwrap_or_else(|| UNTITLED.to_owned()), 200);
-        let named = at("/fingerprint").unwrap_or_else(|| {
-            let part = |path: &str| at(path).unwrap_or_default();
-            let namespace = part("/ciliumNetworkPolicy/metadata/namespace");
-            let (source, destination) = (part("/flow/source/namespace"), part("/flow/destination/namespace"));
+        let named = at(&["fingerprint"]).unwrap_or_else(|| {
+            let part = |path: &[&str]| at(path).unwrap_or_default();
+            let namespace = part(&["ciliumNetworkPolicy", "metadata", "namespace"]);
+            let source = part(&["flow", "source", "namespace"]);
+            let destination = part(&["flow", "destination", "namespace"]);
             format!("{title}:{namespace}:{source}:{destination}")
         });
-        let moment = |path: &str| at(path).as_deref().and_then(moment);
+        let timestamp = |path: &[&str]| at(path).as_deref().and_then(timestamp);
         Self {
-            description: at("/description").map(|text| cut(&text, 1000)),
-            service: at("/service").map(|text| cut(&text, 100)),
-            monitoring_tool: cut(at("/monitoring_tool").as_deref().unwrap_or(TOOL), 100),
+            description: at(&["description"]).map(|text| cut(&text, 1000)),
+            service: at(&["service"]).map(|text| cut(&text, 100)),
+            monitoring_tool: cut(at(&["monitoring_tool"]).as_deref().unwrap_or(TOOL), 100),
             hosts: payload.get("hosts").map(hosts).unwrap_or_default(),
-            severity: severity(at("/severity").as_deref()),
+            severity: severity(at(&["severity"]).as_deref()),
             fingerprint: fingerprint(&named),
-            started_at: moment("/start_time").or_else(|| moment("/flow/time")).unwrap_or(now),
-            ended_at: at("/end_time").map(|text| self::moment(&text).unwrap_or(now)),
+            started_at: timestamp(&["start_time"]).or_else(|| timestamp(&["flow", "time"])).unwrap_or(now),
+            ended_at: at(&["end_time"]).map(|text| self::timestamp(&text).unwrap_or(now)),
             title,
-            payload,
+            payload: payload.as_text().to_owned(),
         }
     }
 }
 
-/// A text that is not blank; a number is taken for its text.
-fn text(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.clone()).filter(|text| !text.trim().is_empty()),
-        Value::Number(number) => Some(number.to_string()),
-        _ => None,
+/// A string that is not blank, or the digits of a number.
+fn text(value: RawJson<'_>) -> Option<String> {
+    if value.is_string() {
+        return value.string().filter(|text| !text.trim().is_empty());
     }
+    let is_number = value.as_text().starts_with(|first: char| first == '-' || first.is_ascii_digit());
+    is_number.then(|| value.as_text().to_owned())
 }
 
 fn cut(text: &str, characters: usize) -> String {
@@ -77,27 +81,38 @@ fn severity(word: Option<&str>) -> i16 {
     }
 }
 
-/// One host or lists of them, as one list whose texts have 255 characters together.
-fn hosts(value: &Value) -> Vec<String> {
-    let mut room = 255;
-    let mut found = Vec::new();
-    let mut open = vec![value];
-    while let Some(value) = open.pop() {
-        match value {
-            Value::Array(values) => open.extend(values.iter().rev()),
-            value => found.extend(text(value).filter(|host| {
-                let length = host.chars().count();
-                let fits = length <= room;
-                room = if fits { room - length } else { 0 };
-                fits
-            })),
-        }
-    }
+/// Characters of all hosts together.
+const MAX_HOSTS_CHARACTERS: usize = 255;
+
+/// One host, or nested lists of hosts, as one list.
+fn hosts(value: RawJson<'_>) -> Vec<String> {
+    let (mut room, mut found) = (MAX_HOSTS_CHARACTERS, Vec::new());
+    collect_hosts(value, &mut room, &mut found);
     found
 }
 
-/// A moment in one of the forms that tools write; without a zone it is UTC.
-fn moment(text: &str) -> Option<NaiveDateTime> {
+/// Adds hosts while there is room. A document is nested at most [`super::raw_json::MAX_DEPTH`] deep.
+fn collect_hosts(value: RawJson<'_>, room: &mut usize, found: &mut Vec<String>) {
+    if let Some(items) = value.items() {
+        for item in items {
+            if *room == 0 {
+                return;
+            }
+            collect_hosts(item, room, found);
+        }
+    } else if let Some(host) = text(value) {
+        let length = host.chars().count();
+        if length <= *room {
+            *room -= length;
+            found.push(host);
+        } else {
+            *room = 0;
+        }
+    }
+}
+
+/// A timestamp in a form that monitoring tools write. Without a zone it is UTC.
+fn timestamp(text: &str) -> Option<NaiveDateTime> {
     let zoned = DateTime::parse_from_rfc3339(text).or_else(|_| DateTime::parse_from_rfc2822(text));
     let plain = || {
         let text = text.trim_end_matches(" UTC");
@@ -105,48 +120,49 @@ fn moment(text: &str) -> Option<NaiveDateTime> {
             .iter()
             .find_map(|form| NaiveDateTime::parse_from_str(text, form).ok())
     };
-    let moment = zoned.map(|moment| moment.naive_utc()).ok().or_else(plain)?;
-    // In whole microseconds, as the databases keep it.
-    DateTime::from_timestamp_micros(moment.and_utc().timestamp_micros()).map(|moment| moment.naive_utc())
+    let timestamp = zoned.map(|timestamp| timestamp.naive_utc()).ok().or_else(plain)?;
+    // The databases store whole microseconds.
+    DateTime::from_timestamp_micros(timestamp.and_utc().timestamp_micros()).map(|found| found.naive_utc())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
+
+    fn read(payload: &Value) -> Alert {
+        Alert::read(RawJson::parse(&payload.to_string()).unwrap(), now())
+    }
 
     fn now() -> NaiveDateTime {
-        moment("2022-06-02T05:36:26Z").unwrap()
+        timestamp("2022-06-02T05:36:26Z").unwrap()
     }
 
     #[test]
-    fn agentks_alert_is_named_by_its_policy() {
-        let alert = Alert::read(
-            json!({
-                "flow": { "time": "2021-01-02T03:04:05.5+01:00", "source": { "namespace": "a" }, "destination": { "namespace": "b" } },
-                "ciliumNetworkPolicy": { "metadata": { "name": "deny-all", "namespace": "n" } },
-            }),
-            now(),
-        );
+    fn alert_of_agentk_is_named_after_its_policy() {
+        let flow = json!({
+            "time": "2021-01-02T03:04:05.5+01:00", "source": { "namespace": "a" },
+            "destination": { "namespace": "b" },
+        });
+        let policy = json!({ "metadata": { "name": "deny-all", "namespace": "n" } });
+        let alert = read(&json!({ "flow": flow, "ciliumNetworkPolicy": policy }));
         assert_eq!(
             (alert.title.as_str(), alert.monitoring_tool.as_str(), alert.severity),
             ("deny-all", "Cilium", 0)
         );
-        assert_eq!(alert.started_at, moment("2021-01-02 02:04:05.5 UTC").unwrap());
+        assert_eq!(alert.started_at, timestamp("2021-01-02 02:04:05.5 UTC").unwrap());
         assert_eq!(alert.fingerprint, fingerprint("deny-all:n:a:b"));
         assert_eq!(alert.ended_at, None);
     }
 
     #[test]
-    fn any_tools_alert_is_cut_to_its_columns() {
-        let alert = Alert::read(
-            json!({
-                "title": "ü".repeat(300), "description": "d".repeat(2000), "service": "s".repeat(200), "severity": "Low",
-                "monitoring_tool": "m".repeat(200), "fingerprint": 7, "end_time": "2021-01-02T03:04:05", "start_time": "soon",
-                "hosts": ["a", ["b", { "c": 1 }, 4], "d".repeat(260), "e"],
-            }),
-            now(),
-        );
+    fn texts_are_cut_to_their_columns() {
+        let alert = read(&json!({
+            "title": "ü".repeat(300), "description": "d".repeat(2000), "service": "s".repeat(200),
+            "severity": "Low", "monitoring_tool": "m".repeat(200), "fingerprint": 7,
+            "end_time": "2021-01-02T03:04:05", "start_time": "soon",
+            "hosts": ["a", ["b", { "c": 1 }, 4], "d".repeat(260), "e"],
+        }));
         let lengths = [
             Some(&alert.title),
             alert.description.as_ref(),
@@ -159,20 +175,22 @@ mod tests {
         );
         assert_eq!((alert.severity, alert.fingerprint), (3, fingerprint("7")));
         assert_eq!(alert.hosts, ["a", "b", "4"]);
-        assert_eq!((alert.started_at, alert.ended_at), (now(), moment("2021-01-02T03:04:05Z")));
+        assert_eq!((alert.started_at, alert.ended_at), (now(), timestamp("2021-01-02T03:04:05Z")));
     }
 
     #[test]
-    fn an_empty_alert_is_one() {
-        let alert = Alert::read(json!({}), now());
+    fn empty_alert_has_defaults() {
+        let alert = read(&json!({}));
         assert_eq!((alert.title.as_str(), alert.started_at), (UNTITLED, now()));
         assert_eq!(alert.fingerprint, fingerprint("New: Alert:::"));
     }
 
     proptest::proptest! {
         #[test]
-        fn any_texts_are_read(title in "\\PC*", time in "\\PC*", hosts in proptest::collection::vec("\\PC{0,99}", 0..9)) {
-            let alert = Alert::read(json!({ "title": title, "start_time": time, "hosts": hosts }), now());
+        fn any_text_is_read(
+            title in "\\PC*", time in "\\PC*", hosts in proptest::collection::vec("\\PC{0,99}", 0..9)
+        ) {
+            let alert = read(&json!({ "title": title, "start_time": time, "hosts": hosts }));
             proptest::prop_assert!(alert.title.chars().count() <= 200);
             proptest::prop_assert!(alert.hosts.iter().map(|host| host.chars().count()).sum::<usize>() <= 255);
         }

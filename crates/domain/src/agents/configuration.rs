@@ -1,45 +1,46 @@
-//! What an agent's configuration grants: which projects and groups may reach its cluster, from jobs or as people.
+//! The access that an agent's configuration grants: projects and groups whose CI jobs or members may use its cluster.
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value, json};
-
+use super::raw_json::RawJson;
 use crate::{Error, Result};
 
-/// So many entries of a list count.
-const LONGEST: usize = 500;
+/// The number of entries of a list that are used.
+pub const MAX_ENTRIES: usize = 500;
 
-/// By full path in lower case: what is kept beside the grant.
-pub type Grants = BTreeMap<String, Value>;
+/// The stored configuration of each grant, as JSON text, by full path in lower case.
+pub type Grants = BTreeMap<String, String>;
 
 /// The grants of one agent.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AgentConfiguration {
+    /// Projects whose CI jobs may use the cluster.
     pub ci_projects: Grants,
+    /// Groups whose CI jobs may use the cluster.
     pub ci_groups: Grants,
-    /// Jobs of the whole organization.
-    pub ci_instance: Option<Value>,
+    /// The configuration of the grant to CI jobs of the whole organization, as JSON text.
+    pub ci_instance: Option<String>,
+    /// Projects whose members may use the cluster.
     pub user_projects: Grants,
+    /// Groups whose members may use the cluster.
     pub user_groups: Grants,
 }
 
 impl AgentConfiguration {
-    /// Reads what kas sends. What has another shape is refused: a list that cannot be read must not take grants away.
-    pub fn parse(config: &Map<String, Value>) -> Result<Self> {
+    /// Reads the configuration that kas sends. A list that cannot be read is an error: it must not remove grants.
+    pub fn parse(config: RawJson<'_>) -> Result<Self> {
+        if !config.is_object() {
+            return Err(invalid());
+        }
         let (ci, user) = (section(config, "ci_access")?, section(config, "user_access")?);
-        let access_as = user.and_then(|user| user.get("access_as")).filter(|access_as| !access_as.is_null());
-        let shared = access_as.map_or_else(|| json!({}), |access_as| json!({ "access_as": access_as }));
-        let own = |entry: &Map<String, Value>| {
-            let mut config = entry.clone();
-            config.remove("id");
-            Value::Object(config)
-        };
+        let access_as = user.and_then(|user| present(user, "access_as"));
+        let shared = access_as
+            .map_or_else(|| "{}".to_owned(), |value| format!("{{\"access_as\":{}}}", value.as_text()));
+        let own = |entry: RawJson<'_>| entry.without_member("id");
+        let instance = ci.and_then(|ci| ci.get("instance")).filter(|instance| instance.is_object());
         Ok(Self {
             ci_projects: grants(ci, "projects", own)?,
             ci_groups: grants(ci, "groups", own)?,
-            ci_instance: ci
-                .and_then(|ci| ci.get("instance"))
-                .filter(|instance| instance.is_object())
-                .cloned(),
+            ci_instance: instance.map(|instance| instance.as_text().to_owned()),
             user_projects: grants(user, "projects", |_| shared.clone())?,
             user_groups: grants(user, "groups", |_| shared.clone())?,
         })
@@ -50,71 +51,86 @@ fn invalid() -> Error {
     Error::Invalid("agent_config".to_owned())
 }
 
-fn section<'a>(config: &'a Map<String, Value>, name: &str) -> Result<Option<&'a Map<String, Value>>> {
-    match config.get(name) {
-        None | Some(Value::Null) => Ok(None),
-        Some(section) => section.as_object().map(Some).ok_or_else(invalid),
-    }
+/// A member that is not null.
+fn present<'a>(object: RawJson<'a>, name: &str) -> Option<RawJson<'a>> {
+    object.get(name).filter(|value| !value.is_null())
 }
 
-/// Of entries with the same path the last counts; those without one are passed over.
+fn section<'a>(config: RawJson<'a>, name: &str) -> Result<Option<RawJson<'a>>> {
+    let section = present(config, name);
+    if section.is_some_and(|section| !section.is_object()) { Err(invalid()) } else { Ok(section) }
+}
+
+/// The first entries of a list. Of entries with the same path the last one is used; entries without a path are skipped.
 fn grants(
-    section: Option<&Map<String, Value>>,
+    section: Option<RawJson<'_>>,
     name: &str,
-    kept: impl Fn(&Map<String, Value>) -> Value,
+    config: impl Fn(RawJson<'_>) -> String,
 ) -> Result<Grants> {
-    let entries = match section.and_then(|section| section.get(name)) {
-        None | Some(Value::Null) => return Ok(Grants::new()),
-        Some(entries) => entries.as_array().ok_or_else(invalid)?,
+    let Some(list) = section.and_then(|section| present(section, name)) else { return Ok(Grants::new()) };
+    let entries = list.items().ok_or_else(invalid)?.take(MAX_ENTRIES).filter(|entry| entry.is_object());
+    let grant = |entry: RawJson<'_>| {
+        let path = entry.get("id").and_then(RawJson::string)?;
+        Some((path.to_lowercase(), config(entry)))
     };
-    let objects = entries.iter().take(LONGEST).filter_map(Value::as_object);
-    Ok(objects.filter_map(|entry| Some((entry.get("id")?.as_str()?.to_lowercase(), kept(entry)))).collect())
+    Ok(entries.filter_map(grant).collect())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::{Value, json};
 
     fn parse(config: &Value) -> Result<AgentConfiguration> {
-        AgentConfiguration::parse(config.as_object().unwrap())
+        AgentConfiguration::parse(RawJson::parse(&config.to_string()).unwrap())
     }
 
     #[test]
-    fn the_last_of_the_same_path_counts() {
-        let config = parse(&json!({ "ci_access": {
-            "projects": [{ "id": "Acme/App", "default_namespace": "a" }, { "id": "acme/app", "default_namespace": "b" }, {}, 7],
-            "instance": {},
-        } }));
-        let expected = Grants::from([("acme/app".to_owned(), json!({ "default_namespace": "b" }))]);
-        let instance = Some(json!({}));
-        assert_eq!(
-            config,
-            Ok(AgentConfiguration { ci_projects: expected, ci_instance: instance, ..Default::default() })
-        );
+    fn last_entry_with_the_same_path_is_used() {
+        let projects = json!([
+            { "id": "Acme/App", "default_namespace": "a" },
+            { "id": "acme/app", "default_namespace": "b" },
+            {},
+            7,
+        ]);
+        let config = parse(&json!({ "ci_access": { "projects": projects, "instance": {} } }));
+        let expected = Grants::from([("acme/app".to_owned(), r#"{"default_namespace":"b"}"#.to_owned())]);
+        let instance = Some("{}".to_owned());
+        let expected =
+            AgentConfiguration { ci_projects: expected, ci_instance: instance, ..Default::default() };
+        assert_eq!(config, Ok(expected));
     }
 
     #[test]
-    fn people_get_what_stands_beside_the_lists() {
-        let lists = json!({ "projects": [{ "id": "a", "x": 1 }], "groups": [{ "id": "g" }], "access_as": { "agent": {} } });
-        let config = parse(&json!({ "user_access": lists })).unwrap();
-        let expected = json!({ "access_as": { "agent": {} } });
-        assert_eq!((&config.user_projects["a"], &config.user_groups["g"]), (&expected, &expected));
+    fn user_grants_share_access_as() {
+        let access = json!({
+            "projects": [{ "id": "a", "x": 1 }], "groups": [{ "id": "g" }], "access_as": { "agent": {} },
+        });
+        let config = parse(&json!({ "user_access": access })).unwrap();
+        let expected = r#"{"access_as":{"agent":{}}}"#;
+        assert_eq!((&*config.user_projects["a"], &*config.user_groups["g"]), (expected, expected));
         let config = parse(&json!({ "user_access": { "projects": [{ "id": "a" }] } })).unwrap();
-        assert_eq!(config.user_projects["a"], json!({}));
+        assert_eq!(config.user_projects["a"], "{}");
     }
 
     #[test]
-    fn what_cannot_be_read_takes_nothing_away() {
+    fn unreadable_list_is_an_error() {
         for config in [
             json!({ "ci_access": [] }),
             json!({ "ci_access": { "projects": {} } }),
             json!({ "user_access": "x" }),
+            json!([]),
         ] {
             assert_eq!(parse(&config), Err(invalid()), "{config}");
         }
-        let nothing = json!({ "ci_access": null, "user_access": { "groups": null }, "gitops": 7 });
-        assert_eq!(parse(&nothing), Ok(AgentConfiguration::default()));
+        let empty = json!({ "ci_access": null, "user_access": { "groups": null }, "gitops": 7 });
+        assert_eq!(parse(&empty), Ok(AgentConfiguration::default()));
+    }
+
+    #[test]
+    fn entries_after_the_first_500_are_ignored() {
         let many: Vec<_> = (0..600).map(|n| json!({ "id": n.to_string() })).collect();
-        assert_eq!(parse(&json!({ "ci_access": { "groups": many } })).unwrap().ci_groups.len(), LONGEST);
+        let config = parse(&json!({ "ci_access": { "groups": many } })).unwrap();
+        assert_eq!(config.ci_groups.len(), MAX_ENTRIES);
     }
 }

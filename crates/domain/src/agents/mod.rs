@@ -1,6 +1,7 @@
-//! What agents for Kubernetes send and receive: configuration, usage, alerts, vulnerabilities, cadences.
+//! Agents for Kubernetes: their configuration, usage, alerts, vulnerabilities and scan cadences.
 pub mod alert;
 pub mod cadence;
 pub mod configuration;
+pub mod raw_json;
 pub mod usage;
 pub mod vulnerability;

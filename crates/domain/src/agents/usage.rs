@@ -1,11 +1,11 @@
-//! What kas counts: totals, sets of whom or what it has seen in a week, and events.
+//! Usage reports of kas: counters, weekly sets of ids, and events.
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{Datelike, NaiveDate};
 use serde_json::{Map, Value};
 
-/// Counters that grow by what a report says.
-pub const TOTALS: &[&str] = &[
+/// The counters.
+pub const COUNTERS: &[&str] = &[
     "gitops_sync",
     "k8s_api_proxy_request",
     "flux_git_push_notifications_total",
@@ -14,8 +14,8 @@ pub const TOTALS: &[&str] = &[
     "k8s_api_proxy_requests_via_pat_access",
 ];
 
-/// Sets of ids: of users, agents or projects.
-pub const SETS: &[&str] = &[
+/// The sets of user, agent or project ids.
+pub const UNIQUE_SETS: &[&str] = &[
     CI_TUNNEL,
     "k8s_api_proxy_requests_unique_users_via_ci_access",
     "k8s_api_proxy_requests_unique_agents_via_ci_access",
@@ -26,70 +26,92 @@ pub const SETS: &[&str] = &[
     "flux_git_push_notified_unique_projects",
 ];
 
-/// Events of people; each is one of [`CI_TUNNEL`] too.
+/// The events of users. Each one is also an event [`CI_TUNNEL`].
 pub const USER_EVENTS: &[&str] = &[
     "k8s_api_proxy_requests_unique_users_via_ci_access",
     "k8s_api_proxy_requests_unique_users_via_user_access",
     "k8s_api_proxy_requests_unique_users_via_pat_access",
 ];
 
-/// An agent has come to kas.
+/// The event of an agent that registers at kas.
 pub const REGISTER_AGENT: &str = "register_agent_at_kas";
 
-/// The name that all ways to a cluster had together before each got its own.
+/// The older name that all kinds of access to a cluster share.
 pub const CI_TUNNEL: &str = "agent_users_using_ci_tunnel";
 
-/// One report: all of it is noted, or nothing.
+/// One report. It is stored as a whole or not at all.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Report {
-    pub totals: BTreeMap<&'static str, i64>,
+    /// Increments by counter.
+    pub counters: BTreeMap<&'static str, i64>,
+    /// Ids by set. Each id of a user is an event, too: see [`Report::all_events`].
     pub sets: BTreeMap<&'static str, BTreeSet<i64>>,
+    /// Events that were reported as such.
     pub events: Vec<Event>,
 }
 
-/// Something that has happened once.
+/// One event.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Event {
+    /// The event's name.
     pub name: &'static str,
+    /// The user who caused it.
     pub user_id: Option<i64>,
+    /// The project that it is about.
     pub project_id: Option<i64>,
-    pub properties: Map<String, Value>,
+    /// Further properties. Most events have none.
+    pub properties: Option<Box<Map<String, Value>>>,
+}
+
+impl Event {
+    /// An event of a user.
+    pub fn of_user(name: &'static str, user_id: Option<i64>, project_id: Option<i64>) -> Self {
+        Self { name, user_id, project_id, properties: None }
+    }
+
+    /// The properties as JSON text.
+    pub fn properties_text(&self) -> String {
+        serde_json::to_string(&self.properties.as_deref().unwrap_or(&Map::new())).unwrap_or_default()
+    }
 }
 
 impl Report {
-    /// Adds to a total; nothing is no addition.
-    pub fn add(&mut self, name: &'static str, n: i64) {
+    /// Increments a counter.
+    pub fn increment(&mut self, name: &'static str, n: i64) {
         if n > 0 {
-            let total = self.totals.entry(name).or_default();
-            *total = total.saturating_add(n);
+            let counter = self.counters.entry(name).or_default();
+            *counter = counter.saturating_add(n);
         }
     }
 
-    /// Adds ids to a set; an event for each where they are those of people.
-    pub fn see(&mut self, name: &'static str, ids: BTreeSet<i64>) {
-        if ids.is_empty() {
-            return;
+    /// Adds ids to a set.
+    pub fn add_ids(&mut self, name: &'static str, ids: BTreeSet<i64>) {
+        if !ids.is_empty() {
+            self.sets.entry(name).or_default().extend(ids);
         }
-        if USER_EVENTS.contains(&name) {
-            for id in &ids {
-                self.person(name, Some(*id), None);
-            }
-        }
-        self.sets.entry(name).or_default().extend(ids);
     }
 
-    /// Notes an event of a person, under its own name and the old one.
-    pub fn person(&mut self, name: &'static str, user_id: Option<i64>, project_id: Option<i64>) {
-        let event = |name| Event { name, user_id, project_id, properties: Map::new() };
-        self.events.extend([event(name), event(CI_TUNNEL)]);
+    /// Every event to store: the reported ones and those of the users in the sets. An event of a user is followed by
+    /// the same event under its older name. They are made one by one, because a set can have a million users.
+    pub fn all_events(&self) -> impl Iterator<Item = Event> {
+        let of_sets = self.sets.iter().filter(|(name, _)| USER_EVENTS.contains(name));
+        let of_sets =
+            of_sets.flat_map(|(name, ids)| ids.iter().map(|id| Event::of_user(name, Some(*id), None)));
+        self.events.iter().cloned().chain(of_sets).flat_map(|event| {
+            let older_name = USER_EVENTS
+                .contains(&event.name)
+                .then(|| Event::of_user(CI_TUNNEL, event.user_id, event.project_id));
+            std::iter::once(event).chain(older_name)
+        })
     }
 
+    /// Whether there is nothing to store.
     pub fn is_empty(&self) -> bool {
-        self.totals.is_empty() && self.sets.is_empty() && self.events.is_empty()
+        self.counters.is_empty() && self.sets.is_empty() && self.events.is_empty()
     }
 }
 
-/// The week of a day by ISO 8601, as GitLab's keys name it: `2026-47`.
+/// The ISO 8601 week of a day in the form of GitLab's keys: `2026-47`.
 pub fn iso_week(day: NaiveDate) -> String {
     let week = day.iso_week();
     format!("{:04}-{:02}", week.year(), week.week())
@@ -100,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn weeks_are_those_of_iso_8601() {
+    fn week_is_that_of_iso_8601() {
         for (day, expected) in [
             ("2026-11-21", "2026-47"),
             ("2027-01-01", "2026-53"),
@@ -112,20 +134,34 @@ mod tests {
     }
 
     #[test]
-    fn a_report_adds_up_and_never_overflows() {
+    fn counters_add_up_and_never_overflow() {
         let mut report = Report::default();
-        report.add("gitops_sync", 0);
-        report.see("flux_git_push_notified_unique_projects", BTreeSet::new());
+        report.increment("gitops_sync", 0);
+        report.add_ids("flux_git_push_notified_unique_projects", BTreeSet::new());
         assert!(report.is_empty());
-        report.add("gitops_sync", 2);
-        report.add("gitops_sync", i64::MAX);
-        assert_eq!(report.totals["gitops_sync"], i64::MAX);
-        report.see(SETS[1], [7, 8].into());
-        report.see("flux_git_push_notified_unique_projects", [7].into());
-        let events: Vec<_> = report.events.iter().map(|event| (event.name, event.user_id)).collect();
-        assert_eq!(
-            events,
-            [(SETS[1], Some(7)), (CI_TUNNEL, Some(7)), (SETS[1], Some(8)), (CI_TUNNEL, Some(8))]
-        );
+        report.increment("gitops_sync", 2);
+        report.increment("gitops_sync", i64::MAX);
+        assert_eq!(report.counters["gitops_sync"], i64::MAX);
+    }
+
+    #[test]
+    fn each_user_is_an_event_under_both_names() {
+        let mut report = Report::default();
+        report.add_ids(UNIQUE_SETS[1], [7, 8].into());
+        report.add_ids("flux_git_push_notified_unique_projects", [7].into());
+        report.events.push(Event::of_user(USER_EVENTS[2], None, Some(9)));
+        report.events.push(Event::of_user(REGISTER_AGENT, None, Some(9)));
+        let events: Vec<_> =
+            report.all_events().map(|event| (event.name, event.user_id, event.project_id)).collect();
+        let expected = [
+            (USER_EVENTS[2], None, Some(9)),
+            (CI_TUNNEL, None, Some(9)),
+            (REGISTER_AGENT, None, Some(9)),
+            (UNIQUE_SETS[1], Some(7), None),
+            (CI_TUNNEL, Some(7), None),
+            (UNIQUE_SETS[1], Some(8), None),
+            (CI_TUNNEL, Some(8), None),
+        ];
+        assert_eq!(events, expected);
     }
 }

@@ -1,47 +1,77 @@
 //! `POST /api/v4/internal/kubernetes/agent_configuration`
 use actix_web::HttpResponse;
 use actix_web::web::Data;
-use database::agents::authorizations;
+use database::agents::authorizations::{self, AuthorizationOutcome, GrantedPaths};
 use domain::agents::configuration::AgentConfiguration;
-use endpoint::DeferredParams;
-use serde_json::Value;
+use domain::agents::raw_json::{RawJson, has_nul};
+use endpoint::audit::{AuditEvent, Author, Difference, Entity, Target};
+use serde_json::{Value, json};
 
 use crate::error::KasError;
-use crate::params::{Field, Params, Problems, has_nul};
+use crate::identity::RequestLog;
+use crate::params::{Field, Params, Problems};
 use crate::{App, Kas};
+use endpoint::DeferredParams;
 
-/// Makes the grants of an agent those of its configuration.
+/// Replaces the grants of an agent by those of its configuration.
 pub async fn handler(
     app: Data<App>,
-    _: Kas,
+    Kas(log): Kas,
     sent: DeferredParams<KasError>,
 ) -> Result<HttpResponse, KasError> {
     let params = Params::read(sent).await?;
     let mut problems = Problems::default();
-    let agent_id = params.field("agent_id").required(&mut problems).integer(&mut problems);
-    let config = configuration(&params.field("agent_config").required(&mut problems), &mut problems);
-    problems.none()?;
-    // Nothing is missing: the problems would say so.
+    let agent_id = params.field("agent_id").required_integer(&mut problems);
+    let config = read(&params.field("agent_config").required(&mut problems), &mut problems);
+    problems.check()?;
+    // Both are present: otherwise there is a problem.
     let (agent_id, config) = (agent_id.unwrap_or_default(), config.unwrap_or_default());
+    log.set_agent(agent_id, None);
     let refresh = move |conn: &mut database::Conn| authorizations::refresh(conn, agent_id, &config);
-    if app.core.pool.run(refresh).await? {
-        Ok(HttpResponse::NoContent().finish())
-    } else {
-        Err(KasError::NoRecord)
+    let outcome = app.core.pool.run(refresh).await?.ok_or(KasError::NoRecord)?;
+    log.set_agent(agent_id, Some(outcome.project_id));
+    log.set("authorizations_added", outcome.changes.added);
+    log.set("authorizations_removed", outcome.changes.removed);
+    if outcome.changes.is_any() {
+        audit(&log, agent_id, outcome);
     }
+    Ok(HttpResponse::NoContent().finish())
 }
 
-/// An object, or a text that holds one.
-fn configuration(field: &Field<'_>, problems: &mut Problems) -> Option<AgentConfiguration> {
+/// An object, or a string with the JSON of one.
+fn read(field: &Field<'_>, problems: &mut Problems) -> Option<AgentConfiguration> {
     let value = field.value?;
-    let read = match value {
-        Value::String(text) => endpoint::Json::parse(text.as_bytes()).ok().map(endpoint::Json::to_value),
-        value => Some(value.clone()),
+    let configuration = match value.string() {
+        Some(text) => RawJson::parse(&text).and_then(parse),
+        None => parse(value),
     };
-    let read = read.as_ref().filter(|value| !has_nul(value)).and_then(Value::as_object);
-    let configuration = read.and_then(|config| AgentConfiguration::parse(config).ok());
     if configuration.is_none() {
         problems.add(field, "is invalid");
     }
     configuration
+}
+
+fn parse(config: RawJson<'_>) -> Option<AgentConfiguration> {
+    if has_nul(config.as_text()) { None } else { AgentConfiguration::parse(config).ok() }
+}
+
+fn audit(log: &RequestLog, agent_id: i64, outcome: AuthorizationOutcome) {
+    let event = AuditEvent {
+        event_name: "cluster_agent_authorizations_updated",
+        author: Author::service("kas", "kas"),
+        entity: Entity { kind: "Project", id: Some(outcome.project_id), path: outcome.project_path },
+        target: Target { kind: "Clusters::Agent", id: Some(agent_id) },
+        gl_namespace_id: None,
+        difference: Some(Difference::new(paths(&outcome.before), paths(&outcome.after))),
+    };
+    event.write(log.0.as_ref());
+}
+
+fn paths(granted: &GrantedPaths) -> Value {
+    json!({
+        "ci_access": {
+            "projects": granted.ci_projects, "groups": granted.ci_groups, "instance": granted.ci_instance,
+        },
+        "user_access": { "projects": granted.user_projects, "groups": granted.user_groups },
+    })
 }

@@ -2,39 +2,45 @@
 use actix_web::HttpResponse;
 use actix_web::web::Data;
 use domain::agents::usage::{Event, REGISTER_AGENT, Report, USER_EVENTS};
-use endpoint::DeferredParams;
 use serde_json::{Map, Value};
 
 use crate::error::KasError;
 use crate::params::{Field, Params, Problems};
 use crate::{App, Kas};
+use endpoint::DeferredParams;
 
-/// What an agent tells of itself when it comes: the parameter, and its name in the event.
-const TOLD: &[(&str, &str)] =
+/// The parameters of a registration, and their names in the event.
+const REGISTRATION: &[(&str, &str)] =
     &[("agent_version", "label"), ("architecture", "property"), ("kubernetes_version", "kubernetes_version")];
 const TELEMETRY: &[&str] = &["installation_method", "helm_chart_version"];
 
-/// Notes events. All of them are noted, or none.
+/// Stores events, all or none. Events without an existing project are dropped.
 pub async fn handler(
     app: Data<App>,
-    _: Kas,
+    Kas(log): Kas,
     sent: DeferredParams<KasError>,
 ) -> Result<HttpResponse, KasError> {
-    let mut report = report(&Params::read(sent).await?)?;
-    if report.events.iter().any(|event| event.user_id.is_some() || event.project_id.is_some()) {
-        let mut events = std::mem::take(&mut report.events);
-        let known = move |conn: &mut database::Conn| {
-            database::usage::forget_unknown(conn, &mut events)?;
-            Ok(events)
+    let mut events = read(&Params::read(sent).await?)?;
+    let mut dropped = events.len();
+    events.retain(|event| event.project_id.is_some());
+    dropped -= events.len();
+    if !events.is_empty() {
+        let retain = move |conn: &mut database::Conn| {
+            let unknown = database::usage::retain_known(conn, &mut events)?;
+            Ok((events, unknown))
         };
-        report.events = app.core.pool.run(known).await?;
+        let (known, unknown) = app.core.pool.run(retain).await?;
+        events = known;
+        dropped += unknown;
     }
-    app.record(report).await?;
+    log.set("events", events.len());
+    log.set("dropped_events", dropped);
+    app.record(Report { events, ..Report::default() }).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
-fn report(params: &Params) -> Result<Report, KasError> {
-    let (mut problems, mut report) = (Problems::default(), Report::default());
+fn read(params: &Params) -> Result<Vec<Event>, KasError> {
+    let (mut problems, mut found) = (Problems::default(), Vec::new());
     let events = params.field("events");
     events.object(&mut problems);
     for name in USER_EVENTS {
@@ -42,31 +48,31 @@ fn report(params: &Params) -> Result<Report, KasError> {
             item.object(&mut problems);
             let [user_id, project_id] =
                 ["user_id", "project_id"].map(|key| item.get(key).integer(&mut problems));
-            report.person(name, user_id, project_id);
+            found.push(Event::of_user(name, user_id, project_id));
         }
     }
     for item in events.get(REGISTER_AGENT).items(&mut problems) {
         item.object(&mut problems);
-        report.events.push(registration(&item, &mut problems));
+        found.push(read_registration(&item, &mut problems));
     }
-    problems.none()?;
-    Ok(report)
+    problems.check()?;
+    Ok(found)
 }
 
-fn registration(item: &Field<'_>, problems: &mut Problems) -> Event {
+fn read_registration(item: &Field<'_>, problems: &mut Problems) -> Event {
     let project_id = item.get("project_id").integer(problems);
     let agent_id = item.get("agent_id").integer(problems);
     let mut properties = Map::new();
     properties.extend(agent_id.map(|id| ("value".to_owned(), Value::from(id))));
-    for (parameter, name) in TOLD {
-        let text = item.get(parameter).text(problems);
+    for (parameter, name) in REGISTRATION {
+        let text = item.get(parameter).string(problems);
         properties.extend(text.map(|text| ((*name).to_owned(), Value::from(text))));
     }
     let telemetry = item.get("extra_telemetry_data");
     telemetry.object(problems);
     for name in TELEMETRY {
-        let text = telemetry.get(name).text(problems);
+        let text = telemetry.get(name).string(problems);
         properties.extend(text.map(|text| ((*name).to_owned(), Value::from(text))));
     }
-    Event { name: REGISTER_AGENT, user_id: None, project_id, properties }
+    Event { name: REGISTER_AGENT, user_id: None, project_id, properties: Some(Box::new(properties)) }
 }

@@ -1,19 +1,20 @@
 //! `POST /api/v4/internal/kubernetes/authorize_proxy_user`
+use actix_web::HttpResponse;
 use actix_web::web::Data;
-use actix_web::{HttpRequest, HttpResponse};
 use database::agents::proxy_access::{self, Access};
 use database::token_holders::{self, Found};
 use domain::Role;
 use domain::tokens::token_holder::TokenHolder;
 use domain::user::State;
-use endpoint::{Context, DeferredParams};
 use serde_json::{Map, Value, json};
 
 use crate::error::KasError;
 use crate::params::{Params, Problems};
 use crate::{App, Kas};
+use endpoint::DeferredParams;
 
 const SCOPE: &str = "k8s_proxy";
+/// The roles that a response names.
 const ROLES: &[(Role, &str)] = &[
     (Role::REPORTER, "reporter"),
     (Role::DEVELOPER, "developer"),
@@ -21,24 +22,23 @@ const ROLES: &[(Role, &str)] = &[
     (Role::OWNER, "owner"),
 ];
 
-/// May this person reach this agent's cluster, and as whom?
+/// Decides whether a user may use the agent's cluster, and as whom.
 pub async fn handler(
     app: Data<App>,
-    request: HttpRequest,
-    _: Kas,
+    Kas(log): Kas,
     sent: DeferredParams<KasError>,
 ) -> Result<HttpResponse, KasError> {
     let (agent_id, key) = read(&Params::read(sent).await?)?;
+    log.set_agent(agent_id, None);
+    log.set("access_type", key.access_type());
     let user = match key {
-        Key::Token(token) => app.holder_of(&token).await?,
-        // The sessions of GitLab are Ruby's own: there is none to be found here.
-        Key::Cookie => return Err(KasError::BadRequest("Invalid access_key".to_owned())),
+        Key::Token(token) => app.find_token_holder(&token).await?,
+        // GitLab's sessions are marshalled by Ruby and cannot be read here. kas shows a 401 as a failed sign-in, but a 400
+        // as a fault of the server.
+        Key::Cookie => return Err(KasError::Unauthorized("Invalid session")),
     };
-    if let Some(context) = Context::of(&request) {
-        let mut fields = context.fields.borrow_mut();
-        fields.agent_id = Some(agent_id);
-        fields.user_id = Some(user.user_id);
-        fields.user_name = Some(user.username.clone());
+    if let Some(context) = &log.0 {
+        context.note_user(user.user_id, &user.username);
     }
     if user.state != State::Active {
         return Err(KasError::Forbidden);
@@ -46,8 +46,9 @@ pub async fn handler(
     let (user_id, today) = (user.user_id, app.core.clock.now().date());
     let find = move |conn: &mut database::Conn| proxy_access::find(conn, agent_id, user_id, today);
     let access = app.core.pool.read(find).await?.ok_or(KasError::NoRecord)?;
+    log.set_agent(agent_id, Some(access.config_project_id));
     if !app.options.user_access_enabled {
-        return Err(KasError::Unauthorized(" - Feature disabled for agent"));
+        return Err(KasError::Unauthorized("Feature disabled for agent"));
     }
     Ok(HttpResponse::Ok().json(json!({
         "agent": { "id": agent_id, "config_project": { "id": access.config_project_id } },
@@ -56,33 +57,46 @@ pub async fn handler(
     })))
 }
 
+/// The credential of the user.
 enum Key {
     Token(String),
     Cookie,
 }
 
+const TOKEN: &str = "personal_access_token";
+const COOKIE: &str = "session_cookie";
+
+impl Key {
+    fn access_type(&self) -> &'static str {
+        match self {
+            Self::Token(_) => TOKEN,
+            Self::Cookie => COOKIE,
+        }
+    }
+}
+
 fn read(params: &Params) -> Result<(i64, Key), KasError> {
     let mut problems = Problems::default();
-    let agent_id = params.field("agent_id").required(&mut problems).integer(&mut problems);
+    let agent_id = params.field("agent_id").required_integer(&mut problems);
     let access_type = params.field("access_type").required(&mut problems);
-    let kind = access_type.text(&mut problems);
-    if kind.is_some_and(|kind| !["session_cookie", "personal_access_token"].contains(&kind)) {
+    let kind = access_type.string(&mut problems);
+    if kind.as_deref().is_some_and(|kind| ![COOKIE, TOKEN].contains(&kind)) {
         problems.add(&access_type, "does not have a valid value");
     }
-    let access_key = params.field("access_key").required(&mut problems).text(&mut problems);
-    let is_cookie = kind == Some("session_cookie");
+    let access_key = params.field("access_key").required(&mut problems).string(&mut problems);
+    let is_cookie = kind.as_deref() == Some(COOKIE);
     if is_cookie {
-        params.field("csrf_token").filled(&mut problems);
+        params.field("csrf_token").filled_string(&mut problems);
     }
-    problems.none()?;
-    let key = if is_cookie { Key::Cookie } else { Key::Token(access_key.unwrap_or_default().to_owned()) };
-    // Nothing is missing: the problems would say so.
+    problems.check()?;
+    // Everything is present: otherwise there is a problem.
+    let key = if is_cookie { Key::Cookie } else { Key::Token(access_key.unwrap_or_default()) };
     Ok((agent_id.unwrap_or_default(), key))
 }
 
 impl App {
-    /// The person of a token that may be used for this.
-    async fn holder_of(&self, token: &str) -> Result<TokenHolder, KasError> {
+    /// The user of a valid token with the scope `k8s_proxy`.
+    async fn find_token_holder(&self, token: &str) -> Result<TokenHolder, KasError> {
         let unknown = || KasError::BadRequest("Unable to get user from request data".to_owned());
         if token.trim().is_empty() {
             return Err(unknown());
@@ -108,7 +122,7 @@ impl App {
     }
 }
 
-/// As whom the person comes to the cluster: as the agent, or as themselves with their roles. `None` is not at all.
+/// The identity in the cluster: the agent, or the user with their roles. `None` if access is denied.
 fn access_as(access: &Access) -> Option<Value> {
     let kinds: &Map<String, Value> = access.config.as_ref()?.get("access_as")?.as_object()?;
     let kind = kinds.keys().next().filter(|_| kinds.len() == 1)?;

@@ -1,4 +1,4 @@
-//! The endpoints, by their names under `/api/v4/internal/kubernetes`.
+//! The endpoints, by their names below `/api/v4/internal/kubernetes`.
 pub(crate) mod agent_configuration;
 pub(crate) mod agent_events;
 pub(crate) mod agent_info;

@@ -3,7 +3,7 @@ use actix_web::HttpResponse;
 use actix_web::web::Data;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use database::agents::{self, Receptive};
+use database::agents::{self, ReceptiveAgent};
 use secrecy::ExposeSecret;
 use serde::Serialize;
 
@@ -34,18 +34,27 @@ enum Credential {
     Mtls { client_cert: String, client_key: String },
 }
 
-/// The agents that kas dials. What is told here is secret: it is neither kept nor logged.
-pub async fn handler(app: Data<App>, _: Kas) -> Result<HttpResponse, KasError> {
-    let found = app.core.pool.read(agents::receptive).await?;
-    let agents = found.into_iter().filter_map(|agent| app.receptive(agent)).collect();
+/// Lists the agents that kas dials. The response holds secrets and is never logged.
+pub async fn handler(app: Data<App>, Kas(log): Kas) -> Result<HttpResponse, KasError> {
+    let found = app.core.pool.read(agents::list_receptive).await?;
+    let agents: Vec<_> = found.into_iter().filter_map(|agent| app.receptive_entity(agent)).collect();
+    log.set("agents", agents.len());
     Ok(HttpResponse::Ok().json(Entity { agents }))
 }
 
 impl App {
-    /// An agent whose credential cannot be read is left out: the others can be dialled.
-    fn receptive(&self, agent: Receptive) -> Option<AgentEntity> {
-        let Receptive { id, url, ca_cert, tls_host, client_cert, client_key, private_key, private_key_iv } =
-            agent;
+    /// An agent with an unreadable credential is skipped.
+    fn receptive_entity(&self, agent: ReceptiveAgent) -> Option<AgentEntity> {
+        let ReceptiveAgent {
+            id,
+            url,
+            ca_cert,
+            tls_host,
+            client_cert,
+            client_key,
+            private_key,
+            private_key_iv,
+        } = agent;
         let credential = match (client_cert, client_key) {
             (Some(client_cert), Some(client_key)) => Some(Credential::Mtls { client_cert, client_key }),
             _ => private_key.zip(private_key_iv).and_then(|(sealed, iv)| {
@@ -54,7 +63,7 @@ impl App {
             }),
         };
         if credential.is_none() {
-            tracing::error!(agent.id = id, "the credential of receptive agent {id} cannot be read");
+            tracing::error!(agent_id = id, "failed to decrypt the credential of a receptive agent");
         }
         Some(AgentEntity { id, url, ca_cert, tls_host, credential: credential? })
     }

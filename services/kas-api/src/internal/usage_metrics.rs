@@ -3,54 +3,57 @@ use std::collections::BTreeSet;
 
 use actix_web::HttpResponse;
 use actix_web::web::Data;
-use domain::agents::usage::{Report, SETS, TOTALS};
-use endpoint::DeferredParams;
+use domain::agents::usage::{COUNTERS, Report, UNIQUE_SETS};
 
 use crate::error::KasError;
 use crate::params::{Params, Problems, integer};
 use crate::{App, Kas};
+use endpoint::DeferredParams;
 
-/// Names that counters had before they stood together; each adds to the counter.
+/// Deprecated parameters, and the counters to which they add.
 const DEPRECATED: &[(&str, &str)] =
     &[("gitops_sync_count", "gitops_sync"), ("k8s_api_proxy_request_count", "k8s_api_proxy_request")];
 
-/// Adds to what kas counts. All of a report counts, or nothing: kas sends one that failed again with the next.
+/// Adds a report to the counters, as a whole or not at all: after an error kas sends it again with the next one.
 pub async fn handler(
     app: Data<App>,
-    _: Kas,
+    Kas(log): Kas,
     sent: DeferredParams<KasError>,
 ) -> Result<HttpResponse, KasError> {
-    app.record(report(&Params::read(sent).await?)?).await?;
+    let report = read(&Params::read(sent).await?)?;
+    log.set("counters", report.counters.keys().copied().collect::<Vec<_>>());
+    log.set("unique_ids", report.sets.values().map(BTreeSet::len).sum::<usize>());
+    app.record(report).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
-fn report(params: &Params) -> Result<Report, KasError> {
+fn read(params: &Params) -> Result<Report, KasError> {
     let mut problems = Problems::default();
-    let mut totals: Vec<(&'static str, i64)> = Vec::new();
+    let mut increments: Vec<(&'static str, i64)> = Vec::new();
     for (name, counter) in DEPRECATED {
-        totals.extend(params.field(name).integer(&mut problems).map(|n| (*counter, n)));
+        increments.extend(params.field(name).integer(&mut problems).map(|n| (*counter, n)));
     }
     let (counters, sets) = (params.field("counters"), params.field("unique_counters"));
     counters.object(&mut problems);
-    for name in TOTALS.iter().filter(|name| counters.has(name)) {
-        totals.extend(counters.get(name).integer(&mut problems).map(|n| (*name, n)));
+    for name in COUNTERS {
+        increments.extend(counters.get(name).integer(&mut problems).map(|n| (*name, n)));
     }
     sets.object(&mut problems);
-    let mut seen: Vec<(&'static str, BTreeSet<i64>)> = Vec::new();
-    for name in SETS.iter().filter(|name| sets.has(name)) {
-        seen.extend(sets.get(name).set(&mut problems, integer).map(|ids| (*name, ids)));
+    let mut ids: Vec<(&'static str, BTreeSet<i64>)> = Vec::new();
+    for name in UNIQUE_SETS {
+        ids.extend(sets.get(name).set(&mut problems, integer).map(|ids| (*name, ids)));
     }
-    problems.none()?;
+    problems.check()?;
     let mut report = Report::default();
-    for (name, n) in totals {
+    for (name, n) in increments {
         if n < 0 {
             let reason = format!("{name} count must be greater than or equal to zero");
             return Err(KasError::BadRequest(reason));
         }
-        report.add(name, n);
+        report.increment(name, n);
     }
-    for (name, ids) in seen {
-        report.see(name, ids);
+    for (name, ids) in ids {
+        report.add_ids(name, ids);
     }
     Ok(report)
 }

@@ -1,18 +1,18 @@
 //! `GET /api/v4/internal/kubernetes/verify_project_access`
 use actix_web::HttpResponse;
 use actix_web::web::Data;
-use endpoint::DeferredParams;
 
 use crate::error::KasError;
 use crate::params::Params;
 use crate::{App, KasAgent};
+use endpoint::DeferredParams;
 
-/// Whether an agent may download a project's code.
+/// Checks whether the agent may download the repository of a project.
 pub async fn handler(
     app: Data<App>,
-    KasAgent(agent): KasAgent,
+    KasAgent(agent, log): KasAgent,
     sent: DeferredParams<KasError>,
 ) -> Result<HttpResponse, KasError> {
-    app.project_for(&agent, &Params::read(sent).await?).await?;
+    app.project_for(&agent, &Params::read(sent).await?, &log).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -3,30 +3,29 @@ use actix_web::HttpResponse;
 use actix_web::web::Data;
 use database::alerts;
 use domain::agents::alert::Alert;
-use endpoint::{DeferredParams, MIB, RestError};
-use serde_json::Value;
 
 use crate::error::KasError;
 use crate::params::{Params, Problems};
 use crate::{App, KasAgent};
+use endpoint::DeferredParams;
 
-/// Counts an alert of the agent's project, or opens it.
+/// Creates an alert of the agent's project, or counts a known one.
 pub async fn handler(
     app: Data<App>,
-    KasAgent(agent): KasAgent,
+    KasAgent(agent, log): KasAgent,
     sent: DeferredParams<KasError>,
 ) -> Result<HttpResponse, KasError> {
     let params = Params::read(sent).await?;
     let mut problems = Problems::default();
-    let alert = params.field("alert").required(&mut problems).document(&mut problems);
-    problems.none()?;
-    // It is there: the problems would say so.
-    let payload = Value::Object(alert.cloned().unwrap_or_default());
-    if payload.to_string().len() > MIB {
-        return Err(RestError::TooLarge.into());
-    }
+    let payload = params.field("alert").required(&mut problems).document(&mut problems);
+    problems.check()?;
     let now = app.core.clock.now();
+    // The payload is present: otherwise there is a problem.
+    let Some(payload) = payload else { return Err(KasError::Parameters("alert is missing".to_owned())) };
     let alert = Alert::read(payload, now);
-    app.core.pool.run(move |conn| alerts::record(conn, agent.project_id, &alert, now)).await?;
+    let record = app.core.pool.run(move |conn| alerts::record(conn, agent.project_id, &alert, now));
+    let recorded = record.await?;
+    log.set("alert_iid", recorded.iid);
+    log.set("alert_events", recorded.events);
     Ok(HttpResponse::NoContent().finish())
 }

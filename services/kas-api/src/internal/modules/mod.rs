@@ -1,3 +1,3 @@
-//! What the modules of agentk ask, which kas hands on.
+//! The endpoints of agentk's modules, which kas proxies.
 pub(crate) mod cilium_alert;
 pub(crate) mod starboard_vulnerability;

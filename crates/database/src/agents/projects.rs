@@ -1,0 +1,116 @@
+//! The projects that agents ask about. The statement reads no table about users, keys, restrictions or bans.
+use diesel::prelude::*;
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::sql_types::{BigInt, Bool, Integer, Nullable, SmallInt, Text};
+use domain::{FeatureLevel, Visibility, hashed_path};
+
+use crate::git_access::{ProjectId, Storage};
+use crate::{Conn, MultiBackend, Result};
+
+/// A project that is not being deleted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AgentProject {
+    pub id: i64,
+    pub full_path: String,
+    pub visibility: Visibility,
+    pub repository: FeatureLevel,
+    pub hidden: bool,
+    pub storage: Storage,
+}
+
+/// Finds a project by its id or path. A path matches exactly, then in any case, then as a former path.
+pub fn find(conn: &mut Conn, project: &ProjectId) -> Result<Option<AgentProject>> {
+    let row: Option<Row> = Find { project }.get_result(conn).optional()?;
+    Ok(row.map(Row::into_project))
+}
+
+#[derive(Queryable)]
+struct Row {
+    id: i64,
+    full_path: String,
+    visibility_level: i32,
+    repository_access_level: Option<i32>,
+    hidden: bool,
+    repository_storage: String,
+    storage_version: Option<i16>,
+    disk_path: Option<String>,
+    shard: Option<String>,
+}
+
+impl Row {
+    /// A row of `project_repositories` overrides the path that follows from the id or the full path.
+    fn into_project(self) -> AgentProject {
+        let storage = match (self.disk_path, self.shard) {
+            (Some(disk_path), Some(name)) => Storage { name, disk_path },
+            _ if self.storage_version.unwrap_or(0) >= 1 => {
+                Storage { name: self.repository_storage, disk_path: hashed_path("@hashed", self.id) }
+            }
+            _ => Storage { name: self.repository_storage, disk_path: self.full_path.clone() },
+        };
+        AgentProject {
+            id: self.id,
+            full_path: self.full_path,
+            visibility: Visibility::from_level(self.visibility_level),
+            repository: FeatureLevel::from_level(self.repository_access_level),
+            hidden: self.hidden,
+            storage,
+        }
+    }
+}
+
+struct Find<'a> {
+    project: &'a ProjectId,
+}
+
+const COLUMNS: &str = "SELECT p.id, ro.path, p.visibility_level, f.repository_access_level, p.hidden, \
+      p.repository_storage, p.storage_version, pr.disk_path, sh.name \
+    FROM projects p JOIN routes ro ON ro.source_type = 'Project' AND ro.source_id = p.id \
+    LEFT JOIN project_features f ON f.project_id = p.id \
+    LEFT JOIN project_repositories pr ON pr.project_id = p.id LEFT JOIN shards sh ON sh.id = pr.shard_id \
+    WHERE NOT COALESCE(p.pending_delete, false) AND p.id = ";
+
+/// Each source of paths, in the order of preference.
+const PATHS: [&str; 3] = [
+    "SELECT source_id AS id, 0 AS step FROM routes WHERE source_type = 'Project' AND path = ",
+    " UNION ALL SELECT source_id, 1 FROM routes WHERE source_type = 'Project' AND lower(path) = lower(",
+    ") UNION ALL SELECT source_id, 2 FROM redirect_routes WHERE source_type = 'Project' AND lower(path) = lower(",
+];
+
+impl QueryFragment<MultiBackend> for Find<'_> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
+        out.push_sql(COLUMNS);
+        match self.project {
+            ProjectId::Id(id) => out.push_bind_param::<BigInt, _>(id)?,
+            ProjectId::Path(path) => {
+                out.push_sql("(SELECT id FROM (");
+                for part in PATHS {
+                    out.push_sql(part);
+                    out.push_bind_param::<Text, _>(path)?;
+                }
+                out.push_sql(")) AS found ORDER BY step LIMIT 1)");
+            }
+        }
+        Ok(())
+    }
+}
+
+impl QueryId for Find<'_> {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl Query for Find<'_> {
+    type SqlType = (
+        BigInt,
+        Text,
+        Integer,
+        Nullable<Integer>,
+        Bool,
+        Text,
+        Nullable<SmallInt>,
+        Nullable<Text>,
+        Nullable<Text>,
+    );
+}
+
+impl<C> RunQueryDsl<C> for Find<'_> {}

@@ -62,10 +62,9 @@ pub const SERVICES: [Service; 5] = [
     Service {
         name: "kas-api",
         core: "agent_group_authorizations agent_organization_authorizations agent_project_authorizations \
-               application_settings cluster_agent_tokens cluster_agents deploy_keys_projects group_group_links \
-               identities ip_restrictions members namespace_bans namespace_settings namespaces organizations \
-               personal_access_tokens project_authorizations project_features project_repositories projects \
-               redirect_routes routes shards users",
+               application_settings cluster_agent_tokens cluster_agents group_group_links members namespaces \
+               organizations personal_access_tokens project_authorizations project_features \
+               project_repositories projects redirect_routes routes shards users",
         capabilities: &[
             capability("activity_events", "agent_activity_events"),
             capability("alerts", "alert_management_alerts internal_ids"),
@@ -130,7 +129,8 @@ pub const SERVICES: [Service; 5] = [
     },
     Service {
         name: "billing-api",
-        core: "application_settings gitlab_subscriptions members namespaces personal_access_tokens plans routes users",
+        core: "application_settings gitlab_subscriptions group_group_links member_roles members namespaces \
+               personal_access_tokens plans project_group_links projects routes users",
         capabilities: &[
             capability("add_ons", "subscription_add_on_purchases subscription_add_ons"),
             capability("cards", "user_credit_card_validations"),

@@ -136,7 +136,7 @@ async fn body_over_its_limit_is_too_large(database: Database) {
 #[testkit::test]
 async fn scan_result_may_name_260_000_findings(database: Database) {
     let kas = kas_api(database).await;
-    assert_eq!(super::vulnerabilities::put(&kas, &super::vulnerabilities::page()).await.0, 200);
+    assert_eq!(crate::vulnerabilities::put(&kas, &crate::vulnerabilities::page()).await.0, 200);
     let uuids: Vec<String> = (0..260_000).map(|n| format!("00000000-0000-4000-8000-{n:012}")).collect();
     let body = json!({ "uuids": uuids }).to_string().into_bytes();
     assert!(body.len() > 10_000_000 && body.len() <= 10 * endpoint::MIB);

@@ -140,7 +140,8 @@ pub const SERVICES: [Service; 5] = [
             capability("reconciliations", "upcoming_reconciliations"),
         ],
         inserted: "ci_minutes_additional_packs gitlab_subscription_histories gitlab_subscriptions namespace_limits \
-                   subscription_add_on_purchases upcoming_reconciliations user_credit_card_validations",
+                   plans subscription_add_on_purchases subscription_add_ons upcoming_reconciliations \
+                   user_credit_card_validations",
         changed: "namespaces personal_access_tokens",
         deleted: "upcoming_reconciliations",
     },

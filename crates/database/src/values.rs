@@ -18,11 +18,6 @@ pub struct Typed<ST> {
     sql_type: PhantomData<ST>,
 }
 
-/// A document.
-pub fn json(value: &serde_json::Value) -> Typed<Jsonb> {
-    Typed::new(value.to_string(), ("CAST(", " AS jsonb)"))
-}
-
 /// A document that is JSON text already.
 pub fn json_text(text: &str) -> Typed<Jsonb> {
     Typed::new(text.to_owned(), ("CAST(", " AS jsonb)"))
@@ -31,11 +26,6 @@ pub fn json_text(text: &str) -> Typed<Jsonb> {
 /// A document that is JSON text already, for a nullable column.
 pub fn nullable_json_text(text: &str) -> Typed<Nullable<Jsonb>> {
     Typed::new(text.to_owned(), ("CAST(", " AS jsonb)"))
-}
-
-/// A document, of a column that may have none.
-pub fn nullable_json(value: &serde_json::Value) -> Typed<Nullable<Jsonb>> {
-    Typed::new(value.to_string(), ("CAST(", " AS jsonb)"))
 }
 
 /// A UUID in its usual text.

@@ -15,7 +15,7 @@ fn owned((status, message): (u16, &str)) -> (u16, String) {
     (status, message.to_owned())
 }
 
-/// `check_ip` is an observation that GitLab Shell passes on: no text of it is an error.
+/// GitLab Shell passes `check_ip` on as it is, so no value of it is an error.
 #[testkit::test]
 async fn an_address_that_cannot_be_read_is_not_an_error(database: Database) {
     let shell = shell_api(database).await;
@@ -41,7 +41,7 @@ async fn an_address_that_cannot_be_read_is_not_an_error(database: Database) {
     assert_eq!(verdict(&number), NOT_FOUND);
 }
 
-/// The global list of the instance lets addresses through that are in none of the group's ranges.
+/// Addresses in the instance's global list are allowed, even outside the group's ranges.
 #[testkit::test]
 async fn globally_allowed_addresses_pass(database: Database) {
     fixture::run(

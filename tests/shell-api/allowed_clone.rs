@@ -1,4 +1,4 @@
-//! Who may clone what.
+//! Permission to clone, by role, visibility and kind of repository.
 use super::shell_api;
 use super::support::{ALLOWED, NO_DOWNLOAD, NOT_FOUND, refusal, verdict};
 use serde_json::json;

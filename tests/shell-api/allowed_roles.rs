@@ -1,4 +1,4 @@
-//! What `storage` makes of memberships is what the contract's own statement says, and holds at the next
+//! The authorisations that are computed from memberships equal those of a reference statement, and apply to the next
 //! request.
 use super::shell_api;
 use super::support::{ALLOWED, NO_DOWNLOAD, NOT_FOUND, verdict};
@@ -12,7 +12,7 @@ use testkit::fixture::{self, P, Q, THEN};
 
 const NO_PUSH: (u16, &str) = (401, "You are not allowed to push code to this project.");
 
-/// The statement of `schema.md` 5.2, in PostgreSQL's words.
+/// The reference statement, in PostgreSQL's dialect.
 const STATEMENT: &str = "
 WITH RECURSIVE mine AS (
   SELECT source_id AS group_id, access_level FROM members
@@ -59,7 +59,7 @@ struct Authorization {
 fn wanted(conn: &mut Conn, user_id: i64) -> Vec<(i64, i32)> {
     let text = match conn {
         Conn::Postgresql(_) => STATEMENT.to_owned(),
-        // SQLite has two-sided `min` and `max`, NULL for NULL, and wants no parentheses.
+        // SQLite has `min` and `max` of two arguments, which return NULL for NULL, and rejects the parentheses.
         Conn::Sqlite(_) => STATEMENT
             .replace("greatest(m.access_level, ", "max(COALESCE(m.access_level, 0), ")
             .replace("least(", "min(")
@@ -79,7 +79,7 @@ fn kept(conn: &mut Conn, user_id: i64) -> Vec<(i64, i32)> {
         .unwrap()
 }
 
-/// Numbers without a pattern, the same each time.
+/// Pseudorandom numbers, the same in each run.
 struct Dice(u64);
 
 impl Dice {
@@ -96,7 +96,7 @@ impl Dice {
 const GROUPS: std::ops::Range<i64> = 100..112;
 const PEOPLE: std::ops::RangeInclusive<i64> = 1..=8;
 
-/// Groups within groups, a project in each and one with a person, and whatever may bind them to people.
+/// Adds nested groups with a project each, a personal project, and random memberships, links and invitations.
 fn world(conn: &mut Conn, dice: &mut Dice) {
     for group in GROUPS {
         let parent = (dice.roll(3) > 0 && group > GROUPS.start).then(|| {
@@ -178,7 +178,7 @@ async fn authorizations_are_those_of_the_statement(database: Database) {
         rows += kept.len();
     }
     assert!(rows > 40, "only {rows} rows");
-    // What is right already stays as it is; what nobody holds any more goes.
+    // Correct rows are kept, and rows without a membership are deleted.
     fixture::recompute(&mut conn);
     assert_eq!(kept(&mut conn, 2), wanted(&mut conn, 2));
     fixture::run(
@@ -189,7 +189,7 @@ async fn authorizations_are_those_of_the_statement(database: Database) {
     assert_eq!((kept(&mut conn, 2), kept(&mut conn, 5)), (vec![(300, 50)], vec![]));
 }
 
-/// An invitation of a group ends as a membership does: today is too late.
+/// An invitation of a group has expired on its expiry date, like a membership.
 #[testkit::test]
 async fn invitations_end(database: Database) {
     let shell = shell_api(database).await;

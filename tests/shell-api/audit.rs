@@ -135,7 +135,7 @@ async fn workhorse_tells_of_its_transfers(database: Database) {
     ] {
         assert_eq!(ask().header(header, &bad).answer().await, unauthorized, "{bad}");
     }
-    // Where GitLab Shell speaks, Workhorse is not heard.
+    // If the header of GitLab Shell is present, that of Workhorse is ignored.
     let both = ask().header(header, &good).header("Gitlab-Shell-Api-Request", "a.b.c");
     assert_eq!(both.answer().await, unauthorized);
     assert_eq!(ask().header("Gitlab-Shell-Api-Request", &good).answer().await, unauthorized);

@@ -1,4 +1,4 @@
-//! Who may ask at all.
+//! Authentication of every endpoint.
 use super::support::{SECRET, UNAUTHORIZED, nothing_changed, token};
 use super::tokens::{self, claims, signed_by};
 use super::{Shell, raw, shell_api, shell_api_with};
@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 use testkit::Redis;
 
-/// What makes every endpoint look further, whoever is let in.
+/// Parameters with which every endpoint would go on if authentication succeeded.
 const PARAMETERS: &str = "key_id=11&project=grp/p&action=git-receive-pack&protocol=ssh&changes=_any\
     &gl_repository=project-3&identifier=key-11";
 
@@ -59,7 +59,7 @@ async fn clocks_may_differ_by_a_minute(database: Database) {
     ] {
         assert_eq!(check_with(&shell, &signed_by(SECRET, &claims)).await, status, "{claims}");
     }
-    // The file ends with a line end, the client's key does not.
+    // The trailing newline of the secret's file is not part of the key.
     assert_eq!(check_with(&shell, &signed_by(SECRET, &claims())).await, 200);
     assert_eq!(check_with(&shell, &signed_by(&format!("{SECRET}\n"), &claims())).await, 401);
 }
@@ -94,15 +94,15 @@ async fn the_secret_itself_is_a_credential_when_switched_on(database: Database) 
             assert_eq!(answer, status, "{secret} as {what}");
         }
     }
-    // A line end in base64 says nothing.
+    // Line breaks in base64 are ignored.
     let broken = STANDARD.encode(SECRET).replace("IHN", "IHN%0A");
     assert_eq!(shell.anonymous("GET", &format!("/check?secret_token={broken}")).send().await.status, 200);
-    // Whoever sends a token is judged by it.
+    // If a token is present, the shared secret is ignored.
     let request = shell.anonymous("GET", "/check").header("Gitlab-Shared-Secret", &STANDARD.encode(SECRET));
     assert_eq!(request.header("Gitlab-Shell-Api-Request", "a.b.c").send().await.status, 401);
     assert_eq!(check_with(&shell, &token()).await, 200);
     assert_eq!(shell.anonymous("GET", "/check").send().await.status, 401);
-    // A stranger's body is not read beyond one MiB.
+    // Without authentication, bodies above 1 MiB are not read.
     let head = raw::anonymous_head("POST /api/v4/internal/allowed", "Content-Length: 1048577\r\n");
     assert_eq!(raw::send(&shell, &head).await, (401, UNAUTHORIZED.to_owned()));
 }
@@ -122,8 +122,7 @@ async fn the_credential_is_looked_at_first(database: Database) {
         let answer = shell.anonymous("POST", "/allowed").body("application/json", body).send().await;
         assert_eq!((answer.status, answer.text.as_str()), (401, UNAUTHORIZED), "{body}");
     }
-    // The answer is there before a byte of the body is sent: of one that would be read, and one that would
-    // not.
+    // The response comes before any byte of the body is sent, whether the body is within the limit or too large.
     for length in [20 * endpoint::MIB, 21 * endpoint::MIB] {
         let headers = format!("Content-Type: application/json\r\nContent-Length: {length}\r\n");
         let head = raw::anonymous_head("POST /api/v4/internal/allowed", &headers);
@@ -138,7 +137,7 @@ async fn the_credential_is_looked_at_first(database: Database) {
     assert_eq!(raw::send(&shell, &whole).await, (401, UNAUTHORIZED.to_owned()));
 }
 
-/// Statuses of requests that bear the secret in each of its places.
+/// The statuses of requests with the secret in the header, the query, a form and JSON.
 async fn with_the_secret(shell: &Shell, secret: &str) -> Vec<(&'static str, u16)> {
     let json = json!({ "gl_repository": "project-3", "secret_token": secret });
     let pre_receive = || shell.anonymous("POST", "/pre_receive");

@@ -1,4 +1,4 @@
-//! What is badly written is refused, changes nothing, and is nobody's mistake but the caller's: never 500.
+//! Invalid requests are answered with a client error, never with 500, and change nothing.
 use super::support::{NOT_FOUND, nothing_changed, refusal};
 use super::{Shell, raw, shell_api, shell_api_with};
 use serde_json::{Map, Value, json};
@@ -6,7 +6,7 @@ use testkit::Redis;
 
 const JSON: &str = "application/json";
 
-/// Each endpoint with a request that it would take, and the texts that it reads.
+/// Each endpoint with a valid request, and its string parameters.
 fn requests() -> Vec<(&'static str, &'static str, Value, Vec<&'static str>)> {
     let actors = ["identifier", "username", "krb5principal"];
     let allowed = ["action", "protocol", "project", "changes", "check_ip", "namespace_path", "env"];
@@ -32,7 +32,7 @@ fn with(base: &Value, name: &str, value: Value) -> Value {
     Value::Object(object)
 }
 
-/// An answer of a list of requests, each with its expected body.
+/// Sends each body and compares the response.
 async fn all_are(shell: &Shell, path: &str, cases: &[(Value, (u16, Value))]) {
     for (body, expected) in cases {
         assert_eq!(shell.post(path, body.clone()).await, *expected, "{path} {body}");
@@ -164,7 +164,7 @@ async fn a_body_has_its_size(database: Database) {
         let limit =
             if large.contains(&endpoint.path.to_owned()) { 20 * endpoint::MIB } else { endpoint::MIB };
         let line = format!("POST {}", endpoint.path);
-        // A body that is announced is refused before it comes, one that is not when it has become too long.
+        // A body with a length is rejected before it is sent, a chunked body once it exceeds the limit.
         let announced = format!("Content-Type: {JSON}\r\nContent-Length: {}\r\n", limit + 1);
         assert_eq!(raw::send(&shell, &raw::head(&line, &announced)).await, too_large, "{line}");
         let head = raw::head(&line, &format!("Content-Type: {JSON}\r\nTransfer-Encoding: chunked\r\n"));
@@ -251,7 +251,7 @@ async fn odd_queries_and_forms_say_little(database: Database) {
     let raw_bytes = b"gl_repository=\xff\xfe".to_vec();
     let form = shell.request("POST", "/allowed").body("application/x-www-form-urlencoded", raw_bytes);
     assert_eq!(form.answer().await, no_text);
-    // Beyond what a head may hold, nobody reads on.
+    // A request head that is too long is rejected.
     let target = format!("GET /api/v4/internal/discover?username={}", "x".repeat(200_000));
     let (status, _) = raw::send(&shell, &raw::head(&target, "")).await;
     assert!((400..500).contains(&status), "{status}");

@@ -16,14 +16,14 @@ pub struct Setup {
 }
 
 impl Setup {
-    /// With a database of its own.
+    /// A setup with this database.
     pub fn new(database: &Database) -> Self {
         let mut setup = Self::bare();
         setup.arguments.extend(["--database-url".to_owned(), database.url().to_owned()]);
         setup
     }
 
-    /// With the embedded database, which is not there yet.
+    /// A setup with the embedded database, which does not exist yet.
     pub fn bare() -> Self {
         let data = TempDir::new().unwrap();
         let config = write_config(&data, &storages(&repositories().path.to_string_lossy()));
@@ -35,7 +35,7 @@ impl Setup {
         self.data.path().join(name)
     }
 
-    /// Adds to the configuration's file.
+    /// Appends to the configuration file.
     pub fn configure(&self, further: &str) {
         let path = self.path("config.yaml");
         let text = std::fs::read_to_string(&path).unwrap();
@@ -55,7 +55,7 @@ impl Setup {
         Process::start("shell-api", &all, environment)
     }
 
-    /// Runs it to its end, which comes within a minute.
+    /// Runs the binary until it exits, for at most a minute.
     pub fn run(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Output {
         let mut command = Command::new("timeout");
         command.arg("60").arg(testkit::binary("shell-api")).args(&self.arguments).args(arguments);
@@ -66,7 +66,7 @@ impl Setup {
         command.current_dir(self.data.path()).output().unwrap()
     }
 
-    /// Exit code and what was written to standard error.
+    /// The exit code and the standard error.
     pub fn failure(&self, arguments: &[&str]) -> (Option<i32>, String) {
         let output = self.run(arguments, &[]);
         (output.status.code(), String::from_utf8(output.stderr).unwrap())
@@ -80,7 +80,7 @@ pub struct Binary {
 }
 
 impl Binary {
-    /// With a database and nothing special.
+    /// Starts the binary with this database and no further options.
     pub fn start(database: &Database) -> Self {
         Setup::new(database).start(&[], &[])
     }
@@ -110,9 +110,8 @@ impl Binary {
         self.process.log_line(|line| line["message"] == "access")
     }
 
-    /// The access log's line of a request that made so many statements, or of the last of twenty. Settings
-    /// older than
-    /// a second cost one more, and a busy machine may take longer from one request to the next.
+    /// Repeats a request until it makes at most this many statements, or twenty times, and returns its access log line.
+    /// Settings older than a second cost one more statement.
     pub async fn line_of_at_most(&self, statements: u64, mut ask: impl AsyncFnMut()) -> Value {
         for _ in 1..20 {
             ask().await;
@@ -125,14 +124,14 @@ impl Binary {
         self.access()
     }
 
-    /// Writes another secret, with a file of its own as Kubernetes does.
+    /// Replaces the file of the secret by another file, as Kubernetes does.
     pub fn write_secret(&self, text: &str) {
         let new = self.setup.path("new-secret");
         std::fs::write(&new, text).unwrap();
         std::fs::rename(new, self.setup.path(".gitlab_shell_secret")).unwrap();
     }
 
-    /// Whether the secret of the configuration is taken.
+    /// Whether the original secret is accepted.
     pub async fn is_trusted(&self) -> bool {
         self.check_with(SECRET).await == 200
     }
@@ -143,7 +142,7 @@ pub fn clone() -> Value {
         "changes": "_any" })
 }
 
-/// A push by alice, as Gitaly asks.
+/// Gitaly's request for a push by alice.
 pub fn push(changes: &str) -> Value {
     json!({ "key_id": "11", "gl_repository": "project-3", "action": "git-receive-pack", "protocol": "ssh",
         "changes": changes })

@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 const MIB: usize = 1024 * 1024;
 const CLONE: &str = r#"{"key_id":11,"project":"grp/p","action":"git-upload-pack","protocol":"ssh"}"#;
 
-/// A body of this many bytes that asks for a clone.
+/// A body of this length in bytes, for a clone.
 fn padded(bytes: usize) -> Vec<u8> {
     let mut body = vec![b' '; bytes];
     body[..CLONE.len()].copy_from_slice(CLONE.as_bytes());
@@ -55,7 +55,7 @@ async fn body_without_room_is_answered_503_after_five_seconds(database: Database
     assert!(refused.starts_with("HTTP/1.1 503 "), "{refused}");
     assert!(refused.ends_with(r#"{"message":"503 Service Unavailable"}"#), "{refused}");
     assert!(!refused.to_ascii_lowercase().contains("retry-after"), "{refused}");
-    // Bodies of up to 64 KiB need no room.
+    // Bodies of up to 64 KiB do not count.
     let small = shell.request("POST", "/allowed").body("application/json", padded(64 * 1024)).send().await;
     assert_eq!(small.status, 200);
 
@@ -94,7 +94,7 @@ async fn caller_without_a_credential_takes_no_room(database: Database) {
     assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
 }
 
-/// A budget below the largest body would refuse that body for ever.
+/// A budget below the largest allowed body is rejected, as that body could never be accepted.
 #[testkit::test]
 async fn budget_holds_the_largest_body(database: Database) {
     for (budget, is_valid) in [(20 * MIB - 1, false), (20 * MIB, true), (usize::MAX, false)] {

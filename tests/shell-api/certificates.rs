@@ -55,7 +55,7 @@ async fn a_member_signs_in(database: Database) {
     for key in [&word, &padded, &format!("SHA256:{word}")] {
         assert_eq!(find(&shell, key, "alice").await, in_grp("alice"), "{key}");
     }
-    // As it stands: a form decoder makes a blank of `+`.
+    // Unencoded: a form decoder turns `+` into a space.
     let raw = shell.get(&format!("/authorized_certs?key={word}&user_identifier=alice")).await;
     assert_eq!(raw, in_grp("alice"));
     for (named, username) in [
@@ -67,7 +67,7 @@ async fn a_member_signs_in(database: Database) {
     ] {
         assert_eq!(find(&shell, &word, named).await, in_grp(username), "{named}");
     }
-    // What a later `/allowed` of this session carries.
+    // The parameters that a later `/allowed` of this session carries.
     let body = json!({ "username": "alice", "namespace_path": "grp" });
     assert_eq!(shell.allowed(body).await.0, 401, "a guest may not pull, but the project is found");
 }

@@ -1,4 +1,4 @@
-//! Options and where they come from, exit codes, tables at the start: `operations.md` §1 and §2.
+//! Options and their sources, exit codes, and the check of the tables at the start.
 use super::binary::{Binary, Setup};
 use super::support::eventually;
 use serde_json::json;
@@ -15,7 +15,7 @@ fn has(text: &str, line: &str) -> bool {
     text.lines().any(|printed| printed.replace(['\'', '"'], "") == line)
 }
 
-/// The process ends with this code, and says this.
+/// Asserts that the process exits with this code and message.
 #[track_caller]
 fn fails(setup: &Setup, arguments: &[&str], code: i32, sentence: &str) {
     let (ended, errors) = setup.failure(arguments);
@@ -24,7 +24,7 @@ fn fails(setup: &Setup, arguments: &[&str], code: i32, sentence: &str) {
     assert!(!errors.contains("panicked"), "{errors}");
 }
 
-/// All checks pass; each has one second, which a busy machine may need several times.
+/// Retries until all checks pass: each has a timeout of one second, and the machine may be busy.
 async fn is_wholly_ready(process: &Process) {
     eventually("all checks pass", async || process.monitor("/-/readiness?all=1").await.status == 200).await;
 }
@@ -133,7 +133,7 @@ async fn healthcheck_asks_the_running_service() {
         |address: &str| binary.setup.run(&["healthcheck", "--monitoring-listen", address], &[]).status.code();
     assert_eq!(healthcheck(&address), Some(0));
     assert_eq!(healthcheck("127.0.0.1:1"), Some(1));
-    // A port that is taken is no mistake of the configuration: it may be free the next time.
+    // A port in use is not a configuration error, as it may be free the next time.
     let taken = binary.process.url.strip_prefix("http://").unwrap();
     fails(
         &binary.setup,
@@ -177,7 +177,7 @@ fn tables_that_do_not_fit_end_the_start() {
     assert_eq!(setup.run(&["check-config"], &[]).status.code(), Some(0));
 }
 
-/// A service makes no tables on PostgreSQL: it waits until somebody else has made them.
+/// On PostgreSQL a service creates no tables, but waits until they are migrated.
 #[actix_web::test]
 async fn a_service_waits_for_its_migrations() {
     let database = Database::postgresql();

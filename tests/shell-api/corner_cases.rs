@@ -5,7 +5,7 @@ use super::support::{ALLOWED, NOT_FOUND, verdict};
 use serde_json::json;
 use testkit::fixture::{self, P, THEN};
 
-/// Neither another case nor a path that somebody else has taken since is a move.
+/// A path in another case, or an old path that another project uses now, is not reported as moved.
 #[testkit::test]
 async fn only_what_has_moved_is_told_so(database: Database) {
     fixture::project(&mut database.open(), 70, "grp/old", 20, 20);
@@ -58,7 +58,7 @@ async fn a_certificate_reaches_its_group_alone(database: Database) {
     }
 }
 
-/// A quarantine that cannot be read is none.
+/// A quarantine that cannot be parsed is ignored.
 #[testkit::test]
 async fn an_environment_that_is_no_json_stops_no_push(database: Database) {
     let shell = shell_api(database).await;

@@ -1,6 +1,5 @@
-//! Every answer can be decoded by those who ask. To prove a new endpoint, add what its clients decode to
-//! `clients`,
-//! and an entry to `PROOFS`: an endpoint without one fails the test.
+//! GitLab Shell and Gitaly can decode every response. For a new endpoint, add its clients' types to `clients` and an
+//! entry to `PROOFS`: an endpoint without one fails the test.
 mod clients;
 mod others;
 
@@ -16,15 +15,15 @@ use serde_json::{Value, json};
 use testkit::fixture::{self, THEN};
 use testkit::{Answer, Redis, ssh};
 
-/// What proves an endpoint.
+/// The decoders and requests for one endpoint.
 struct Proof {
     method: &'static str,
     name: &'static str,
-    /// How its clients decode a success; of one that is no JSON, nothing.
+    /// The decoders of a successful response; empty if it is not JSON.
     decoders: &'static [Decoder],
-    /// Parameters that are answered 200: all kinds of successes that there are.
+    /// Parameters that are answered with 200, for every kind of success.
     successes: fn(&Shell) -> Vec<Value>,
-    /// Status and parameters of what is refused, beside what every endpoint refuses.
+    /// Parameters that are rejected, with the status, in addition to those that every endpoint rejects.
     failures: fn(&Shell) -> Vec<(u16, Value)>,
 }
 
@@ -144,7 +143,7 @@ fn refused(shell: &Shell) -> Vec<(u16, Value)> {
     ]
 }
 
-/// One with a banner and a link, and those that hear less.
+/// A push with a banner and a link, and pushes with fewer messages.
 fn post_received(shell: &Shell) -> Vec<Value> {
     let changes = format!("{Z} {} refs/heads/topic\n", shell.git.a);
     [("project-3", "key-11"), ("project-3", "user-2"), ("wiki-3", "key-31"), ("project-999", "key-999")]
@@ -159,7 +158,7 @@ async fn send(shell: &Shell, proof: &Proof, parameters: &Value) -> Answer {
     shell.request(proof.method, &format!("/{}", proof.name)).json(parameters).send().await
 }
 
-/// A refusal has a text that GitLab Shell can show and Gitaly can print.
+/// Asserts that an error has a message that GitLab Shell and Gitaly can print.
 #[track_caller]
 fn is_readable(answer: &Answer, status: u16, what: &str) {
     assert_eq!((answer.status, answer.header("content-type")), (status, Some("application/json")), "{what}");
@@ -234,7 +233,7 @@ async fn every_refusal_has_words(database: Database) {
             let answer = send(&shell, proof, &parameters).await;
             is_readable(&answer, status, &format!("{} {parameters}", proof.name));
         }
-        // `check` has no parameters, and reads none.
+        // `/check` has no parameters.
         if proof.name != "check" {
             for (status, content_type, body) in [
                 (400, "application/json", "{".to_owned()),

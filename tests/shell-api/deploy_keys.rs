@@ -1,6 +1,4 @@
-//! Deploy keys: the key decides who may read and whether it may write at all; every other question of a push
-//! is about
-//! its owner.
+//! Deploy keys: the key decides whether it may read or write. All other rules of a push apply to its owner.
 use super::incoming::Incoming;
 use super::matrix::{lines, verdicts};
 use super::push::NO_PUSH;
@@ -20,9 +18,8 @@ const DELETE: (u16, &str) = (
 );
 const WRITE_WIKI: (u16, &str) = (401, "You are not allowed to write to this project's wiki.");
 
-/// Write keys: 31 of mia (maintainer), 32 of rep (reporter), 35 of alice (developer) on P; 33 of mia and 36
-/// of alice on
-/// E; 34 of out, who has no role, on Q.
+/// Write keys: on P, 31 of mia (maintainer), 32 of rep (reporter) and 35 of alice (developer); on E, 33 of mia and 36
+/// of alice; on Q, 34 of out, who has no role.
 fn keys(conn: &mut database::Conn) {
     for (id, owner, project) in [(32, 4, P), (33, 5, E), (34, 6, Q), (35, 2, P), (36, 2, E)] {
         fixture::deploy_key(conn, id, Some(owner), project, true);
@@ -60,7 +57,7 @@ const OWNERS: &[(&str, i64, i32)] = &[
 ];
 const KEY_WITHOUT_OWNER: i64 = 300;
 
-/// Every cell of the table, which was written from the contract.
+/// Every cell of the table `matrix/deploy_keys.txt` holds.
 #[testkit::test]
 async fn every_change_by_a_deploy_key_is_decided_by_its_owner(database: Database) {
     let mut conn = database.open();

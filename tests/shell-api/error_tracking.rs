@@ -8,7 +8,7 @@ use testkit::fixture::{self, THEN};
 use testkit::{Answer, Database};
 
 const PATH: &str = "/error_tracking/allowed";
-/// With what GitLab makes of it under the tests' key base.
+/// A token, and GitLab's two encrypted forms of it with the tests' key base.
 const TOKEN: &str = "glsoat-Hf_79B288hRv_3-TSD1R";
 const DYNAMIC: &str = "|m4xIfsb+64kz94FlWdibDwZteseCrvy+KQMLu7HIxgGr12Xos7i8qtNalg==7f50ec7b885d";
 const STATIC: &str = "/sWUVSK+tVOTWhSE8TZEHyrUopAk5T44YL6d7ii52i/DN8E/aA6HvM7uJQ==";
@@ -90,12 +90,12 @@ async fn the_installations_own_token_is_a_credential(database: Database) {
     assert_eq!(said(&shell.anonymous("POST", PATH).json(&body).send().await), no);
     let both = shell.request("POST", PATH).header("Gitlab-Error-Tracking-Token", "wrong").json(&body);
     assert_eq!(said(&both.send().await), yes, "one of the two is enough");
-    // It opens no other door.
+    // The token is not valid for other endpoints.
     let other = shell.anonymous("GET", "/check").header("Gitlab-Error-Tracking-Token", TOKEN).send().await;
     assert_eq!(said(&other), no);
 }
 
-/// Whoever is not let in hears that, and nothing of their body.
+/// Without authentication the response is 401, whatever is wrong with the body.
 #[testkit::test]
 async fn who_asks_is_judged_before_the_body(database: Database) {
     prepare(&database);

@@ -1,6 +1,5 @@
-//! The examples of GitLab's page, each as it is printed, on a database that holds what the page speaks of.
-//! Those that
-//! end in `l` bear the shared secret itself, as the older pages have it.
+//! The examples of GitLab's documentation, as printed, on a database with the objects that they name. Those that end
+//! in `l` send the shared secret itself, as in the documentation of older releases.
 use std::collections::BTreeSet;
 
 use super::support::{SECRET, token};
@@ -21,7 +20,7 @@ enum Credential {
 }
 use Credential::{SharedSecret, Token};
 
-/// Turns the fixture into the rows that the page speaks of, and starts a service with the page's settings.
+/// Adds the rows that the documentation names, and starts a service with its settings.
 async fn documented(database: Database) -> Shell {
     let conn = &mut database.open();
     // `root` has key 11, an RSA key.
@@ -56,7 +55,7 @@ async fn documented(database: Database) -> Shell {
         UPDATE routes SET name = 'rubi', path = 'rubi' WHERE source_type = 'Namespace' AND source_id = 1007;",
     );
     fixture::key(conn, 7, Some(7), &ssh::ed25519(7));
-    // Their second factor is on; user 29 is there.
+    // They have a second factor, and user 29 exists.
     fixture::run(conn, "UPDATE users SET otp_required_for_login = true WHERE id = 7");
     fixture::user(conn, 29, "tokenuser");
     // Project 7 has a banner.
@@ -72,7 +71,7 @@ async fn documented(database: Database) -> Shell {
             '2999-01-01 00:00:00', 'gitlab-org/agent-config', 1, true, '{THEN}', '{THEN}');"
         ),
     );
-    // The group `gitlab-org` has an authority, project 111 a key for its errors.
+    // The group `gitlab-org` has a certificate authority, and project 111 a key for error tracking.
     let authority = fixture::blob(conn, &authority());
     fixture::run(
         conn,
@@ -115,7 +114,7 @@ impl Credential {
     }
 }
 
-/// Asks literally, and gives the answer.
+/// Sends the request as printed, and returns the response.
 async fn answer(
     database: Database,
     credential: Credential,
@@ -129,7 +128,7 @@ async fn answer(
     answer
 }
 
-/// Asks literally, and compares the whole answer.
+/// Sends the request as printed, and compares the whole response.
 async fn example(
     database: Database,
     credential: Credential,
@@ -165,7 +164,7 @@ async fn example_1(database: Database, credential: Credential) {
             },
             "address": "unix:/run/gitaly.socket",
             "token": null,
-            // From here on: what GitLab has added since.
+            // GitLab has added the rest in later releases.
             "features": {},
         },
         "gl_console_messages": [],
@@ -178,7 +177,7 @@ async fn example_1(database: Database, credential: Credential) {
     example(database, credential, ("POST", "/api/v4/internal/allowed"), Some(form), expected).await;
 }
 
-/// But for the token, which is signed as GitLab signs it.
+/// Compares everything but the token, whose signature is verified.
 async fn example_2(database: Database, credential: Credential) {
     let form = "key_id=11&project=gnuwget/wget2";
     let mut answer =
@@ -199,7 +198,7 @@ async fn example_2(database: Database, credential: Credential) {
     assert_eq!((seconds("nbf"), seconds("exp")), (seconds("iat") - 5, seconds("iat") + 1800));
 }
 
-/// Once with a raw `+`, and by the address too.
+/// Also with an unencoded `+`, and by the email address.
 async fn example_4(database: Database, credential: Credential) {
     let word = STANDARD_NO_PAD.encode(authority());
     let encoded = word.replace('+', "%2B").replace('/', "%2F");
@@ -212,7 +211,7 @@ async fn example_4(database: Database, credential: Credential) {
     }
 }
 
-/// Ten codes, and nothing beside them.
+/// The response has ten codes and no other members.
 async fn example_7(database: Database, credential: Credential, method: &str) {
     let path = "/api/v4/internal/two_factor_recovery_codes";
     let answer = match method {
@@ -226,7 +225,7 @@ async fn example_7(database: Database, credential: Credential, method: &str) {
     assert_eq!(answer, json!({ "success": true, "recovery_codes": answer["recovery_codes"] }));
 }
 
-/// The date is long past: the token is made all the same.
+/// The token is created, although its expiry date is in the past.
 async fn example_8(database: Database, credential: Credential) {
     let form =
         "user_id=29&name=mytokenname&scopes[]=read_user&scopes[]=read_repository&expires_at=2020-07-24";
@@ -245,7 +244,7 @@ async fn example_9(database: Database, credential: Credential) {
     example(database, credential, asked, Some(form), json!({ "enabled": true })).await;
 }
 
-/// Once with the word encoded, once with a raw `+`, which a form decoder turns into a blank.
+/// Sends the key encoded, and with an unencoded `+`, which a form decoder turns into a space.
 async fn example_3(database: Database, credential: Credential) {
     let key = ssh::rsa(3072, 11);
     let word = ssh::word(&key);

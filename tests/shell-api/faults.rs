@@ -1,4 +1,4 @@
-//! Answers while the database, Redis or Gitaly is away.
+//! Responses while the database, Redis or Gitaly is unavailable.
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 use testkit::{Database, Redis};
 
 const UNAVAILABLE: &str = "503 Service Unavailable";
-/// The pool gives up within a second; the machine may be busy.
+/// The pool's timeout is one second, and the machine may be busy.
 const IN_TIME: Duration = Duration::from_secs(3);
 
-/// Runs statements at the server of the tests, beside the database of this one.
+/// Runs statements on the test server, outside the database of this test.
 fn at_the_server(statements: &str) {
     let url = std::env::var("TEST_DATABASE_URL").unwrap();
     let mut conn = database::Location::parse(&url).unwrap().open(Duration::from_secs(20)).unwrap();
@@ -46,7 +46,7 @@ async fn a_database_that_is_gone_is_an_answer_in_time() {
         "SELECT pg_terminate_backend(pid, 20000) FROM pg_stat_activity WHERE datname = '{name}'"
     ));
     let unavailable = (503, json!({ "message": UNAVAILABLE }));
-    // More at once than there are connections, and of each kind.
+    // More concurrent requests than connections, of each kind.
     let asked = (0..40).map(|n| {
         let shell = &shell;
         async move {
@@ -107,7 +107,7 @@ async fn a_server_that_nobody_runs_is_an_answer_in_time() {
     assert!(!line.to_string().contains("hunter2"), "{line}");
 }
 
-/// A restarted server leaves a pool of broken connections: no read is lost.
+/// No read fails after a restart of the server, although the pool has only broken connections.
 #[actix_web::test]
 async fn the_next_read_after_broken_connections_succeeds() {
     let shell = shell_api(Database::postgresql()).await;
@@ -168,7 +168,7 @@ async fn who_sends_slowly_hinders_nobody() {
     let address = shell.service.url().strip_prefix("http://").unwrap();
     let head = "POST /api/v4/internal/allowed HTTP/1.1\r\nHost: x\r\n";
     let body = format!("{head}Gitlab-Shell-Api-Request: {}\r\nContent-Length: 1000\r\n\r\n{{", token());
-    // The server begins to accept when this test waits for it first.
+    // The server starts to accept connections when this test first waits for it.
     assert_eq!(verdict(&shell.clone(11, "grp/p").await), ALLOWED);
     let slow: Vec<TcpStream> = (0..200)
         .map(|n| {
@@ -183,7 +183,7 @@ async fn who_sends_slowly_hinders_nobody() {
         assert!(started.elapsed() < Duration::from_secs(8), "nobody waits for the slow ones' ten seconds");
     }
     is_unharmed(&shell).await;
-    // A head that does not come in ten seconds is not waited for.
+    // A request head that takes longer than ten seconds is answered with 408.
     let first = slow.into_iter().next().unwrap();
     let read = tokio::task::spawn_blocking(move || {
         let (mut stream, mut answer) = (first, String::new());

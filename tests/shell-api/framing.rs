@@ -1,4 +1,4 @@
-//! A body whose end is uncertain is the last thing that a connection carries.
+//! The connection is closed after a body whose end is ambiguous.
 use std::time::Duration;
 
 use super::support::token;
@@ -16,7 +16,7 @@ fn head(headers: &str) -> String {
     )
 }
 
-/// What the service answers to these parts on one connection, until it closes the connection.
+/// Sends these parts on one connection, and returns all responses until the service closes it.
 async fn answers(shell: &Shell, parts: &[String]) -> String {
     let address = shell.service.url().strip_prefix("http://").unwrap();
     let mut stream = TcpStream::connect(address).await.unwrap();
@@ -33,7 +33,7 @@ async fn answers(shell: &Shell, parts: &[String]) -> String {
     String::from_utf8_lossy(&received).into_owned()
 }
 
-/// The third request asks without a token: it would be counted if a handler saw it.
+/// The third request has no token, so it would be counted if it reached a handler.
 fn third() -> String {
     "GET /api/v4/internal/check HTTP/1.1\r\nHost: shell\r\n\r\n".to_owned()
 }

@@ -84,7 +84,7 @@ async fn the_primary_is_shown_the_token(database: Database) {
     );
 }
 
-/// Gitaly takes 300 for a yes.
+/// Gitaly treats status 300 as success, so requests that cannot be forwarded must be rejected.
 #[testkit::test]
 async fn what_is_not_forwarded_is_refused(database: Database) {
     let shell = secondary(database, "").await;

@@ -1,4 +1,4 @@
-//! Repositories that are read through Gitaly: which calls a decision makes, and what comes of calls that fail.
+//! Repositories that are read through Gitaly: the calls that a decision makes, and the results of failed calls.
 use std::time::{Duration, Instant};
 
 use super::binary::{Setup, push};
@@ -73,7 +73,7 @@ async fn pull_makes_no_call(database: Database) {
     let archive = shell.allowed(json!({ "key_id": 11, "action": "git-upload-archive" })).await;
     assert_eq!(verdict(&archive), ALLOWED);
     assert_eq!((gitaly.methods(), gitaly.connections()), (Vec::new(), 0));
-    // A pull does not need a running Gitaly: the client goes there next.
+    // A pull is decided without Gitaly.
     gitaly.fail(Fault::Status(Code::Unavailable));
     assert_eq!(verdict(&shell.clone(11, "grp/p").await), ALLOWED);
 }
@@ -275,7 +275,7 @@ async fn pusher_gets_a_merge_request_link(database: Database) {
     assert_eq!((status, &body["messages"]), (200, &json!([])));
 }
 
-/// The system's certificate authorities are trusted, and no others.
+/// Only the system's certificate authorities are trusted.
 #[actix_web::test]
 async fn tls_trusts_the_authorities_of_the_system() {
     let (trusted, other) = (Authority::new(), Authority::new());

@@ -1,5 +1,5 @@
-//! Changes of every kind on every form of Gitaly: plain, behind Praefect, and with transactions. The hook's paths differ,
-//! and the decision must not.
+//! Changes of every kind on every form of Gitaly: plain, behind Praefect, and with transactions. The paths that the
+//! hook sends differ, but the decision must be the same.
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
@@ -47,12 +47,12 @@ impl Storage {
     }
 }
 
-/// What the hook of a `git push` by this key asks.
+/// The request of the hook for a `git push` with this key.
 async fn push(shell: &Shell, change: &PendingChange, key_id: i64, line: &str) -> (u16, String) {
     answer(shell, change, json!({ "key_id": key_id.to_string() }), line).await
 }
 
-/// What the hook asks about a change that GitLab itself makes for this user.
+/// The request of the hook for a change that GitLab itself makes for this user.
 async fn operation(shell: &Shell, change: &PendingChange, user_id: i64, line: &str) -> (u16, String) {
     let actor = json!({ "key_id": null, "user_id": user_id.to_string(), "protocol": "web" });
     answer(shell, change, actor, line).await
@@ -72,8 +72,8 @@ fn owned((status, message): (u16, &str)) -> (u16, String) {
     (status, message.to_owned())
 }
 
-/// The calls since the last look name the project's own path. Returns how many of them saw the quarantine, with the
-/// metadata that the form needs.
+/// Asserts that the calls since the last check name the project's own path. Returns how many of them saw the
+/// quarantine, with the metadata that the form needs.
 fn calls_that_saw(storage: &Storage, change: &PendingChange) -> usize {
     let mut count = 0;
     for call in storage.gitaly.calls() {
@@ -231,7 +231,7 @@ async fn push_creates_a_project_and_its_repository(database: Database) {
     .await;
 }
 
-/// Gitaly's hook says who its client is, and each call repeats it.
+/// Each call repeats the client context that Gitaly's hook has sent.
 #[testkit::test]
 async fn client_context_goes_along_with_every_call(database: Database) {
     on_each_form(database, async |shell, storage| {
@@ -258,7 +258,7 @@ fn refused(parameter: &str) -> (u16, Value) {
     (400, json!({ "message": format!("400 Bad request - {error}"), "error": error }))
 }
 
-/// With and without the repository's path from the hook, by whoever asks, for whatever action.
+/// For every actor and action, with and without the repository's path from the hook.
 #[testkit::test]
 async fn quarantine_outside_the_storage_is_refused(database: Database) {
     let (storage, _) = copy_of_p();

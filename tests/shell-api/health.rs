@@ -1,4 +1,4 @@
-//! Health on the listener of the service itself: for balancers on this machine, and for nobody else.
+//! Health checks on the main listener, which only load balancers on the same host may use.
 use super::support::eventually;
 use super::{Shell, shell_api, shell_api_with};
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ fn failed(message: &str) -> Value {
     json!([{ "status": "failed", "message": message }])
 }
 
-/// A check has one second: a busy machine may need several attempts.
+/// Retries, because a check has a timeout of one second and the machine may be busy.
 async fn comes_to(shell: &Shell, path: &str, expected: &(u16, Value)) {
     eventually(&format!("{path}: {expected:?}"), async || shell.service.get(path).await.json() == *expected)
         .await;
@@ -91,7 +91,7 @@ async fn readiness_tells_what_is_broken(database: Database) {
         "status": "ok", "master_check": ok(), "db_check": ok(), "migrations_check": ok(), "redis_check": ok(),
     });
     comes_to(&shell, "/-/readiness?all=1", &(200, sound)).await;
-    // The tables are not looked at by a probe: a request finds that one of them has gone.
+    // A probe does not check the tables. A missing one is noticed by a request.
     shell.sql("ALTER TABLE protected_tags RENAME TO elsewhere");
     let tag = format!("{} {} refs/tags/t", "0".repeat(40), "1".repeat(40));
     assert_eq!(shell.push(14, &tag).await.0, 500);
@@ -102,7 +102,7 @@ async fn readiness_tells_what_is_broken(database: Database) {
     let draining = json!({ "status": "failed", "master_check": failed("draining") });
     assert_eq!(service.get("/-/readiness").await.json(), (503, draining));
     assert_eq!(service.get("/-/liveness").await.status, 200);
-    // Whoever asks still is answered, and told to come by another connection next time.
+    // Requests are still answered while draining, with `Connection: close`.
     let answer = shell.request("GET", "/check").send().await;
     assert_eq!((answer.status, answer.header("connection")), (200, Some("close")));
 }

@@ -1,4 +1,4 @@
-//! Pushes whose objects lie in a quarantine, made by the real `git`.
+//! Pushes whose objects are in a quarantine, made by the real `git`.
 use std::cell::RefCell;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use testkit::git;
 
 use super::support::{Shell, Z, verdict};
 
-/// A repository with an empty branch `main`, and a quarantine that has what is pushed to it.
+/// A repository with an empty branch `main`, and a quarantine with the objects of a push.
 pub struct Incoming {
     pub storage: TempDir,
     pub repository: PathBuf,
@@ -21,7 +21,7 @@ pub struct Incoming {
     draft: RefCell<Draft>,
 }
 
-/// The next commit, as far as it is not the usual one.
+/// The properties of the next commit.
 #[derive(Clone)]
 pub struct Draft {
     pub author: String,
@@ -34,7 +34,7 @@ pub struct Draft {
 const QUARANTINE: &str = "objects/incoming-1";
 
 impl Incoming {
-    /// Project P's.
+    /// The repository of project P.
     pub fn new() -> Self {
         Self::at(&format!("{}.git", hashed_path("@hashed", P)), &format!("project-{P}"))
     }
@@ -58,7 +58,7 @@ impl Incoming {
         Self { storage, repository, main, gl_repository, draft: RefCell::new(draft) }
     }
 
-    /// Runs git as it runs in a quarantine, and gives what it printed.
+    /// Runs git with the quarantine, and returns its output.
     pub fn git(&self, arguments: &[&str], input: &[u8]) -> String {
         let mut child = Command::new("git")
             .arg("--git-dir")
@@ -79,7 +79,7 @@ impl Incoming {
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
 
-    /// A commit on top of `main` that adds or changes these files; `None` takes a file away.
+    /// A commit on top of `main` that adds or changes these files; `None` removes a file.
     pub fn commit(&self, files: &[(&str, Option<&[u8]>)]) -> String {
         let draft = self.draft.borrow().clone();
         self.git(&["read-tree", &draft.parents[0]], b"");
@@ -98,7 +98,7 @@ impl Incoming {
         self.git(&["hash-object", "-t", "commit", "-w", "--stdin"], object.as_bytes())
     }
 
-    /// A commit that differs from the usual one.
+    /// A commit with changed properties.
     pub fn commit_with(&self, change: impl FnOnce(&mut Draft), files: &[(&str, Option<&[u8]>)]) -> String {
         let usual = self.draft.borrow().clone();
         change(&mut self.draft.borrow_mut());
@@ -107,7 +107,7 @@ impl Incoming {
         commit
     }
 
-    /// Takes objects and a ref as if a push had been accepted.
+    /// Moves the objects into the repository and sets the ref, as if a push had been accepted.
     pub fn accept(&self, name: &str, commit: &str) {
         let objects = self.repository.join("objects");
         copy(&self.repository.join(QUARANTINE), &objects);
@@ -124,7 +124,7 @@ impl Incoming {
             "changes": changes, "env": env.to_string() })
     }
 
-    /// What the key's owner hears who pushes the commit to a new branch `feature`.
+    /// The response to a push of the commit to a new branch `feature` with this key.
     pub async fn push(&self, shell: &Shell, key: i64, commit: &str) -> (u16, String) {
         self.push_line(shell, key, &format!("{Z} {commit} refs/heads/feature")).await
     }

@@ -1,4 +1,4 @@
-//! The files that other secrets are made of.
+//! The files with the key bases that other secrets are derived from.
 use super::binary::Setup;
 use super::shell_api_with;
 use super::support::KEY_BASE;
@@ -6,7 +6,7 @@ use serde_json::json;
 use tempfile::TempDir;
 use testkit::Database;
 
-/// Starts in vain: exit status and what is said.
+/// Asserts that the configuration is rejected with exit status 78, and returns the error.
 fn refused(change: impl Fn(&Setup), arguments: &[&str]) -> String {
     let database = Database::sqlite();
     let setup = Setup::new(&database);

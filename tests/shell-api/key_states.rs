@@ -1,4 +1,4 @@
-//! Expired and restricted keys, and users who may not use git: what every endpoint answers.
+//! The responses of every endpoint to expired and restricted keys, and to users who may not use git.
 use super::{Shell, shell_api};
 use database::schema::{personal_access_tokens as tokens, users};
 use diesel::prelude::*;
@@ -42,7 +42,7 @@ async fn lfs(shell: &Shell, actor: &Value) -> (u16, String) {
     (answer.status, answer.text)
 }
 
-/// Status and body of `/authorized_keys` for the text of a key of the fixture.
+/// Status and body of `/authorized_keys` for a key of the fixture.
 async fn authorized(shell: &Shell, key_id: i64) -> (u16, String) {
     let key = ssh::ed25519(key_id);
     let answer = shell.request("GET", "/authorized_keys").json(&json!({ "key": ssh::word(&key) }));
@@ -50,7 +50,7 @@ async fn authorized(shell: &Shell, key_id: i64) -> (u16, String) {
     (answer.status, answer.text)
 }
 
-/// No endpoint has changed what is stored.
+/// Asserts that no endpoint has created a token or codes.
 fn assert_nothing_created(shell: &Shell) {
     let mut conn = shell.service.database.open();
     let stored: Vec<Option<String>> = users::table
@@ -71,11 +71,11 @@ async fn an_expired_key_gets_nothing(database: Database) {
     assert_eq!(lfs(&shell, &key).await, (404, NO_ACTOR.to_owned()));
     assert_eq!(authorized(&shell, 41).await, (401, UNAUTHORIZED.to_owned()));
     assert_nothing_created(&shell);
-    // The user is known and has other keys.
+    // `/discover` still finds the user, who may have other keys.
     assert_eq!(shell.get("/discover?key_id=41").await.1["username"], "alice");
 }
 
-/// Blocked, banned, deactivated and internal users get nothing, whatever names them.
+/// Blocked, banned, deactivated and internal users get nothing, whether named by key or by id.
 #[testkit::test]
 async fn an_inactive_user_gets_nothing(database: Database) {
     let shell = with_second_factors(database).await;
@@ -104,7 +104,7 @@ async fn an_inactive_user_gets_nothing(database: Database) {
         assert_eq!(authorized(&shell, 16).await, (401, UNAUTHORIZED.to_owned()), "{change}");
         assert_eq!(shell.get("/discover?key_id=16").await.1["username"], "blk", "{change}");
     }
-    // The checks of the request come first.
+    // The parameters are validated first.
     let no_name = json!({ "key_id": 16, "name": " " });
     assert_eq!(token(&shell, &no_name).await, refused("No token name specified"));
     assert_nothing_created(&shell);
@@ -141,7 +141,7 @@ async fn a_suspended_user_keeps_a_way_back(database: Database) {
     }
 }
 
-/// A key of a forbidden type is found, and gets nothing.
+/// A key of a forbidden type is found, but gets no token, codes or access.
 #[testkit::test]
 async fn a_restricted_key_gets_nothing(database: Database) {
     fixture::run(&mut database.open(), "UPDATE application_settings SET ed25519_key_restriction = -1");

@@ -9,8 +9,7 @@ use tempfile::TempDir;
 use testkit::fixture::{self, P, Q};
 use testkit::ssh;
 
-/// Of alice, by the contract's test vectors: her id, the end of her password's hash, the begin of the key
-/// base.
+/// The LFS secret of alice: her id, the end of her password's hash and the start of the key base.
 const ALICE: &str = "2xad68LJZdL17lhWy0123456789abcdef";
 const NOT_FOUND: &str = r#"{"message":"404 Not Found"}"#;
 const OID: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
@@ -19,7 +18,7 @@ async fn authenticate(shell: &Shell, body: Value) -> (u16, Value) {
     shell.post("/lfs_authenticate", body).await
 }
 
-/// Looks at an answer and at the token in it.
+/// Checks a response and the token in it.
 fn is_for((status, mut body): (u16, Value), username: &str, key: &str, path: &str, lifetime: i64) {
     let token = body["lfs_token"].take();
     let expected = json!({
@@ -151,7 +150,7 @@ async fn an_installation_may_have_no_lfs(database: Database) {
 #[testkit::test]
 async fn an_object_of_the_project_is_handed_out(database: Database) {
     let files = TempDir::new().unwrap();
-    // Longer than what is read at once.
+    // Longer than one read.
     let content: Vec<u8> = (0..200_000_u32).map(|n| u8::try_from(n % 251).unwrap()).collect();
     let directory = files.path().join(&OID[..2]).join(&OID[2..4]);
     std::fs::create_dir_all(&directory).unwrap();
@@ -198,7 +197,7 @@ async fn an_object_of_the_project_is_handed_out(database: Database) {
         assert_eq!(shell.get(&format!("/lfs?{query}")).await, (400, expected));
     }
     assert_eq!(ask(OID, "project-x").await.status, 400);
-    // What is no file is not there.
+    // A directory is answered with 404.
     std::fs::remove_file(directory.join(&OID[4..])).unwrap();
     std::fs::create_dir(directory.join(&OID[4..])).unwrap();
     assert_eq!(ask(OID, "project-3").await.status, 404);

@@ -1,4 +1,4 @@
-//! Signals, and secrets that change while the service runs: `operations.md` §5 and §7.
+//! Signals, graceful shutdown, and secrets that change while the service runs.
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
@@ -8,11 +8,11 @@ use super::support::{SECRET, eventually, token};
 use serde_json::{Value, json};
 use testkit::Database;
 
-/// A request whose body has not come yet.
+/// A request whose body is not sent yet.
 struct Unfinished(TcpStream);
 
 impl Unfinished {
-    /// Sends its head, and waits until the service works on it.
+    /// Sends the head, and waits until the service processes the request.
     async fn send(binary: &Binary) -> Self {
         let mut stream = TcpStream::connect(binary.process.url.strip_prefix("http://").unwrap()).unwrap();
         let head = format!(
@@ -20,7 +20,7 @@ impl Unfinished {
             token()
         );
         stream.write_all(head.as_bytes()).unwrap();
-        // The request that asks for the metrics is one itself.
+        // The request for the metrics counts, too.
         eventually("the request runs", async || {
             let metrics = binary.process.monitor("/-/metrics").await.text;
             metrics.contains("internal_api_inflight_requests 2\n")
@@ -29,7 +29,7 @@ impl Unfinished {
         Self(stream)
     }
 
-    /// Sends the body, and reads to the end of the connection.
+    /// Sends the body, and reads until the connection is closed.
     fn finish(mut self) -> String {
         self.0.write_all(br#"{"gl_repository":"project-3"}"#).unwrap();
         self.0.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
@@ -39,7 +39,7 @@ impl Unfinished {
     }
 }
 
-/// Whether the main listener still answers.
+/// Whether the main listener still responds.
 fn is_served(binary: &Binary) -> bool {
     let ask = || -> std::io::Result<usize> {
         let mut stream = TcpStream::connect(binary.process.url.strip_prefix("http://").unwrap())?;
@@ -133,7 +133,7 @@ async fn a_second_signal_ends_it_at_once() {
 async fn sighup_reads_the_secret_again() {
     let database = Database::sqlite();
     let binary = Binary::start(&database);
-    // The file is the same, so nothing but the signal makes the service read it.
+    // The file is unchanged, so only the signal makes the service read it.
     binary.process.signal("HUP");
     binary.process.log_line(message("read the secret again"));
     assert!(binary.is_trusted().await);
@@ -149,7 +149,7 @@ async fn what_is_no_secret_changes_nothing() {
     let line = binary.process.log_line(message("kept the old secret"));
     assert_eq!((&line["severity"], &line["secret"]), (&json!("error"), &json!("gitlab_shell")));
     assert!(binary.is_trusted().await);
-    // The service has seen this file: once more is the signal's doing.
+    // The service has already read this file, so only the signal makes it read the file again.
     binary.process.signal("HUP");
     binary.process.log_line(message("kept the old secret"));
     assert!(binary.is_trusted().await);
@@ -157,7 +157,7 @@ async fn what_is_no_secret_changes_nothing() {
     assert_eq!(reloads(&binary, "error").await, 2);
 }
 
-/// How often the service has read its secret again.
+/// How often the service has reloaded its secret.
 async fn reloads(binary: &Binary, result: &str) -> u32 {
     let metrics = binary.process.monitor("/-/metrics").await.text;
     let series = format!("internal_api_secret_reload_total{{result=\"{result}\",secret=\"gitlab_shell\"}} ");
@@ -175,7 +175,7 @@ async fn two_secrets_hold_while_they_are_changed() {
     std::fs::write(&previous, SECRET).unwrap();
     binary.write_secret("another secret");
     binary.process.signal("HUP");
-    // The service may have looked at the files on its own between these lines, so the answers are what counts.
+    // The service may have read the files on its own between these lines, so only the responses are checked.
     eventually("both secrets hold", async || {
         (binary.check_with("another secret").await, binary.is_trusted().await) == (200, true)
     })

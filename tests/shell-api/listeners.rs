@@ -1,4 +1,4 @@
-//! Unix sockets and TLS: `operations.md` §2.
+//! Unix sockets and TLS.
 use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -28,7 +28,7 @@ async fn a_socket_is_made_served_and_made_again() {
     let (database, directory) = (Database::sqlite(), TempDir::new().unwrap());
     let socket = directory.path().join("shell.socket");
     let listen = format!("unix:{}", socket.display());
-    // One that nobody listens at is left over from somebody who was killed.
+    // A socket without a listener is left over from a process that was killed.
     drop(UnixListener::bind(&socket).unwrap());
     for (arguments, mode) in
         [(&["--listen", &listen][..], 0o660), (&["--listen", &listen, "--socket-mode", "0600"], 0o600)]
@@ -45,7 +45,7 @@ async fn a_socket_is_made_served_and_made_again() {
         assert_eq!((&line["status"], line.get("remote_ip")), (&200.into(), None));
         assert!(get(&socket, "/-/readiness").starts_with("HTTP/1.1 200 "));
         assert_eq!(binary.clone().await.0, 200);
-        // Who comes second may not take it away.
+        // A second process may not take over the socket.
         let second =
             Setup::new(&database).failure(&["--listen", &listen, "--monitoring-listen", "127.0.0.1:0"]);
         assert!(second.0 == Some(1) && second.1.contains("cannot listen at unix:"), "{second:?}");
@@ -68,7 +68,7 @@ fn a_file_that_is_no_socket_stays() {
     assert_eq!(std::fs::read_to_string(file).unwrap(), "text");
 }
 
-/// An authority, and certificates that it has signed.
+/// A certificate authority, and certificates that it has signed.
 pub struct Authority(TempDir);
 
 impl Authority {
@@ -92,7 +92,7 @@ impl Authority {
         std::fs::read(self.path(name)).unwrap()
     }
 
-    /// Makes `name.pem` and `name.key`, for 127.0.0.1 and for clients.
+    /// Creates `name.pem` and `name.key`, for 127.0.0.1 and for clients.
     pub fn sign(&self, name: &str) {
         std::fs::write(
             self.path("extensions"),
@@ -103,7 +103,7 @@ impl Authority {
         self.openssl(&format!("x509 -req -in {name}.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile extensions -out {name}.pem"));
     }
 
-    /// A client that believes this authority, and may show a certificate of an authority.
+    /// A client that trusts this authority, optionally with a client certificate.
     fn client(&self, shows: Option<(&Self, &str)>) -> Client {
         let ca = Certificate::from_pem(&self.read("ca.pem")).unwrap();
         let mut builder = Client::builder().no_proxy().tls_certs_only([ca]);
@@ -131,7 +131,7 @@ async fn tls_is_served_and_its_certificate_changed() {
     let binary = Setup::new(&database).start(&arguments, &[]);
     assert_eq!(health(&one.client(None), &binary).await, Some(200));
     assert_eq!(health(&other.client(None), &binary).await, None);
-    // The monitoring port is for the neighbourhood, in plain text.
+    // The monitoring port is internal and has no TLS.
     assert_eq!(binary.process.monitor("/-/readiness").await.status, 200);
     std::fs::copy(other.path("server.key"), &key).unwrap();
     binary.process.signal("HUP");

@@ -1,6 +1,5 @@
-//! Who may do what: every cell of the tables in `matrix/` is checked over HTTP. The tables were written from
-//! the
-//! contract, letter by letter; nothing here decides.
+//! Permissions: every cell of the tables in `matrix/` is checked over HTTP. The tables were written by hand from the
+//! rules, independently of the code.
 use std::collections::HashMap;
 
 use super::Shell;
@@ -35,11 +34,10 @@ const TABLES: &[(&str, &str)] = &[
 const COLUMNS: [(i32, i32); 9] =
     [(0, 20), (0, 10), (0, 0), (10, 20), (10, 10), (10, 0), (20, 20), (20, 10), (20, 0)];
 
-/// The group of all the projects, whose members hold their roles in it.
+/// The group of all the projects, in which the users have their roles.
 const GROUP: i64 = 50;
-/// The first project of each kind; the others follow in the order of the columns. Nobody looks into the
-/// repositories
-/// of the last kind, where the answer does not lie: that takes a tenth of the time.
+/// The first project of each kind; the others follow in the order of the columns. The repositories of the last kind
+/// are not inspected, for decisions that do not depend on them: that takes a tenth of the time.
 const CODE: i64 = 500;
 const WIKI: i64 = 600;
 const BLIND: i64 = 700;
@@ -161,7 +159,7 @@ async fn world(database: Database, storage: &TempDir) -> Shell {
     shell_api_at(database, storage.path(), &[]).await
 }
 
-/// Who asks, in the parameters of the request.
+/// The actor, as parameters of the request.
 fn actor(row: &str) -> Value {
     let person = |name: &str| PEOPLE.iter().find(|(row, ..)| *row == name).map(|(_, id, _)| *id);
     let deploy_key = DEPLOY_KEYS.iter().find(|(name, ..)| *name == row).map(|(_, id, ..)| *id);
@@ -174,14 +172,14 @@ fn actor(row: &str) -> Value {
     }
 }
 
-/// One question of a table: in words, what is sent, and the letter of the answer.
+/// One cell of a table: a description, the body of the request, and the letter of the expected response.
 struct Case {
     words: String,
     body: Value,
     letter: char,
 }
 
-/// The lines of a table that say something.
+/// The lines of a table without comments and blank lines.
 pub(super) fn lines(table: &str) -> impl Iterator<Item = &str> {
     table.lines().filter(|line| !line.starts_with('#') && !line.trim().is_empty())
 }
@@ -205,7 +203,7 @@ fn cases(name: &str, table: &str) -> Vec<Case> {
     cases
 }
 
-/// What GitLab Shell asks before a push, or Gitaly during one.
+/// The body that GitLab Shell sends before a push, or Gitaly during one.
 fn body(ask: &Value, row: &str, at: i64) -> Value {
     let mut body = ask.clone();
     let fields = body.as_object_mut().unwrap();
@@ -259,7 +257,7 @@ async fn each_table_holds(database: Database) {
     let started = std::time::Instant::now();
     let asked = cases.iter().map(|case| async move {
         let (status, body) = shell.post("/allowed", case.body.clone()).await;
-        // Of a yes its status alone: where the repository is, is proved elsewhere.
+        // Only the status of an allowed request is compared: other tests check the rest.
         (case, (status, if body["status"] == true { json!(true) } else { body }))
     });
     let answers: Vec<_> = stream::iter(asked).buffer_unordered(16).collect().await;

@@ -1,4 +1,4 @@
-//! What a pusher hears after a push.
+//! The messages of `/post_receive` to the user who pushed.
 use super::pre_post_receive::decreased;
 use super::push_merge_requests::merge_request;
 use super::support::{ALLOWED, Z, verdict};
@@ -144,7 +144,7 @@ async fn a_banner_comes_first(database: Database) {
         decreased(&json!([alert("banner 1"), new_link("f", "f")]))
     );
     assert_eq!(shell.post_receive_of("wiki-3", "key-11", "").await, decreased(&json!([alert("banner 1")])));
-    // The newest for all, then the newest for this project; those that are not for it say nothing.
+    // The newest banner that applies to the project is shown.
     for (id, further, expected) in [
         (2, vec![], "banner 2"),
         (3, vec![("target_path", "'grp/*'")], "banner 3"),
@@ -205,7 +205,7 @@ async fn whoever_used_an_old_path_is_told_once(database: Database) {
             "protocol": protocol });
         assert_eq!(verdict(&shell.allowed(asked).await), ALLOWED);
         assert!((290..=300).contains(&redis.ask::<i64>(&["TTL", "redirect_namespace:2:project-3"])));
-        // Somebody else's push says nothing of it.
+        // Another user's push does not show the message.
         assert_eq!(shell.post_receive_of("project-3", "key-14", "").await, decreased(&json!([])));
         let expected = json!([new_link("f", "f"), moved(url)]);
         assert_eq!(shell.post_receive(&pushed(&["f"])).await, decreased(&expected));
@@ -230,7 +230,7 @@ async fn an_old_path_is_remembered_without_redis_too(database: Database) {
         set-url origin ssh://me@ssh.example.com:2222/grp/p.git\n";
     assert_eq!(shell.post_receive("").await, decreased(&json!([basic(moved)])));
     assert_eq!(shell.post_receive("").await, decreased(&json!([])));
-    // Whoever writes the path in another case used no old one.
+    // A path in another case is not an old path.
     assert_eq!(verdict(&shell.push_any(11, "GRP/P").await), ALLOWED);
     assert_eq!(shell.post_receive("").await, decreased(&json!([])));
 }

@@ -6,7 +6,7 @@ use testkit::fixture::{self, E, I, P, Q};
 
 const POOL: &str = "@pools/6b/86/6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b";
 
-/// Q is the project that pool 1 was made of; P and I are its forks. Pool 2 has outlived its project.
+/// Q is the source project of pool 1, and P and I are its forks. The source project of pool 2 is deleted.
 async fn with_pools(database: Database) -> Shell {
     let conn = &mut database.open();
     fixture::run(

@@ -13,7 +13,7 @@ const SEALED: &str = "UPDATE users SET otp_required_for_login = true, \
     encrypted_otp_secret_iv = 'AAECAwQFBgcICQoLDA0ODw==\n', encrypted_otp_secret_salt = '_c2FsdHNhbHQ=\n' \
         WHERE id = 2";
 
-/// The code that alice's telephone shows, so many steps of 30 seconds from now (RFC 6238).
+/// The code of alice's authenticator this many steps of 30 seconds from now (RFC 6238).
 fn code(steps: i64) -> String {
     let step = endpoint::Clock::System.unix() / 30 + steps;
     let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, b"12345678901234567890");

@@ -1,4 +1,4 @@
-//! A parameter of the wrong shape is refused in every encoding: one that restricts must not get lost.
+//! A parameter of the wrong type is rejected in every encoding, so that a restriction cannot get lost.
 use super::{Shell, raw, shell_api};
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ const MULTIPART: &str = "multipart/form-data; boundary=X";
 const CLONE: &[(&str, &str)] = &[("project", "grp/p"), ("action", "git-upload-pack"), ("protocol", "ssh")];
 const PUSH: &[(&str, &str)] = &[("gl_repository", "project-3"), ("identifier", "key-11")];
 
-/// Endpoints, a request that each would accept, and the parameters that it reads by type.
+/// Each endpoint with a valid request, and its parameters by type.
 struct Case {
     method: &'static str,
     path: &'static str,
@@ -84,7 +84,7 @@ fn multipart(pairs: &[(&str, &str)]) -> String {
     format!("{}--X--\r\n", pairs.iter().map(part).collect::<String>())
 }
 
-/// The parameters of the case without this one, and further pairs.
+/// The parameters of the case without this one, with further pairs.
 fn with<'a>(case: &Case, name: &str, further: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
     let mut pairs: Vec<(&'a str, &'a str)> = Vec::new();
     for (known, value) in case.base {
@@ -96,7 +96,7 @@ fn with<'a>(case: &Case, name: &str, further: &[(&'a str, &'a str)]) -> Vec<(&'a
     pairs
 }
 
-/// Sends pairs in each encoding; the same answer comes to all of them.
+/// Asserts that the pairs are rejected in each encoding with the same response.
 async fn is_refused(shell: &Shell, case: &Case, pairs: &[(&str, &str)], name: &str) {
     let form: Vec<String> = pairs.iter().map(|(name, value)| format!("{name}={value}")).collect();
     let form = form.join("&");

@@ -12,7 +12,7 @@ use testkit::fixture;
 
 const PATH: &str = "/personal_access_token";
 
-/// User, name, scopes, end, digest, revoked, organization.
+/// User, name, scopes, expiry, digest, revoked, organization.
 type Row = (i64, String, String, Option<NaiveDate>, Option<String>, Option<bool>, i64);
 
 fn rows(shell: &Shell) -> Vec<Row> {
@@ -36,7 +36,7 @@ fn in_days(days: u64) -> NaiveDate {
     fixture::now().date() + Days::new(days)
 }
 
-/// The token of an answer, which holds nothing unexpected.
+/// The token in a response, whose other members are compared.
 fn token((status, body): &(u16, Value), scopes: &Value, expires_at: &Value) -> String {
     let token = body["token"].as_str().unwrap_or_default().to_owned();
     let expected = json!({ "success": true, "token": token, "scopes": scopes, "expires_at": expires_at });

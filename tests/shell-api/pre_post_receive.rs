@@ -1,4 +1,4 @@
-//! Reference counters, and the job after a push.
+//! Reference counters of `/pre_receive`, and the job of `/post_receive`.
 use super::support::Shell;
 use super::{shell_api, shell_api_with};
 use base64::Engine;
@@ -17,7 +17,7 @@ impl Shell {
         self.post("/pre_receive", json!({ "gl_repository": gl_repository })).await
     }
 
-    /// Tells of a push to project P by alice.
+    /// Calls `/post_receive` for a push to project P by alice.
     pub async fn post_receive(&self, changes: &str) -> (u16, Value) {
         self.post_receive_of("project-3", "key-11", changes).await
     }
@@ -48,7 +48,7 @@ pub fn decreased(messages: &Value) -> (u16, Value) {
     (200, json!({ "reference_counter_decreased": true, "messages": messages }))
 }
 
-/// The context of the client goes on to the job; with a scoped user it carries the composite identity.
+/// The job gets the context of the client, which includes the composite identity of a scoped user.
 #[testkit::test]
 async fn the_context_of_a_push_reaches_the_job(database: Database) {
     let shell = shell_api(database).await;
@@ -86,7 +86,7 @@ async fn the_context_of_a_push_reaches_the_job(database: Database) {
     assert_eq!(shell.outbox().len(), 5);
 }
 
-/// Takes what is another each time out of a job, and looks at its form.
+/// Removes the fields of a job that differ each time, after checking their format.
 fn fixed(mut job: Value) -> Value {
     let fields = job.as_object_mut().unwrap();
     let jid = fields.remove("jid").unwrap();
@@ -130,7 +130,7 @@ async fn the_counter_counts_pushes_under_way(database: Database) {
     assert_eq!(redis.ask::<Option<i64>>(&["GET", "git-receive-pack-reference-counter:wiki-999"]), Some(1));
 }
 
-/// In this process's memory.
+/// Without Redis, the counter is in the memory of the process.
 #[testkit::test]
 async fn the_counter_needs_no_redis(database: Database) {
     let shell = shell_api(database).await;

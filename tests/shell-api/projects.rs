@@ -1,4 +1,4 @@
-//! What projects and groups say.
+//! Settings and states of projects and groups.
 use super::shell_api;
 use super::support::{ALLOWED, NO_DOWNLOAD, NOT_FOUND, refusal, verdict};
 use database::memberships::Source;
@@ -225,7 +225,7 @@ async fn snippets_belong_to_people_or_projects(database: Database) {
     let missing = (404, "The snippet you were looking for could not be found.");
     assert_eq!(verdict(&shell.clone(11, "snippets/999.git").await), missing);
     assert_eq!(verdict(&shell.clone(15, "grp/p/snippets/8.git").await), missing);
-    // A snippet is there under its own path alone.
+    // A snippet is found only by its own path.
     for path in [
         "snippets/8",
         "grp/pub/snippets/8.git",

@@ -1,4 +1,4 @@
-//! Pushes that no rule protects against, and names that nobody may use.
+//! Pushes to unprotected refs, and forbidden names.
 use super::support::{ALLOWED, Z, refusal, verdict};
 use super::{Shell, shell_api};
 use serde_json::json;
@@ -11,7 +11,7 @@ const PROHIBITED_TAG: (u16, &str) = (401, "You cannot create a tag with a prohib
 const TAG_AS_BRANCH: (u16, &str) = (401, "You cannot use default branch name to create a tag");
 const DEFAULT_BRANCH: (u16, &str) = (401, "The default branch of a project cannot be deleted.");
 
-/// Asks for each change on its own.
+/// Sends a request for each change.
 async fn expect(shell: &Shell, cases: &[(i64, String, (u16, &str))]) {
     for (key, changes, expected) in cases {
         assert_eq!(verdict(&shell.push(*key, changes).await), *expected, "{key}: {changes}");

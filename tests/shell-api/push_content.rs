@@ -78,7 +78,7 @@ async fn a_lock_keeps_others_away(database: Database) {
         allowed()
     );
     assert_eq!(incoming.push_line(&shell, 11, &format!("{Z} {add} refs/tags/t")).await, no);
-    // Once it is there, a merge that takes it over changes nothing; taking it away does.
+    // Once the file exists, a merge that keeps it does not count as a change, but removing it does.
     incoming.accept("refs/heads/theirs", &add);
     let merge = incoming
         .commit_with(|draft| draft.parents = vec![add.clone(), other.clone()], &[("art/b.psd", Some(b"1"))]);
@@ -109,7 +109,7 @@ async fn what_takes_too_long_is_told_by_its_step(database: Database) {
     assert!(lines[4].starts_with("Scanning for LFS objects (cancelled after "), "{message}");
 }
 
-/// What git cannot find is no silent yes.
+/// A push with unknown objects is rejected.
 #[testkit::test]
 async fn objects_that_are_not_there_refuse_the_push(database: Database) {
     let incoming = Incoming::new();
@@ -117,7 +117,7 @@ async fn objects_that_are_not_there_refuse_the_push(database: Database) {
     let unknown = "1".repeat(40);
     let line = format!("{Z} {unknown} refs/heads/feature");
     let no = refused("The objects of this push cannot be found in the repository.");
-    // Git LFS is on as long as nobody says no, but nobody has used it.
+    // Git LFS is on by default, but the project has never used it.
     assert_eq!(incoming.push_line(&shell, 11, &line).await, allowed());
     for (switch_on, switch_off) in [
         (
@@ -151,7 +151,7 @@ async fn what_is_switched_on_needs_a_look_into_the_repository(database: Database
                  service."
         )
     };
-    // Git LFS that nobody has turned on or used keeps nobody away.
+    // If Git LFS was neither switched on nor used, a push needs no inspection.
     assert_eq!(verdict(&shell.push(11, &line).await), (200, ""));
     for (switch_on, check, switch_off) in [
         (
@@ -202,7 +202,7 @@ async fn what_is_switched_on_needs_a_look_into_the_repository(database: Database
         shell.sql(switch_off);
         assert_eq!(verdict(&shell.push(11, &line).await), (200, ""), "{switch_off}");
     }
-    // What needs no look is judged as everywhere.
+    // Rules that need no inspection still apply.
     shell.sql(
         "INSERT INTO push_rules (project_id, branch_name_regex, deny_delete_tag) VALUES (3, '^f', true)",
     );

@@ -1,4 +1,4 @@
-//! What the checks of contents cost: statements by check, and a push of 2,000 commits.
+//! The cost of content checks: the number of statements of each, and the time of a push of 2,000 commits.
 use std::fmt::Write;
 
 use super::binary::{Binary, Setup};
@@ -16,8 +16,7 @@ fn start(database: &Database, incoming: &Incoming) -> Binary {
     setup.start(&[], &[])
 }
 
-/// The fewest statements of three tries: the settings of the installation are read again once a second. And
-/// the answer.
+/// The fewest statements of three attempts, since the settings are read again once a second, and the response.
 async fn cost(binary: &Binary, body: &Value) -> (u64, u16, Value) {
     let mut fewest = u64::MAX;
     let mut answer = (0, Value::Null);
@@ -76,7 +75,7 @@ async fn a_statement_for_each_check_that_is_on(database: Database) {
             one(&with_pointer),
             8,
         ),
-        // Nothing new: nothing to ask of the database.
+        // Without new commits, no further statements are needed.
         ("SELECT 1", one(&incoming.main), 4),
     ] {
         database.sql(set);
@@ -122,7 +121,7 @@ async fn two_thousand_commits_take_a_few_seconds(database: Database) {
     let line = binary.access();
     println!("{COMMITS} commits: {} statements, {} s", line["db_count"], line["duration_s"]);
     assert!(line["duration_s"].as_f64().unwrap() < 5.0, "{line}");
-    // The last of them all is judged, too.
+    // The last commit is checked, too.
     database.sql("UPDATE push_rules SET commit_message_negative_regex = 'JIRA-1999'");
     let answer = binary.request("POST", "/allowed").json(&body(&incoming, &changes)).answer().await;
     assert_eq!(

@@ -81,7 +81,7 @@ async fn messages_follow_patterns(database: Database) {
         for commit in [&bad, &hidden, &above] {
             assert_eq!(incoming.push(&shell, 11, commit).await, refused(message), "{set}");
         }
-        // A merge that the application makes is exempt, its own commits are not.
+        // A merge commit that GitLab makes is exempt, but its other commits are not.
         let (web, ssh) = (json!({ "protocol": "web" }), json!({}));
         let merge = wip(&[&incoming.main, &good]);
         let line = format!("{Z} {merge} refs/heads/feature");
@@ -90,7 +90,7 @@ async fn messages_follow_patterns(database: Database) {
         let line = format!("{Z} {bad} refs/heads/feature");
         assert_eq!(incoming.push_with(&shell, 11, &line, web).await, refused(message), "{set}");
     }
-    // What is there already was judged when it came.
+    // Existing commits are not checked again.
     incoming.accept("refs/heads/old", &bad);
     assert_eq!(incoming.push(&shell, 11, &bad).await, allowed());
     let tag = format!("{Z} {hidden} refs/tags/t");
@@ -147,7 +147,7 @@ async fn authors_have_addresses(database: Database) {
         }
         assert_eq!(incoming.push(&shell, 11, &good).await, allowed(), "{set}");
     }
-    // Mia pushes hers, and a deploy key's commits are nobody's.
+    // Mia may push her own commits, but a deploy key has no commits of its own.
     rule(&shell, "commit_committer_check = true");
     assert_eq!(incoming.push(&shell, 14, &colleague).await, allowed());
     assert!(
@@ -157,7 +157,7 @@ async fn authors_have_addresses(database: Database) {
             .1
             .starts_with("You cannot push commits for 'alice@example.com'.")
     );
-    // Further addresses count when they are confirmed.
+    // Secondary addresses count if they are confirmed.
     let further = "INSERT INTO emails (user_id, email) VALUES (2, 'x@evil.example')";
     shell.sql(further);
     assert_eq!(incoming.push(&shell, 11, &committer).await, refused(own));
@@ -198,7 +198,7 @@ async fn files_have_names(database: Database) {
     let gone = incoming.commit_with(|draft| draft.parents = vec![exe.clone()], &[("a/install.exe", None)]);
     assert_eq!(incoming.push(&shell, 11, &gone).await, no, "it came with an earlier commit");
     assert_eq!(incoming.push(&shell, 11, &file("a/reinstall.exe")).await, allowed());
-    // What has the name already may change.
+    // An existing file with this name may change.
     incoming.accept("refs/heads/exe", &exe);
     let changed =
         incoming.commit_with(|draft| draft.parents = vec![exe.clone()], &[("a/install.exe", Some(b"y"))]);
@@ -213,7 +213,7 @@ async fn files_have_names(database: Database) {
             "{message}"
         );
     }
-    // Taking a secret away is no offence.
+    // Removing a secret is allowed.
     let secret = file("old.pem");
     incoming.accept("refs/heads/secret", &secret);
     let without = incoming.commit_with(|draft| draft.parents = vec![secret.clone()], &[("old.pem", None)]);
@@ -309,7 +309,7 @@ async fn branches_and_tags_are_looked_at(database: Database) {
         format!("object {commit}\ntype commit\ntag t\ntagger A <a@example.com> 0 +0000\n\nt\n").as_bytes(),
     );
     assert_eq!(incoming.push_line(&shell, 11, &format!("{Z} {tag} refs/tags/t")).await, no);
-    // A tag of a file brings no commit.
+    // A tag of a blob has no commits.
     let blob = incoming.git(&["hash-object", "-w", "--stdin"], b"x");
     assert_eq!(incoming.push_line(&shell, 11, &format!("{Z} {blob} refs/tags/t")).await, allowed());
 }

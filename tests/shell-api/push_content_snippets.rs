@@ -58,7 +58,7 @@ async fn one_branch_and_a_few_files(database: Database) {
         push(&incoming, &shell, &unknown).await,
         refused("The objects of this push cannot be found in the repository.")
     );
-    // Rights come first, and the general question has no files.
+    // The permission is checked first, and a request for `_any` has no files to check.
     let line = format!("{a} {eleven} refs/heads/other");
     assert_eq!(
         incoming.push_line(&shell, 14, &line).await,

@@ -1,4 +1,4 @@
-//! A push of 10,000 refs to a project with 50 rules: at most 4 statements, and little of a processor.
+//! A push of 10,000 refs to a project with 50 rules makes at most 4 statements and takes little processor time.
 use std::time::Duration;
 
 use super::binary::{Binary, push};
@@ -9,11 +9,10 @@ use testkit::git::repositories;
 
 const REFS: usize = 10_000;
 const STATEMENTS: u64 = 4;
-/// The target is 150 ms; a build without optimisation, on a machine that has much else to do, is not held to
-/// it.
+/// The target is 150 ms, but the limit allows for an unoptimised build on a busy machine.
 const PROCESSOR_TIME: Duration = Duration::from_secs(1);
 
-/// Asks for a push that is allowed, until the settings are fresh; the line of the access log.
+/// Repeats an allowed push until the settings are cached, and returns its line of the access log.
 async fn allowed(binary: &Binary, body: &Value) -> Value {
     assert_eq!(binary.clone().await.0, 200);
     binary.access();
@@ -41,7 +40,7 @@ async fn statements_do_not_grow_with_refs(database: Database) {
     }
     let binary = Binary::start(&database);
     let git = repositories();
-    // Half of them meet no rule, a quarter each makes a protected branch or a tag.
+    // Half of them match no rule, a quarter creates protected branches and a quarter tags.
     let changes: String = (0..REFS)
         .map(|n| match n % 4 {
             0 => format!("{Z} {} refs/heads/rule-{}/{n}\n", git.b, 100 + n % 50),

@@ -1,4 +1,4 @@
-//! Merge requests that allow what roles do not: merges in progress, and collaboration.
+//! Merge requests that allow pushes beyond a role: merges in progress, and collaboration.
 use super::push::NO_PUSH;
 use super::push_protected::{FORCE, PUSH};
 use super::shell_api;
@@ -47,8 +47,7 @@ async fn a_merge_that_happens_now_needs_the_right_to_merge(database: Database) {
     shell.sql(&merge_request(1, (P, "f"), (P, "main"), &merging));
     assert_eq!(pushes(&shell, 11, "main").await, owned(ALLOWED));
     assert_eq!(pushes(&shell, 13, "main").await, owned(NO_PUSH));
-    // Another commit, another branch, a push that is no fast-forward: the merge request says nothing of
-    // these.
+    // The merge request does not allow another commit, another branch or a forced push.
     let unknown = "1".repeat(40);
     assert_eq!(verdict(&shell.push(11, &format!("{a} {unknown} refs/heads/main")).await), FORCE);
     assert_eq!(verdict(&shell.push(11, &format!("{a} {a} refs/heads/main")).await), PUSH);
@@ -86,7 +85,7 @@ async fn a_reviewer_may_push_to_the_branch_of_an_open_merge_request(database: Da
     ] {
         assert_eq!(verdict(&shell.push(13, &change).await), NO_PUSH, "{change}");
     }
-    // A guest of this project who is nobody in the other.
+    // A guest of this project who has no role in the other.
     assert_eq!(verdict(&shell.push_any(12, "grp/p").await), NO_PUSH);
     for (change, back) in [
         ("state_id = 2", "state_id = 1"),

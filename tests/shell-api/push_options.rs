@@ -1,4 +1,4 @@
-//! Push options, for merge requests above all.
+//! Push options, mainly for merge requests.
 use super::push_merge_requests::merge_request;
 use super::support::{Shell, Z, shell_api_of};
 use super::{shell_api, shell_api_with};
@@ -132,13 +132,13 @@ async fn a_known_merge_request_needs_no_create(database: Database) {
     let shell = with_outbox(database).await;
     shell.sql(&merge_request(7, (P, "f"), (P, "main"), &[]));
     assert_eq!(alerts(&shell, &pushed(&["f"]), &["mr.label=x"]).await, Vec::<String>::new());
-    // One of two is carried out, the other one is told of.
+    // One of two options is carried out, and the other one causes a warning.
     assert_eq!(
         alerts(&shell, &pushed(&["f", "g"]), &["mr.label=x"]).await,
         warning("'mr.label=x'", &format!("{MISSING_CREATE} g"))
     );
     assert_eq!(handed_over(&shell).len(), 2);
-    // Nothing but the default branch, a tag, a branch that goes: there is nothing to do.
+    // The default branch, tags and deleted branches get no merge request.
     assert_eq!(
         alerts(
             &shell,
@@ -151,7 +151,7 @@ async fn a_known_merge_request_needs_no_create(database: Database) {
     assert_eq!(handed_over(&shell).len(), 2);
 }
 
-/// What the person does not see is told of like what is not there.
+/// The warning about a project that the user may not see is the same as for a missing project.
 #[testkit::test]
 async fn the_target_may_be_another_project(database: Database) {
     let shell = with_outbox(database).await;
@@ -181,8 +181,7 @@ async fn the_target_may_be_another_project(database: Database) {
     assert_eq!(handed_over(&shell).len(), 1);
 }
 
-/// By default the pusher is told that the options are not processed, and gets the link that creates the merge
-/// request.
+/// By default a warning says that the options are not processed, and a link creates the merge request.
 #[testkit::test]
 async fn options_are_refused_with_an_alert_by_default(database: Database) {
     let shell = shell_api(database).await;
@@ -198,12 +197,12 @@ async fn options_are_refused_with_an_alert_by_default(database: Database) {
         ])
     );
     assert_eq!(handed_over(&shell), Vec::<Value>::new());
-    // The job gets all options all the same.
+    // The job still gets all options.
     assert_eq!(
         shell.outbox()[0]["args"][3],
         json!({ "merge_request": { "create": true }, "ci": { "skip": true } })
     );
-    // A reason that the pusher can do something about comes first.
+    // A problem that the user can fix is reported first.
     let missing = warning("'mr.label=x'", &format!("{MISSING_CREATE} f"));
     assert_eq!(alerts(&shell, &pushed(&["f"]), &["mr.label=x"]).await, missing);
 }
@@ -229,7 +228,7 @@ async fn the_job_gets_the_options_as_gitlab_parses_them(database: Database) {
     assert_eq!(shell.outbox()[0]["args"][3], expected);
 }
 
-/// Where the outbox takes neither, the pusher hears both, and all else there is to say.
+/// If neither job can be stored in the outbox, the user gets both warnings and all other messages.
 #[testkit::test]
 async fn what_cannot_be_handed_over_is_told(database: Database) {
     let shell = with_outbox(database).await;
@@ -249,7 +248,7 @@ async fn what_cannot_be_handed_over_is_told(database: Database) {
     );
 }
 
-/// The default branch is asked for once; while it is not known, nothing is done with what may be it.
+/// The default branch is looked up once. While it is unknown, the options are not carried out.
 #[testkit::test]
 async fn what_may_be_the_default_branch_is_left_alone(database: Database) {
     let gitaly = Gitaly::start(&testkit::git::repositories().path);

@@ -28,14 +28,14 @@ const TAG_DELETE: (u16, &str) = (
 );
 const TAG_DELETE_WEB: (u16, &str) = (401, "You can only delete protected tags using the web interface.");
 
-/// Asks over SSH, and as the application itself asks.
+/// Compares the verdicts over SSH and for changes by GitLab itself.
 async fn expect(shell: &Shell, key: i64, changes: &str, ssh: (u16, &str), web: (u16, &str)) {
     assert_eq!(verdict(&shell.push(key, changes).await), ssh, "{key} over ssh: {changes}");
     let from_the_web = shell.push_with(key, changes, json!({ "protocol": "web" })).await;
     assert_eq!(verdict(&from_the_web), web, "{key} over the web: {changes}");
 }
 
-/// Puts other levels in the place of those for pushing to `main`: columns and their values.
+/// Statements that replace the push access levels of `main` by one with this column.
 fn only_push_level(column: &str, value: i64) -> String {
     format!(
         "DELETE FROM protected_branch_push_access_levels WHERE protected_branch_id = 1;
@@ -136,7 +136,7 @@ async fn levels_are_no_one_roles_and_administrators(database: Database) {
         expect(&shell, 17, &change, root, root).await;
         expect(&shell, 11, &change, alice, alice).await;
     }
-    // A rule with no rows is for no one; any rule that lets through is enough.
+    // A rule without access levels allows nobody, and one matching rule that allows the push is enough.
     shell.sql("DELETE FROM protected_branch_push_access_levels WHERE protected_branch_id = 1");
     expect(&shell, 14, &change, PUSH, PUSH).await;
     fixture::protect_branch(&mut shell.service.database.open(), 9, P, "ma*", false, 30, 30);
@@ -159,7 +159,7 @@ async fn a_rule_may_name_a_deploy_key(database: Database) {
     for (key, expected) in [(35, ALLOWED), (11, ALLOWED), (36, ALLOWED), (31, PUSH), (14, PUSH)] {
         expect(&shell, key, &change, expected, expected).await;
     }
-    // A rule may name a key without write access: then it admits nobody.
+    // A rule that names a key without write access allows nobody.
     shell.sql(&only_push_level("deploy_key_id", 38));
     for key in [11, 35] {
         expect(&shell, key, &change, PUSH, PUSH).await;
@@ -196,7 +196,7 @@ async fn a_rule_may_name_a_person_or_a_group(database: Database) {
     for (key, expected) in [(11, ALLOWED), (14, PUSH), (15, PUSH)] {
         expect(&shell, key, &change, expected, expected).await;
     }
-    // A person who is named but no member: an administrator may read the project all the same.
+    // An administrator who is named but is not a member may read the project, but not push to `main`.
     shell.sql(&only_push_level("user_id", 1));
     expect(&shell, 17, &change, PUSH, PUSH).await;
     shell.sql(&only_push_level("group_id", 50));

@@ -16,7 +16,7 @@ const NO_BRANCH: &str = "\nA default branch (e.g. main) does not yet exist for g
     Owner or Maintainer to create \
     a default branch:\n\n  https://gitlab.example.com/grp/empty/-/project_members\n\n";
 
-/// A storage of the test's own, with a copy of project P's repository.
+/// A temporary storage with a copy of project P's repository.
 pub fn copy_of_p() -> (TempDir, PathBuf) {
     let storage = TempDir::new().unwrap();
     let copy = git::project(storage.path(), P, "");
@@ -29,7 +29,7 @@ fn execute(program: &str, arguments: &[&std::ffi::OsStr]) {
     assert!(Command::new(program).args(arguments).status().unwrap().success(), "{program} {arguments:?}");
 }
 
-/// Makes a commit whose objects lie in a quarantine alone, as those of a push do before it is accepted.
+/// Makes a commit whose objects are only in a quarantine, as in a push before it is accepted.
 pub fn quarantined_commit(repository: &Path, parent: &str, quarantine: &str) -> String {
     let commit = git::commit(repository, &[parent], quarantine);
     let object = format!("{}/{}", &commit[..2], &commit[2..]);
@@ -39,7 +39,7 @@ pub fn quarantined_commit(repository: &Path, parent: &str, quarantine: &str) -> 
     commit
 }
 
-/// `env` as Gitaly sends it.
+/// The parameter `env` as Gitaly sends it.
 pub fn env(objects: &str) -> Value {
     let env = json!({ "GIT_OBJECT_DIRECTORY_RELATIVE": objects,
         "GIT_ALTERNATE_OBJECT_DIRECTORIES_RELATIVE": ["objects"] });
@@ -70,7 +70,7 @@ async fn objects_in_quarantine_are_seen(database: Database) {
         push(&shell, &format!("{new} {b} refs/heads/main"), env("objects/incoming-x")).await,
         owned(FORCE)
     );
-    // Without the right quarantine the commit does not exist, which proves nothing.
+    // Without the right quarantine the commit is unknown, so the push counts as forced.
     for further in [json!({}), env("objects"), env("objects/incoming-y"), env("")] {
         assert_eq!(push(&shell, &change, further.clone()).await, owned(FORCE), "{further}");
     }
@@ -80,7 +80,7 @@ async fn objects_in_quarantine_are_seen(database: Database) {
     }
 }
 
-/// A ref below `refs/replace/` may tell git that any commit is the child of any other: it is not believed.
+/// Refs below `refs/replace/` are ignored, since they can make any commit an ancestor of any other.
 #[testkit::test]
 async fn replaced_objects_are_not_believed(database: Database) {
     let (storage, copy) = copy_of_p();
@@ -91,7 +91,7 @@ async fn replaced_objects_are_not_believed(database: Database) {
     assert_eq!(push(&shell, &format!("{b} {c} refs/heads/main"), json!({})).await, owned(FORCE));
 }
 
-/// A repository that nobody has counted commits of is not empty for a branch that is there.
+/// A repository without a commit count is not treated as empty if the push updates an existing branch.
 #[testkit::test]
 async fn an_update_proves_that_a_repository_is_not_empty(database: Database) {
     let shell = shell_api(database).await;
@@ -135,7 +135,7 @@ async fn what_is_not_there_proves_nothing(database: Database) {
     ] {
         assert_eq!(push(&shell, &change, json!({})).await, owned(FORCE), "{change}");
     }
-    // No rule asks for more of an unprotected branch, nor of one that may be forced.
+    // An unprotected branch, or one that allows force pushes, needs no inspection.
     for name in ["f", "release/1"] {
         assert_eq!(
             push(&shell, &format!("{unknown} {b} refs/heads/{name}"), json!({})).await,
@@ -195,7 +195,7 @@ async fn the_first_branch_is_for_maintainers(database: Database) {
         ),
     ] {
         shell.sql(&setting);
-        // Settings of the installation are kept for a second.
+        // The settings are cached for a second.
         eventually(&setting, async || {
             verdict(&shell.push_with(11, &change, empty.clone()).await) == developer
         })

@@ -1,4 +1,4 @@
-//! A push that makes its project.
+//! Creating a project by a push to a path that does not exist.
 use super::support::{ALLOWED, NOT_FOUND, Shell, Z, eventually, shell_api_at, shell_api_of, verdict};
 use database::memberships::{self, Source};
 use diesel::prelude::*;
@@ -11,7 +11,7 @@ use testkit::gitaly::{Fault, Gitaly};
 use testkit::{Database, fixture};
 use tonic::Code;
 
-/// A shell-api whose storage is empty. The fixture's ids are its own: the next ones must lie above.
+/// A shell-api with an empty storage. The sequences continue after the fixture's ids.
 async fn service(database: Database, arguments: &[&str]) -> (Shell, TempDir) {
     if database.is_postgresql() {
         database.sql("SELECT setval('projects_id_seq', 100); SELECT setval('namespaces_id_seq', 9000)");
@@ -30,7 +30,7 @@ fn text(shell: &Shell, query: &str) -> String {
     diesel::select(diesel::dsl::sql::<Text>(&query)).get_result(&mut shell.service.database.open()).unwrap()
 }
 
-/// The same, whose storage a Gitaly keeps.
+/// The same with a Gitaly.
 async fn beside_gitaly(database: Database) -> (Gitaly, Shell, TempDir) {
     if database.is_postgresql() {
         database.sql("SELECT setval('projects_id_seq', 100); SELECT setval('namespaces_id_seq', 9000)");
@@ -41,7 +41,7 @@ async fn beside_gitaly(database: Database) -> (Gitaly, Shell, TempDir) {
     (gitaly, shell_api_of(database, &config, &[]).await, storage)
 }
 
-/// Repositories that are still to be made.
+/// The number of repositories that are still to be created.
 fn awaited(shell: &Shell) -> i64 {
     number(shell, "SELECT count(*) FROM outbox_messages WHERE topic = 'create_repository'")
 }
@@ -50,7 +50,7 @@ fn projects(shell: &Shell) -> i64 {
     number(shell, "SELECT count(*) FROM projects")
 }
 
-/// Who may do what, as a text.
+/// All project authorisations, as a string.
 fn authorizations(shell: &Shell) -> String {
     let row = "user_id || ':' || project_id || ':' || access_level";
     let rows =
@@ -97,7 +97,7 @@ async fn a_push_makes_its_project(database: Database) {
             })
         )
     );
-    // The push that follows: into the repository, by somebody who may begin it.
+    // The push itself then goes to the new repository, by a user who may push the first commit.
     assert_eq!(
         testkit::git::git(&storage.path().join(&relative_path), &["symbolic-ref", "HEAD"]),
         "refs/heads/main"
@@ -106,7 +106,7 @@ async fn a_push_makes_its_project(database: Database) {
     let push = json!({ "gl_repository": gl_repository, "project": "/disk/path.git" });
     assert_eq!(verdict(&shell.push_with(11, &change, push.clone()).await), ALLOWED);
     assert_eq!(verdict(&shell.push_with(14, &change, push).await), NOT_FOUND, "it is private");
-    // Once, and to whom has made it.
+    // The message is shown once, to the user who created the project.
     assert_eq!(messages(&shell, &gl_repository, "key-14").await, json!([]));
     assert_eq!(
         messages(&shell, &gl_repository, "key-11").await,
@@ -182,7 +182,7 @@ async fn a_project_comes_with_all_its_rows(database: Database) {
     assert_eq!(number(&shell, &format!("SELECT count(*) FROM routes WHERE namespace_id = {twin}")), 1);
 }
 
-/// Everybody who reaches the group reaches the new project: what is written is what `recompute` would write.
+/// Members of the group get access to the new project: its rows equal those that `recompute` would write.
 #[testkit::test]
 async fn members_of_the_group_reach_it(database: Database) {
     let mut conn = database.open();
@@ -343,7 +343,7 @@ async fn of_pushes_at_once_one_makes_it(database: Database) {
         assert_eq!(answer.1["gl_repository"], answers[0].1["gl_repository"]);
     }
     assert_eq!(projects(&shell), before + 1);
-    // Different names, and one place left.
+    // Concurrent pushes with different names, when the limit allows one more project.
     shell.sql("UPDATE users SET projects_limit = 2 WHERE id = 2");
     let names: Vec<String> = (0..6).map(|n| format!("alice/limit{n}")).collect();
     let answers = join_all(names.iter().map(|name| shell.push_any(11, name))).await;
@@ -351,7 +351,7 @@ async fn of_pushes_at_once_one_makes_it(database: Database) {
     assert_eq!(projects(&shell), before + 2);
 }
 
-/// The path is free, but the namespace has a project of this name.
+/// The path is free, but the namespace already has a project with this name.
 #[testkit::test]
 async fn a_name_may_be_taken(database: Database) {
     let (shell, _storage) = service(database, &[]).await;
@@ -362,7 +362,7 @@ async fn a_name_may_be_taken(database: Database) {
     assert_eq!(shell.push_any(11, "alice/taken").await, expected);
 }
 
-/// The project is there, its repository comes with the next push; who only pulls makes none.
+/// If the repository could not be created, the next push creates it.
 #[testkit::test]
 async fn the_next_push_makes_what_is_missing(database: Database) {
     let (gitaly, shell, storage) = beside_gitaly(database).await;
@@ -390,7 +390,7 @@ async fn the_next_push_makes_what_is_missing(database: Database) {
     assert_eq!(testkit::git::git(&storage.path().join(path), &["symbolic-ref", "HEAD"]), "refs/heads/main");
     let told = messages(&shell, body["gl_repository"].as_str().unwrap(), "key-11").await;
     assert_eq!(told, json!([created("alice/new", "git@gitlab.example.com:alice/new.git")]));
-    // A repository that is lost later is none that is awaited.
+    // A repository that is lost later is not created again.
     std::fs::remove_dir_all(storage.path().join(path)).unwrap();
     assert_eq!(
         verdict(&shell.push_any(11, "alice/new").await),
@@ -398,7 +398,7 @@ async fn the_next_push_makes_what_is_missing(database: Database) {
     );
 }
 
-/// As if the process had ended after it made the repository.
+/// The process may have ended after it created the repository.
 #[testkit::test]
 async fn a_repository_that_is_there_is_taken(database: Database) {
     let (gitaly, shell, storage) = beside_gitaly(database).await;
@@ -410,7 +410,7 @@ async fn a_repository_that_is_there_is_taken(database: Database) {
     assert_eq!(verdict(&shell.push_any(11, "alice/new").await), ALLOWED);
 }
 
-/// A Gitaly that does not answer keeps nobody else from writing.
+/// A Gitaly that does not respond does not block other writes.
 #[testkit::test]
 async fn a_slow_gitaly_holds_no_lock(database: Database) {
     let (gitaly, shell, _storage) = beside_gitaly(database).await;
@@ -418,7 +418,7 @@ async fn a_slow_gitaly_holds_no_lock(database: Database) {
     let push = shell.push_any(11, "alice/slow");
     let others = async {
         eventually("the project is there", async || awaited(&shell) == 1).await;
-        // In the same namespace, and by whoever else writes.
+        // Writes to the same namespace and to other rows succeed.
         shell.sql(
             "UPDATE namespaces SET description = 'x' WHERE id = 1002; UPDATE users SET name = 'x' \
             WHERE id = 5",
@@ -447,8 +447,7 @@ async fn pushes_at_once_share_a_repository(database: Database) {
     assert_eq!((awaited(&shell), std::fs::read_dir(storage.path()).unwrap().count()), (0, 1));
 }
 
-/// An administrator may use anybody's namespace; as in GitLab, the limit that counts is that of who makes the
-/// project.
+/// An administrator may create projects in anybody's namespace. As in GitLab, the limit of the creator counts.
 #[testkit::test]
 async fn an_administrator_makes_projects_for_others(database: Database) {
     let (shell, _storage) = service(database, &[]).await;
@@ -481,7 +480,7 @@ async fn the_heaviest_storage_takes_it(database: Database) {
     assert_eq!(messages(&shell, body["gl_repository"].as_str().unwrap(), "user-2").await, expected);
 }
 
-/// Columns and tables that only a GitLab has, as far as a created project fills them.
+/// Columns and tables that only GitLab's schema has, and that creating a project fills.
 const COMPANIONS: &str = "
     ALTER TABLE project_features ADD COLUMN container_registry_access_level integer NOT NULL DEFAULT 0;
     ALTER TABLE project_features ADD COLUMN package_registry_access_level integer NOT NULL DEFAULT 0;
@@ -497,8 +496,7 @@ const COMPANIONS: &str = "
         updated_at timestamp NOT NULL, enabled boolean NOT NULL DEFAULT false);
     UPDATE application_settings SET shared_runners_enabled = false, default_ci_config_path = 'ci/x.yml';";
 
-/// A project that a push creates has the rows that GitLab's model writes. A table that is missing is left
-/// out.
+/// A project that a push creates has the rows that GitLab's model writes, except for missing tables.
 #[testkit::test]
 async fn a_created_project_has_the_companion_rows_of_gitlab(database: Database) {
     database.sql(COMPANIONS);

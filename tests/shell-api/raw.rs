@@ -5,7 +5,7 @@ use tokio::net::TcpStream;
 use super::Shell;
 use super::support::token;
 
-/// The head of a request with a fresh token: no more of it need follow.
+/// The head of a request with a new token.
 pub fn head(line: &str, headers: &str) -> Vec<u8> {
     anonymous_head(line, &format!("Gitlab-Shell-Api-Request: {}\r\n{headers}", token()))
 }
@@ -14,16 +14,16 @@ pub fn anonymous_head(line: &str, headers: &str) -> Vec<u8> {
     format!("{line} HTTP/1.1\r\nHost: shell\r\nConnection: close\r\n{headers}\r\n").into_bytes()
 }
 
-/// One chunk of a body, and the end of it.
+/// A chunked body with one chunk.
 pub fn chunked(body: &[u8]) -> Vec<u8> {
     [format!("{:x}\r\n", body.len()).as_bytes(), body, b"\r\n0\r\n\r\n"].concat()
 }
 
-/// Sends these bytes and no more; status and body of the answer.
+/// Sends these bytes, and returns the status and body of the response.
 pub async fn send(shell: &Shell, bytes: &[u8]) -> (u16, String) {
     let address = shell.service.url().strip_prefix("http://").unwrap();
     let mut stream = TcpStream::connect(address).await.unwrap();
-    // Who is refused early may find the way closed; the answer is there all the same.
+    // If the request is rejected early, the connection may be closed, but the response can still be read.
     let _ = stream.write_all(bytes).await;
     let (mut answer, mut buffer) = (Vec::new(), [0; 4096]);
     loop {
@@ -37,7 +37,7 @@ pub async fn send(shell: &Shell, bytes: &[u8]) -> (u16, String) {
     }
 }
 
-/// The answer, once all of it is there.
+/// The response, once it is complete.
 fn parse(bytes: &[u8]) -> Option<(u16, String)> {
     let text = std::str::from_utf8(bytes).ok()?;
     let (head, body) = text.split_once("\r\n\r\n")?;

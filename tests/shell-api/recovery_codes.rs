@@ -10,7 +10,7 @@ use testkit::{Database, fixture};
 
 const PATH: &str = "/two_factor_recovery_codes";
 
-/// alice has the second factor on, and two codes of old.
+/// alice has a second factor and two old codes.
 async fn with_second_factor(database: Database) -> Shell {
     fixture::run(
         &mut database.open(),
@@ -19,7 +19,7 @@ async fn with_second_factor(database: Database) -> Shell {
     shell_api(database).await
 }
 
-/// The codes of an answer, which holds nothing else.
+/// The codes in a response, whose other members are compared.
 fn codes((status, body): &(u16, Value)) -> Vec<String> {
     let codes: Vec<String> = serde_json::from_value(body["recovery_codes"].clone()).unwrap_or_default();
     assert_eq!((*status, body), (200, &json!({ "success": true, "recovery_codes": codes })));
@@ -36,7 +36,7 @@ fn stored(shell: &Shell, user_id: i64) -> Option<String> {
     column.first(&mut shell.service.database.open()).unwrap()
 }
 
-/// Whether what is stored are hashes of these codes, in their order.
+/// Whether the stored hashes are those of these codes, in their order.
 fn are_valid(shell: &Shell, codes: &[String]) -> bool {
     let hashes: Vec<String> = serde_json::from_str(&stored(shell, 2).unwrap()).unwrap();
     assert!(hashes.len() == 10 && hashes.iter().all(|hash| hash.starts_with("$2a$10$")), "{hashes:?}");
@@ -107,7 +107,7 @@ async fn of_many_answers_at_once_one_is_valid(database: Database) {
     let shell = with_second_factor(database).await;
     let at_once = async || join_all((0..4).map(|_| shell.post(PATH, json!({ "key_id": 11 })))).await;
     let mut answers = at_once().await;
-    // Hashes are dear on purpose: a busy machine may not make all of them in time.
+    // Hashing is slow on purpose, so a busy machine may not finish all of it in time.
     for _ in 0..20 {
         if answers.iter().all(|(status, _)| *status != 503) {
             break;

@@ -1,5 +1,4 @@
-//! What GitLab moved from one release to the next: where it keeps the push rule of the installation, and the state of
-//! a namespace.
+//! Differences between GitLab releases: the location of the instance's push rule and of the state of a namespace.
 use database::check::{CheckOutcome, check};
 use database::registry::SERVICES;
 use testkit::{Database, Release};
@@ -10,7 +9,7 @@ use super::support::{ALLOWED, Z, shell_api_at, verdict};
 
 const ARCHIVED: (u16, &str) = (401, "You can't push code to an archived project.");
 
-/// The table as GitLab has it, but for columns that this test does not need.
+/// GitLab's table, without columns that this test does not need.
 const ORGANIZATION_PUSH_RULES: &str = "CREATE TABLE organization_push_rules (id bigserial PRIMARY KEY, \
     organization_id bigint NOT NULL UNIQUE, max_file_size integer NOT NULL DEFAULT 0, deny_delete_tag boolean, \
     created_at timestamptz, updated_at timestamptz);";
@@ -22,7 +21,7 @@ const SAMPLE_RULE: &str = "INSERT INTO push_rules (is_sample, deny_delete_tag) V
 const ORGANIZATION_RULE: &str =
     "INSERT INTO organization_push_rules (organization_id, deny_delete_tag) VALUES (1, true);";
 
-/// The sample row of `push_rules` is the installation's rule until GitLab 19.0, the row of the organization afterwards.
+/// The sample row of `push_rules` is the instance's rule until GitLab 19.0, the organization's row afterwards.
 #[actix_web::test]
 async fn push_rule_of_the_installation_is_read_where_the_release_keeps_it() {
     let no = || refused("You cannot delete a tag");
@@ -33,7 +32,7 @@ async fn push_rule_of_the_installation_is_read_where_the_release_keeps_it() {
         (format!("{ORGANIZATION_PUSH_RULES}{SAMPLE_RULE}"), allowed()),
         (format!("{ORGANIZATION_PUSH_RULES}{ORGANIZATION_RULE}"), no()),
         (format!("{ORGANIZATION_PUSH_RULES}{foreign}"), allowed()),
-        // A project's own rule wins over both.
+        // A project's own rule takes precedence over both.
         (
             format!(
                 "{ORGANIZATION_PUSH_RULES}{ORGANIZATION_RULE}\

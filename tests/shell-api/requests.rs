@@ -1,4 +1,4 @@
-//! How requests may be written, and what every answer has.
+//! Encodings of requests, and the headers of every response.
 use super::support::{storages, token, write_config};
 use super::{Shell, raw, shell_api, shell_api_with};
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ fn reduced(answer: &Answer) -> (u16, &str) {
     (answer.status, &answer.text)
 }
 
-/// Every header that the contract wants, and none that it forbids.
+/// Asserts the headers that every response must have and must not have.
 fn has_the_headers(answer: &Answer, what: &str) {
     let headers = ["content-type", "cache-control", "server", "retry-after"].map(|name| answer.header(name));
     let expected = [Some(JSON), Some("max-age=0, private, must-revalidate"), None, None];
@@ -101,7 +101,7 @@ async fn parameters_may_be_sent_in_many_ways(database: Database) {
     let untyped = raw::head("POST /api/v4/internal/pre_receive", "Content-Length: 29\r\n");
     let untyped = [untyped, br#"{"gl_repository":"project-3"}"#.to_vec()].concat();
     assert_eq!(raw::send(&shell, &untyped).await, (200, INCREASED.to_owned()));
-    // null in the body takes the parameter of the query away.
+    // `null` in the body removes the parameter of the query.
     let answer =
         post("/pre_receive?gl_repository=project-3").body(JSON, r#"{"gl_repository":null}"#).send().await;
     let missing =
@@ -141,7 +141,7 @@ async fn everything_may_lie_below_a_root(database: Database) {
     {
         assert_eq!(reduced(&ask(path).await), (404, r#"{"error":"404 Not Found"}"#), "{path}");
     }
-    // The limit of a body goes by the endpoint, root or not.
+    // The body limit of an endpoint also applies below a relative URL root.
     let path = "/gitlab/api/v4/internal/allowed";
     let request = shell.service.request("POST", path).header("Gitlab-Shell-Api-Request", &token());
     assert_eq!(request.body(JSON, vec![b' '; 2 * endpoint::MIB]).send().await.status, 400);
@@ -185,7 +185,7 @@ async fn the_name_of_a_request_stands_in_the_log(database: Database) {
     assert_eq!(named, [json!("abc"), json!("GET /api/v4/internal/check"), Value::from(401)]);
 }
 
-/// Which endpoints there are is written down once for people and once for the service.
+/// The documentation lists exactly the endpoints that the service has.
 #[test]
 fn the_page_lists_every_endpoint() {
     let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/api/shell-api.md");

@@ -42,7 +42,7 @@ async fn the_message_about_a_forbidden_key_type_names_security_keys(database: Da
     assert_eq!(verdict(&shell.clone(11, "grp/p").await), (401, message));
 }
 
-/// `/GRP/P` and `grp/p.git` are one project to the rate limit.
+/// The rate limit counts `/GRP/P` and `grp/p.git` as the same project.
 #[testkit::test]
 async fn all_spellings_of_a_project_count_together(database: Database) {
     fixture::run(&mut database.open(), "UPDATE application_settings SET gitlab_shell_operation_limit = 2");

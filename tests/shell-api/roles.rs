@@ -1,4 +1,4 @@
-//! Where roles come from, and what the instance limits.
+//! Sources of roles, and limits of the instance.
 use super::support::{ALLOWED, NO_DOWNLOAD, NOT_FOUND, in_one_minute, verdict};
 use super::{shell_api, shell_api_with};
 use database::memberships::Source;
@@ -171,7 +171,7 @@ async fn operations_are_limited(database: Database) {
     );
 }
 
-/// With GitLab's keys.
+/// Operations are counted in Redis under GitLab's keys.
 #[testkit::test]
 async fn operations_are_counted_in_redis(database: Database) {
     fixture::run(&mut database.open(), "UPDATE application_settings SET gitlab_shell_operation_limit = 2");
@@ -195,7 +195,7 @@ async fn operations_are_counted_in_redis(database: Database) {
     let prefix = "application_rate_limiter:gitlab_shell_operation:git-upload-pack:grp/p.git";
     assert_eq!(keys, [format!("{prefix}:1.2.3.4:{period}"), format!("{prefix}:key:11:{period}")]);
     for key in &keys {
-        // It may have come to its end meanwhile.
+        // The key may have expired in the meantime.
         let (count, ttl): (Option<i64>, i64) = (redis.ask(&["GET", key]), redis.ask(&["TTL", key]));
         assert!(
             count.is_none_or(|count| count == 3) && (-2..=61).contains(&ttl) && ttl != -1,

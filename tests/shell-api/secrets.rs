@@ -35,7 +35,7 @@ async fn the_previous_secret_verifies_until_its_file_is_empty(database: Database
     shell.secret.reload(true);
     assert_eq!(statuses().await, [200, 401, 200]);
 
-    // A file that holds no secret changes nothing.
+    // A blank file does not replace the secret.
     write(&current, " \n");
     shell.secret.reload(true);
     assert_eq!(statuses().await, [200, 401, 200]);

@@ -5,7 +5,7 @@ use testkit::{Redis, fixture, ssh};
 
 const NO_KEY: &str = "404 Key Not Found";
 
-/// The answer that tells of a key of the fixture.
+/// The response for a key of the fixture.
 fn entry(id: i64, key: &str, owner: &str) -> Value {
     let words: Vec<&str> = key.split(' ').take(2).collect();
     json!({
@@ -73,7 +73,7 @@ async fn a_key_is_found_however_it_is_written(database: Database) {
     ] {
         assert_eq!(find(&shell, given).await, expected, "{given}");
     }
-    // As it stands: a form decoder makes a blank of `+`.
+    // Unencoded: a form decoder turns `+` into a space.
     assert_eq!(shell.get(&format!("/authorized_keys?key={word}")).await, expected);
     assert_eq!(
         shell.request("GET", "/authorized_keys").json(&json!({ "key": word })).answer().await,

@@ -1,4 +1,4 @@
-//! shell-api, and its personas.
+//! A running shell-api, and its callers.
 use std::sync::Arc;
 
 use auth::{Secret, Secrets};
@@ -10,13 +10,13 @@ use testkit::git::{Repositories, repositories};
 use testkit::{Answer, Database, Redis, Request, Service};
 
 pub const SECRET: &str = "the secret of shell and gitaly";
-/// Of the contract's test vectors.
+/// The key base of GitLab's test vectors.
 pub const KEY_BASE: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 const ROOT: &str = "/api/v4/internal";
-/// No commit.
+/// The object id that stands for no commit.
 pub const Z: &str = "0000000000000000000000000000000000000000";
 
-/// A running shell-api, asked as GitLab Shell asks.
+/// A running shell-api, with requests as GitLab Shell sends them.
 pub struct Shell {
     pub service: Service,
     pub git: &'static Repositories,
@@ -34,7 +34,7 @@ pub async fn shell_api_with(database: Database, arguments: &[&str]) -> Shell {
     shell_api_at(database, &repositories().path, arguments).await
 }
 
-/// The same, with repositories of the test's own.
+/// The same, with the test's own repositories.
 pub async fn shell_api_at(
     database: Database,
     repositories_path: &std::path::Path,
@@ -43,7 +43,7 @@ pub async fn shell_api_at(
     shell_api_of(database, &storages(&repositories_path.to_string_lossy()), arguments).await
 }
 
-/// What a start with these arguments would prepare.
+/// Prepares a service with these arguments, without starting it.
 pub fn prepare_with(
     database: &Database,
     arguments: &[&str],
@@ -60,7 +60,7 @@ pub fn prepare_with(
     loaded.options.prepare(&loaded.structures)
 }
 
-/// The same, with a configuration of the test's own.
+/// The same, with the test's own configuration.
 pub async fn shell_api_of(database: Database, config: &str, arguments: &[&str]) -> Shell {
     let data = TempDir::new().unwrap();
     let config = write_config(&data, config);
@@ -77,7 +77,7 @@ pub async fn shell_api_of(database: Database, config: &str, arguments: &[&str]) 
     Shell::start(database, prepared, data).await
 }
 
-/// Secrets and configuration, in a directory of the test's own; gives the configuration's path.
+/// Writes the secrets and the configuration, and returns the configuration's path.
 pub fn write_config(data: &TempDir, config: &str) -> String {
     std::fs::write(data.path().join(".gitlab_shell_secret"), format!("{SECRET}\n")).unwrap();
     std::fs::write(data.path().join(".gitlab_db_key_base"), format!("{KEY_BASE}\n")).unwrap();
@@ -86,7 +86,7 @@ pub fn write_config(data: &TempDir, config: &str) -> String {
     path.to_str().unwrap().to_owned()
 }
 
-/// A storage that is looked into, and one that is not.
+/// The configuration of a storage that is inspected and one that is not.
 pub fn storages(path: &str) -> String {
     format!(
         "storages:\n  default: {{address: 'unix:/run/gitaly.socket', inspect: local, path: {path}}}\n  \
@@ -94,20 +94,20 @@ pub fn storages(path: &str) -> String {
     )
 }
 
-/// A fresh token of GitLab Shell.
+/// A new token of GitLab Shell.
 pub fn token() -> String {
     let secrets = Secrets::new(Secret::from_text(SECRET).unwrap(), None);
     auth::shell::issue(&secrets, endpoint::Clock::System.unix()).unwrap()
 }
 
 impl Shell {
-    /// Starts what was prepared; `data` lives as long.
+    /// Starts a prepared service, and keeps `data` while it runs.
     pub async fn start(database: Database, prepared: server::Prepared, data: TempDir) -> Self {
         let secret = Arc::clone(&prepared.secrets[0]);
         Self { service: Service::start(database, prepared).await, git: repositories(), secret, _data: data }
     }
 
-    /// A request with a fresh token.
+    /// A request with a new token.
     pub fn request(&self, method: &str, path: &str) -> Request {
         self.anonymous(method, path).header("Gitlab-Shell-Api-Request", &token())
     }
@@ -125,8 +125,7 @@ impl Shell {
         self.request("POST", path).json(&body).answer().await
     }
 
-    /// Asks `/allowed` with the fields of Part C's default request, `body` over them; `null` takes a field
-    /// away.
+    /// Calls `/allowed` with the default fields, overridden by `body`; `null` removes a field.
     pub async fn allowed(&self, body: Value) -> (u16, Value) {
         self.send_allowed(body).await.json()
     }
@@ -148,7 +147,7 @@ impl Shell {
         self.allowed(json!({ "key_id": key_id, "project": project, "action": "git-receive-pack" })).await
     }
 
-    /// May the key's owner push these changes to project P? Asked as Gitaly asks.
+    /// May the key's owner push these changes to project P? Sends Gitaly's request.
     pub async fn push(&self, key_id: i64, changes: &str) -> (u16, Value) {
         self.push_with(key_id, changes, json!({})).await
     }
@@ -177,7 +176,7 @@ fn merge(into: &mut Value, from: Value) {
     }
 }
 
-/// Asks again until it holds, for a minute at most.
+/// Retries until the condition holds, for at most a minute.
 pub async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     let end = std::time::Instant::now() + std::time::Duration::from_mins(1);
     while !holds().await {
@@ -186,8 +185,7 @@ pub async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     }
 }
 
-/// Repeats requests until all of them fall into one minute of the clock: the counts of the rate limit last
-/// that long.
+/// Repeats requests until all of them fall into the same minute of the clock, which is the window of the rate limit.
 pub async fn in_one_minute<T>(mut ask: impl AsyncFnMut(&'static str) -> T) -> T {
     let minute = || endpoint::Clock::System.unix().div_euclid(60);
     for _ in 0..3 {
@@ -201,7 +199,7 @@ pub async fn in_one_minute<T>(mut ask: impl AsyncFnMut(&'static str) -> T) -> T 
     panic!("the requests take a minute each time");
 }
 
-/// Status and message of an answer; of one that allows, its status and nothing.
+/// Status and message of a response; the message is empty if it allows the action.
 pub fn verdict((status, body): &(u16, Value)) -> (u16, &str) {
     match body["status"].as_bool() {
         Some(true) => (*status, ""),
@@ -209,7 +207,7 @@ pub fn verdict((status, body): &(u16, Value)) -> (u16, &str) {
     }
 }
 
-/// The whole body of a refusal.
+/// The whole body of a rejection.
 pub fn refusal(message: &str) -> Value {
     json!({ "status": false, "message": message })
 }
@@ -221,7 +219,7 @@ pub const NO_DOWNLOAD: (u16, &str) = (401, "You are not allowed to download code
 
 pub const UNAUTHORIZED: &str = r#"{"message":"401 Unauthorized"}"#;
 
-/// Nothing that a request of key 11 may leave behind is there.
+/// Asserts that requests with key 11 have changed neither the database nor Redis.
 pub fn nothing_changed(shell: &Shell, redis: &Redis) {
     let mut conn = shell.service.database.open();
     let found = git_access::find(&mut conn, &ActorId::Key(11), &ProjectId::Id(3)).unwrap();

@@ -1,4 +1,4 @@
-//! Metrics and traces: `operations.md` §6.
+//! Metrics and traces.
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::binary::{Binary, Setup, clone};
@@ -9,7 +9,7 @@ use testkit::{Collector, Database, Redis};
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 const UNSAMPLED: &str = "1bf7651916cd43dd8448eb211c80319d";
 
-/// The names of labels by the name of the metric, and the values of labels by the name of the label.
+/// Label names by metric name, and label values by label name.
 fn labels(text: &str) -> (BTreeMap<String, BTreeSet<String>>, BTreeMap<String, BTreeSet<String>>) {
     let (mut names, mut values) = (BTreeMap::<_, BTreeSet<_>>::new(), BTreeMap::<_, BTreeSet<_>>::new());
     for line in text.lines().filter(|line| !line.starts_with('#')) {
@@ -164,7 +164,7 @@ async fn traces_reach_the_collector() {
     traced(&binary, TRACE, "01", "the-correlation-id").await;
     let line = binary.process.log_line(|line| line["correlation_id"] == "the-correlation-id");
     assert_eq!(line["trace_id"], TRACE);
-    // What is left is sent at the end.
+    // The remaining spans are exported at shutdown.
     binary.process.signal("TERM");
     let (trace, parent) = (bytes(TRACE), bytes("b7ad6b7169203331"));
     let parts: [&[u8]; 9] = [

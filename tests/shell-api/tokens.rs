@@ -1,4 +1,4 @@
-//! Tokens, good and bad.
+//! Valid and invalid tokens.
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, EncodingKey};
@@ -6,13 +6,13 @@ use serde_json::{Value, json};
 
 use super::support::SECRET;
 
-/// Those of GitLab Shell, now.
+/// The current claims of GitLab Shell.
 pub fn claims() -> Value {
     let now = endpoint::Clock::System.unix();
     json!({ "iss": "gitlab-shell", "iat": now, "exp": now + 60 })
 }
 
-/// A token whose header says `named`, signed with HMAC in truth.
+/// A token whose header names the algorithm `named`, but which is signed with HMAC.
 pub fn forge(named: &str, hmac: Algorithm, secret: &str, claims: &Value) -> String {
     let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
     let message = format!("{}.{}", part(&json!({ "alg": named, "typ": "JWT" })), part(claims));
@@ -24,7 +24,7 @@ pub fn signed_by(secret: &str, claims: &Value) -> String {
     forge("HS256", Algorithm::HS256, secret, claims)
 }
 
-/// Every credential that must not be taken; `None` is no header at all.
+/// Every credential that must be rejected; `None` means no header.
 pub fn bad() -> Vec<(&'static str, Option<String>)> {
     let now = endpoint::Clock::System.unix();
     let from = |issuer: &str| json!({ "iss": issuer, "iat": now, "exp": now + 60 });

@@ -1,4 +1,4 @@
-//! Whom a request is about, and whether their account may use git.
+//! The actor of a request, and whether the account may use git.
 use super::support::{ALLOWED, NO_DOWNLOAD, NOT_FOUND, verdict};
 use super::{shell_api, shell_api_with};
 use database::schema::{keys, users};

@@ -1,6 +1,5 @@
-//! The answers as GitLab Shell and Gitaly decode them: their field names and Go types (A.2 to A.4). A wrong
-//! type
-//! anywhere makes the whole answer `parsing failed` there, and an error here.
+//! The responses as GitLab Shell and Gitaly decode them, with their field names and Go types. A field of the wrong
+//! type makes their decoders fail with `parsing failed`, and is an error here.
 #![expect(dead_code, reason = "that a field can be decoded is what counts")]
 use std::collections::BTreeMap;
 
@@ -17,7 +16,7 @@ impl<'de, T: Deserialize<'de> + Default> Deserialize<'de> for Go<T> {
     }
 }
 
-/// A text that a client cannot do without.
+/// A string that a client requires.
 #[derive(Debug, Deserialize)]
 #[serde(try_from = "String")]
 pub struct NotEmpty(String);
@@ -30,7 +29,7 @@ impl TryFrom<String> for NotEmpty {
     }
 }
 
-/// A text that goes into one line of a file.
+/// A string that becomes one line of a file.
 #[derive(Debug, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Line(String);
@@ -43,10 +42,10 @@ impl TryFrom<String> for Line {
     }
 }
 
-/// Reads a body, and says what a client would stumble over.
+/// Decodes a body, and returns the error that a client would have.
 pub type Decoder = fn(&str) -> Result<(), String>;
 
-/// Decodes an answer's body.
+/// Decodes the body of a response.
 pub fn decode<T: DeserializeOwned>(body: &str) -> Result<(), String> {
     serde_json::from_str::<T>(body).map(drop).map_err(|error| error.to_string())
 }
@@ -101,7 +100,7 @@ pub struct Repository {
     gl_project_path: NotEmpty,
 }
 
-/// How the dial to Gitaly is tried again.
+/// The retry policy for calls to Gitaly.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct RetryConfig {
@@ -126,7 +125,7 @@ pub struct AuthorizedKey {
     key: Line,
 }
 
-/// `null` where there is nobody.
+/// `/discover`; `null` if the user is unknown.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub struct Discovered {
@@ -141,7 +140,7 @@ pub struct Checked {
     api_version: Go<String>,
     gitlab_version: Go<String>,
     gitlab_rev: Go<String>,
-    /// Gitaly's name; GitLab has never sent it.
+    /// The name that Gitaly expects; GitLab has never sent it.
     gitlab_revision: Go<String>,
     redis: Go<bool>,
 }
@@ -190,7 +189,7 @@ pub struct Certificate {
     namespace: NotEmpty,
 }
 
-/// Of one that fails, GitLab Shell prints the message.
+/// GitLab Shell prints the message of a failure.
 #[derive(Deserialize)]
 #[serde(untagged)]
 pub enum RecoveryCodes {

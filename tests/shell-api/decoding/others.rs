@@ -1,4 +1,4 @@
-//! What proves the endpoints beside the six that every push meets.
+//! The requests for the endpoints that are not called by every push.
 use serde_json::{Value, json};
 use testkit::Database;
 use testkit::fixture::{self, THEN};
@@ -8,7 +8,7 @@ use super::clients::{
 };
 use super::{Proof, Shell, ask};
 
-/// Two rows that successes need beside the fixture's: alice's second factor, and the authority of `grp`.
+/// Adds two rows that successful requests need: alice's second factor, and the certificate authority of `grp`.
 pub fn prepare(database: &Database) {
     let conn = &mut database.open();
     let blob = fixture::blob(conn, &[7; 32]);
@@ -22,7 +22,7 @@ pub fn prepare(database: &Database) {
     );
 }
 
-/// [`prepare`]'s authority, as GitLab Shell names it: base64 without padding.
+/// The fingerprint of [`prepare`]'s authority as GitLab Shell sends it: base64 without padding.
 const AUTHORITY: &str = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc";
 
 pub const PROOFS: &[Proof] = &[
@@ -147,7 +147,7 @@ fn lfs(digit: &str) -> Value {
     json!({ "oid": digit.repeat(64), "gl_repository": "project-3" })
 }
 
-/// With and without the second factor, a deploy key, and nobody.
+/// Users with and without a second factor, a deploy key, and unknown users.
 fn people(_: &Shell) -> Vec<Value> {
     vec![
         json!({ "key_id": "11" }),

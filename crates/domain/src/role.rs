@@ -50,7 +50,7 @@ pub enum FeatureLevel {
 }
 
 impl FeatureLevel {
-    /// Converts GitLab's number. `None` and unknown numbers count as enabled.
+    /// Converts GitLab's number. `None` counts as enabled, and an unknown number as private.
     pub fn from_level(level: Option<i32>) -> Self {
         match level {
             Some(0) => Self::Disabled,

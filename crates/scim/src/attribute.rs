@@ -1,8 +1,8 @@
-//! The attributes of a user (RFC 7643 §4.1), those that are kept and those that are only known.
+//! The attributes of a user (RFC 7643 §4.1): those that are stored and those that are only recognised.
 use crate::filter::AttributePath;
 use crate::{GROUP, USER};
 
-/// What a path leads to.
+/// The attribute that a path names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Attribute {
     /// A single string.
@@ -29,11 +29,11 @@ pub enum Attribute {
     Version,
     /// `schemas`.
     Schemas,
-    /// An attribute of the RFC or of an extension that is not kept: no user has a value.
+    /// An attribute of the RFC or of an extension that is not stored: it has no value for any user.
     Unassigned,
 }
 
-/// Single texts, compared without case.
+/// String attributes with a single value, compared case-insensitively.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TextAttribute {
     /// `id`.
@@ -65,7 +65,7 @@ pub enum EmailPart {
     Display,
 }
 
-/// Of the RFC's user and of its enterprise extension.
+/// Attributes of the RFC's user schema and of its enterprise extension that are not stored.
 const UNASSIGNED: &[&str] = &[
     "title",
     "nickname",
@@ -92,7 +92,7 @@ const UNASSIGNED: &[&str] = &[
 ];
 
 impl EmailPart {
-    /// Reads the name of a sub-attribute, in any case.
+    /// Parses the name of a sub-attribute, case-insensitively.
     pub fn parse(name: &str) -> Option<Self> {
         match name.to_ascii_lowercase().as_str() {
             "value" => Some(Self::Value),
@@ -110,8 +110,8 @@ impl Attribute {
         matches!(self, Self::Emails | Self::Email(_))
     }
 
-    /// The attribute of a group that a path names; `None` for an unknown one. [`Self::Emails`] stands for the members,
-    /// which have the same parts (RFC 7643 §2.4).
+    /// Resolves a path to an attribute of a group; `None` for an unknown one. [`Self::Emails`] represents
+    /// the members, which have the same sub-attributes (RFC 7643 §2.4).
     pub fn resolve_group(path: &AttributePath) -> Option<Self> {
         if path.urn.as_ref().is_some_and(|urn| !urn.eq_ignore_ascii_case(GROUP)) {
             return None;
@@ -129,7 +129,7 @@ impl Attribute {
         }
     }
 
-    /// Where a path leads; `None` for an attribute that nobody knows.
+    /// Resolves a path to an attribute of a user; `None` for an unknown one.
     pub fn resolve(path: &AttributePath) -> Option<Self> {
         use TextAttribute as T;
         if path.urn.as_ref().is_some_and(|urn| !urn.eq_ignore_ascii_case(USER)) {

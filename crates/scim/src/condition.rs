@@ -1,6 +1,7 @@
-//! A filter that fits the schema of a user: every value has the type of its attribute.
+//! A filter checked against the schema of a resource: every value has the type of its attribute.
 //!
-//! Each leaf holds or does not; there is no third value. What is not assigned equals nothing, so that `ne` is `not eq`.
+//! A condition is true or false; there is no third value. An unassigned attribute equals nothing, so `ne` is
+//! the same as `not eq`.
 use chrono::{DateTime, Utc};
 
 use crate::attribute::{Attribute, EmailPart, TextAttribute};
@@ -9,16 +10,16 @@ use crate::text::{encode_segment, fold, parse_bool};
 use crate::user::{Email, User};
 use crate::{Error, GROUP, Group, Mode, Result, USER};
 
-/// What must hold of a user.
+/// A condition on a user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Condition {
     /// A constant.
     Always(bool),
-    /// All of these.
+    /// All of these hold.
     All(Vec<Condition>),
-    /// At least one of these.
+    /// At least one of these holds.
     Any(Vec<Condition>),
-    /// The opposite.
+    /// This does not hold.
     Not(Box<Condition>),
     /// A test of a string attribute.
     Text(TextAttribute, TextTest),
@@ -28,34 +29,34 @@ pub enum Condition {
     Created(Order, DateTime<Utc>),
     /// A comparison with the time of the last change.
     LastModified(Order, DateTime<Utc>),
-    /// The very id, in its own case.
+    /// The exact id, compared case-sensitively.
     ExactId(String),
-    /// The text of `meta.version`.
+    /// The value of `meta.version`.
     Version(String),
-    /// Of some element of `emails`.
+    /// At least one element of `emails` meets this condition.
     Email(EmailCondition),
 }
 
-/// What must hold of one element of `emails`.
+/// A condition on one element of `emails`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EmailCondition {
     /// A constant.
     Always(bool),
-    /// All of these.
+    /// All of these hold.
     All(Vec<EmailCondition>),
-    /// At least one of these.
+    /// At least one of these holds.
     Any(Vec<EmailCondition>),
-    /// The opposite.
+    /// This does not hold.
     Not(Box<EmailCondition>),
     /// A test of a string.
     Text(EmailPart, TextTest),
     /// The value of `primary`.
     Primary(bool),
-    /// Is it said at all whether it is the primary one?
+    /// Whether `primary` has a value.
     PrimaryPresent,
 }
 
-/// A test of a text; the operand is folded.
+/// A test of a string. The operand is case-folded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TextTest {
     /// Not empty.
@@ -68,11 +69,11 @@ pub enum TextTest {
     StartsWith(String),
     /// Ends with the operand.
     EndsWith(String),
-    /// An order.
+    /// Compares with the operand.
     Compares(Order, String),
 }
 
-/// How two values compare.
+/// A comparison of two values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
     /// `eq`
@@ -88,7 +89,7 @@ pub enum Order {
 }
 
 impl Order {
-    /// Whether an ordering is meant.
+    /// Whether the ordering satisfies the comparison.
     pub fn holds(self, ordering: std::cmp::Ordering) -> bool {
         match self {
             Self::Equal => ordering.is_eq(),
@@ -124,7 +125,7 @@ impl TextTest {
         }
     }
 
-    /// Whether a value meets the test; no value meets none.
+    /// Whether a value passes the test. A missing value passes no test.
     pub fn holds(&self, value: Option<&str>) -> bool {
         let Some(value) = value else { return false };
         let folded = fold(value);
@@ -147,7 +148,7 @@ fn unfit(path: &AttributePath, operator: Operator) -> Error {
     Error::invalid_filter(format!("{path} cannot be compared with {operator}"))
 }
 
-/// What filters need to know about a type of resource.
+/// The properties of a resource type that filters need.
 struct ResourceSchema<'a> {
     resource_type: &'static str,
     urn: &'static str,
@@ -167,12 +168,12 @@ impl<'a> ResourceSchema<'a> {
 }
 
 impl Condition {
-    /// Fits a filter to the schema of users. `users_url` is the prefix of each user's location.
+    /// Checks a filter against the schema of users. `users_url` is the prefix of each user's location.
     pub fn from_filter(filter: &Filter, users_url: &str) -> Result<Self> {
         Self::fit(filter, &ResourceSchema::users(users_url))
     }
 
-    /// Fits a filter to the schema of groups. `groups_url` is the prefix of each group's location.
+    /// Checks a filter against the schema of groups. `groups_url` is the prefix of each group's location.
     pub fn for_groups(filter: &Filter, groups_url: &str) -> Result<Self> {
         Self::fit(filter, &ResourceSchema::groups(groups_url))
     }
@@ -211,7 +212,7 @@ impl Condition {
             }
             Test::Compare(operator, operand) => (*operator, operand),
         };
-        // Of what has one value, `ne` is `not eq`.
+        // For an attribute with a single value, `ne` is `not eq`.
         if operator == Operator::Ne && !matches!(attribute, Attribute::Emails | Attribute::Email(_)) {
             let equals = Test::Compare(Operator::Eq, operand.clone());
             return Self::from_test(path, &equals, schema).map(not);
@@ -258,7 +259,7 @@ impl Condition {
         })
     }
 
-    /// Some element; where there is none, nothing is equal to anything.
+    /// Tests whether any element matches. An empty list matches `ne` only.
     fn emails(path: &AttributePath, part: &str, test: &Test) -> Result<Self> {
         let some = Self::Email(EmailCondition::from_part(path, part, test)?);
         let differs = matches!(test, Test::Compare(Operator::Ne, _));
@@ -278,7 +279,8 @@ impl Condition {
         }
     }
 
-    /// Whether a user meets the condition. Mode [`Mode::GitLab`] finds a user by the `userName` that was sent, too.
+    /// Whether a user meets the condition. In [`Mode::GitLab`], a filter on `userName` also matches the
+    /// value that the client sent.
     pub fn holds(&self, user: &User, mode: Mode) -> bool {
         match self {
             Self::Always(yes) => *yes,
@@ -309,7 +311,7 @@ impl Condition {
             Self::Any(parts) => parts.iter().any(|part| part.holds_for_group(group)),
             Self::Not(inner) => !inner.holds_for_group(group),
             Self::Text(attribute, test) => test.holds(group.text(*attribute)),
-            // Groups have no such attribute, and no filter on groups names it.
+            // Groups do not have this attribute, so no filter on groups names it.
             Self::Active(_) => false,
             Self::Created(order, moment) => order.holds(group.created.cmp(moment)),
             Self::LastModified(order, moment) => order.holds(group.last_modified.cmp(moment)),
@@ -333,7 +335,7 @@ impl Condition {
 }
 
 impl EmailCondition {
-    /// Fits the filter in brackets, whose names are of sub-attributes.
+    /// Checks a filter in brackets, whose names are sub-attributes.
     pub(crate) fn from_filter(filter: &Filter) -> Result<Self> {
         let all = |parts: &[Filter]| parts.iter().map(Self::from_filter).collect::<Result<_>>();
         Ok(match filter {

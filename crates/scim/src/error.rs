@@ -1,19 +1,19 @@
 use crate::Node;
 
-/// What a client hears when something is wrong (RFC 7644 §3.12).
+/// An error response (RFC 7644 §3.12).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{detail}")]
 pub struct Error {
-    /// Of HTTP.
+    /// The HTTP status.
     pub status: u16,
-    /// A keyword for programs, with status 400 and 409 alone.
+    /// The error keyword for programs; present only with status 400 and 409.
     pub scim_type: Option<&'static str>,
-    /// A sentence for people; never empty.
+    /// The message for people; never empty.
     pub detail: String,
 }
 
 impl Error {
-    /// An error that has a status and no keyword.
+    /// Creates an error with a status and no keyword.
     pub fn new(status: u16, detail: impl Into<String>) -> Self {
         Self { status, scim_type: None, detail: detail.into() }
     }
@@ -57,7 +57,7 @@ impl Error {
         Self { status: 409, scim_type: Some("uniqueness"), detail: detail.into() }
     }
 
-    /// The message; its status is a text, as the RFC has it.
+    /// The response body. The status is a string, as the RFC requires.
     pub fn message(&self) -> Node {
         let mut members = vec![("schemas", Node::texts(["urn:ietf:params:scim:api:messages:2.0:Error"]))];
         members.extend(self.scim_type.map(|keyword| ("scimType", keyword.into())));

@@ -1,18 +1,18 @@
-//! Bodies of requests: JSON objects whose members are named in any case.
+//! JSON objects of request bodies. The names of members are case-insensitive.
 use serde_json::{Map, Value};
 
 use crate::text::parse_bool;
 use crate::{Error, Result};
 
-/// Arrays and objects that stand in one another, at most.
+/// The maximum nesting depth of arrays and objects.
 const MAX_DEPTH: usize = 64;
 
-/// An object of JSON. A member that is `null` is not there.
+/// A JSON object. A member that is `null` counts as absent.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Object(Map<String, Value>);
 
 impl Object {
-    /// Reads a body.
+    /// Parses a request body.
     pub fn parse(body: &[u8]) -> Result<Self> {
         match serde_json::from_slice(body) {
             Ok(Value::Object(map)) => Self::new(map),
@@ -28,7 +28,7 @@ impl Object {
         Ok(Self(map))
     }
 
-    /// The value of a member, in any case of the name.
+    /// Returns the value of a member. The name is case-insensitive.
     pub fn get(&self, name: &str) -> Option<&Value> {
         let exact = self.0.get(name);
         let found = exact.or_else(|| {
@@ -47,13 +47,13 @@ impl Object {
         self.0.is_empty()
     }
 
-    /// A member that is an object.
+    /// Converts a member that is an object.
     pub(crate) fn from_value(value: &Value) -> Option<Self> {
         value.as_object().cloned().map(Self)
     }
 }
 
-/// Not too deep, and without NUL characters, which no database keeps.
+/// Rejects values that are nested too deeply or contain NUL, which the databases cannot store.
 fn check(value: &Value, depth: usize) -> Result<()> {
     if depth > MAX_DEPTH {
         return Err(Error::invalid_syntax(format!("the body is nested deeper than {MAX_DEPTH}")));
@@ -73,7 +73,8 @@ fn check(value: &Value, depth: usize) -> Result<()> {
     }
 }
 
-/// An array of one is what it holds; `{"value": "x"}` in it is `"x"`. Some providers write single values so.
+/// Unwraps an array with one element, and `{"value": "x"}` in it to `"x"`. Some providers send single values
+/// this way.
 pub(crate) fn unwrap_single(value: &Value) -> &Value {
     let Value::Array(values) = value else { return value };
     match values.as_slice() {
@@ -83,7 +84,7 @@ pub(crate) fn unwrap_single(value: &Value) -> &Value {
     }
 }
 
-/// A value that may have been put into a string as JSON.
+/// Parses a string that contains a JSON array or object. Other values are returned unchanged.
 pub(crate) fn unquoted(value: &Value) -> Value {
     match value {
         Value::String(text) => match serde_json::from_str(text) {
@@ -94,7 +95,7 @@ pub(crate) fn unquoted(value: &Value) -> Value {
     }
 }
 
-/// A text; a number counts as its decimal form.
+/// Converts a value to a string. A number becomes its decimal form.
 pub(crate) fn text(name: &str, value: &Value) -> Result<String> {
     match unwrap_single(value) {
         Value::String(text) => Ok(text.clone()),
@@ -103,7 +104,7 @@ pub(crate) fn text(name: &str, value: &Value) -> Result<String> {
     }
 }
 
-/// A truth value, also as a text in any case.
+/// Converts a boolean, or a string that contains one in any case.
 pub(crate) fn bool(name: &str, value: &Value) -> Result<bool> {
     let parsed = match unwrap_single(value) {
         Value::Bool(yes) => Some(*yes),

@@ -1,16 +1,17 @@
-//! The grammar of SCIM 2.0 (RFC 7643, RFC 7644) for users, without HTTP and without a database.
+//! SCIM 2.0 (RFC 7643, RFC 7644) for users and groups, without HTTP and without a database.
 //!
-//! | module | holds |
+//! | module | contents |
 //! |---|---|
-//! | [`filter`] | the filter language: [`Filter`] is parsed, printed, and knows no schema |
-//! | [`condition`] | a filter that fits the schema of a user: [`Condition`] can be evaluated, or be turned into SQL |
-//! | [`user`] | users: what a client sends ([`Draft`]), what a server keeps ([`User`]), how it is shown |
+//! | [`filter`] | the filter language: [`Filter`] is parsed and printed without a schema |
+//! | [`condition`] | filters checked against a schema: a [`Condition`] can be evaluated or translated to SQL |
+//! | [`user`] | users: the client's input ([`Draft`]), the stored resource ([`User`]), and its rendering |
 //! | [`group`] | the same for groups |
-//! | [`patch`] | operations on a user, with the dialects of the identity providers |
-//! | [`search`] | what a list is asked for: page, order, filter, attributes |
-//! | [`message`], [`schema`] | envelopes, errors and the documents of discovery |
+//! | [`patch`] | PATCH operations on a user, with the dialects of the identity providers |
+//! | [`search`] | the parameters of a list: page, order, filter, attributes |
+//! | [`message`], [`schema`] | envelopes, errors and discovery documents |
 //!
-//! Providers differ from the standard and from each other; what they send is understood wherever it is not ambiguous.
+//! Providers differ from the standard and from each other. What they send is accepted wherever it is not
+//! ambiguous.
 #![warn(missing_docs)]
 
 pub mod attribute;
@@ -49,16 +50,16 @@ pub const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
 /// The result of reading a request.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// How closely a scope keeps to GitLab where GitLab and the RFC differ.
+/// How a scope behaves where GitLab and the RFC differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// As GitLab: an account is never changed by the provider once it is there.
+    /// GitLab's behaviour: the provider cannot change an existing account.
     GitLab,
-    /// As the RFC: the provider is the authority.
+    /// The RFC's behaviour: the provider is authoritative.
     Rfc,
 }
 
-/// How a user is shown.
+/// The format of a user in responses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Representation {
     /// GitLab's seven keys, with a flat `name.formatted`.

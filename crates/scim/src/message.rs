@@ -1,7 +1,7 @@
-//! Envelopes.
+//! Message envelopes.
 use crate::{Node, Representation};
 
-/// A page of resources, and how many there are of them in all.
+/// Builds a list response with one page of resources and the total number of results.
 pub fn list(
     resources: Vec<Node>,
     total: i64,
@@ -23,7 +23,7 @@ pub fn list(
     ])
 }
 
-/// All of a few resources.
+/// Builds a list response that contains all resources.
 pub fn whole_list(resources: Vec<Node>) -> Node {
     let total = i64::try_from(resources.len()).unwrap_or(i64::MAX);
     list(resources, total, 1, total, Representation::Rfc)

@@ -1,6 +1,6 @@
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 
-/// A piece of an answer: JSON whose members keep their order.
+/// A part of a response: JSON whose members keep their order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Node {
     /// A string.
@@ -16,7 +16,7 @@ pub enum Node {
 }
 
 impl Node {
-    /// A list of texts.
+    /// Builds an array of strings.
     pub fn texts<const N: usize>(texts: [&str; N]) -> Self {
         Self::List(texts.into_iter().map(Self::from).collect())
     }

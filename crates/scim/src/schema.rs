@@ -1,4 +1,4 @@
-//! The documents of discovery (RFC 7643 §5 to §7).
+//! The discovery documents (RFC 7643 §5 to §7).
 use crate::search::MAX_RESULTS;
 use crate::{GROUP, Mode, Node, USER};
 
@@ -10,7 +10,7 @@ fn supported(yes: bool) -> Node {
     object([("supported", yes.into())])
 }
 
-/// What the server can do. `base_url` is what every location begins with.
+/// The capabilities of the server. `base_url` is the prefix of every location.
 pub fn service_provider_config(base_url: &str) -> Node {
     let scheme = object([
         ("type", "oauthbearertoken".into()),
@@ -39,7 +39,7 @@ fn meta(resource_type: &str, location: String) -> Node {
     object([("resourceType", resource_type.into()), ("location", location.into())])
 }
 
-/// The type of users.
+/// The resource type of users.
 pub fn user_type(base_url: &str) -> Node {
     object([
         ("schemas", Node::texts(["urn:ietf:params:scim:schemas:core:2.0:ResourceType"])),
@@ -52,7 +52,7 @@ pub fn user_type(base_url: &str) -> Node {
     ])
 }
 
-/// The type of groups.
+/// The resource type of groups.
 pub fn group_type(base_url: &str) -> Node {
     object([
         ("schemas", Node::texts(["urn:ietf:params:scim:schemas:core:2.0:ResourceType"])),
@@ -102,7 +102,7 @@ fn schema_document(
     ])
 }
 
-/// The attributes of a user that are stored.
+/// The stored attributes of a user.
 pub fn user_schema(base_url: &str, mode: Mode) -> Node {
     let fixed = if mode == Mode::GitLab { "immutable" } else { "readWrite" };
     let text = |name, description, mutability| Attribute::text(name, description, mutability);
@@ -120,7 +120,8 @@ pub fn user_schema(base_url: &str, mode: Mode) -> Node {
         is_list: true,
         is_required: true,
         subs: vec![
-            // An address without one is none; clients that fill in what is required alone must know.
+            // An address without a value is dropped. Clients that send only required attributes must know
+            // this.
             text("value", "The address", fixed).required(),
             text("display", "The address as it is displayed", fixed),
             kind,

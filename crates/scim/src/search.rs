@@ -1,4 +1,4 @@
-//! What a list is asked for, in the query of a GET or the body of a `.search`.
+//! The parameters of a list request, from the query of a GET or the body of a `.search`.
 use serde_json::Value;
 
 use crate::attribute::Attribute;
@@ -8,17 +8,17 @@ use crate::json::{self, Object};
 use crate::{Error, Filter, Result, Selection};
 
 const DEFAULT_COUNT: i64 = 20;
-/// Resources in one answer, at most.
+/// The maximum number of resources in one response.
 pub const MAX_RESULTS: i64 = 100;
 
-/// A page of a list.
+/// The page, filter, order and attributes of a list request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Search {
-    /// From 1.
+    /// The index of the first resource, from 1.
     pub start_index: i64,
-    /// Resources of the page.
+    /// The number of resources on the page.
     pub count: i64,
-    /// The filter.
+    /// The filter, if there is one.
     pub condition: Option<Condition>,
     /// The order.
     pub sort: Option<Sort>,
@@ -26,16 +26,16 @@ pub struct Search {
     pub selection: Selection,
 }
 
-/// An order.
+/// A sort order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sort {
-    /// The attribute.
+    /// The attribute to sort by.
     pub by: Attribute,
     /// Whether the order is descending.
     pub descending: bool,
 }
 
-/// The parameters as texts.
+/// The parameters as strings.
 #[derive(Debug, Default)]
 struct Parameters {
     start_index: Option<String>,
@@ -47,7 +47,7 @@ struct Parameters {
     sort_order: Option<String>,
 }
 
-/// The selection that a query asks for.
+/// Returns the attribute selection of a query.
 pub fn selection(query: &[(String, String)]) -> Selection {
     let parameters = Parameters::from_query(query);
     Selection::new(&parameters.attributes, &parameters.excluded)
@@ -59,17 +59,18 @@ pub fn has_filter(query: &[(String, String)]) -> bool {
 }
 
 impl Search {
-    /// Reads the names and values of a query for users. Unknown names are ignored; of equal names the last counts.
+    /// Parses the query of a request for users. Unknown names are ignored. If a name is repeated, the last
+    /// value counts.
     pub fn from_query(query: &[(String, String)], users_url: &str) -> Result<Self> {
         Self::for_users(Parameters::from_query(query), users_url)
     }
 
-    /// Reads a query for groups.
+    /// Parses the query of a request for groups.
     pub fn from_group_query(query: &[(String, String)], groups_url: &str) -> Result<Self> {
         Self::for_groups(Parameters::from_query(query), groups_url)
     }
 
-    /// Reads a `SearchRequest` for groups.
+    /// Parses a `SearchRequest` for groups.
     pub fn from_group_body(body: &Object, groups_url: &str) -> Result<Self> {
         Self::for_groups(Parameters::from_body(body)?, groups_url)
     }
@@ -82,7 +83,7 @@ impl Search {
         Self::new(parameters, |filter| Condition::for_groups(filter, groups_url), Attribute::resolve_group)
     }
 
-    /// Reads a `SearchRequest` for users.
+    /// Parses a `SearchRequest` for users.
     pub fn from_body(body: &Object, users_url: &str) -> Result<Self> {
         Self::for_users(Parameters::from_body(body)?, users_url)
     }
@@ -144,7 +145,7 @@ impl Parameters {
     }
 }
 
-/// An array of names, or names with commas between.
+/// Reads an array of names, or a comma-separated list.
 fn names(value: Option<&Value>) -> Result<Vec<String>> {
     let invalid = || Error::invalid_value("attributes are names");
     match value {
@@ -157,7 +158,7 @@ fn names(value: Option<&Value>) -> Result<Vec<String>> {
     }
 }
 
-/// A whole number; one that is too large for us is only large.
+/// Parses an integer. A value out of range is clamped to the range of `i64`.
 fn integer(name: &str, text: Option<String>) -> Result<Option<i64>> {
     let Some(text) = text else { return Ok(None) };
     let text = text.trim();

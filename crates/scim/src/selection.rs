@@ -1,7 +1,7 @@
-//! Which attributes an answer holds (RFC 7644 §3.9).
+//! The selection of attributes for a response (RFC 7644 §3.9).
 use crate::{GROUP, Node, USER};
 
-/// The attributes asked for, or those to leave out. `id` and `schemas` are always there.
+/// The attributes to include or to exclude. `id` and `schemas` are always included.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Selection {
     names: Vec<String>,
@@ -9,7 +9,7 @@ pub struct Selection {
 }
 
 impl Selection {
-    /// Lists of names; what is asked for wins over what is left out.
+    /// Creates a selection. If both lists have names, `attributes` takes precedence.
     pub fn new(attributes: &[String], excluded: &[String]) -> Self {
         let names =
             |list: &[String]| list.iter().map(|name| plain(name)).filter(|name| !name.is_empty()).collect();
@@ -21,12 +21,12 @@ impl Selection {
         }
     }
 
-    /// Whether anything was said at all.
+    /// Whether the request selects attributes.
     pub fn is_given(&self) -> bool {
         !self.names.is_empty()
     }
 
-    /// Whether a resource has an attribute after the selection. `name` is in lower case.
+    /// Whether the selection includes an attribute. `name` is in lower case.
     pub fn includes(&self, name: &str) -> bool {
         let is_named = |selected: &String| {
             selected == name
@@ -35,7 +35,7 @@ impl Selection {
         !self.is_given() || self.names.iter().any(is_named) != self.excludes
     }
 
-    /// A resource with what is selected.
+    /// Removes the attributes that are not selected from a resource.
     pub fn select(&self, resource: Node) -> Node {
         match resource {
             Node::Object(members) if self.is_given() => {
@@ -51,9 +51,9 @@ impl Selection {
         }
     }
 
-    /// What is left of a member.
+    /// Returns the selected part of a member.
     fn part(&self, key: &str, node: Node) -> Option<Node> {
-        // The flat key of GitLab's form is a name and its sub-attribute.
+        // The flat key of GitLab's format consists of a name and its sub-attribute.
         let parent = key.split_once('.').map_or(key, |(parent, _)| parent);
         let whole = self.names.iter().any(|name| name == key || name == parent);
         if whole {
@@ -80,7 +80,7 @@ impl Selection {
     }
 }
 
-/// A name without URN and brackets, in small letters.
+/// Strips the URN and brackets from a name, and converts it to lower case.
 fn plain(name: &str) -> String {
     let mut name = name.trim().to_owned();
     if let Some(start) = name.find('[') {

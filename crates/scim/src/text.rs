@@ -1,25 +1,26 @@
-//! Texts: how they are compared, and how they stand in a URL.
+//! String comparison, and encoding of path segments.
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
-/// What need not be encoded in a segment of a path (RFC 3986 §2.3).
+/// Characters that need no encoding in a path segment (RFC 3986 §2.3).
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
-/// A text as attributes that are not `caseExact` are compared: in small letters, and sigma is sigma.
+/// Folds a string for case-insensitive comparison: converts it to lower case, and a final sigma to a regular
+/// one.
 pub fn fold(text: &str) -> String {
     text.to_lowercase().replace('ς', "σ")
 }
 
-/// A text as one segment of a path.
+/// Encodes a string as one path segment.
 pub fn encode_segment(text: &str) -> String {
     utf8_percent_encode(text, UNRESERVED).to_string()
 }
 
-/// The text of one segment of a path; `None` where it is not UTF-8.
+/// Decodes one path segment. Returns `None` if it is not UTF-8.
 pub fn decode_segment(segment: &str) -> Option<String> {
     percent_decode_str(segment).decode_utf8().ok().map(Into::into)
 }
 
-/// `true`, `"True"`, `" false "`; nothing else is a truth value.
+/// Parses a boolean such as `true`, `"True"` or `" false "`.
 pub(crate) fn parse_bool(text: &str) -> Option<bool> {
     match text.trim().to_ascii_lowercase().as_str() {
         "true" => Some(true),

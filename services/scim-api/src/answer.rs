@@ -1,4 +1,4 @@
-//! What answers have in common: their media type, and what is said where there is nothing.
+//! The common parts of responses: media type, entity tags, and errors for unknown paths.
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{CONTENT_TYPE, ETAG, HeaderValue, IF_MATCH, IF_NONE_MATCH};
@@ -9,13 +9,13 @@ use scim::{Error as Refusal, Group, Node, Representation, Selection, User};
 
 use crate::{App, ScimError, ScimProvider, request};
 
-/// An answer with a document.
+/// Builds a response with a document.
 pub(crate) fn body(answer: &mut HttpResponseBuilder, document: &Node) -> HttpResponse {
-    // No key of a document is anything but a text, so that it is always JSON.
+    // All keys of a document are strings, so serializing it cannot fail.
     answer.content_type(request::SCIM_JSON).body(serde_json::to_string(document).unwrap_or_default())
 }
 
-/// An answer with one user; what was asked for of it.
+/// Builds a response with one user, reduced to the selected attributes.
 pub(crate) fn user(
     answer: &mut HttpResponseBuilder,
     provider: &ScimProvider,
@@ -28,7 +28,7 @@ pub(crate) fn user(
     body(answer, &selection.select(provider.show(user)))
 }
 
-/// An answer with one group.
+/// Builds a response with one group.
 pub(crate) fn group(
     answer: &mut HttpResponseBuilder,
     provider: &ScimProvider,
@@ -41,7 +41,7 @@ pub(crate) fn group(
     body(answer, &selection.select(provider.show_group(group)))
 }
 
-/// A resource with a version.
+/// A resource that has a version.
 pub(crate) trait Versioned {
     /// The type of the resource, for messages.
     const NAME: &str;
@@ -65,7 +65,7 @@ impl Versioned for Group {
     }
 }
 
-/// Refuses a change of another version than the client knows.
+/// Checks the `If-Match` header against the version of the resource.
 pub(crate) fn precondition<R: Versioned>(
     request: &HttpRequest,
 ) -> impl FnOnce(&R) -> Result<(), Refusal> + use<R> {
@@ -78,7 +78,7 @@ pub(crate) fn precondition<R: Versioned>(
     }
 }
 
-/// Whether the client has this version already.
+/// Whether the client already has this version (`If-None-Match`).
 pub(crate) fn is_known(request: &HttpRequest, resource: &impl Versioned) -> bool {
     contains_version(&tags(request, &IF_NONE_MATCH), resource)
 }
@@ -98,7 +98,7 @@ fn tags(request: &HttpRequest, name: &actix_web::http::header::HeaderName) -> Ve
         .collect()
 }
 
-/// `application/scim+json`, unless the client takes nothing but plain JSON.
+/// Sets the media type to `application/scim+json`, unless the client accepts only plain JSON.
 pub(crate) async fn media_type<B: MessageBody>(
     request: ServiceRequest,
     next: Next<B>,
@@ -112,7 +112,7 @@ pub(crate) async fn media_type<B: MessageBody>(
     Ok(answer)
 }
 
-/// What is at no path, for those who may know.
+/// The response for an unknown path, for authenticated clients.
 pub(crate) async fn not_found(_: ScimProvider) -> Result<HttpResponse, ScimError> {
     Err(ScimError::not_found("There is nothing at this path"))
 }

@@ -5,7 +5,7 @@ use scim::{Error as Refusal, GROUP, Node, USER, message, schema, search};
 
 use crate::{App, ScimError, ScimProvider, answer, request};
 
-/// Documents are not searched (RFC 7644 §4).
+/// Builds a response with a document. Discovery documents cannot be filtered (RFC 7644 §4).
 fn document(request: &HttpRequest, document: &Node) -> Result<HttpResponse, ScimError> {
     if search::has_filter(&request::query(request)) {
         return Err(Refusal::new(403, "Discovery takes no filter").into());
@@ -20,7 +20,7 @@ pub(crate) async fn service_provider_config(
     document(&request, &schema::service_provider_config(&provider.base_url))
 }
 
-/// Whether the documents list groups: nobody can create one without a SAML group link.
+/// Whether the documents include groups: without a SAML group link no group can be created.
 async fn lists_groups(app: &App, provider: &ScimProvider) -> Result<bool, ScimError> {
     if !app.has_groups(provider).await? {
         return Ok(false);

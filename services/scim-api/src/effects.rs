@@ -1,4 +1,4 @@
-//! Changes: one transaction each, one line in the log, and what follows outside of the database.
+//! Runs changes: one transaction and one log entry each, and the effects outside of the database.
 use database::Conn;
 use database::scim::groups::GroupEffects;
 use database::scim::{Effects, Error, Stored};
@@ -15,7 +15,7 @@ const QUEUE: &str = "default";
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// Parts a refusal from a failure of the database, which the pool must see.
+/// Separates a refusal from a database failure, which the pool must handle.
 fn split<T>(result: Result<T, Error>) -> database::Result<Result<T, scim::Error>> {
     match result {
         Ok(value) => Ok(Ok(value)),
@@ -43,7 +43,7 @@ impl<T> Changed<T> {
 }
 
 impl App {
-    /// Changes a user. The log names rows and attributes, and no values.
+    /// Changes a user. The log contains row ids and attribute names, but no values.
     pub(crate) async fn change<F>(
         &self,
         provider: &ScimProvider,
@@ -68,7 +68,7 @@ impl App {
         Ok(Changed { resource: stored, failure })
     }
 
-    /// Changes a group. The log has numbers of members, and no names.
+    /// Changes a group. The log contains the number of members, but no names.
     pub(crate) async fn change_group<F>(&self, operation: &str, f: F) -> Result<Changed<Group>, ScimError>
     where
         F: FnOnce(&mut Conn) -> Result<(Group, GroupEffects), Error> + Send + 'static,
@@ -91,7 +91,7 @@ impl App {
         Ok(Changed { resource: group, failure })
     }
 
-    /// Runs a change; a refusal becomes the answer.
+    /// Runs a change. A refusal becomes the response.
     async fn run<F, T>(&self, f: F) -> Result<T, ScimError>
     where
         F: FnOnce(&mut Conn) -> Result<T, Error> + Send + 'static,
@@ -100,7 +100,7 @@ impl App {
         Ok(self.core.pool.run(move |conn| split(f(conn))).await??)
     }
 
-    /// Runs a query; a refusal becomes the answer.
+    /// Runs a query. A refusal becomes the response.
     pub(crate) async fn read<F, T>(&self, f: F) -> Result<T, ScimError>
     where
         F: Fn(&mut Conn) -> Result<T, Error> + Send + 'static,
@@ -109,10 +109,10 @@ impl App {
         Ok(self.core.pool.read(move |conn| split(f(conn))).await??)
     }
 
-    /// Does what follows from a committed change. Returns the last error of a job.
+    /// Applies the effects of a committed change. Returns the last error of a job.
     async fn follow(&self, effects: Effects) -> Option<Failure> {
         for user_id in &effects.sign_out {
-            // The user is blocked already, so that a session which outlives Redis opens nothing.
+            // The user is already blocked, so a session that Redis still has gives no access.
             if let Err(error) = self.core.counters.sign_out(*user_id).await {
                 tracing::error!(
                     user.id = user_id,
@@ -135,7 +135,7 @@ impl App {
         failure
     }
 
-    /// Enqueues a job of the GitLab that owns the tables.
+    /// Enqueues a job for the GitLab instance that owns the tables.
     async fn reauthorize(&self, user_id: i64) -> Result<(), Failure> {
         let now = self.core.clock.unix_float();
         let job = json!({
@@ -144,7 +144,7 @@ impl App {
         });
         let result: Result<(), Failure> = match &self.core.counters {
             Counters::Redis(redis) => match redis.enqueue("", QUEUE, &job).await {
-                // An operator finds it in the outbox.
+                // The job is stored in the outbox, where an operator can find it.
                 Err(error) => self.keep(&job).await.and(Err(error.into())),
                 done => Ok(done?),
             },

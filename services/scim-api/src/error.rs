@@ -1,4 +1,4 @@
-//! Errors in SCIM's words: `{"schemas": […], "scimType": …, "detail": …, "status": "404"}`.
+//! Errors in the SCIM format: `{"schemas": […], "scimType": …, "detail": …, "status": "404"}`.
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
@@ -13,10 +13,10 @@ pub enum ScimError {
     Unauthorized,
     #[error(transparent)]
     Refused(#[from] Refusal),
-    /// The methods that there are.
+    /// The allowed methods.
     #[error("The method is not allowed; allowed: {0}")]
     MethodNotAllowed(String),
-    /// Reading the request, or the database.
+    /// An error while reading the request or using the database.
     #[error(transparent)]
     Rest(#[from] RestError),
 }
@@ -60,7 +60,7 @@ impl ResponseError for ScimError {
         match self {
             Self::Unauthorized => drop(answer.insert_header((WWW_AUTHENTICATE, "Bearer realm=\"SCIM\""))),
             Self::MethodNotAllowed(allow) => drop(answer.insert_header((ALLOW, allow.as_str()))),
-            // What is left of the body is not read.
+            // The rest of the body is not read.
             Self::Rest(RestError::BodyTimeout | RestError::TooLarge) => drop(answer.force_close()),
             Self::Rest(RestError::Throttled(throttled)) => throttled.add_headers(&mut answer),
             _ => {}

@@ -1,4 +1,4 @@
-//! Who may ask: whoever holds the token of the group, or of the instance, that the path names.
+//! Authenticates identity providers with the SCIM token of the group, or of the instance, in the path.
 use std::future::Future;
 use std::pin::Pin;
 
@@ -15,14 +15,14 @@ use subtle::ConstantTimeEq;
 use crate::request::{self, Base};
 use crate::{App, INFO, Representing, ScimError};
 
-/// An identity provider, and how it is answered.
+/// An authenticated identity provider, and the format of its responses.
 #[derive(Debug, Clone)]
 pub struct ScimProvider {
     pub tenant: Tenant,
-    /// What every location begins with.
+    /// The prefix of every location.
     pub base_url: String,
     pub representation: Representation,
-    /// Whether the request itself asks for the media type of SCIM.
+    /// Whether the request itself uses the SCIM media type.
     pub names_scim: bool,
 }
 
@@ -35,17 +35,17 @@ impl ScimProvider {
         format!("{}/Groups", self.base_url)
     }
 
-    /// A group as this provider sees it.
+    /// Renders a group for this provider.
     pub(crate) fn show_group(&self, group: &Group) -> Node {
         group.render(self.representation, &self.groups_url())
     }
 
-    /// A user as this provider sees it.
+    /// Renders a user for this provider.
     pub(crate) fn show(&self, user: &User) -> Node {
         user.render(self.representation, self.tenant.mode, &self.users_url())
     }
 
-    /// Whether an answer tells more of addresses than the account does.
+    /// Whether responses include the addresses that the client sent, not only the account's.
     pub(crate) fn wants_emails(&self) -> bool {
         self.representation == Representation::Rfc
     }
@@ -114,7 +114,7 @@ async fn identify(app: &App, request: &HttpRequest) -> Result<ScimProvider, Scim
     })
 }
 
-/// The token of the header; blanks around it say nothing.
+/// Returns the bearer token. White space around it is ignored.
 fn bearer(request: &HttpRequest) -> Result<&str, Rejection> {
     let header = request.headers().get(AUTHORIZATION).ok_or(Rejection::Missing)?;
     let text = header.to_str().map_err(|_| Rejection::Malformed)?.trim();

@@ -1,8 +1,8 @@
-//! SCIM 2.0 for identity providers: accounts are listed, created, changed and deactivated, for a group with single sign-on
-//! and for the whole instance. Both bases share one engine.
+//! SCIM 2.0 for identity providers: lists, creates, changes and deactivates accounts, for a group with
+//! single sign-on or for the whole instance. Both base paths share their handlers.
 //!
-//! Each endpoint of users is a file in `users`, each endpoint of groups a file in `groups`. The documents of discovery are
-//! in `discovery`.
+//! Each endpoint of users is a file in `users`, and each endpoint of groups a file in `groups`. The
+//! discovery documents are in `discovery`.
 mod answer;
 mod discovery;
 mod effects;
@@ -35,7 +35,7 @@ const fn endpoint(method: &'static str, path: &'static str) -> Endpoint {
     Endpoint::new(method, path, "system_access")
 }
 
-/// Every endpoint, as tests, metrics and limits go by: first those of a group, then the same of the instance.
+/// Every endpoint, for tests, metrics and limits: first those of a group, then those of the instance.
 pub const ENDPOINTS: &[Endpoint] = &[
     endpoint("GET", "/api/scim/v2/groups/{group_path}/Users"),
     endpoint("POST", "/api/scim/v2/groups/{group_path}/Users"),
@@ -90,24 +90,24 @@ pub const INFO: ServiceInfo = ServiceInfo {
     structures: &[],
 };
 
-/// What every handler of this service may use.
+/// The state that all handlers share.
 #[derive(Debug)]
 pub struct App {
     pub core: Arc<Core>,
     pub key_base: Arc<SecretFile<KeyBase>>,
     pub options: ScimOptions,
-    /// Whether the database has what groups need; known after the first request for groups.
+    /// Whether the database has the tables for groups. Set by the first request for groups.
     has_group_tables: OnceLock<bool>,
 }
 
 impl App {
-    /// The state of a process that has not answered a request yet.
+    /// The state of a new process.
     pub fn new(core: Arc<Core>, key_base: Arc<SecretFile<KeyBase>>, options: ScimOptions) -> Self {
         Self { core, key_base, options, has_group_tables: OnceLock::new() }
     }
 }
 
-/// Every route of this service, under both bases.
+/// Every route of this service, under both base paths.
 pub fn routes(config: &mut ServiceConfig) {
     use users::{create, delete, get, list, patch, put, search};
     let mut root = scope(ROOT).wrap(from_fn(answer::media_type));
@@ -160,7 +160,8 @@ pub fn routes(config: &mut ServiceConfig) {
     config.service(root.default_service(to(answer::not_found)));
 }
 
-/// A resource, with or without a slash at its end. Other methods hear which ones there are, once they say who asks.
+/// Creates a resource, with and without a trailing slash. Other methods get a 405 response after
+/// authentication.
 fn resource(path: &str, routes: Vec<(Method, Route)>) -> Resource {
     let resource: Resource = actix_web::web::resource([path.to_owned(), format!("{path}/")]);
     let (resource, allow) = endpoint::with_methods(resource, routes);
@@ -176,7 +177,7 @@ pub fn serve(listener: TcpListener, app: App) -> std::io::Result<Server> {
     server::serve(listener, &core, with(app))
 }
 
-/// The routes, with `app` in their reach.
+/// The routes with `app` as their state.
 fn with(app: App) -> impl Fn(&mut ServiceConfig) + Clone + Send + Sync {
     let app = Data::new(app);
     move |config: &mut ServiceConfig| {

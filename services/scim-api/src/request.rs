@@ -1,4 +1,4 @@
-//! What a request says beside its token: its path, its query, its headers, its body.
+//! Reads the parts of a request: path, query, headers and body.
 use actix_web::HttpRequest;
 use actix_web::http::header::{ACCEPT, CONTENT_TYPE};
 use actix_web::web::Payload;
@@ -12,18 +12,18 @@ use crate::{ROOT, ScimError};
 pub(crate) const SCIM_JSON: &str = "application/scim+json";
 pub(crate) const JSON: &str = "application/json";
 
-/// The first segments behind a base.
+/// The first path segments after a base path.
 const RESOURCES: &[&str] =
     &["Users", ".search", "Groups", "Me", "Bulk", "ServiceProviderConfig", "ResourceTypes", "Schemas"];
 
-/// Which of the two bases a path begins with.
+/// The base path of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Base {
     pub scope: Scope,
 }
 
 impl Base {
-    /// Of the raw path: it is split before it is decoded.
+    /// Parses the raw path, which is split before it is decoded.
     pub(crate) fn of(request: &HttpRequest, relative_url_root: &str) -> Option<Self> {
         let path = request.uri().path();
         let rest = path.strip_prefix(relative_url_root)?.strip_prefix(ROOT)?.strip_prefix('/')?;
@@ -39,7 +39,7 @@ impl Base {
     }
 }
 
-/// How many segments are the group's path: one, or all in front of the last resource.
+/// The number of segments in the group's path: one, or all before the last resource.
 fn group_length(segments: &[&str]) -> usize {
     let is_resource = |segment: &&str| RESOURCES.contains(segment);
     if segments.get(1).is_none_or(is_resource) {
@@ -48,12 +48,12 @@ fn group_length(segments: &[&str]) -> usize {
     segments.iter().rposition(is_resource).unwrap_or(1).max(1)
 }
 
-/// What is no text leads to no group.
+/// Decodes a segment. Invalid UTF-8 and NUL are replaced, so they match no group.
 fn decode(segment: &str) -> String {
     percent_decode(segment.as_bytes()).decode_utf8_lossy().replace('\0', "\u{fffd}")
 }
 
-/// The id at the end of the path; one that no database could hold is nobody's.
+/// The id at the end of the path. An id that no database could store is not found.
 pub(crate) fn id(request: &HttpRequest) -> Result<String, ScimError> {
     let path = request.uri().path();
     let segment = path.strip_suffix('/').unwrap_or(path).rsplit('/').next().unwrap_or_default();
@@ -61,7 +61,7 @@ pub(crate) fn id(request: &HttpRequest) -> Result<String, ScimError> {
     id.ok_or_else(|| ScimError::not_found("User not found"))
 }
 
-/// Names and values of the query; `+` is a blank.
+/// The names and values of the query. `+` encodes a space.
 pub(crate) fn query(request: &HttpRequest) -> Vec<(String, String)> {
     let text = |part: &str| {
         let spaced = part.replace('+', " ");
@@ -76,12 +76,12 @@ pub(crate) fn query(request: &HttpRequest) -> Vec<(String, String)> {
         .collect()
 }
 
-/// Whether one of the media types of `Accept` is such a one.
+/// Whether any media type of `Accept` satisfies the predicate.
 pub(crate) fn accepts(request: &HttpRequest, is_it: impl Fn(&str) -> bool) -> bool {
     media_types(request).iter().any(|media_type| is_it(media_type))
 }
 
-/// The media types of `Accept`, without parameters, in small letters.
+/// The media types of `Accept`, in lower case and without parameters.
 pub(crate) fn media_types(request: &HttpRequest) -> Vec<String> {
     let headers = request.headers().get_all(ACCEPT).filter_map(|value| value.to_str().ok());
     headers
@@ -95,7 +95,7 @@ fn essence(media_type: &str) -> String {
     media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
-/// The body as an object of JSON.
+/// Parses the body as a JSON object.
 pub(crate) async fn object(request: &HttpRequest, payload: Payload) -> Result<Object, ScimError> {
     let content_type = request.headers().get(CONTENT_TYPE).map(|value| value.to_str().unwrap_or("?"));
     let media_type = content_type.map(essence).unwrap_or_default();
@@ -106,7 +106,8 @@ pub(crate) async fn object(request: &HttpRequest, payload: Payload) -> Result<Ob
     Ok(Object::parse(&body)?)
 }
 
-/// Logs the names of unknown attributes in a PATCH; values may be personal.
+/// Logs the names of unknown attributes in a PATCH. Values are not logged, because they may be personal
+/// data.
 pub(crate) fn log_ignored(names: &[String]) {
     if !names.is_empty() {
         tracing::info!(ignored_attributes = names.join(","), "ignored unknown SCIM attributes");

@@ -1,4 +1,5 @@
-//! The filter language of RFC 7644 §3.4.2.2, and what clients make of it: bare values, single quotes, any case.
+//! The filter language of RFC 7644 §3.4.2.2, with the extensions that clients use: unquoted values, single
+//! quotes, any case.
 mod parse;
 mod print;
 #[cfg(test)]
@@ -8,18 +9,18 @@ use std::str::FromStr;
 
 pub(crate) use parse::Parser;
 
-/// A filter as it is written; whether its attributes exist is another question.
+/// A parsed filter. Its attributes are not checked against a schema.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Filter {
-    /// Two or more.
+    /// At least one of two or more filters matches.
     Or(Vec<Filter>),
-    /// Two or more.
+    /// All of two or more filters match.
     And(Vec<Filter>),
-    /// The opposite.
+    /// The filter does not match.
     Not(Box<Filter>),
     /// A test of one attribute.
     Attribute(AttributePath, Test),
-    /// `emails[type eq "work"]`, and what must hold of the same element: `.value eq "x"`.
+    /// `emails[type eq "work"]`, optionally with a test of the same element: `.value eq "x"`.
     Element(AttributePath, Box<Filter>, Option<(String, Test)>),
 }
 
@@ -34,7 +35,7 @@ pub struct AttributePath {
     pub sub: Option<String>,
 }
 
-/// What is asked of an attribute.
+/// A test of an attribute.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Test {
     /// `pr`
@@ -66,12 +67,12 @@ pub enum Operator {
     Le,
 }
 
-/// A value, typed by the attribute that it is compared with.
+/// A value. Its type depends on the attribute that it is compared with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Operand {
     /// A JSON string.
     Quoted(String),
-    /// Without quotes: a number, `true`, `null`, or a text of people who leave quotes out.
+    /// A value without quotes: a number, `true`, `null`, or a string whose quotes the client omitted.
     Bare(String),
 }
 

@@ -1,4 +1,4 @@
-//! Recursive descent, within limits: no text makes the stack overflow.
+//! A recursive-descent parser with limits, so that no input overflows the stack.
 use super::{AttributePath, Filter, Operand, Operator, Test};
 use crate::{Error, Result, USER};
 
@@ -6,7 +6,7 @@ const MAX_CHARACTERS: usize = 4096;
 const MAX_COMPARISONS: usize = 64;
 const MAX_DEPTH: usize = 32;
 
-/// Reads a text from its front.
+/// Parses a string from its start.
 #[derive(Debug)]
 pub(crate) struct Parser<'a> {
     rest: &'a str,
@@ -18,7 +18,7 @@ fn invalid(detail: impl Into<String>) -> Error {
     Error::invalid_filter(detail)
 }
 
-/// What ends a name or a bare value.
+/// Whether the character ends a name or an unquoted value.
 fn is_delimiter(c: char) -> bool {
     c.is_whitespace() || matches!(c, '(' | ')' | '[' | ']' | '"')
 }
@@ -34,7 +34,7 @@ impl<'a> Parser<'a> {
         Ok(Self { rest: text, comparisons: 0, depth: 0 })
     }
 
-    /// Nothing but blanks may be left.
+    /// Checks that only white space is left.
     pub(crate) fn end(&mut self) -> Result<()> {
         self.blanks();
         if self.rest.is_empty() { Ok(()) } else { Err(self.unexpected("the end")) }
@@ -48,7 +48,7 @@ impl<'a> Parser<'a> {
         self.list("and", Self::unary, Filter::And)
     }
 
-    /// One or more parts with a word between each; one alone is itself.
+    /// Parses one or more parts separated by a word. A single part is returned as it is.
     fn list(
         &mut self,
         word: &str,
@@ -98,7 +98,7 @@ impl<'a> Parser<'a> {
         Ok(inner)
     }
 
-    /// An operator and its operand; where it may be left out, that something is there.
+    /// Parses an operator and its operand. If the operator is optional and missing, the test is `pr`.
     fn test(&mut self, optional: bool) -> Result<Test> {
         self.comparisons += 1;
         if self.comparisons > MAX_COMPARISONS {
@@ -130,7 +130,7 @@ impl<'a> Parser<'a> {
         if word.is_empty() { Err(self.unexpected("a value")) } else { Ok(Operand::Bare(word.to_owned())) }
     }
 
-    /// A JSON string.
+    /// Parses a JSON string.
     fn quoted(&mut self) -> Result<Operand> {
         let mut escaped = false;
         let end = self.rest.char_indices().skip(1).find(|(_, c)| {
@@ -149,7 +149,7 @@ impl<'a> Parser<'a> {
         Ok(Operand::Quoted(text))
     }
 
-    /// A text must not run into what follows.
+    /// Checks that a string is followed by a delimiter.
     fn delimited(&self) -> Result<()> {
         if self.rest.starts_with(|c: char| !is_delimiter(c)) {
             Err(self.unexpected("a blank"))
@@ -158,7 +158,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// `urn:…:name.sub`; a URN ends at its last colon.
+    /// Parses `urn:…:name.sub`. A URN ends at its last colon.
     pub(crate) fn path(&mut self) -> Result<AttributePath> {
         let word = self.word();
         let (urn, names) = match word.rsplit_once(':') {
@@ -170,7 +170,7 @@ impl<'a> Parser<'a> {
             None => (names, None),
         };
         let well_formed = match urn {
-            // What another schema calls its attributes, and how it ends, is its own: `urn:example:1.0.2`.
+            // Attribute names of other schemas follow their own rules: `urn:example:1.0.2`.
             Some(urn) if !urn.eq_ignore_ascii_case(USER) => {
                 urn.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("urn:")) && !names.is_empty()
             }
@@ -186,13 +186,13 @@ impl<'a> Parser<'a> {
         })
     }
 
-    /// The name of a sub-attribute.
+    /// Parses the name of a sub-attribute.
     pub(crate) fn name(&mut self) -> Result<String> {
         let word = self.word();
         if is_name(word) { Ok(word.to_owned()) } else { Err(invalid(format!("expected a name: {word}"))) }
     }
 
-    /// `[filter]`, if it begins here.
+    /// Parses `[filter]`, if present.
     pub(crate) fn selection(&mut self) -> Result<Option<Filter>> {
         if self.eat('[') { self.bracketed(']').map(Some) } else { Ok(None) }
     }
@@ -212,7 +212,7 @@ impl<'a> Parser<'a> {
         word
     }
 
-    /// Takes a word, in any case, if it is the next one.
+    /// Consumes a word, case-insensitively, if it is next.
     fn keyword(&mut self, word: &str) -> bool {
         let before = self.rest;
         self.blanks();

@@ -1,4 +1,4 @@
-//! A filter as text, which parses to the same filter.
+//! Formats a filter so that it parses to the same filter.
 use std::fmt;
 
 use super::{AttributePath, Filter, Operand, Operator, Test};
@@ -59,7 +59,7 @@ impl fmt::Display for Operand {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Bare(word) => f.write_str(word),
-            // A text is always JSON.
+            // Serializing a string cannot fail.
             Self::Quoted(text) => f.write_str(&serde_json::to_string(text).unwrap_or_default()),
         }
     }

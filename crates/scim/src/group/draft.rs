@@ -5,7 +5,7 @@ use crate::json::{self, Object};
 use crate::user::{external_id, short};
 use crate::{Error, Result};
 
-/// What the body says. What it leaves out is `None`.
+/// The contents of the body. Missing attributes are `None`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GroupDraft {
     /// The name, which is required.
@@ -17,7 +17,7 @@ pub struct GroupDraft {
 }
 
 impl GroupDraft {
-    /// Reads a body.
+    /// Parses a request body.
     pub fn read(body: &Object) -> Result<Self> {
         let missing = || Error::invalid_value("displayName is missing or not a string");
         let display_name = body.get("displayName").and_then(Value::as_str).ok_or_else(missing)?;
@@ -32,7 +32,8 @@ impl GroupDraft {
     }
 }
 
-/// The ids in a value: a list of members, one member, or one id. A member without an id is left out.
+/// Extracts the ids from a value: an array of members, one member, or one id. Members without an id are
+/// skipped.
 pub(super) fn members_of(value: &Value) -> Result<Vec<String>> {
     let value = json::unquoted(value);
     match &value {

@@ -1,4 +1,4 @@
-//! The resource: a group as a server keeps it (RFC 7643 §4.2).
+//! The group resource as the server stores it (RFC 7643 §4.2).
 mod draft;
 mod patch;
 mod render;
@@ -22,13 +22,13 @@ pub struct Group {
     pub external_id: Option<String>,
     /// The name.
     pub display_name: String,
-    /// The members, in the order of the server.
+    /// The members, in the server's order.
     pub members: Vec<Member>,
     /// Time of creation.
     pub created: DateTime<Utc>,
     /// Time of the last change.
     pub last_modified: DateTime<Utc>,
-    /// Counts the changes.
+    /// The number of changes.
     pub version: i64,
 }
 
@@ -57,7 +57,7 @@ impl Member {
 }
 
 impl Group {
-    /// A string, if it is assigned.
+    /// Returns a string attribute, if it is assigned.
     pub fn text(&self, attribute: TextAttribute) -> Option<&str> {
         match attribute {
             TextAttribute::Id => Some(&self.id),

@@ -1,4 +1,4 @@
-//! Operations on a group (RFC 7644 §3.5.2). Only its members can change.
+//! PATCH operations on a group (RFC 7644 §3.5.2). Only the members can change.
 use serde_json::Value;
 
 use super::draft::members_of;
@@ -22,7 +22,7 @@ pub struct GroupPatch {
 pub enum MemberChange {
     /// Adds users, by id.
     Add(Vec<String>),
-    /// Leaves these users and no others.
+    /// Replaces all members with these users.
     Replace(Vec<String>),
     /// Removes users, by id.
     Remove(Vec<String>),
@@ -42,7 +42,7 @@ impl MemberFilter {
 }
 
 impl GroupPatch {
-    /// Reads a body.
+    /// Parses a request body.
     pub fn read(body: &Object) -> Result<Self> {
         let mut patch = Self { changes: Vec::new(), ignored: Ignored::default() };
         read_operations(body, GROUP, |action, path, value| match path {
@@ -57,12 +57,12 @@ impl GroupPatch {
         &self.changes
     }
 
-    /// Names of unknown attributes that the request wants to change, shortened: at most ten of 64 characters.
+    /// The names of unknown attributes in the request: at most ten, truncated to 64 characters.
     pub fn ignored(&self) -> &[String] {
         self.ignored.names()
     }
 
-    /// Reads a value whose members are paths.
+    /// Reads an object whose keys are paths.
     fn read_members(&mut self, action: Action, value: Option<&Value>) -> Result<()> {
         if action == Action::Remove {
             return Err(Error::no_target("remove needs a path"));
@@ -74,7 +74,7 @@ impl GroupPatch {
             if path.eq_ignore_ascii_case(GROUP) {
                 self.read_members(action, Some(value))?;
             } else if !["id", "schemas", "meta"].iter().any(|echoed| path.eq_ignore_ascii_case(echoed)) {
-                // An invalid path must not prevent the other members from taking effect.
+                // An invalid path is ignored, so that the other keys still take effect.
                 match Path::parse(path) {
                     Ok(_) => self.read_path(action, path, Some(value))?,
                     Err(_) => self.ignored.add(path),
@@ -100,7 +100,7 @@ impl GroupPatch {
                     Action::Add | Action::Replace => MemberChange::Add(vec![required_value(&filter)?]),
                 });
             }
-            // Sub-attributes of members are the server's own.
+            // The server sets the sub-attributes of members.
             (Some(Attribute::Emails), Some((_, Some(_)))) => self.ignored.add(text),
             (Some(_), Some(_)) => {
                 return Err(Error::invalid_path(format!("{text} has a single value and takes no filter")));
@@ -123,7 +123,7 @@ impl GroupPatch {
 
 fn members_change(action: Action, value: Option<&Value>) -> Result<MemberChange> {
     let value = match (action, value) {
-        // `null` is no value.
+        // `null` counts as no value.
         (Action::Remove, None | Some(Value::Null)) => return Ok(MemberChange::Replace(Vec::new())),
         (_, Some(value)) => value,
         (_, None) => return Err(Error::invalid_syntax("the operation needs a value")),
@@ -136,7 +136,7 @@ fn members_change(action: Action, value: Option<&Value>) -> Result<MemberChange>
     })
 }
 
-/// The user of `members[value eq "id"]`; another filter names no user that could be added.
+/// Returns the id in `members[value eq "id"]`. Any other filter does not identify a user to add.
 fn required_value(filter: &Filter) -> Result<String> {
     match filter {
         Filter::Attribute(path, Test::Compare(Operator::Eq, operand))
@@ -149,7 +149,7 @@ fn required_value(filter: &Filter) -> Result<String> {
 }
 
 impl Group {
-    /// Members that a filter matches.
+    /// Returns the members that match a filter.
     pub fn matching<'a>(&'a self, filter: &'a MemberFilter) -> impl Iterator<Item = &'a Member> {
         self.members.iter().filter(|member| filter.matches(member))
     }

@@ -1,10 +1,10 @@
-//! Groups in answers.
+//! Renders groups for responses.
 use super::{Group, Member};
 use crate::user::timestamp;
 use crate::{GROUP, Node, Representation, encode_segment};
 
 impl Group {
-    /// The resource. `groups_url` is the prefix of its location.
+    /// Renders the resource. `groups_url` is the prefix of its location.
     pub fn render(&self, representation: Representation, groups_url: &str) -> Node {
         let mut members = vec![("schemas", Node::texts([GROUP])), ("id", self.id.as_str().into())];
         members.extend(self.external_id.as_deref().map(|id| ("externalId", id.into())));

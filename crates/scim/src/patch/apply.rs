@@ -1,4 +1,4 @@
-//! One operation on a user.
+//! Applies one operation to a user.
 use serde_json::Value;
 
 use super::{Action, Operation, Target, emails};
@@ -9,7 +9,7 @@ use crate::{Error, Mode, Result};
 
 pub(super) fn apply(user: &mut User, operation: &Operation, mode: Mode) -> Result<()> {
     let Operation { action, target, value } = operation;
-    // To add or to put `null` in its place takes a value away.
+    // Adding `null`, or replacing with it, removes the value.
     let removes = *action == Action::Remove || value.is_null();
     match target {
         Target::Unassigned | Target::Unknown => Ok(()),
@@ -40,7 +40,7 @@ fn required(name: &str, action: Action) -> Error {
     }
 }
 
-/// In GitLab's way the id follows.
+/// Sets the external id. In [`Mode::GitLab`], the id changes too.
 pub(super) fn set_external_id(user: &mut User, external_id: String, mode: Mode) {
     if mode == Mode::GitLab {
         user.id.clone_from(&external_id);
@@ -90,7 +90,7 @@ fn set_text(user: &mut User, attribute: T, value: &Value, mode: Mode) -> Result<
     Ok(())
 }
 
-/// Sub-attributes that are not given stay.
+/// Sub-attributes that are not given keep their values.
 fn set_name(user: &mut User, value: &Value, mode: Mode) -> Result<()> {
     let invalid = || Error::invalid_value("name is not an object");
     let name = Object::from_value(&json::unquoted(value)).ok_or_else(invalid)?;

@@ -1,4 +1,4 @@
-//! Operations on addresses.
+//! Operations on `emails`.
 use serde_json::Value;
 
 use super::Action;
@@ -8,7 +8,7 @@ use crate::json::{self, Object, unwrap_single};
 use crate::user::{Email, User, check_email, chosen_index, emails_of, short};
 use crate::{Error, Result};
 
-/// The whole list, or more elements of it.
+/// Replaces the whole list, or adds elements to it.
 pub(super) fn set(user: &mut User, action: Action, value: &Value) -> Result<()> {
     let given = emails_of(value)?;
     if given.is_empty() {
@@ -21,7 +21,7 @@ pub(super) fn set(user: &mut User, action: Action, value: &Value) -> Result<()> 
     keep(user, emails)
 }
 
-/// Appends an address unless it is there. A new primary address replaces the old one.
+/// Adds an address unless it is present. A new primary address replaces the old one.
 fn add(emails: &mut Vec<Email>, email: Email) {
     if emails.contains(&email) {
         return;
@@ -50,7 +50,7 @@ fn keep(user: &mut User, emails: Vec<Email>) -> Result<()> {
     Ok(())
 }
 
-/// A part of the address that counts.
+/// Sets a sub-attribute of the preferred address.
 pub(super) fn set_part(user: &mut User, part: EmailPart, value: &Value) -> Result<()> {
     let mut emails = user.emails();
     if let Some(at) = chosen_index(&emails) {
@@ -79,7 +79,7 @@ fn put(emails: &mut [Email], at: usize, part: EmailPart, value: &Value) -> Resul
     Ok(())
 }
 
-/// The elements that fit, or one that is made to fit.
+/// Sets the matching elements. If there are none, creates one that matches.
 pub(super) fn set_elements(
     user: &mut User,
     action: Action,
@@ -90,7 +90,8 @@ pub(super) fn set_elements(
     let mut fitting: Vec<usize> =
         (0..emails.len()).filter(|at| elements.condition.holds(&emails[*at])).collect();
     if fitting.is_empty() {
-        // A part of nothing makes an element; the RFC lets no whole element be replaced that is not there.
+        // Setting a sub-attribute may create an element. The RFC does not allow replacing a whole element
+        // that does not exist.
         let may_make = elements.part.is_some() || action == Action::Add;
         let template = elements.template.clone().filter(|_| may_make);
         emails.push(template.ok_or_else(|| Error::no_target("no address fits the filter"))?);
@@ -108,7 +109,7 @@ pub(super) fn set_elements(
     keep(user, emails)
 }
 
-/// The given parts of one element; others stay.
+/// Merges the given sub-attributes into one element; others keep their values.
 fn merge(emails: &mut [Email], at: usize, value: &Value) -> Result<()> {
     let value = match value {
         Value::Array(values) if values.len() == 1 => &values[0],
@@ -130,7 +131,8 @@ fn merge(emails: &mut [Email], at: usize, value: &Value) -> Result<()> {
     Ok(())
 }
 
-/// Takes parts or whole elements away; an element without a value is none, and the last one stays.
+/// Removes sub-attributes or whole elements. An element without a value is removed, and the last element is
+/// kept.
 pub(super) fn remove(user: &mut User, elements: &Elements) -> Result<()> {
     let mut emails = user.emails();
     for email in emails.iter_mut().filter(|email| elements.condition.holds(email)) {

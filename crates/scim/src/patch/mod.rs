@@ -1,5 +1,5 @@
-//! Operations on a user (RFC 7644 §3.5.2), in the dialects of the providers: names and operations in any case, texts for
-//! truth values, arrays of one, values without a path whose members are paths.
+//! PATCH operations on a user (RFC 7644 §3.5.2), in the dialects of the providers: names and operations in
+//! any case, strings for booleans, arrays with one element, and values without a path whose keys are paths.
 mod apply;
 mod emails;
 mod path;
@@ -16,7 +16,7 @@ use crate::{Draft, Error, Mode, Result, USER};
 pub(crate) use path::names_unknown_part;
 pub use path::{Path, Target};
 
-/// What one operation does.
+/// The type of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
     /// Adds a value.
@@ -30,11 +30,11 @@ pub enum Action {
 /// One operation, on one target.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Operation {
-    /// What the operation does.
+    /// The type of the operation.
     pub action: Action,
-    /// What it changes.
+    /// The attribute to change.
     pub target: Target,
-    /// `null` where nothing is given.
+    /// The new value; `null` if none is given.
     pub value: Value,
 }
 
@@ -45,22 +45,22 @@ pub struct Patch {
     ignored: Ignored,
 }
 
-/// A user after a request, and what the request says of the account.
+/// The result of a request: the changed user and its effects on the account.
 ///
-/// The name and the address of the account follow from [`User::sent`] where the request sets them.
+/// The account's name and e-mail address are derived from [`User::sent`] if the request sets them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
-    /// The resource after the request; its account is unchanged.
+    /// The user after the request, with its account unchanged.
     pub user: User,
-    /// The request itself says that the user is active.
+    /// Whether the request explicitly activates the user.
     pub activates: bool,
-    /// The request sets the name or a part of it.
+    /// Whether the request sets the name or a part of it.
     pub sets_name: bool,
-    /// The request sets the addresses.
+    /// Whether the request sets the addresses.
     pub sets_email: bool,
 }
 
-/// Names of unknown attributes, for the log.
+/// The names of unknown attributes, for the log.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Ignored(Vec<String>);
 
@@ -80,7 +80,8 @@ impl Ignored {
     }
 }
 
-/// Reads the operations of a body: the action, the path unless it is the schema itself, and the value of each.
+/// Reads the operations of a body. Passes on the action, the path (unless it is the schema itself), and the
+/// value of each.
 pub(crate) fn read_operations(
     body: &Object,
     schema: &str,
@@ -98,7 +99,7 @@ pub(crate) fn read_operations(
             Some(Value::String(path)) => Some(path.as_str()),
             Some(_) => return Err(Error::invalid_path("path is not a string")),
         };
-        // `null` is a value here, so that it differs from no value.
+        // `null` is kept, because it differs from a missing value.
         let value =
             operation.members().find(|(key, _)| key.eq_ignore_ascii_case("value")).map(|(_, value)| value);
         read(action, path, value)?;
@@ -107,7 +108,7 @@ pub(crate) fn read_operations(
 }
 
 impl Patch {
-    /// Reads a body.
+    /// Parses a request body.
     pub fn read(body: &Object) -> Result<Self> {
         let mut patch = Self { operations: Vec::new(), ignored: Ignored::default() };
         read_operations(body, USER, |action, path, value| match path {
@@ -117,12 +118,12 @@ impl Patch {
         Ok(patch)
     }
 
-    /// Names of unknown attributes that the request wants to change, shortened: at most ten of 64 characters.
+    /// The names of unknown attributes in the request: at most ten, truncated to 64 characters.
     pub fn ignored(&self) -> &[String] {
         self.ignored.names()
     }
 
-    /// The user after all of the operations, or the first error.
+    /// Applies all operations to a user, or returns the first error.
     pub fn apply(&self, user: &User, mode: Mode) -> Result<Change> {
         let mut change = Change { user: user.clone(), activates: false, sets_name: false, sets_email: false };
         for operation in &self.operations {
@@ -162,9 +163,9 @@ impl Patch {
         self.read_members(action, &json::unquoted(value))
     }
 
-    /// Reads a value whose members are paths. The URN of the schema may enclose them.
+    /// Reads an object whose keys are paths. It may be nested under the URN of the schema.
     fn read_members(&mut self, action: Action, value: &Value) -> Result<()> {
-        // Clients only echo these.
+        // Clients only echo these attributes.
         const ECHOED: [&str; 3] = ["id", "schemas", "meta"];
         let invalid = || Error::invalid_value("without a path the value is an object");
         for (path, value) in value.as_object().ok_or_else(invalid)? {
@@ -187,7 +188,7 @@ impl Patch {
 fn action(name: &str) -> Result<Action> {
     match name.to_ascii_lowercase().as_str() {
         "add" => Ok(Action::Add),
-        // GitLab's documentation has an example with `Update`.
+        // An example in GitLab's documentation uses `Update`.
         "replace" | "update" => Ok(Action::Replace),
         "remove" => Ok(Action::Remove),
         _ => Err(Error::invalid_syntax("op is none of add, replace and remove")),
@@ -195,9 +196,10 @@ fn action(name: &str) -> Result<Action> {
 }
 
 impl Draft {
-    /// The user after a PUT of this body.
+    /// Applies a PUT of this body to a user.
     ///
-    /// Names that the body leaves out become unassigned. `active`, `externalId` and `emails` keep their values.
+    /// Parts of the name that the body leaves out become unassigned. `active`, `externalId` and `emails`
+    /// keep their values.
     pub fn replace(self, user: &User, mode: Mode) -> Result<Change> {
         let user_name = self.required_user_name()?.to_owned();
         let mut changed = user.clone();
@@ -219,7 +221,8 @@ impl Draft {
 }
 
 impl Sent {
-    /// Takes over what a full body says, as a PUT does; returns whether it has addresses.
+    /// Replaces the client's values with those of a complete body, as a PUT does. Returns whether the body
+    /// has addresses.
     pub fn replace_with(&mut self, body: Self) -> bool {
         let unassigned = |text: Option<String>| Some(text.unwrap_or_default());
         self.user_name = body.user_name;

@@ -1,20 +1,20 @@
-//! Where an operation leads: `name.familyName`, `emails[type eq "work"].value`, `urn:…:User:active`.
+//! The target of an operation: `name.familyName`, `emails[type eq "work"].value`, `urn:…:User:active`.
 use crate::attribute::{Attribute, EmailPart, TextAttribute};
 use crate::condition::EmailCondition;
 use crate::filter::{AttributePath, Filter, Operand, Operator, Parser, Test};
 use crate::user::Email;
 use crate::{Error, Result, USER};
 
-/// A path as it is written.
+/// A parsed path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Path {
     /// The attribute before the brackets.
     pub attribute: AttributePath,
-    /// In brackets, and the sub-attribute behind them.
+    /// The filter in brackets and the sub-attribute after them.
     pub elements: Option<(Filter, Option<String>)>,
 }
 
-/// What a path means.
+/// The resolved target of a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
     /// A single string.
@@ -25,31 +25,31 @@ pub enum Target {
     Name,
     /// `emails` as a whole.
     Emails,
-    /// Of the address that counts.
+    /// A sub-attribute of the preferred address.
     EmailPart(EmailPart),
     /// The addresses that a filter matches.
     Elements(Elements),
     /// A known attribute that is not stored.
     Unassigned,
-    /// An attribute or sub-attribute that no schema here defines. The operation is ignored.
+    /// An attribute or sub-attribute that no schema defines. The operation is ignored.
     Unknown,
-    /// The server's own.
+    /// An attribute that only the server sets.
     ReadOnly,
 }
 
-/// Some of the addresses.
+/// A selection of the addresses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Elements {
     /// The filter.
     pub condition: EmailCondition,
     /// The sub-attribute after the brackets.
     pub part: Option<EmailPart>,
-    /// What an address must be that fits, if the filter says nothing but that.
+    /// The address to create if none matches. `None` unless the filter consists of equality tests only.
     pub template: Option<Email>,
 }
 
 impl Path {
-    /// Reads a path.
+    /// Parses a path.
     pub(crate) fn parse(text: &str) -> Result<Self> {
         Self::read(text).map_err(|error| Error::invalid_path(format!("the path is not valid: {error}")))
     }
@@ -69,11 +69,11 @@ impl Path {
     }
 }
 
-/// The RFC's extension of the user, whose attributes are known and not stored.
+/// The RFC's enterprise extension. Its attributes are recognised but not stored.
 const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 
 impl Target {
-    /// Reads a path. Fails if the path cannot be parsed, or filters an attribute that has a single value.
+    /// Parses a path. Fails if the path is invalid, or if it filters an attribute with a single value.
     pub fn parse(text: &str) -> Result<Self> {
         let invalid = |error: Error| Error::invalid_path(format!("the path is not valid: {error}"));
         let path = Path::parse(text)?;
@@ -116,7 +116,7 @@ fn is_foreign_extension(path: &AttributePath) -> bool {
     path.urn.as_ref().is_some_and(|urn| !is_known(urn))
 }
 
-/// Whether a filter on an address names something that addresses do not have.
+/// Whether a filter on addresses names an unknown sub-attribute.
 pub(crate) fn names_unknown_part(filter: &Filter) -> bool {
     match filter {
         Filter::And(parts) | Filter::Or(parts) => parts.iter().any(names_unknown_part),
@@ -128,7 +128,8 @@ pub(crate) fn names_unknown_part(filter: &Filter) -> bool {
     }
 }
 
-/// Makes an address fit; only a conjunction of equalities says how.
+/// Changes an address so that it matches the filter. Returns `false` unless the filter consists of equality
+/// tests only.
 fn fill(filter: &Filter, email: &mut Email) -> bool {
     match filter {
         Filter::And(parts) => parts.iter().all(|part| fill(part, email)),

@@ -1,17 +1,17 @@
-//! What a client sends to make a user, or to replace one.
+//! The body of a request that creates or replaces a user.
 use serde_json::Value;
 
 use super::{Email, Sent, chosen, keep_one_primary};
 use crate::json::{self, Object};
 use crate::{Error, Mode, Result};
 
-/// Longest text that is kept.
+/// The maximum length of a stored string, in characters.
 const MAX_TEXT: usize = 1024;
-/// Longest name of an account, and longest external id.
+/// The maximum length of a user name or external id, in characters.
 const MAX_NAME: usize = 255;
 const MAX_EMAILS: usize = 100;
 
-/// What the body of a POST or PUT says; what it does not say is `None`.
+/// The contents of a POST or PUT body. Missing attributes are `None`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Draft {
     /// `externalId`.
@@ -32,25 +32,25 @@ pub struct Draft {
     pub active: Option<bool>,
 }
 
-/// A user that may be made.
+/// A validated user to create.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewUser {
-    /// `None` where the server makes one.
+    /// `None` if the server generates it.
     pub external_id: Option<String>,
     /// Whether the user has access.
     pub active: bool,
-    /// For the account, if one is made.
+    /// The full name of a new account.
     pub name: String,
-    /// For the account, in lower case. An account with this address is linked.
+    /// The e-mail address of a new account, in lower case. An existing account with this address is linked.
     pub email: String,
-    /// Everything, `user_name` always.
+    /// Everything that the client sent; `user_name` is always present.
     pub sent: Sent,
     /// `userName`, from which the username of a new account is derived.
     pub user_name: String,
 }
 
 impl Draft {
-    /// Reads a body: all of the attributes that are kept, and no others.
+    /// Parses a body. Reads only the attributes that are stored.
     pub fn read(body: &Object) -> Result<Self> {
         let text = |name: &str| body.get(name).map(|value| short(name, json::text(name, value)?)).transpose();
         let mut draft = Self {
@@ -80,12 +80,12 @@ impl Draft {
         Ok(draft)
     }
 
-    /// What is there must be said, too: `userName`.
+    /// Returns `userName`, which is required.
     pub fn required_user_name(&self) -> Result<&str> {
         self.user_name.as_deref().ok_or_else(|| Error::invalid_value("userName is missing"))
     }
 
-    /// Fills in what the mode lets a client leave out.
+    /// Fills in the attributes that are optional in this mode.
     pub fn complete(self, mode: Mode) -> Result<NewUser> {
         let user_name = self.required_user_name()?.to_owned();
         if self.external_id.is_none() && mode == Mode::GitLab {
@@ -129,7 +129,8 @@ impl Draft {
 }
 
 impl Sent {
-    /// The name of an account: the full name, else the display name, else given and family name. `None` if none is left.
+    /// The name for an account: the full name, else the display name, else given and family name. `None` if
+    /// all are missing.
     pub fn account_name(&self) -> Option<String> {
         let said = |text: &Option<String>| text.clone().filter(|text| !text.trim().is_empty());
         let joined = || {
@@ -140,7 +141,7 @@ impl Sent {
         said(&self.formatted).or_else(|| said(&self.display_name)).or_else(joined).map(|name| cut(&name))
     }
 
-    /// The address of an account: the chosen one, in lower case.
+    /// The e-mail address for an account: the preferred address, in lower case.
     pub fn account_email(&self) -> Option<String> {
         chosen(&self.emails).map(|email| email.value.to_lowercase())
     }
@@ -150,7 +151,7 @@ fn cut(name: &str) -> String {
     name.chars().take(MAX_NAME).collect()
 }
 
-/// A text within bounds.
+/// Checks the length of a string.
 pub(crate) fn short(name: &str, text: String) -> Result<String> {
     if text.chars().count() <= MAX_TEXT {
         Ok(text)
@@ -159,7 +160,7 @@ pub(crate) fn short(name: &str, text: String) -> Result<String> {
     }
 }
 
-/// 1 to 255 characters.
+/// Parses an external id of 1 to 255 characters.
 pub(crate) fn external_id(value: &Value) -> Result<String> {
     let id = json::text("externalId", value)?;
     if (1..=MAX_NAME).contains(&id.chars().count()) && !id.trim().is_empty() {
@@ -169,7 +170,7 @@ pub(crate) fn external_id(value: &Value) -> Result<String> {
     }
 }
 
-/// Addresses: a list, one object, or one bare text; any of these may have been put into a string as JSON.
+/// Parses addresses: an array, one object, or one string. Each may also be encoded as JSON in a string.
 pub(crate) fn emails_of(value: &Value) -> Result<Vec<Email>> {
     let value = json::unquoted(value);
     let elements = match &value {
@@ -185,7 +186,7 @@ pub(crate) fn emails_of(value: &Value) -> Result<Vec<Email>> {
     Ok(emails)
 }
 
-/// One address; an element without a value is none.
+/// Parses one address. Returns `None` for an element without a value.
 fn email_of(element: &Value) -> Result<Option<Email>> {
     let text = |name: &str, value: &Value| short(name, json::text(name, value)?);
     let email = match element {
@@ -212,7 +213,7 @@ fn email_of(element: &Value) -> Result<Option<Email>> {
     Ok(Some(email))
 }
 
-/// One `@`, something on both sides of it, no blanks, and not too long.
+/// Checks an address: one `@` with text on both sides, no white space, and within the length limits.
 pub(crate) fn check_email(address: &str) -> Result<()> {
     let fits = address.split_once('@').is_some_and(|(local, domain)| {
         (1..=64).contains(&local.len())

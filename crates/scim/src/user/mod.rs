@@ -1,4 +1,4 @@
-//! The resource: a user as a server keeps it.
+//! The user resource as the server stores it.
 mod draft;
 mod render;
 #[cfg(test)]
@@ -24,17 +24,18 @@ pub struct User {
     pub active: bool,
     /// The account.
     pub account: Account,
-    /// What the client sent.
+    /// The attributes that the client sent.
     pub sent: Sent,
     /// Time of creation.
     pub created: DateTime<Utc>,
     /// Time of the last change.
     pub last_modified: DateTime<Utc>,
-    /// Counts the changes.
+    /// The number of changes.
     pub version: i64,
 }
 
-/// What the server calls the person. A server that must not show a tenant the account puts what the tenant sent here.
+/// The account of the user. A server that must not reveal the account to a tenant uses the tenant's values
+/// here.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Account {
     /// The username.
@@ -45,8 +46,8 @@ pub struct Account {
     pub email: String,
 }
 
-/// What the client has said of the person. What it never said comes of the account; an empty text is what it took
-/// away again.
+/// The attributes that the client sent. `None` means never sent: the account's value applies. An empty
+/// string means that the client has removed the value.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Sent {
     /// `userName`.
@@ -63,21 +64,21 @@ pub struct Sent {
     pub emails: Vec<Email>,
 }
 
-/// An address.
+/// An e-mail address.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Email {
     /// The address.
     pub value: String,
     /// `type`, such as `work`.
     pub kind: Option<String>,
-    /// A name for the address.
+    /// The display name of the address.
     pub display: Option<String>,
-    /// Whether it is the preferred address.
+    /// Whether this is the preferred address.
     pub primary: Option<bool>,
 }
 
 impl Email {
-    /// A sub-attribute that is a string.
+    /// Returns a string sub-attribute.
     pub fn text(&self, part: EmailPart) -> Option<&str> {
         match part {
             EmailPart::Value => Some(&self.value),
@@ -92,12 +93,12 @@ impl Email {
     }
 }
 
-/// The address that counts: at work and primary, else at work, else primary, else the first.
+/// The preferred address: primary work address, else work address, else primary address, else the first.
 pub fn chosen(emails: &[Email]) -> Option<&Email> {
     chosen_index(emails).map(|at| &emails[at])
 }
 
-/// Leaves one primary address: the first one at work among them, else the first one.
+/// Keeps one primary address: the first primary work address, else the first primary one.
 pub(crate) fn keep_one_primary(emails: &mut [Email]) {
     let is_primary = |email: &Email| email.primary == Some(true);
     let work = emails.iter().position(|email| is_primary(email) && email.is_work());
@@ -118,14 +119,14 @@ pub(crate) fn chosen_index(emails: &[Email]) -> Option<usize> {
         .or_else(|| find(&|_| true))
 }
 
-/// Given and family name of a whole name: the last word, and what stands before it. A single word is both.
+/// Splits a full name into given and family name. The last word is the family name. A single word is both.
 fn split(name: &str) -> (&str, &str) {
     let name = name.trim_matches(' ');
     name.rsplit_once(' ').map_or((name, name), |(given, family)| (given.trim_end_matches(' '), family))
 }
 
 impl User {
-    /// A single text, if it is assigned.
+    /// Returns a string attribute, if it is assigned.
     pub fn text(&self, attribute: TextAttribute) -> Option<String> {
         let sent = &self.sent;
         let (said, account) = match attribute {
@@ -141,7 +142,7 @@ impl User {
         (!text.is_empty()).then(|| text.to_owned())
     }
 
-    /// A part of the name: as sent, or derived from the full name that the same answer shows.
+    /// Returns a part of the name: as sent, or derived from the full name in the same response.
     fn name_part(
         &self,
         sent: &Option<String>,
@@ -154,13 +155,13 @@ impl User {
         (!text.is_empty()).then_some(text)
     }
 
-    /// The `userName` that answers show.
+    /// The `userName` in responses.
     pub fn shown_user_name(&self, mode: Mode) -> &str {
         let sent = self.sent.user_name.as_ref().filter(|name| mode == Mode::Rfc && !name.is_empty());
         sent.unwrap_or(&self.account.username)
     }
 
-    /// The addresses: as sent, else the one of the account.
+    /// The addresses as sent, or else the account's address.
     pub fn emails(&self) -> Vec<Email> {
         if !self.sent.emails.is_empty() {
             return self.sent.emails.clone();

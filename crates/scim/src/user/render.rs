@@ -1,4 +1,4 @@
-//! How a user is shown.
+//! Renders users for responses.
 use chrono::{DateTime, SecondsFormat, Timelike, Utc};
 
 use super::{Email, User};
@@ -6,7 +6,7 @@ use crate::attribute::TextAttribute as T;
 use crate::{Mode, Node, Representation, USER, encode_segment};
 
 impl User {
-    /// The resource. `users_url` is what its location begins with.
+    /// Renders the resource. `users_url` is the prefix of its location.
     pub fn render(&self, representation: Representation, mode: Mode, users_url: &str) -> Node {
         match representation {
             Representation::GitLab => self.as_gitlab(mode),
@@ -14,7 +14,7 @@ impl User {
         }
     }
 
-    /// Where the resource is.
+    /// The URL of the resource.
     pub fn location(&self, users_url: &str) -> String {
         format!("{users_url}/{}", encode_segment(&self.id))
     }
@@ -51,7 +51,7 @@ impl User {
         if !name.is_empty() {
             members.push(("name", Node::Object(name)));
         }
-        // Unlike a name, it is shown only if it was sent.
+        // Unlike the name, the display name is included only if the client sent it.
         if let Some(display_name) = self.sent.display_name.as_ref().filter(|name| !name.is_empty()) {
             members.push(("displayName", display_name.as_str().into()));
         }
@@ -82,7 +82,8 @@ impl Email {
     }
 }
 
-/// Milliseconds, unless the moment is known better: a filter for what is shown finds it.
+/// Formats a timestamp with milliseconds, or with microseconds if it is more precise. A filter on the
+/// rendered value then matches.
 pub(crate) fn timestamp(moment: DateTime<Utc>) -> String {
     let whole = moment.nanosecond().is_multiple_of(1_000_000);
     moment.to_rfc3339_opts(if whole { SecondsFormat::Millis } else { SecondsFormat::Micros }, true)

@@ -7,7 +7,7 @@ use scim::{Error as Refusal, GroupDraft, search};
 
 use crate::{App, ScimError, ScimProvider, answer, request};
 
-/// Gives a uid to the SAML group links of a name.
+/// Assigns a SCIM group id to the SAML group links with this name.
 pub(crate) async fn handler(
     app: Data<App>,
     provider: ScimProvider,

@@ -6,7 +6,8 @@ use scim::Group;
 
 use crate::{App, ScimError, ScimProvider, answer, request};
 
-/// Takes the uid from the SAML group links, which stay. The members lose what they had by it.
+/// Removes the SCIM group id from the SAML group links, which remain. Members lose the access that it gave
+/// them.
 pub(crate) async fn handler(
     app: Data<App>,
     provider: ScimProvider,
@@ -16,7 +17,7 @@ pub(crate) async fn handler(
     let (id, precondition) = (request::id(&request)?, answer::precondition::<Group>(&request));
     let (tenant, now) = (provider.tenant.clone(), app.core.clock.now());
     let work = move |conn: &mut database::Conn| groups::delete(conn, &tenant, &id, precondition, now);
-    // The group is gone, so that the client cannot repeat the request.
+    // The group is deleted, so the client cannot repeat the request.
     let _ = app.change_group("delete", work).await?;
     Ok(HttpResponse::NoContent().finish())
 }

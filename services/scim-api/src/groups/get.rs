@@ -7,7 +7,7 @@ use scim::{Representation, search};
 
 use crate::{App, ScimError, ScimProvider, answer, request};
 
-/// One group, unless the client has this version.
+/// Returns a group, or 304 if the client has this version.
 pub(crate) async fn handler(
     app: Data<App>,
     provider: ScimProvider,

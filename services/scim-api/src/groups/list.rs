@@ -6,7 +6,7 @@ use scim::{Search, message};
 
 use crate::{App, ScimError, ScimProvider, answer, request};
 
-/// A page of the groups that match. While groups are off the list is empty.
+/// Returns a page of the matching groups. The list is empty if groups are disabled.
 pub(crate) async fn handler(
     app: Data<App>,
     provider: ScimProvider,
@@ -16,7 +16,7 @@ pub(crate) async fn handler(
     page(&app, &provider, search).await
 }
 
-/// The answer to a search by query or by body.
+/// Builds the response to a search, from a query or a body.
 pub(super) async fn page(
     app: &App,
     provider: &ScimProvider,

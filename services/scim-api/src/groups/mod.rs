@@ -1,4 +1,4 @@
-//! The endpoints of groups, by what they do.
+//! The endpoints of groups, one file each.
 pub(crate) mod create;
 pub(crate) mod delete;
 pub(crate) mod get;
@@ -12,7 +12,8 @@ use scim::Error as Refusal;
 use crate::{App, ScimError, ScimProvider};
 
 impl App {
-    /// Whether a provider may use groups: only at the instance, and only if the database has their tables.
+    /// Whether a provider can use groups: only at the instance level, and only if the database has their
+    /// tables.
     pub(crate) async fn has_groups(&self, provider: &ScimProvider) -> Result<bool, ScimError> {
         if provider.tenant.group.is_some() || !self.options.scim_group_sync {
             return Ok(false);
@@ -27,7 +28,7 @@ impl App {
         Ok(available)
     }
 
-    /// Refuses a request for one group while groups are off.
+    /// Refuses requests for a single group if groups are disabled.
     async fn require_groups(&self, provider: &ScimProvider) -> Result<(), ScimError> {
         if self.has_groups(provider).await? { Ok(()) } else { Err(not_found()) }
     }

@@ -6,7 +6,7 @@ use scim::{Group, GroupPatch, search};
 
 use crate::{App, ScimError, ScimProvider, answer, request};
 
-/// Changes the members by all operations, or by none. The answer is empty unless the client selects attributes.
+/// Applies all operations or none. The response is empty unless the client selects attributes.
 pub(crate) async fn handler(
     app: Data<App>,
     provider: ScimProvider,

@@ -6,7 +6,7 @@ use scim::Search;
 use super::list;
 use crate::{App, ScimError, ScimProvider, request};
 
-/// The same page as that of a GET, with the parameters in a body.
+/// Returns the same page as a GET, with the parameters in the body.
 pub(crate) async fn handler(
     app: Data<App>,
     provider: ScimProvider,

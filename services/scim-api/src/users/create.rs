@@ -7,7 +7,7 @@ use scim::{Draft, search};
 
 use crate::{App, ScimError, ScimProvider, answer, request};
 
-/// Makes a user, links an account, or gives access back.
+/// Creates a user, links an existing account, or restores access.
 pub(crate) async fn handler(
     app: Data<App>,
     provider: ScimProvider,
@@ -27,7 +27,7 @@ pub(crate) async fn handler(
     Ok(answer::user(&mut created, &provider, &made.user, &selection))
 }
 
-/// The form of a bcrypt hash, but of no password that anybody knows.
+/// A string with the format of a bcrypt hash that matches no known password.
 fn password() -> String {
     const ALPHABET: &[u8; 64] = b"./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
     let digits = rand::random::<[u8; 53]>().map(|byte| char::from(ALPHABET[usize::from(byte % 64)]));

@@ -6,7 +6,7 @@ use scim::User;
 
 use crate::{App, ScimError, ScimProvider, answer, request};
 
-/// Takes access away, and the resource with it; the account stays.
+/// Removes access and the SCIM resource. The account remains.
 pub(crate) async fn handler(
     app: Data<App>,
     provider: ScimProvider,
@@ -14,7 +14,7 @@ pub(crate) async fn handler(
 ) -> Result<HttpResponse, ScimError> {
     let (id, precondition) = (request::id(&request)?, answer::precondition::<User>(&request));
     let (tenant, now) = (provider.tenant.clone(), app.core.clock.now());
-    // To ask once more would find nobody.
+    // The user is no longer found, so the client cannot repeat the request.
     let _ =
         app.change(&provider, "delete", move |conn| delete(conn, &tenant, &id, precondition, now)).await?;
     Ok(HttpResponse::NoContent().finish())

@@ -5,7 +5,7 @@ use scim::{Search, message};
 
 use crate::{App, ScimError, ScimProvider, answer, request};
 
-/// A page of the users that fit.
+/// Returns a page of the matching users.
 pub(crate) async fn handler(
     app: Data<App>,
     provider: ScimProvider,
@@ -15,7 +15,7 @@ pub(crate) async fn handler(
     page(&app, &provider, search).await
 }
 
-/// The answer to a search, however it was asked.
+/// Builds the response to a search, from a query or a body.
 pub(super) async fn page(
     app: &App,
     provider: &ScimProvider,

@@ -1,4 +1,4 @@
-//! The endpoints of users, by what they do.
+//! The endpoints of users, one file each.
 pub(crate) mod create;
 pub(crate) mod delete;
 pub(crate) mod get;

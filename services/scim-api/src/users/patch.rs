@@ -7,7 +7,7 @@ use scim::{Mode, User, search};
 
 use crate::{App, ScimError, ScimProvider, answer, request};
 
-/// All of the operations, or none. The answer is empty unless the client asks for more.
+/// Applies all operations or none. The response is empty unless the client selects attributes.
 pub(crate) async fn handler(
     app: Data<App>,
     provider: ScimProvider,

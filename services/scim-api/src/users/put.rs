@@ -6,7 +6,7 @@ use scim::{Draft, User, search};
 
 use crate::{App, ScimError, ScimProvider, answer, request};
 
-/// Puts a user in the place of what was known of them.
+/// Replaces the attributes of a user.
 pub(crate) async fn handler(
     app: Data<App>,
     provider: ScimProvider,

@@ -1,4 +1,4 @@
-//! Errors in the words of GitLab's REST API.
+//! Errors in the format of GitLab's REST API.
 use actix_web::http::StatusCode;
 use actix_web::http::header::WWW_AUTHENTICATE;
 use actix_web::{HttpResponse, ResponseError};
@@ -12,24 +12,24 @@ const SCOPE: &str = "The request requires higher privileges than provided by the
 pub enum AdminError {
     #[error("Unauthorized")]
     Unauthorized,
-    /// The token was good once.
+    /// The token is expired or revoked.
     #[error("{0}")]
     InvalidToken(&'static str),
-    /// One of these would do.
+    /// The scopes that would be sufficient.
     #[error("the scope is too small, it takes {0}")]
     InsufficientScope(&'static str),
     #[error("Forbidden")]
     Forbidden,
-    /// The account does not count any more, and why.
+    /// The account is not active; the string gives the reason.
     #[error("Forbidden - {0}")]
     Account(String),
-    /// A parameter, and what is wrong with it.
+    /// An invalid parameter: its name and the error.
     #[error("{0} {1}")]
     Parameter(&'static str, &'static str),
     /// The parameters could not be decoded.
     #[error("{0}")]
     Unreadable(NestedParamsError),
-    /// A part of a list that is not to be had this way.
+    /// The requested page of a list is not available with this kind of pagination.
     #[error("{0}")]
     Paging(String),
     #[error(transparent)]
@@ -62,7 +62,7 @@ impl ResponseError for AdminError {
             Self::Parameter(..) | Self::Unreadable(_) => StatusCode::BAD_REQUEST,
             Self::Paging(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::Rest(error) => error.status_code(),
-            // Where GitLab's own process was quicker, and its index is unique.
+            // GitLab itself has inserted the row first, and the index is unique.
             Self::Storage(database::Error::Domain(Refusal::Taken(_))) => StatusCode::BAD_REQUEST,
             Self::Storage(error) => endpoint::status(error),
         }
@@ -106,7 +106,7 @@ impl AdminError {
         }
     }
 
-    /// What the page shows of it, too: `400 Bad request - already excluded`.
+    /// The error as a sentence, which the page shows too: `400 Bad request - already excluded`.
     pub fn sentence(&self, status: StatusCode) -> String {
         let code = status.as_u16();
         match self {

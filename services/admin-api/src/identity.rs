@@ -1,4 +1,4 @@
-//! Who may ask: administrators, by personal access tokens.
+//! Authenticates administrators with personal access tokens.
 use std::future::Future;
 use std::pin::Pin;
 
@@ -23,7 +23,7 @@ const EXPIRED: &str = "Token is expired. You can either do re-authorization or t
 const REVOKED: &str = "Token was revoked. You have to re-authorize from the user.";
 const BLOCKED: &str = "Your account has been blocked.";
 
-/// An administrator. Whoever only reads may have a token that only reads.
+/// An authenticated administrator. A token with scope `read_api` is sufficient for requests that only read.
 #[derive(Debug, Clone)]
 pub struct Admin(pub Actor);
 
@@ -70,13 +70,13 @@ async fn identify(app: &App, request: &HttpRequest) -> Result<Actor, AdminError>
     Ok(actor)
 }
 
-/// Finds whoever holds a token.
+/// Finds a token and its holder.
 pub(crate) async fn find(app: &App, token: &str) -> Result<Option<Found>, AdminError> {
     let (digests, now) = (app.key_base.get().digests(token), app.core.clock.now());
     Ok(app.core.pool.read(move |conn| token_holders::find(conn, &digests, now)).await?)
 }
 
-/// Notes that a token was used, where that is not known exactly enough. It fails no request.
+/// Updates the last-used timestamp of the token if it is out of date. A failure does not fail the request.
 pub(crate) async fn touch(app: &App, found: &Found) {
     let Some(token_id) = found.to_touch else { return };
     let now = app.core.clock.now();
@@ -85,7 +85,7 @@ pub(crate) async fn touch(app: &App, found: &Found) {
     }
 }
 
-/// Whether this token lets this person administer, and if not, the first reason why.
+/// Checks whether the token lets its holder act as an administrator. Returns the first reason if not.
 pub(crate) fn judge(app: &App, holder: &TokenHolder, only_reads: bool) -> Result<(), AdminError> {
     let today: NaiveDate = app.core.clock.now().date();
     let (scopes, names): (&[&str], _) =
@@ -111,7 +111,7 @@ pub(crate) fn judge(app: &App, holder: &TokenHolder, only_reads: bool) -> Result
     if holder.admin && in_mode { Ok(()) } else { Err(AdminError::Forbidden) }
 }
 
-/// One administrator acts in the name of another.
+/// Lets an administrator act as another administrator (`sudo`).
 async fn stand_in(
     app: &App,
     holder: &TokenHolder,
@@ -121,7 +121,7 @@ async fn stand_in(
     if !holder.token.has_scope("sudo") {
         return Err(AdminError::InsufficientScope("sudo"));
     }
-    // No database text holds a NUL.
+    // The databases cannot store NUL.
     if target.contains('\0') {
         return Err(AdminError::Forbidden);
     }
@@ -142,7 +142,7 @@ pub(crate) fn unauthorized(app: &App, rejection: Rejection) -> AdminError {
     rejected(app, rejection, AdminError::Unauthorized)
 }
 
-/// The error, and a count of it.
+/// Counts a rejected credential and returns the error.
 fn rejected(app: &App, rejection: Rejection, error: AdminError) -> AdminError {
     app.core.metrics.auth_failure(INFO.consumer, "personal_access_token", rejection.reason());
     error

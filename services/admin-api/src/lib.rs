@@ -1,7 +1,8 @@
-//! What administrators ask: which top-level namespaces have no limit of storage, and by what identities people are known.
+//! The API for administrators: exclusions from the storage limit, and the identities of users.
 //!
-//! The same twice: an API in the words of GitLab's REST API, below `/api/v4` and below `/v4`, and a page of the Admin area,
-//! below `/admin`. An endpoint of the API is a file in the folder of its noun; what the page needs is in `page`.
+//! It has two interfaces: an API in the format of GitLab's REST API, below `/api/v4` and `/v4`, and pages of
+//! the Admin area, below `/admin`. Each API endpoint is a file in the folder of its noun. The pages are in
+//! `page`.
 mod error;
 mod exclusions;
 mod identity;
@@ -30,7 +31,7 @@ pub use options::Options;
 const LIMITS: &str = "consumables_cost_management";
 const PEOPLE: &str = "user_management";
 
-/// Every endpoint, as tests, metrics and limits go by: the API under both prefixes, then the page.
+/// Every endpoint, for tests, metrics and limits: the API under both prefixes, then the pages.
 pub const ENDPOINTS: &[Endpoint] = &[
     Endpoint::new("GET", "/api/v4/namespaces/storage/limit_exclusions", LIMITS),
     Endpoint::new("POST", "/api/v4/namespaces/{id}/storage/limit_exclusion", LIMITS),
@@ -71,12 +72,12 @@ pub const INFO: ServiceInfo = ServiceInfo {
     structures: &[],
 };
 
-/// What every handler of this service may use.
+/// The state that all handlers share.
 #[derive(Debug)]
 pub struct App {
     pub core: Arc<Core>,
     pub key_base: Arc<SecretFile<KeyBase>>,
-    /// When this process began, in seconds of Unix time.
+    /// The start time of this process, a Unix timestamp in seconds.
     pub started: i64,
 }
 
@@ -112,7 +113,7 @@ pub fn serve(listener: TcpListener, app: App) -> std::io::Result<Server> {
     server::serve(listener, &core, with(app))
 }
 
-/// The routes, with `app` in their reach.
+/// The routes with `app` as their state.
 fn with(app: App) -> impl Fn(&mut ServiceConfig) + Clone + Send + Sync {
     let app = Data::new(app);
     move |config: &mut ServiceConfig| {

@@ -1,4 +1,4 @@
-//! Links to other pages of a list: the address that was called, but for the page, and never with a token.
+//! Links to the other pages of a list: the requested URL with another page, and never with a token.
 use actix_web::HttpRequest;
 use endpoint::Core;
 use percent_encoding::percent_decode_str;
@@ -19,7 +19,7 @@ impl Links {
         }
     }
 
-    /// The query of the request, without what is `dropped`, with what is `further`.
+    /// The query of the request, without the parameters in `dropped` and with those in `further`.
     pub fn link(&self, dropped: &[&str], further: &[(&str, String)], rel: &str) -> String {
         let stays = |pair: &&str| {
             let name = pair.split('=').next().unwrap_or_default();

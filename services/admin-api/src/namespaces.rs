@@ -18,7 +18,7 @@ struct Entity {
     kind: &'static str,
     full_path: String,
     parent_id: Option<i64>,
-    /// Pictures are kept elsewhere.
+    /// Always `null`, because avatars are stored elsewhere.
     avatar_url: Option<String>,
     web_url: String,
 }
@@ -50,7 +50,7 @@ pub async fn handler(
     Ok(paging.answer(&app, &request, page, |row| row.id, entity))
 }
 
-/// Where people see a namespace.
+/// The URL of a namespace in the web interface.
 pub fn web_url(base: &str, kind: &str, full_path: &str) -> String {
     if kind == "User" { format!("{base}/{full_path}") } else { format!("{base}/groups/{full_path}") }
 }

@@ -46,7 +46,7 @@ impl Service for Options {
 }
 
 impl Options {
-    /// Puts the service together, by a clock that a test may choose.
+    /// Builds the service with a clock, which a test can choose.
     pub fn prepare_at(self, clock: Clock) -> Result<Prepared, ConfigError> {
         let Self { web, storage, redis, proxy, db_key_base_file, .. } = self;
         let migrations = storage.migrations;

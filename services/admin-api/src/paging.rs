@@ -1,4 +1,4 @@
-//! Pages of a list, by number or by key, as GitLab's REST API has them.
+//! Offset and keyset pagination, as in GitLab's REST API.
 use actix_web::http::header::{HeaderName, LINK};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use database::admin::{Page, Total, Window};
@@ -14,14 +14,14 @@ const MOST_PER_PAGE: i64 = 100;
 pub const MOST_OFFSET: i64 = 50_000;
 const NOT_ALLOWED: &str = "has a value not allowed";
 
-/// Which part of a list was asked for.
+/// The requested page of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Paging {
     Offset {
         page: i64,
         per_page: i64,
     },
-    /// Behind this id, if any; from the greatest down or from the least up.
+    /// Rows after this id, in descending or ascending order. `None` starts at the first row.
     Keyset {
         from: Option<i64>,
         descending: bool,
@@ -30,7 +30,7 @@ pub enum Paging {
 }
 
 impl Paging {
-    /// Reads the parameters; `kind` is GitLab's name for what the list holds.
+    /// Parses the parameters. `kind` is GitLab's name for the items of the list.
     pub fn read(params: &Params, kind: &str) -> Result<Self, AdminError> {
         let page = params.integer("page")?.unwrap_or(1).max(1);
         let per_page = params.integer("per_page")?.unwrap_or(PER_PAGE);
@@ -66,7 +66,7 @@ impl Paging {
         Ok(Self::Keyset { from, descending, per_page })
     }
 
-    /// One row more than is shown: it tells whether there is more.
+    /// The rows to load: one more than is shown, to detect whether there are more.
     pub fn window(self) -> Window {
         match self {
             Self::Offset { page, per_page } => {
@@ -81,7 +81,7 @@ impl Paging {
         }
     }
 
-    /// The answer: the rows as entities, and where the other pages are.
+    /// Builds the response: the rows as entities, and the links to the other pages.
     pub fn answer<T, E: Serialize>(
         self,
         app: &App,
@@ -148,7 +148,7 @@ fn offset_headers(
     answer.insert_header((LINK, all.join(", ")));
 }
 
-/// So many pages; there is always one.
+/// The number of pages, at least one.
 pub fn pages(rows: i64, per_page: i64) -> i64 {
     rows.max(1).saturating_add(per_page - 1) / per_page
 }

@@ -1,11 +1,11 @@
-//! Parameters, read as Grape reads them: query string and body as one.
+//! Parameters as Grape reads them: query string and body together.
 use domain::storage_limit::Reason;
 use endpoint::{DeferredParams, NestedParams};
 
 use crate::error::AdminError;
 
 const INVALID: &str = "is invalid";
-/// In characters. SQLite compares with no pattern of more than 50,000 bytes.
+/// In characters. SQLite rejects patterns longer than 50,000 bytes.
 const LONGEST_SEARCH: usize = 1024;
 
 /// The parameters of a request.
@@ -13,19 +13,19 @@ const LONGEST_SEARCH: usize = 1024;
 pub struct Params(NestedParams);
 
 impl Params {
-    /// Reads the request's parameters, once it is known who sent them.
+    /// Reads the parameters after the caller is authenticated.
     pub async fn read(sent: DeferredParams<AdminError>) -> Result<Self, AdminError> {
         Ok(Self(sent.read().await?))
     }
 
-    /// A text; a number or a truth value is taken for its text. No database text holds a NUL.
+    /// Returns a string; a number or a boolean is converted. Rejects NUL, which the databases cannot store.
     pub fn text(&self, name: &'static str) -> Result<Option<String>, AdminError> {
         let Some(value) = self.0.get(name) else { return Ok(None) };
         let text = value.to_text().filter(|text| !text.contains('\0'));
         text.map(|text| Some(text.into_owned())).ok_or(AdminError::Parameter(name, INVALID))
     }
 
-    /// A whole number, or its decimal text. An empty one is not there.
+    /// Returns an integer, sent as a number or a decimal string. An empty string counts as absent.
     pub fn integer(&self, name: &'static str) -> Result<Option<i64>, AdminError> {
         match self.text(name)?.as_deref().map(str::trim) {
             None | Some("") => Ok(None),
@@ -33,7 +33,7 @@ impl Params {
         }
     }
 
-    /// A truth value or its text.
+    /// Returns a boolean, sent as such or as a string.
     pub fn flag(&self, name: &'static str) -> Result<bool, AdminError> {
         match self.text(name)?.as_deref().map(str::trim) {
             None | Some("" | "false" | "0" | "f") => Ok(false),
@@ -42,7 +42,7 @@ impl Params {
         }
     }
 
-    /// What to look for, without blanks around it; what is not there is empty.
+    /// Returns a search term without surrounding white space; empty if absent.
     pub fn search(&self, name: &'static str) -> Result<String, AdminError> {
         let search = self.text(name)?.unwrap_or_default().trim().to_owned();
         if search.chars().count() > LONGEST_SEARCH {
@@ -51,7 +51,7 @@ impl Params {
         Ok(search)
     }
 
-    /// A reason that is given, and is one.
+    /// Returns the reason, which must be present and valid.
     pub fn reason(&self) -> Result<Reason, AdminError> {
         if self.0.sent("reason").is_none() {
             return Err(AdminError::Parameter("reason", "is missing"));

@@ -7,7 +7,7 @@ use endpoint::{Params, RestError};
 use crate::App;
 use crate::shell_reply::ShellReply;
 
-/// The first parameter that is present names the actor.
+/// Reads the actor from the first parameter that is present.
 pub(crate) fn from_params(params: &Params) -> Result<ActorId, RestError> {
     if let Some(id) = params.id("key_id")? {
         return Ok(ActorId::Key(id));
@@ -25,7 +25,7 @@ pub(crate) fn from_params(params: &Params) -> Result<ActorId, RestError> {
     Ok(text("krb5principal")?.map_or(ActorId::Nobody, ActorId::Kerberos))
 }
 
-/// `user-1`, `key-11`, `username-root`, `deploy-token-1`.
+/// Parses `user-1`, `key-11`, `username-root` or `deploy-token-1`.
 pub(crate) fn from_identifier(identifier: &str) -> ActorId {
     let is_number = |digits: &&str| digits.bytes().all(|byte| byte.is_ascii_digit());
     let id = |digits: &str| Some(digits).filter(is_number)?.parse().ok();
@@ -40,14 +40,15 @@ pub(crate) fn from_identifier(identifier: &str) -> ActorId {
     }
 }
 
-/// The account that credentials are requested for: only `key_id` and `user_id` can name it.
+/// Reads the account that credentials are requested for, from `key_id` or `user_id`.
 pub(crate) fn account_from_params(params: &Params) -> Result<AccountId, RestError> {
     let user = || Ok(params.id("user_id")?.map_or(AccountId::None, AccountId::User));
     params.id("key_id")?.map(AccountId::Key).map_or_else(user, Ok)
 }
 
 impl App {
-    /// The account that `id` names. Refuses an expired or restricted key, and a deploy key with this message.
+    /// Finds the account with this id. Refuses an expired or restricted key, and a deploy key with the
+    /// message `deploy_key`.
     pub(crate) async fn account(
         &self,
         id: AccountId,
@@ -57,7 +58,7 @@ impl App {
         self.check_key(lookup, deploy_key).await
     }
 
-    /// The account for a request about its second factor. Refuses inactive accounts too.
+    /// Finds the account for a request about its second factor. Also refuses inactive accounts.
     pub(crate) async fn active_account(&self, lookup: AccountLookup) -> Result<Account, ShellReply> {
         let account = self.check_key(lookup, NO_RECOVERY_FOR_DEPLOY_KEYS).await?;
         account.check_active(&self.core.external_url).map_err(|denial| denial.to_string())?;

@@ -4,7 +4,7 @@ use base64::engine::general_purpose::STANDARD;
 use endpoint::{Params, RestError};
 use serde_json::{Map, Value};
 
-/// The context of a push, which goes on to the job after it.
+/// The context of a push, passed on to the job after it.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct ClientContext(Map<String, Value>);
 

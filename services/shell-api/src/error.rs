@@ -1,4 +1,5 @@
-//! Errors in the dialect of `/allowed`: `{"status": false, "message": "…"}`, which GitLab Shell shows to the person.
+//! Errors in the format of `/allowed`: `{"status": false, "message": "…"}`. GitLab Shell shows the message
+//! to the user.
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, ResponseError};
 use domain::access::Denial;
@@ -19,7 +20,7 @@ pub enum AllowedError {
     /// Why a push cannot create its project.
     #[error("Could not create project: {0}")]
     NotCreated(String),
-    /// The message lists the steps and how long they took.
+    /// The message lists the steps and their durations.
     #[error("{0}")]
     TimedOut(String),
     #[error(transparent)]
@@ -35,7 +36,7 @@ impl From<database::Error> for AllowedError {
 impl From<repository::Error> for AllowedError {
     fn from(error: repository::Error) -> Self {
         match error {
-            // Only the refs of projects are inspected.
+            // Only the refs of projects are inspected, so the message names a project.
             repository::Error::NotFound(_) => Self::Denied(Denial::NotFound(messages::NO_PROJECT_REPOSITORY)),
             repository::Error::NoSuchObject => Self::Denied(Denial::forbidden(messages::NO_OBJECTS)),
             repository::Error::TooMuch => Self::Denied(Denial::forbidden(messages::TOO_MUCH)),
@@ -45,7 +46,7 @@ impl From<repository::Error> for AllowedError {
     }
 }
 
-/// The refusal of a quarantine, by the name of its parameter.
+/// The error for an invalid quarantine, with the name of the parameter.
 pub(crate) fn invalid_quarantine(error: repository::InvalidQuarantine) -> RestError {
     RestError::invalid(match error {
         repository::InvalidQuarantine::Env => "env",
@@ -72,7 +73,7 @@ impl ResponseError for AllowedError {
         }
         let mut answer = HttpResponse::build(self.status_code());
         if let Self::Throttled { limit, observed, reset_s } = self {
-            // No Retry-After: GitLab Shell would wait that long, without an upper bound.
+            // No `Retry-After` header: GitLab Shell would wait that long, without an upper limit.
             answer
                 .insert_header(("RateLimit-Name", "gitlab_shell_operation"))
                 .insert_header(("RateLimit-Limit", limit.to_string()))

@@ -1,4 +1,4 @@
-//! A copy of another installation: pulls are served here, pushes go to the original.
+//! Geo secondaries: pulls are served locally, pushes go to the primary.
 use std::path::PathBuf;
 
 use secrecy::{ExposeSecret, SecretString};
@@ -10,9 +10,9 @@ use server::config::ConfigError;
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Section {
     role: Role,
-    /// Where people find the original.
+    /// The external URL of the primary.
     primary_url: Option<String>,
-    /// What GitLab Shell shows to the original, as a bearer token.
+    /// The file with the bearer token that GitLab Shell sends to the primary.
     token_file: Option<PathBuf>,
     push_ssh_direct_to_primary: bool,
     fetch_ssh_direct_to_primary: bool,
@@ -26,14 +26,14 @@ enum Role {
     Secondary,
 }
 
-/// Whether this installation is a copy, and of what.
+/// The primary, if this instance is a secondary.
 #[derive(Debug, Default)]
 pub struct Geo(Option<Primary>);
 
-/// The original.
+/// The primary instance.
 #[derive(Debug)]
 pub(crate) struct Primary {
-    /// No slash at the end.
+    /// Without a trailing slash.
     url: String,
     token: Option<SecretString>,
     pub push_direct: bool,
@@ -72,12 +72,12 @@ impl Geo {
 }
 
 impl Primary {
-    /// Where git finds a repository over HTTP; `path` is without `.git`.
+    /// The HTTP clone URL of a repository. `path` has no `.git` suffix.
     pub fn repository_url(&self, path: &str) -> String {
         format!("{}/{path}.git", self.url)
     }
 
-    /// For the answer to GitLab Shell alone.
+    /// The `Authorization` header. Included only in responses to GitLab Shell.
     pub fn authorization(&self) -> Option<String> {
         self.token.as_ref().map(|token| format!("Bearer {}", token.expose_secret()))
     }

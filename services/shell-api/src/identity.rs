@@ -1,4 +1,4 @@
-//! Who may ask at all: whoever holds the secret of GitLab Shell.
+//! Authentication of requests that use the secret of GitLab Shell.
 mod error_tracker;
 mod workhorse;
 
@@ -19,7 +19,7 @@ pub use workhorse::ShellOrWorkhorse;
 
 const SHELL_HEADER: &str = "gitlab-shell-api-request";
 
-/// A request of GitLab Shell or Gitaly.
+/// An authenticated request of GitLab Shell or Gitaly.
 #[derive(Debug, Clone, Copy)]
 pub struct Shell;
 
@@ -50,7 +50,7 @@ impl FromRequest for Shell {
 }
 
 fn header<'a>(request: &'a HttpRequest, name: &str) -> Option<&'a str> {
-    // What is there but no text is wrong, not missing.
+    // A value that is not text counts as invalid, not as missing.
     request.headers().get(name).map(|value| value.to_str().unwrap_or_default())
 }
 
@@ -72,7 +72,7 @@ fn refuse(app: &App, scheme: &str, rejection: Rejection) -> RestError {
     RestError::Unauthorized
 }
 
-/// A credential among the parameters. Of a caller who is not known yet, one MiB is read at most.
+/// Reads a credential from the parameters. Reads at most 1 MiB, because the caller is not authenticated yet.
 fn parameter(
     request: &HttpRequest,
     payload: &mut Payload,

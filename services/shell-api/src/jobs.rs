@@ -25,7 +25,7 @@ pub(crate) struct PostReceiveJob<'a> {
 }
 
 impl App {
-    /// Enqueues the job after a push. Returns whether that succeeded; without a sink it does.
+    /// Enqueues the job after a push. Returns whether that succeeded; always true without a sink.
     pub(crate) async fn enqueue_post_receive(&self, job: &PostReceiveJob<'_>) -> bool {
         let (queue, correlation_id) = (&self.options.post_receive_queue, job.correlation_id);
         let job = self.post_receive(job);
@@ -35,19 +35,20 @@ impl App {
             (JobSink::Redis, Counters::Redis(redis)) => {
                 succeeded(&redis.enqueue(&self.options.sidekiq_key_prefix, queue, &job).await)
             }
-            // The check of the configuration refuses this sink without Redis.
+            // The configuration check refuses this sink without Redis.
             (JobSink::Redis, _) => false,
         };
         self.core.metrics.job_enqueued(queue, done);
         done
     }
 
-    /// Stores merge-request push options for the operator's worker of the outbox. Returns whether that succeeded.
+    /// Stores merge-request push options for the operator's worker of the outbox. Returns whether that
+    /// succeeded.
     pub(crate) async fn enqueue_merge_request_options(&self, work: &Value, correlation_id: &str) -> bool {
         self.store("merge_request_push_options", work, correlation_id).await
     }
 
-    /// The job as Sidekiq's own client writes it.
+    /// Formats the job as Sidekiq's client does.
     fn post_receive(&self, job: &PostReceiveJob<'_>) -> Value {
         let PostReceiveJob { args, composite_identity, correlation_id } = job;
         let options = &self.options;
@@ -83,7 +84,7 @@ impl App {
     }
 }
 
-/// Whether it succeeded; a failure is logged.
+/// Logs a failure and returns whether the job was enqueued.
 fn succeeded(outcome: &Result<(), impl std::error::Error + 'static>) -> bool {
     if let Err(error) = outcome {
         let error = error as &dyn std::error::Error;
@@ -92,7 +93,7 @@ fn succeeded(outcome: &Result<(), impl std::error::Error + 'static>) -> bool {
     outcome.is_ok()
 }
 
-/// The id of a Sidekiq job: 24 hexadecimal digits.
+/// Generates a Sidekiq job id: 24 hexadecimal digits.
 fn jid() -> String {
     domain::hex(&rand::random::<[u8; 12]>())
 }

@@ -1,4 +1,4 @@
-//! The keys of this service beside the secret of GitLab Shell.
+//! The secrets of this service, except the one shared with GitLab Shell.
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -34,7 +34,7 @@ pub struct Keys {
 }
 
 impl KeyOptions {
-    /// Reads the files for the first time.
+    /// Reads the files at start.
     pub(crate) fn open(self, data_dir: &Path, core: &Core) -> Result<Keys, ConfigError> {
         let key_base =
             |name, path: PathBuf| SecretFile::open_key_base(name, &path, &core.metrics, core.clock);

@@ -1,6 +1,7 @@
 //! The internal API for GitLab Shell and Gitaly: find keys, check access, process pushes.
 //!
-//! An endpoint is a file under [`internal`](self), named by its path: parameters, answer, handler.
+//! Each endpoint has a file under [`internal`](self), named after its path, with its parameters, response
+//! and handler.
 mod actor;
 mod client_context;
 mod error;
@@ -38,7 +39,7 @@ const ROOT: &str = "/api/v4/internal";
 
 /// Every endpoint, for tests, metrics and limits.
 pub const ENDPOINTS: &[Endpoint] = &[
-    // The handler's own deadline of 50 s ends first and reports the step.
+    // The handler's own deadline of 50 s expires first and reports the step.
     Endpoint::new("POST", "/api/v4/internal/allowed", "source_code_management")
         .timeout(Duration::from_secs(55))
         .max_body(20 * MIB),
@@ -105,7 +106,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(post("lfs_authenticate", to(lfs_authenticate::handler)))
         .service(get("lfs", to(lfs::handler)))
         .service(get("authorized_certs", to(authorized_certs::handler)))
-        // Both methods create codes. HEAD is not routed to GET: it would discard them.
+        // Both methods create codes. HEAD is not routed to GET, because it would discard them.
         .service(or_not_allowed(
             actix_web::web::resource(path("two_factor_recovery_codes"))
                 .route(to(two_factor_recovery_codes::handler).method(Method::POST))

@@ -172,7 +172,7 @@ impl Service for Options {
     }
 }
 
-/// Refuses options that cannot work, and warns about those that work in part.
+/// Refuses invalid options, and warns about storages that are not inspected.
 fn check(storages: &BTreeMap<String, Storage>, options: &ShellOptions) -> Result<(), ConfigError> {
     if options.lfs_token_ttl.0.as_secs() == 0 || i64::try_from(options.lfs_token_ttl.0.as_secs()).is_err() {
         return Err(ConfigError("lfs_token_ttl: must be at least 1s".to_owned()));

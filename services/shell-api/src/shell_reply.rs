@@ -1,4 +1,4 @@
-//! Refusals with status 200: GitLab Shell prints their message to the user.
+//! Refusals with status 200, whose message GitLab Shell prints to the user.
 use actix_web::HttpResponse;
 use endpoint::RestError;
 use serde::Serialize;
@@ -9,7 +9,7 @@ struct Entity {
     message: String,
 }
 
-/// Why a request is not fulfilled: a message for the user, or an error.
+/// Why a request failed: a message for the user, or an error.
 #[derive(Debug)]
 pub(crate) enum ShellReply {
     Message(String),
@@ -40,7 +40,7 @@ impl From<database::Error> for ShellReply {
     }
 }
 
-/// The response. A message for the user has status 200, too.
+/// Builds the response. A message for the user has status 200 too.
 pub(crate) fn answer(result: Result<impl Serialize, ShellReply>) -> Result<HttpResponse, RestError> {
     match result {
         Ok(entity) => Ok(HttpResponse::Ok().json(entity)),

@@ -1,4 +1,4 @@
-//! URLs that people see, made of the configuration.
+//! URLs for users, built from the configuration.
 use database::settings::Settings;
 
 use crate::App;
@@ -14,7 +14,7 @@ pub(crate) fn host(url: &str) -> &str {
 }
 
 impl App {
-    /// Where git finds a repository over SSH: `git@host:path.git`.
+    /// The SSH clone URL of a repository: `git@host:path.git`.
     pub(crate) fn ssh_url(&self, path: &str) -> String {
         let options = &self.options;
         let (user, port) = (&options.ssh_user, options.ssh_port);
@@ -26,13 +26,13 @@ impl App {
         }
     }
 
-    /// Where git finds a repository over HTTP.
+    /// The HTTP clone URL of a repository.
     pub(crate) fn http_url(&self, settings: &Settings, path: &str) -> String {
         let root = settings.custom_http_clone_url_root.as_deref().unwrap_or(&self.core.external_url);
         format!("{}/{path}.git", root.trim_end_matches('/'))
     }
 
-    /// Where Git LFS finds a repository.
+    /// The Git LFS URL of a repository.
     pub(crate) fn lfs_url(&self, settings: &Settings, path: &str) -> String {
         match &self.options.lfs_http {
             Some(root) => format!("{}/{path}.git", root.trim_end_matches('/')),

@@ -10,7 +10,7 @@ use crate::error::AdminError;
 use crate::params::Params;
 use crate::{Admin, App};
 
-/// Excludes a namespace from its limit of storage.
+/// Excludes a namespace from the storage limit.
 pub async fn handler(
     app: Data<App>,
     Admin(actor): Admin,

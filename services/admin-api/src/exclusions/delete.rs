@@ -8,7 +8,7 @@ use super::note;
 use crate::error::AdminError;
 use crate::{Admin, App};
 
-/// Lets the limit of storage count for a namespace again.
+/// Removes the exclusion of a namespace, so that the storage limit applies again.
 pub async fn handler(
     app: Data<App>,
     Admin(actor): Admin,

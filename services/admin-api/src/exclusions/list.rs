@@ -10,7 +10,7 @@ use crate::paging::Paging;
 use crate::params::Params;
 use crate::{Admin, App};
 
-/// Lists what is excluded.
+/// Lists the excluded namespaces.
 pub async fn handler(
     app: Data<App>,
     request: HttpRequest,

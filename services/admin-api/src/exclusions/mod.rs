@@ -1,4 +1,4 @@
-//! Top-level namespaces without a limit of storage.
+//! Exclusions of top-level namespaces from the storage limit.
 pub mod create;
 pub mod delete;
 pub mod list;
@@ -15,7 +15,7 @@ struct Entity {
     reason: String,
 }
 
-/// One line in the log for each change: who, what, where.
+/// Logs a change: the actor, the action and the namespace.
 pub fn note(actor: &Actor, action: &'static str, written: &ExclusionChange) {
     tracing::info!(
         actor_id = actor.user_id,

@@ -1,4 +1,4 @@
-//! `GET /admin/assets/{name}`: files that hold nothing of anybody
+//! `GET /admin/assets/{name}`: static files without user data
 use actix_web::HttpResponse;
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::Path;

@@ -11,7 +11,7 @@ use super::list::Place;
 use super::session::SignedIn;
 use crate::App;
 
-/// Tells who did what, the newest first.
+/// Lists audit events, newest first.
 pub async fn show(
     app: Data<App>,
     request: HttpRequest,

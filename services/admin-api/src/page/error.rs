@@ -1,4 +1,4 @@
-//! Errors as a person reads them.
+//! Errors of the pages.
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, ResponseError};
 
@@ -7,10 +7,10 @@ use crate::error::AdminError;
 
 #[derive(Debug, thiserror::Error)]
 pub enum PageError {
-    /// Nobody is signed in: the page to do that is at this address.
+    /// The user is not signed in. `to` is the URL of the sign-in page.
     #[error("nobody is signed in")]
     SignIn { to: String, asked_by: AskedBy },
-    /// The form comes from elsewhere, or from a session that has ended.
+    /// The form was sent from another site, or its session has ended.
     #[error("the form does not belong to this session")]
     Forged,
     #[error("{0}")]
@@ -21,7 +21,7 @@ pub enum PageError {
     Admin(#[from] AdminError),
 }
 
-/// What of a page has sent a request.
+/// The element of a page that sent the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AskedBy {
     Link,
@@ -57,7 +57,7 @@ impl ResponseError for PageError {
 }
 
 impl PageError {
-    /// The page that tells of it, where everything lies below `root`.
+    /// Renders the error as a page. `root` is the prefix of its links.
     pub fn page(&self, root: &str) -> HttpResponse {
         let status = self.status_code();
         let error = |title: &str, text: &str| render::error(status, root, title, text);

@@ -1,4 +1,4 @@
-//! What a browser sends, and from where.
+//! Form parsing and origin checks.
 use std::future::Future;
 use std::pin::Pin;
 
@@ -11,7 +11,7 @@ use super::error::PageError;
 use crate::error::AdminError;
 use crate::params::Params;
 
-/// The fields of a form, or of a query.
+/// The fields of a form or of a query.
 #[derive(Debug)]
 pub struct Form(Params);
 
@@ -29,22 +29,22 @@ impl FromRequest for Form {
 }
 
 impl Form {
-    /// A field; what is not there is empty.
+    /// Returns a field, or an empty string if it is missing.
     pub fn text(&self, name: &'static str) -> Result<String, PageError> {
         Ok(self.0.text(name)?.unwrap_or_default())
     }
 
-    /// The same, without blanks around it.
+    /// Returns a field without surrounding white space.
     pub fn word(&self, name: &'static str) -> Result<String, PageError> {
         Ok(self.text(name)?.trim().to_owned())
     }
 
-    /// What somebody looks for.
+    /// Returns a search term.
     pub fn search(&self, name: &'static str) -> Result<String, PageError> {
         Ok(self.0.search(name)?)
     }
 
-    /// A number; what is none is not there.
+    /// Returns an integer, or `None` if the field is missing or not a number.
     pub fn number(&self, name: &'static str) -> Result<Option<i64>, PageError> {
         match self.0.integer(name) {
             Err(AdminError::Parameter(..)) => Ok(None),
@@ -53,7 +53,8 @@ impl Form {
     }
 }
 
-/// Whether the request comes from one of our own pages. Browsers say so; other programs have no session to be misused.
+/// Whether the request was sent by one of our own pages. Browsers report the origin; other clients have no
+/// session that could be misused.
 pub fn is_ours(request: &HttpRequest, core: &Core) -> bool {
     let header = |name: HeaderName| request.headers().get(name).map(|value| value.to_str().unwrap_or("?"));
     let site = header(HeaderName::from_static("sec-fetch-site"));

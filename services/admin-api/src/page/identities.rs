@@ -13,7 +13,7 @@ use crate::App;
 
 const UNKNOWN: PageError = PageError::NotFound("There is no user of this name.");
 
-/// Shows by what somebody is known to providers of identities.
+/// Shows the identities of a user at identity providers.
 pub async fn show(
     app: Data<App>,
     request: HttpRequest,

@@ -1,4 +1,4 @@
-//! `GET` and `POST /admin/namespace_limits`: what is excluded, and a form to exclude more
+//! `GET` and `POST /admin/namespace_limits`: the excluded namespaces, and a form to exclude another one
 use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
@@ -19,14 +19,14 @@ use crate::error::AdminError;
 use crate::exclusions::note;
 use crate::namespaces::web_url;
 
-/// What a form says that lacks something: before it is sent where scripts run, else after.
+/// Messages for incomplete forms: shown before sending where JavaScript runs, otherwise afterwards.
 const MISSING: &str = "You must select a namespace and add a reason for excluding it";
 const NO_NAMESPACE: &str = "Select a namespace.";
 const NO_REASON: &str = "Add a reason.";
-/// So many namespaces are offered at once.
+/// The number of namespaces that are offered at a time.
 const CHOICES: usize = 10;
 
-/// What stands in the form.
+/// The contents of the form.
 #[derive(Debug, Default)]
 struct Draft {
     namespace_search: String,
@@ -34,7 +34,7 @@ struct Draft {
     reason: String,
 }
 
-/// What is wrong with it: in one sentence, and beside each field.
+/// The errors of a form: a summary, and a message for each field.
 #[derive(Debug, Default)]
 struct Problems {
     summary: Option<String>,
@@ -53,7 +53,7 @@ pub async fn show(
     shown(&app, &request, &signed_in, &place, &draft, &Problems::default(), StatusCode::OK).await
 }
 
-/// Excludes a namespace; or looks for namespaces, where no script does while somebody types.
+/// Excludes a namespace, or searches for namespaces if the browser runs no JavaScript.
 pub async fn add(
     app: Data<App>,
     request: HttpRequest,
@@ -65,7 +65,7 @@ pub async fn add(
     let draft = Draft {
         namespace_search: form.search("namespace_search")?,
         namespace_id: form.number("namespace_id")?,
-        // Browsers end the lines of a form their own way.
+        // Browsers send line breaks as CRLF.
         reason: form.text("reason")?.replace("\r\n", "\n"),
     };
     if !form.text("find")?.is_empty() {
@@ -190,7 +190,7 @@ fn find(conn: &mut database::Conn, search: &str) -> database::Result<(Vec<Choice
     Ok((found.rows, found.total))
 }
 
-/// Of what was found, what was chosen before stays so; the only one is chosen already.
+/// The namespaces to choose from. An earlier choice is kept, and a single result is preselected.
 fn offered(choices: Option<(Vec<Choice>, Option<Total>)>, search: &str, chosen: Option<i64>) -> Value {
     let was_searched = choices.is_some();
     let (rows, total) = choices.unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Where somebody is in a list: what they search for, and the number of the page. Pages have 20 rows.
+//! The search term and page number of a list. Pages have 20 rows.
 use database::admin::{Page, Total, Window};
 use minijinja::{Value, context};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -8,7 +8,7 @@ use super::form::Form;
 use crate::paging::{MOST_OFFSET, pages};
 
 const PER_PAGE: i64 = 20;
-/// No list leads further, nor does the API; a search does.
+/// The last page of a list, which is also the limit of the API. A search finds later rows.
 const MOST_PAGES: i64 = MOST_OFFSET / PER_PAGE + 1;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,12 +31,12 @@ impl Place {
         (self.page - 1) * PER_PAGE
     }
 
-    /// One row more than is shown.
+    /// One row more than the page shows.
     pub fn limit() -> i64 {
         PER_PAGE + 1
     }
 
-    /// `?search=…&page=…`, or nothing.
+    /// The query `?search=…&page=…`, or an empty string.
     pub fn query(&self) -> String {
         let mut pairs = Vec::new();
         if !self.search.is_empty() {
@@ -48,7 +48,8 @@ impl Place {
         if pairs.is_empty() { String::new() } else { format!("?{}", pairs.join("&")) }
     }
 
-    /// What a template says of the list: how many there are, and where the neighbours are. Cuts the surplus row off.
+    /// The template values of the pager: the number of rows and the neighbouring pages. Removes the extra
+    /// row.
     pub fn pager<T>(&self, page: &mut Page<T>) -> Value {
         let shown = usize::try_from(PER_PAGE).unwrap_or(usize::MAX);
         let has_more = page.rows.len() > shown;
@@ -68,7 +69,7 @@ impl Place {
     }
 }
 
-/// A link with an empty query must still be one.
+/// Returns `?` for an empty query, so that the link is not empty.
 fn some_query(query: String) -> String {
     if query.is_empty() { "?".to_owned() } else { query }
 }

@@ -1,6 +1,7 @@
-//! The page of the Admin area: what the API does, for people. It works without JavaScript; with it, searches follow the typing.
+//! The pages of the Admin area, with the functions of the API. They work without JavaScript; with it,
+//! searches run while the user types.
 //!
-//! Everything that changes something is a form of this origin with a token of its session, and answers with a redirect.
+//! Every change is a form of the same origin with a token of its session, and is answered with a redirect.
 mod assets;
 mod audit;
 mod error;
@@ -69,7 +70,7 @@ async fn nowhere(_: HttpRequest) -> Result<HttpResponse, PageError> {
     Err(PageError::NotFound("This page does not exist."))
 }
 
-/// What every answer below `/admin` tells the browser: whatever gets into a page, it stays text.
+/// Adds security headers to every response below `/admin`, so that injected content cannot run.
 async fn guard<B: MessageBody + 'static>(
     app: Data<App>,
     request: ServiceRequest,
@@ -82,7 +83,7 @@ async fn guard<B: MessageBody + 'static>(
         ),
         ("x-frame-options", "DENY"),
         ("x-content-type-options", "nosniff"),
-        // With less, browsers would not say where a form comes from.
+        // With a stricter policy, browsers would not send the origin of a form.
         ("referrer-policy", "same-origin"),
         ("cross-origin-opener-policy", "same-origin"),
         ("cross-origin-resource-policy", "same-origin"),
@@ -92,7 +93,7 @@ async fn guard<B: MessageBody + 'static>(
     let root = &app.core.relative_url_root;
     let error = answer.response().error().and_then(|error| error.as_error::<PageError>());
     if let Some(page) = error.filter(|_| !root.is_empty()).map(|error| error.page(root)) {
-        // What became of the error by itself does not know where the page lies.
+        // A response that was generated from the error alone does not know the URL prefix.
         answer = answer.into_response(page);
     }
     let headers = answer.headers_mut();

@@ -1,4 +1,4 @@
-//! `GET` and `POST /admin/namespace_limits/{id}/remove`: the question, and the deed
+//! `GET` and `POST /admin/namespace_limits/{id}/remove`: the confirmation and the removal
 use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
@@ -38,7 +38,8 @@ fn parse_id(id: &str) -> Result<i64, PageError> {
     id.parse().map_err(|_| NOT_EXCLUDED)
 }
 
-/// The confirmation with the exclusion as it is now. The status 409 says that the form showed another one.
+/// Renders the confirmation with the current exclusion. Status 409 means that the form showed a different
+/// one.
 async fn page(
     app: &App,
     request: &HttpRequest,

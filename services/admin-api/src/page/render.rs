@@ -1,4 +1,4 @@
-//! Templates, and the answers that are made of them. Everything that is put in is escaped.
+//! Renders templates into responses. All values are escaped.
 use std::sync::LazyLock;
 
 use actix_web::HttpResponse;
@@ -33,7 +33,7 @@ static ENVIRONMENT: LazyLock<Result<Environment<'static>, minijinja::Error>> = L
     Ok(environment)
 });
 
-/// A template with its values, as an answer.
+/// Renders a template with its values.
 pub fn page(status: StatusCode, name: &str, values: Value) -> HttpResponse {
     let rendered = ENVIRONMENT
         .as_ref()
@@ -49,17 +49,17 @@ pub fn page(status: StatusCode, name: &str, values: Value) -> HttpResponse {
     }
 }
 
-/// A page that says what went wrong. It knows no session.
+/// Renders an error page, which needs no session.
 pub fn error(status: StatusCode, root: &str, title: &str, text: &str) -> HttpResponse {
     page(status, "error.html", context! { root, title, text })
 }
 
-/// Elsewhere, on this host.
+/// Redirects to a path on this host.
 pub fn redirect(status: StatusCode, to: &str) -> HttpResponse {
     HttpResponse::build(status).insert_header((LOCATION, to)).finish()
 }
 
-/// The same for a script, which would follow a redirect without a word and show that page within this one.
+/// Redirects a script. It would follow a normal redirect silently and insert that page into the current one.
 pub fn redirect_script(to: &str) -> HttpResponse {
     HttpResponse::Ok().insert_header(("hx-redirect", to)).finish()
 }

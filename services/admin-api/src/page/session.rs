@@ -1,5 +1,5 @@
-//! Sessions: a signed cookie that tells by which token somebody signed in. Whether that token still lets its person
-//! administer is looked up for every request.
+//! Sessions: a signed cookie with the id of the token that the user signed in with. Every request checks
+//! that the token still gives administrator access.
 use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
@@ -27,10 +27,10 @@ const NAME: &str = "admin_session";
 const PURPOSE: &str = "admin-api session";
 const CSRF_PURPOSE: &str = "admin-api form";
 const IDLE_S: i64 = 30 * 60;
-/// However busy it is.
+/// The maximum lifetime in seconds, regardless of activity.
 const LONGEST_S: i64 = 12 * 60 * 60;
 
-/// What the next page tells of the last form.
+/// The result of the last form, shown by the next page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Notice {
     Excluded,
@@ -58,21 +58,21 @@ pub struct Session {
 }
 
 impl Session {
-    /// A new one, which nobody can guess.
+    /// Starts a session with a random id.
     pub fn begin(app: &App, token_id: i64) -> Self {
         let now = app.core.clock.unix();
         let id = URL_SAFE_NO_PAD.encode(rand::random::<[u8; 18]>());
         Self { id, token_id, began: now, seen: now, notice: None }
     }
 
-    /// The cookie that keeps it.
+    /// The cookie that stores the session.
     pub fn cookie(&self, app: &App, request: &HttpRequest) -> String {
         let text = URL_SAFE_NO_PAD.encode(serde_json::to_vec(self).unwrap_or_default());
         let signature = app.key_base.get().sign(PURPOSE, &text);
         set_cookie(app, request, &format!("{text}.{signature}"), IDLE_S)
     }
 
-    /// Of the request's cookies, the one that we signed, while it counts.
+    /// Reads the valid session from the request's cookies, if there is one.
     fn read(app: &App, request: &HttpRequest) -> Option<Self> {
         let keys = app.key_base.get();
         let cookies = request.headers().get_all(COOKIE).filter_map(|value| value.to_str().ok());
@@ -85,7 +85,8 @@ impl Session {
             serde_json::from_slice(&URL_SAFE_NO_PAD.decode(text).ok()?).ok()
         })?;
         let now = app.core.clock.unix();
-        // Without Redis, which sessions were ended is forgotten with the process: an older one counts no more.
+        // Without Redis, ended sessions are forgotten when the process restarts, so older sessions are not
+        // valid.
         let is_known = app.core.counters.is_redis() || session.began >= app.started;
         (is_known && now - session.seen < IDLE_S && now - session.began < LONGEST_S).then_some(session)
     }
@@ -94,7 +95,7 @@ impl Session {
         format!("internal_api:admin_session_ended:{}", self.id)
     }
 
-    /// Ends it: a copy of the cookie is worth nothing any more.
+    /// Ends the session. A copy of the cookie is no longer valid.
     pub async fn end(&self, app: &App) -> Result<(), PageError> {
         let lifetime = Duration::from_secs(LONGEST_S.unsigned_abs());
         let kept = app.core.counters.keep(&self.ended_key(), "1", lifetime).await;
@@ -102,7 +103,7 @@ impl Session {
     }
 }
 
-/// The cookie that takes the session away.
+/// A cookie that deletes the session.
 pub fn no_cookie(app: &App, request: &HttpRequest) -> String {
     set_cookie(app, request, "", 0)
 }
@@ -113,7 +114,7 @@ fn set_cookie(app: &App, request: &HttpRequest, value: &str, max_age_s: i64) -> 
     format!("{NAME}={value}; Path={root}/admin; Max-Age={max_age_s}; HttpOnly; SameSite=Strict{secure}")
 }
 
-/// An administrator with a session.
+/// A signed-in administrator.
 #[derive(Debug)]
 pub struct SignedIn {
     pub actor: Actor,
@@ -170,7 +171,7 @@ impl SignedIn {
         &self.session
     }
 
-    /// Whether this form was sent by one of this session's pages.
+    /// Checks that the form was sent by a page of this session.
     pub fn must_have_sent(&self, app: &App, request: &HttpRequest, form: &Form) -> Result<(), PageError> {
         self.must_have_signed(app, request, &form.text("authenticity_token")?)
     }
@@ -180,7 +181,7 @@ impl SignedIn {
         if signed && is_ours(request, &app.core) { Ok(()) } else { Err(PageError::Forged) }
     }
 
-    /// A page for this person; the session begins its half hour anew.
+    /// Renders a page for this administrator and renews the session's idle timeout of half an hour.
     pub fn page(
         &self,
         app: &App,
@@ -200,7 +201,7 @@ impl SignedIn {
         self.with_cookie(answer, app, request, None)
     }
 
-    /// Elsewhere, where the notice is shown.
+    /// Redirects to a page that shows the notice.
     pub fn redirect(&self, app: &App, request: &HttpRequest, path: &str, notice: Notice) -> HttpResponse {
         let to = format!("{}{path}", app.core.relative_url_root);
         self.with_cookie(render::redirect(StatusCode::SEE_OTHER, &to), app, request, Some(notice))

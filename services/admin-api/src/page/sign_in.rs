@@ -17,10 +17,10 @@ use crate::identity::{address, find, judge, touch, unauthorized};
 
 const INSUFFICIENT: &str = "Invalid or insufficient token";
 const WINDOW_S: i64 = 60;
-/// So many attempts a minute from one address, as GitLab's own default is.
+/// The number of attempts per minute from one address, as in GitLab's default.
 const ATTEMPTS: i64 = 10;
 
-/// Asks for a token.
+/// Shows the sign-in form.
 pub async fn form(app: Data<App>) -> HttpResponse {
     shown(&app, StatusCode::OK, "")
 }
@@ -30,12 +30,12 @@ fn shown(app: &App, status: StatusCode, problem: &str) -> HttpResponse {
     render::page(status, "sign_in.html", context! { root, problem })
 }
 
-/// A sign-in that failed stands at this address: whoever loads it anew begins anew.
+/// Redirects to the sign-in form when the user reloads the page of a failed sign-in.
 pub async fn again(app: Data<App>) -> HttpResponse {
     render::redirect(StatusCode::FOUND, &format!("{}/admin/session/new", app.core.relative_url_root))
 }
 
-/// Begins a session; or ends one, for browsers whose forms know no DELETE.
+/// Starts a session, or ends one for browsers whose forms do not support DELETE.
 pub async fn begin(app: Data<App>, request: HttpRequest, form: Form) -> Result<HttpResponse, PageError> {
     if form.text("_method")?.eq_ignore_ascii_case("delete") {
         let signed_in = SignedIn::of(&request).await?;
@@ -93,7 +93,8 @@ async fn ended(app: &App, request: &HttpRequest, signed_in: &SignedIn) -> Result
     Ok(answer)
 }
 
-/// Counts an attempt; how many seconds to wait where there were too many. What cannot be counted is not tried.
+/// Counts an attempt. Returns the number of seconds to wait if there were too many. If counting fails, the
+/// attempt is refused.
 async fn exhausted(app: &App, request: &HttpRequest) -> Result<Option<u32>, PageError> {
     let now = app.core.clock.unix();
     let wait_s = WINDOW_S - now.rem_euclid(WINDOW_S);

@@ -12,7 +12,7 @@ use super::list::Place;
 use super::session::SignedIn;
 use crate::App;
 
-/// Lists people, by part of a name, a username or an address.
+/// Lists users whose name, username or e-mail address contains the search term.
 pub async fn show(
     app: Data<App>,
     request: HttpRequest,
@@ -32,7 +32,7 @@ pub async fn show(
     Ok(signed_in.page(&app, &request, StatusCode::OK, "users.html", values))
 }
 
-/// A search without its leading `@`: the page writes usernames with it.
+/// Removes the leading `@` of a search, because the page shows usernames with it.
 fn without_at_sign(search: &str) -> String {
     search.strip_prefix('@').unwrap_or(search).to_owned()
 }
@@ -47,7 +47,7 @@ fn row(person: &UserSummary) -> Value {
     }
 }
 
-/// `blocked_pending_approval` in words.
+/// Formats a state such as `blocked_pending_approval` in words.
 pub fn state(state: Option<&str>) -> String {
     let words = state.unwrap_or("unknown").replace('_', " ");
     let mut characters = words.chars();

@@ -9,7 +9,7 @@ use crate::{Admin, App};
 
 pub const UNKNOWN: domain::Error = domain::Error::NotFound("User");
 
-/// Shows the identities of single sign-on and of SCIM.
+/// Shows a user's single sign-on and SCIM identities.
 pub async fn handler(app: Data<App>, _: Admin, id: Path<String>) -> Result<HttpResponse, AdminError> {
     let is_number = id.bytes().all(|byte| byte.is_ascii_digit());
     let user_id: i64 = if is_number { id.parse().unwrap_or(0) } else { 0 };

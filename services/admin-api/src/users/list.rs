@@ -19,12 +19,12 @@ struct Entity {
     web_url: String,
 }
 
-/// A search without its leading `@`, which GitLab ignores too.
+/// Removes the leading `@` of a search, which GitLab ignores too.
 fn without_at_sign(search: &str) -> String {
     search.strip_prefix('@').unwrap_or(search).to_owned()
 }
 
-/// Lists people.
+/// Lists users.
 pub async fn handler(
     app: Data<App>,
     request: HttpRequest,

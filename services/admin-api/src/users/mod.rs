@@ -1,3 +1,3 @@
-//! People, and by what they are known to providers of identities.
+//! Users, and their identities at identity providers.
 pub mod identities;
 pub mod list;

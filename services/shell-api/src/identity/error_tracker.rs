@@ -1,4 +1,4 @@
-//! Whoever takes errors of applications: by the installation's own token for it, or as GitLab Shell.
+//! Authentication of the error tracking service: with the instance's token for it, or as GitLab Shell.
 use std::future::Future;
 use std::pin::Pin;
 
@@ -11,8 +11,9 @@ use endpoint::{Params, RestError};
 use super::{SHELL_HEADER, Shell, header, parameter, refuse};
 use crate::App;
 
-/// A request of the service that takes errors, with its parameters. To look the token up takes time, in which another
-/// extractor would go on and could fail first: so the parameters are read here, once it is known who asks.
+/// An authenticated request of the error tracking service, with its parameters. Looking up the token takes
+/// time, in which another extractor could fail first. Therefore the parameters are read here, after
+/// authentication.
 #[derive(Debug)]
 pub struct ErrorTracker(pub Params);
 
@@ -44,7 +45,7 @@ impl FromRequest for ErrorTracker {
     }
 }
 
-/// Whether this is the token that an administrator has set; while none is set, none is.
+/// Whether this is the token that an administrator has configured. If none is configured, no token is valid.
 async fn is_valid(app: &App, token: &str) -> Result<bool, RestError> {
     let stored = app.core.pool.read(database::error_tracking::encrypted_access_token).await?;
     Ok(stored.is_some_and(|stored| app.keys.db_key_base.get().encrypts_to(token, &stored)))

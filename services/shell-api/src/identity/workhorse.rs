@@ -1,4 +1,4 @@
-//! Whoever tells of a transfer: GitLab Shell of one over SSH, Workhorse of one over HTTP.
+//! Authentication of reports about transfers: from GitLab Shell over SSH, from Workhorse over HTTP.
 use std::future::Future;
 use std::pin::Pin;
 
@@ -11,7 +11,7 @@ use endpoint::RestError;
 use super::{SHELL_HEADER, Shell, header, refuse};
 use crate::App;
 
-/// A request of GitLab Shell, or of Workhorse where the header of GitLab Shell is missing.
+/// An authenticated request of GitLab Shell, or of Workhorse if GitLab Shell's header is missing.
 #[derive(Debug, Clone, Copy)]
 pub struct ShellOrWorkhorse;
 
@@ -36,7 +36,7 @@ impl FromRequest for ShellOrWorkhorse {
 }
 
 fn verify(app: &App, token: &str) -> Result<(), Rejection> {
-    // Without a secret nobody is Workhorse.
+    // If no secret is configured, no token is valid.
     let secret = app.keys.workhorse.as_ref().ok_or(Rejection::Signature)?;
     auth::workhorse::verify(&secret.get(), token, app.core.clock.unix())
 }

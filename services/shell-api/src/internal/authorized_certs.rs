@@ -54,7 +54,7 @@ impl ResponseError for CertificateError {
     }
 }
 
-/// The user of a certificate: a member of the group whose authority has signed it.
+/// Finds the user of a certificate, who must be a member of the group whose certificate authority signed it.
 pub async fn handler(app: Data<App>, _: Shell, params: Params) -> Result<HttpResponse, CertificateError> {
     let key = params.required_text("key")?;
     let named = params.required_text("user_identifier")?;
@@ -76,7 +76,7 @@ pub async fn handler(app: Data<App>, _: Shell, params: Params) -> Result<HttpRes
 }
 
 impl App {
-    /// A deactivated user may: `/allowed` tells them how to reactivate the account.
+    /// A deactivated user may sign in: `/allowed` then explains how to reactivate the account.
     fn may_sign_in_with_certificate(&self, holder: &Holder) -> bool {
         holder.is_member
             && matches!(holder.state, State::Active | State::Deactivated)

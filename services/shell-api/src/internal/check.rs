@@ -10,7 +10,7 @@ struct Entity<'a> {
     api_version: &'a str,
     gitlab_version: &'a str,
     gitlab_rev: &'a str,
-    /// Without Redis the counters are this process's own, and always there.
+    /// Without Redis the counters are in this process's memory and always available.
     redis: bool,
 }
 

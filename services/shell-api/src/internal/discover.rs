@@ -14,7 +14,7 @@ struct Entity {
     username: Option<String>,
 }
 
-/// The user that the actor belongs to, in any state; `null` if there is none.
+/// Returns the user that the actor belongs to, in any state, or `null`.
 pub async fn handler(app: Data<App>, _: Shell, params: Params) -> Result<HttpResponse, RestError> {
     let actor = actor::from_params(&params)?;
     let person = app.core.pool.read(move |conn| users::find(conn, &actor)).await?;

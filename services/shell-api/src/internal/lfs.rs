@@ -12,10 +12,11 @@ use tokio::io::{AsyncReadExt, Take};
 
 use crate::{App, Shell};
 
-/// Bytes that are in memory at once.
+/// The number of bytes in memory at a time.
 const CHUNK: usize = 64 * 1024;
 
-/// An object of Git LFS, which Gitaly puts in the place of its pointer. Whatever is not there keeps the pointer.
+/// Sends a Git LFS object, which Gitaly substitutes for its pointer. If the object is missing, Gitaly keeps
+/// the pointer.
 pub async fn handler(app: Data<App>, _: Shell, params: Params) -> Result<HttpResponse, RestError> {
     let oid = params.required_text("oid")?;
     let repository: GlRepository = params.required_text("gl_repository")?.parse()?;
@@ -40,7 +41,7 @@ fn project(repository: &GlRepository) -> Option<i64> {
 }
 
 impl App {
-    /// Where an object lies. Only what is an object id is ever part of a path.
+    /// The path of an object. Only a valid object id becomes part of a path.
     fn lfs_path(&self, oid: &str) -> Option<PathBuf> {
         let is_oid = oid.len() == 64 && oid.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
         let root = self.options.lfs_storage_path.as_ref().filter(|_| is_oid)?;
@@ -48,7 +49,7 @@ impl App {
     }
 }
 
-/// A file and its size; what cannot be read is not there.
+/// Opens a file and returns its size, or `None` if it cannot be read.
 async fn open(path: &Path) -> Option<(File, u64)> {
     let file = File::open(path).await.ok()?;
     let metadata = file.metadata().await.ok()?;

@@ -25,8 +25,8 @@ struct Entity {
     expires_in: u64,
 }
 
-/// Creates the credentials of Git LFS over HTTP. The access to the project was checked before, and is checked again when
-/// they are used.
+/// Creates the credentials for Git LFS over HTTP. Access to the project has been checked before, and is
+/// checked again when the credentials are used.
 pub async fn handler(app: Data<App>, _: Shell, params: Params) -> Result<HttpResponse, RestError> {
     let actor = actor::from_params(&params)?;
     let containers = containers(&params)?;
@@ -54,12 +54,12 @@ pub async fn handler(app: Data<App>, _: Shell, params: Params) -> Result<HttpRes
     }))
 }
 
-/// A project that may be meant, and the ending of its path. Candidates are tried in order.
+/// A candidate project and the suffix of its path. Candidates are tried in order.
 type Candidate = (ProjectId, &'static str);
 
 struct Container {
     project_id: i64,
-    /// Before `.git`.
+    /// Without `.git`.
     git_path: String,
     actor: Option<LfsActor>,
 }
@@ -91,7 +91,8 @@ fn containers(params: &Params) -> Result<Vec<Candidate>, RestError> {
     })
 }
 
-/// An expired or restricted key, and a user who may not use git, get no token. The owner of a deploy key does not matter.
+/// Returns `false` for an expired or restricted key, and for a user who may not use git. A deploy key's
+/// owner is not checked.
 fn may_authenticate(actor: &Actor, instance: &Instance, now: NaiveDateTime) -> bool {
     let has_valid_key = actor.key().is_none_or(|key| key.check(&instance.key_restrictions, now).is_ok());
     has_valid_key && actor.user().is_none_or(|user| user.may_use_git(instance, now).is_ok())

@@ -11,8 +11,8 @@ struct Entity {
     reference_counter_increased: bool,
 }
 
-/// A push has been allowed and is being written: nobody may move the repository now. Gitaly refuses the push when
-/// that could not be noted.
+/// Marks the repository as being written, so that it is not moved during the push. Gitaly refuses the push
+/// if the mark cannot be stored.
 pub async fn handler(app: Data<App>, _: Shell, params: Params) -> Result<HttpResponse, RestError> {
     let gl_repository = params.required_text("gl_repository")?;
     let increased = app.core.counters.increase_references(&gl_repository).await;

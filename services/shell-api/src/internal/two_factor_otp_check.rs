@@ -14,7 +14,7 @@ use crate::{App, Shell, actor};
 
 const NOT_AVAILABLE: &str = "Feature is not available";
 
-/// Attempts at a code of six digits per period.
+/// The maximum number of attempts per period.
 const MAX_ATTEMPTS: i64 = 10;
 const ATTEMPT_PERIOD: Duration = Duration::from_mins(10);
 
@@ -28,7 +28,7 @@ pub async fn manual(app: Data<App>, _: Shell, params: Params) -> Result<HttpResp
     shell_reply::answer(check(&app, &params).await)
 }
 
-/// Push notifications to a telephone are not supported.
+/// Push notifications to a phone are not supported.
 pub async fn push(_: Shell, _: Params) -> Result<HttpResponse, RestError> {
     shell_reply::answer(Err::<Entity, ShellReply>(NOT_AVAILABLE.into()))
 }
@@ -75,7 +75,8 @@ fn unavailable(error: shared_state::RedisError) -> RestError {
 }
 
 impl App {
-    /// Counts an attempt. Beyond the limit even a correct code is invalid; if counting fails, no code is verified.
+    /// Counts an attempt. Above the limit even a correct code is refused. If counting fails, no code is
+    /// verified.
     async fn count_attempt(&self, user_id: i64) -> Result<(), ShellReply> {
         let period = self.core.clock.unix().unsigned_abs() / ATTEMPT_PERIOD.as_secs();
         let key = format!("application_rate_limiter:two_factor_otp_check:user:{user_id}:{period}");

@@ -17,7 +17,8 @@ struct Entity {
     recovery_codes: Vec<String>,
 }
 
-/// Creates recovery codes for a user who has lost the second factor. They replace the old ones; only hashes are stored.
+/// Creates recovery codes for a user who has lost the second factor. They replace the old codes; only hashes
+/// are stored.
 pub async fn handler(
     app: Data<App>,
     request: HttpRequest,

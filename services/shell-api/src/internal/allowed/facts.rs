@@ -14,7 +14,7 @@ use super::lookup::{database as look_up, namespace};
 use crate::App;
 use crate::error::{AllowedError, invalid_quarantine};
 
-/// The facts for the decision, and what the response needs besides.
+/// The facts for the decision, and further data for the response.
 #[derive(Debug)]
 pub(super) struct AccessContext {
     pub facts: Facts,
@@ -24,7 +24,7 @@ pub(super) struct AccessContext {
     pub last_activity_on: Option<NaiveDate>,
 }
 
-/// Asks the database; one statement for a project.
+/// Queries the database, with one statement for a project.
 pub(super) async fn look_up(app: &App, input: &Input) -> Result<LookupResult, AllowedError> {
     let new_project = input.new_project().filter(|_| input.asks_generally() && app.options.push_to_create);
     let asked = LookupRequest {
@@ -37,7 +37,7 @@ pub(super) async fn look_up(app: &App, input: &Input) -> Result<LookupResult, Al
     Ok(app.core.pool.read(move |conn| look_up::look_up(conn, &asked)).await?)
 }
 
-/// Asks the storage and puts the facts together.
+/// Queries the storage and assembles the facts.
 pub(super) async fn gather(
     app: &App,
     input: &Input,
@@ -63,7 +63,8 @@ pub(super) async fn gather(
     };
     let (instance, now) = (app.instance(settings), app.core.clock.now());
     let mut facts = Facts { instance, actor, target, repository: RepositoryStatus::Present, now };
-    // Only if nothing else refuses the request: a refusal must not reveal anything about the storage, nor wait for it.
+    // Runs only if nothing else refuses the request: a refusal must not reveal anything about the storage,
+    // nor wait for it.
     if access::decide(&input.request, &facts).is_ok() {
         facts.repository = app.presence(location.as_ref(), input, &facts.actor).await?;
     }

@@ -16,7 +16,7 @@ use crate::error::invalid_quarantine;
 #[derive(Debug)]
 pub(crate) struct Input {
     pub request: Request,
-    /// As the caller sent it.
+    /// The action as sent by the caller.
     pub action: String,
     pub actor: ActorId,
     pub repository: RepositoryParam,
@@ -29,7 +29,8 @@ pub(crate) struct Input {
     pub deadline: Option<Instant>,
 }
 
-/// How the caller names the repository. Gitaly sends both names; then `project` is a path on its disk and is ignored.
+/// The repository as the caller names it. Gitaly sends both forms; then `project` is a path on its disk and
+/// is ignored.
 #[derive(Debug)]
 pub(crate) enum RepositoryParam {
     Id { repository: GlRepository, project: Option<String> },
@@ -37,7 +38,8 @@ pub(crate) enum RepositoryParam {
 }
 
 impl RepositoryParam {
-    /// One spelling for all names of the same repository, as GitLab Shell usually sends it: `grp/p.git`.
+    /// A common spelling for all names of the same repository, in the form that GitLab Shell usually sends:
+    /// `grp/p.git`.
     pub fn normalized(&self) -> String {
         match self {
             Self::Id { repository, .. } => repository.to_string(),
@@ -56,7 +58,7 @@ impl Input {
         let repository = named(params)?;
         let changes = match (Action::parse(&action), params.text("changes")?) {
             (Action::Push, Some(text)) => Changes::parse(text),
-            // No other action changes anything.
+            // No other action has changes.
             _ => Changes::Any,
         };
         if let Changes::List(list) = &changes
@@ -93,7 +95,8 @@ impl Input {
         self.request.action == Action::Push && self.request.changes == Changes::Any
     }
 
-    /// Namespace and name of the project that a push may create. The path must be plain and have two segments or more.
+    /// Namespace and name of the project that a push may create. The path must be plain and have at least
+    /// two segments.
     pub fn new_project(&self) -> Option<(String, String)> {
         let RepositoryParam::Path { path: GitPath::Project(path), text } = &self.repository else {
             return None;

@@ -42,7 +42,7 @@ pub async fn handler(
     }
 }
 
-/// Repeats the decision after the fact, without rate limit and side effects.
+/// Repeats the decision after the transfer, without rate limit and side effects.
 pub(crate) async fn check(app: &App, request: &HttpRequest, params: &Params) -> Result<(), AllowedError> {
     let context = Context::of(request);
     let (input, steps) = (Input::read(params, context.as_ref())?, StepTimer::new());

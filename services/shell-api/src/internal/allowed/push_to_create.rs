@@ -1,7 +1,9 @@
-//! Push to create: a push to a path that does not exist creates a private project, if the user may create one.
+//! Push to create: a push to a path that does not exist creates a private project, if the user may create
+//! one.
 //!
-//! First the project is created, in a transaction that does not wait for the storage; then its repository. Until the
-//! repository exists, the database records that it is pending: if anything fails in between, the next push creates it.
+//! The project is created first, in a transaction that does not wait for the storage, and then its
+//! repository. Until the repository exists, the database records it as pending. If a step in between fails,
+//! the next push creates the repository.
 use database::projects::{self, NewRepository};
 use database::settings::{self, Settings};
 use domain::access::{self, Target, Verdict};
@@ -58,7 +60,7 @@ async fn project(app: &App, before: &AccessContext) -> Result<bool, AllowedError
         move |conn: &mut database::Conn| projects::create(conn, &user, namespace_id, &path, &repository, now);
     match app.core.pool.run(create).await {
         Ok(id) => Ok(id.is_some()),
-        // Another push was faster, or the name is taken in this namespace.
+        // A concurrent push has created the project, or the name is taken in this namespace.
         Err(database::Error::Domain(domain::Error::Taken(_))) => Ok(false),
         Err(error) => Err(error.into()),
     }

@@ -1,4 +1,5 @@
-//! The rate limit for git operations: per minute, by actor and by client address. If counting fails, the request passes.
+//! The rate limit for git operations: per minute, by actor and by client address. If counting fails, the
+//! request is allowed.
 use std::time::Duration;
 
 use database::git_access::ActorId;
@@ -13,8 +14,8 @@ use crate::{App, INFO};
 const NAME: &str = "gitlab_shell_operation";
 const WINDOW_S: i64 = 60;
 
-/// Whether the database must be asked for the id by which the actor is counted. An actor named by id is counted before
-/// anything is looked up.
+/// Whether the database must resolve the actor to a user id first. An actor named by id is counted before
+/// any lookup.
 pub(super) fn needs_person(actor: &ActorId) -> bool {
     matches!(actor, ActorId::Username(_) | ActorId::Email(_) | ActorId::Kerberos(_))
 }

@@ -1,4 +1,4 @@
-//! The side effects of an access check: last uses, and messages for the end of the push.
+//! The side effects of an access check: last-used timestamps, and messages for the end of the push.
 use database::git_access;
 use database::settings::Settings;
 use domain::access::{Action, Protocol};
@@ -11,8 +11,8 @@ use crate::App;
 use crate::internal::post_receive::{MESSAGE_TTL, created_key, moved_key};
 
 impl AccessContext {
-    /// Records the use of the key, at most once a day, and (if `allowed`) the user's activity today. A failure does not
-    /// fail the request.
+    /// Records the use of the key, at most once a day, and (if `allowed`) the user's activity today. A
+    /// failure does not fail the request.
     pub async fn touch(&self, app: &App, input: &Input, allowed: bool) {
         let now = self.facts.now;
         let key =

@@ -1,4 +1,4 @@
-//! The steps of a check and their times, for the message of a timeout.
+//! The steps of a check and their durations, for the message of a timeout.
 use std::cell::RefCell;
 use std::fmt::Write;
 use std::time::Instant;
@@ -14,7 +14,7 @@ impl StepTimer {
         Self { started: Instant::now(), begun: RefCell::default() }
     }
 
-    /// Starts a step; the previous one ends.
+    /// Starts a step and ends the previous one.
     pub fn begin(&self, step: &str) {
         let mut begun = self.begun.borrow_mut();
         if begun.last().is_none_or(|(last, _)| last != step) {

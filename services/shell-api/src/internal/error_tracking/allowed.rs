@@ -12,7 +12,7 @@ struct Entity {
     enabled: bool,
 }
 
-/// Does this project take errors that bear this key?
+/// Checks whether a project accepts errors with this public key.
 pub async fn handler(app: Data<App>, ErrorTracker(params): ErrorTracker) -> Result<HttpResponse, RestError> {
     let project_id = params.id("project_id")?;
     let public_key = params.text("public_key")?.filter(|key| !key.trim().is_empty());

@@ -1,2 +1,2 @@
-//! Keys that applications report their errors with.
+//! The client keys with which applications report errors.
 pub(crate) mod allowed;

@@ -1,2 +1,2 @@
-//! What Gitaly asks for its own keeping.
+//! Endpoints for Gitaly's housekeeping.
 pub(crate) mod object_pool_members;

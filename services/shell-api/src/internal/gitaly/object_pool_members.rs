@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::{App, Shell};
 
-/// Pools of one request.
+/// The maximum number of pools in one request.
 const MOST: usize = 500;
 
 #[derive(Serialize)]
@@ -19,7 +19,7 @@ struct Entity {
     is_upstream: bool,
 }
 
-/// Which repositories borrow from these pools; of a pool that nobody knows, none.
+/// Lists the repositories that use these object pools. An unknown pool has none.
 pub async fn handler(app: Data<App>, _: Shell, params: Params) -> Result<HttpResponse, RestError> {
     let disk_paths = params.list("disk_paths")?;
     let storage = params.required_text("storage")?;

@@ -1,4 +1,4 @@
-//! What is known of a push that has landed: the pusher, the project and its default branch.
+//! The facts about a push that has been written: the pusher, the project and its default branch.
 use database::broadcast_messages;
 use database::git_access::{self, ActorAndProject, FoundProject, ProjectId};
 use domain::GlRepository;
@@ -13,17 +13,17 @@ use std::time::Duration;
 use super::Push;
 use crate::{App, actor};
 
-/// Timeout for a look into the repository. The pusher waits for it.
+/// The timeout for inspecting the repository while the pusher waits.
 pub(super) const INSPECT_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// Everything is empty if it could not be loaded.
+/// The facts about a push. All fields are empty if they could not be loaded.
 #[derive(Debug, Default)]
 pub(super) struct LandedPush {
     pub repository: Option<GlRepository>,
     pub user: Option<User>,
     pub project: Option<FoundProject>,
     pub banners: Vec<Banner>,
-    /// Branches that were created or updated, each once, in the order of the push. Empty for wikis and snippets.
+    /// Branches that were created or updated, each once, in push order. Empty for wikis and snippets.
     pub branches: Vec<String>,
     pub default_branch: DefaultBranch,
 }
@@ -31,15 +31,15 @@ pub(super) struct LandedPush {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) enum DefaultBranch {
     Named(String),
-    /// The repository is empty, or has none.
+    /// The repository is empty or does not exist.
     None,
-    /// The repository could not be inspected, or there was no need to.
+    /// The repository could not be inspected, or did not need to be.
     #[default]
     Unknown,
 }
 
 impl LandedPush {
-    /// Asks the database once, and the repository at most once.
+    /// Loads the facts, with one database query and at most one call to the repository.
     pub async fn load(app: &App, push: &Push) -> Self {
         let repository: Option<GlRepository> = push.gl_repository.parse().ok();
         let project_id = match repository {
@@ -63,7 +63,7 @@ impl LandedPush {
         let mut landed = Self { repository, user, project, banners, ..Self::default() };
         if let (Some(GlRepository::Project(_)), Some(project)) = (repository, &landed.project) {
             landed.branches = pushed_branches(&push.changes);
-            // Only a known user gets links and push options.
+            // Only a known user gets links and merge-request push options.
             if !landed.branches.is_empty() && landed.user.is_some() {
                 landed.default_branch = default_branch(app, project).await;
             }
@@ -71,7 +71,7 @@ impl LandedPush {
         landed
     }
 
-    /// The branches that may become merge requests; `None` if the default branch is unknown.
+    /// The branches that can become merge requests. `None` if the default branch is unknown.
     pub fn other_branches(&self) -> Option<Vec<String>> {
         let is_other =
             |branch: &&String| !matches!(&self.default_branch, DefaultBranch::Named(name) if name == *branch);
@@ -109,7 +109,7 @@ async fn default_branch(app: &App, found: &FoundProject) -> DefaultBranch {
         return DefaultBranch::Unknown;
     };
     match state {
-        // A repository that is not inspected is taken to have the default branch of new repositories.
+        // A repository that is not inspected is assumed to have the default branch name of new repositories.
         Ok(None) => match app.settings.get(&app.core.pool).await {
             Ok(settings) => DefaultBranch::Named(settings.default_branch_name.clone()),
             Err(_) => DefaultBranch::Unknown,

@@ -1,4 +1,5 @@
-//! Push options that create or change merge requests: checked here, carried out by the operator's worker if there is one.
+//! Push options that create or change merge requests. They are checked here and carried out by the
+//! operator's worker, if there is one.
 use database::git_access::{self, ActorId, FoundProject, ProjectId};
 use database::merge_requests;
 use domain::GlRepository;
@@ -25,7 +26,7 @@ pub enum MergeRequestOptionsSink {
 /// The result of the check.
 #[derive(Debug, Default)]
 pub(super) struct Outcome {
-    /// Why options are not carried out.
+    /// Why options were refused.
     pub reasons: Vec<String>,
     /// The work for the operator's worker.
     pub work: Option<Value>,
@@ -71,7 +72,7 @@ struct MergeRequestOptions<'a> {
     create: bool,
 }
 
-/// `branches` may become merge requests; `None` if the default branch is unknown.
+/// Checks the options. `branches` can become merge requests; `None` if the default branch is unknown.
 async fn check_options(
     app: &App,
     push: &Push,
@@ -93,7 +94,7 @@ async fn check_options(
         let path = requested.target_project.unwrap_or(&project.project.full_path);
         reasons.push(refusals::not_enabled(path));
     }
-    // One of them may be the default branch, which gets no merge request.
+    // One of the branches may be the default branch, which gets no merge request.
     let Some(branches) = branches else {
         reasons.push(refusals::NOT_NOW.to_owned());
         return Ok(Outcome::refused(reasons));

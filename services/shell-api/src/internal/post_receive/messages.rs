@@ -1,4 +1,4 @@
-//! The messages for the pusher: the banner of an administrator, warnings, links, and stored messages.
+//! The messages for the pusher: broadcast message, warnings, links and stored messages.
 use database::merge_requests;
 use domain::Role;
 use domain::messages as text;
@@ -9,9 +9,9 @@ use super::landed_push::{DefaultBranch, LandedPush};
 use super::{Push, created_key, moved_key};
 use crate::App;
 
-/// In a query, as browsers and GitLab write it.
+/// Percent-encodes query values in the way that browsers and GitLab do.
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'*');
-/// Branches per statement.
+/// The number of branches per statement.
 const CHUNK_SIZE: usize = 500;
 
 #[derive(Debug, Serialize)]
@@ -30,8 +30,8 @@ impl Message {
     }
 }
 
-/// Collects the messages in the order in which they are printed. An unknown user gets only the warnings. A message that
-/// cannot be loaded is left out.
+/// Collects the messages in print order. An unknown user gets only the warnings. A message that cannot be
+/// loaded is skipped.
 pub(super) async fn collect(
     app: &App,
     push: &Push,
@@ -65,8 +65,8 @@ pub(super) async fn collect(
     messages
 }
 
-/// A link for each branch, in the order of the push: to its merge request, or to create one. There are none if the
-/// repository is empty or its default branch is unknown.
+/// Creates a link for each branch, in push order: to its merge request, or to create one. There are no links
+/// if the repository is empty or its default branch is unknown.
 async fn links(app: &App, landed: &LandedPush) -> Result<Vec<Message>, database::Error> {
     let (Some(found), DefaultBranch::Named(_)) = (&landed.project, &landed.default_branch) else {
         return Ok(Vec::new());

@@ -21,15 +21,15 @@ use crate::client_context::ClientContext;
 use crate::jobs::PostReceiveJob;
 use crate::{App, Shell, actor};
 
-/// Lifetime of a message that `/allowed` stores for the end of the push.
+/// The lifetime of a message that `/allowed` stores for the end of the push.
 pub(crate) const MESSAGE_TTL: Duration = Duration::from_mins(5);
 
-/// The parameters of a push that has landed.
+/// The parameters of a push that has been written.
 struct Push {
     gl_repository: String,
     identifier: String,
     changes: String,
-    /// Push options as they were typed.
+    /// Push options as the user typed them.
     raw_options: Vec<String>,
     options: PushOptions,
     context: Option<ClientContext>,
@@ -70,14 +70,14 @@ pub async fn handler(
         context: client_context,
         correlation_id,
     };
-    // Before anything that takes long, so that a timeout does not lose the job.
+    // The job is enqueued before anything slow, so that a timeout does not lose it.
     let job = PostReceiveJob {
         args: push.args(),
         composite_identity: push.composite_identity(&app).await,
         correlation_id: &push.correlation_id,
     };
     let is_enqueued = app.enqueue_post_receive(&job).await;
-    // The push has landed: a message that cannot be loaded must not fail the request.
+    // The push has been written, so a message that cannot be loaded must not fail the request.
     let landed = LandedPush::load(&app, &push).await;
     let outcome = merge_request_options::check(&app, &push, &landed).await;
     let mut reasons = outcome.reasons;
@@ -87,7 +87,7 @@ pub async fn handler(
         reasons.push(refusals::NOT_NOW.to_owned());
     }
     let mut warnings = push.warning(&reasons);
-    // If the counter failed, Gitaly itself reports an error to the pusher.
+    // If the counter failed, Gitaly itself reports an error to the pusher, so no warning is added.
     if !is_enqueued && decreased.is_ok() {
         warnings.insert(0, domain::messages::JOB_NOT_ENQUEUED.to_owned());
     }
@@ -123,19 +123,19 @@ impl Push {
         }
     }
 
-    /// The alert about push options that are not carried out.
+    /// The warning about push options that were not applied.
     fn warning(&self, reasons: &[String]) -> Vec<String> {
         let options = self.raw_options.iter().map(String::as_str);
         if reasons.is_empty() { Vec::new() } else { vec![push_options_failed(options, reasons)] }
     }
 }
 
-/// The key of the message that a project has moved.
+/// The key of the stored message that a project has moved.
 pub(crate) fn moved_key(user_id: i64, gl_repository: &str) -> String {
     format!("redirect_namespace:{user_id}:{}", shared_state::bounded(gl_repository))
 }
 
-/// The key of the message that a push has created its project.
+/// The key of the stored message that a push has created its project.
 pub(crate) fn created_key(user_id: i64, gl_repository: &str) -> String {
     format!("project_created:{user_id}:{}", shared_state::bounded(gl_repository))
 }

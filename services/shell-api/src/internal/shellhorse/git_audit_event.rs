@@ -17,7 +17,7 @@ struct Event {
     verb: &'static str,
 }
 
-/// Logs a transfer that has happened, if it was allowed.
+/// Logs a completed transfer, if it was allowed.
 pub async fn handler(
     app: Data<App>,
     request: HttpRequest,

@@ -1,2 +1,2 @@
-//! What GitLab Shell and Workhorse tell after a transfer.
+//! Reports of GitLab Shell and Workhorse after a transfer.
 pub(crate) mod git_audit_event;

@@ -9,7 +9,7 @@ use domain::actor::Actor;
 use super::namespace;
 use super::target::{Kind, LookupTarget, SnippetScope};
 
-/// What to look up.
+/// The parameters of a lookup.
 pub(crate) struct LookupRequest {
     pub actor: ActorId,
     pub wanted: LookupTarget,
@@ -28,7 +28,7 @@ pub(crate) struct LookupResult {
     pub collaborates: bool,
 }
 
-/// No project has this id: the statement then finds only the actor.
+/// An id that no project has, so that the statement finds only the actor.
 const NO_PROJECT: ProjectId = ProjectId::Id(-1);
 
 pub(crate) fn look_up(conn: &mut Conn, asked: &LookupRequest) -> database::Result<LookupResult> {

@@ -1,4 +1,4 @@
-//! Where a repository is, and whether it exists.
+//! The location of a repository, and whether it exists.
 use database::git_access::{FoundProject, Storage};
 use database::projects;
 use database::snippets::FoundSnippet;
@@ -12,12 +12,12 @@ use crate::App;
 use crate::error::AllowedError;
 use crate::internal::allowed::input::Input;
 
-/// Where the repository is, and what it is called.
+/// The location and the names of a repository.
 #[derive(Debug)]
 pub(crate) struct Location {
     pub gl_repository: GlRepository,
     pub storage: Storage,
-    /// With the suffix of its kind.
+    /// Includes the suffix of the repository's kind.
     pub relative_path: String,
     pub gl_project_path: String,
 }
@@ -54,7 +54,7 @@ pub(crate) fn location(
 }
 
 impl Location {
-    /// The repository, and what calls to Gitaly say about the request.
+    /// The repository and the request metadata for calls to Gitaly.
     pub fn place<'a>(&'a self, input: &Input, actor: &Actor) -> Place<'a> {
         let user = actor.responsible_user();
         Place {
@@ -81,7 +81,7 @@ impl Location {
 }
 
 impl App {
-    /// Whether the repository exists, or this push creates it.
+    /// Returns whether the repository exists, is pending or is missing.
     pub(crate) async fn presence(
         &self,
         location: Option<&Location>,
@@ -107,9 +107,10 @@ impl App {
     }
 
     async fn exists(&self, location: &Location, input: &Input, actor: &Actor) -> Result<bool, AllowedError> {
-        // The response will say that the storage is not configured.
+        // The response will report that the storage is not configured.
         let Some(storage) = self.storages.get(&location.storage.name) else { return Ok(true) };
-        // After a pull is allowed, Gitaly itself reports a missing repository. A push with changes has reached it already.
+        // For a pull, Gitaly itself reports a missing repository. A push with changes has already reached
+        // the repository.
         if storage.inspect() == Inspect::Gitaly && !input.asks_generally() {
             return Ok(true);
         }

@@ -1,4 +1,4 @@
-//! Looks up what a request names: the actor, the project, snippet or group, and where its repository lies.
+//! Looks up the actor, the target (project, snippet or group) and the location of its repository.
 pub mod database;
 pub mod location;
 pub mod namespace;

@@ -8,7 +8,8 @@ use super::database::LookupRequest;
 use super::location::Location;
 use super::target::{Kind, LookupTarget};
 
-/// If no project was found: the group whose wiki is meant, or the namespace in which this push may create the project.
+/// If no project was found: returns the group whose wiki is requested, or the namespace in which this push
+/// may create the project.
 pub(crate) fn find(
     conn: &mut Conn,
     asked: &LookupRequest,

@@ -12,7 +12,7 @@ pub(crate) enum LookupTarget {
     GroupWiki(i64),
 }
 
-/// The owner that the snippet must have: a snippet is not found under the path of another owner.
+/// The owner that the snippet must have. A snippet is not found under the path of another owner.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum SnippetScope {
     Any,

@@ -1,4 +1,5 @@
-//! Checks of what a push brings. Only what the checks need is read from the database and the repository.
+//! Checks the content of a push. Loads only the data that the checks need from the database and the
+//! repository.
 use database::push_checks::{self, PushChecks};
 use domain::access::Protocol;
 use domain::access::push_content::{self, ContentAnswers, ContentFacts, Needs};
@@ -81,7 +82,8 @@ impl Push<'_> {
         Ok(answers)
     }
 
-    /// Missing objects hide no pointer in a project where Git LFS was never switched on or used.
+    /// Finds the LFS pointers of a push. Missing objects are tolerated in a project that has never used or
+    /// enabled Git LFS.
     async fn lfs_pointers(&self, revisions: &[String]) -> repository::Result<Option<Vec<LfsPointer>>> {
         match self.repository.new_lfs_pointers(revisions).await {
             Err(repository::Error::NoSuchObject) if !self.checks.lfs_in_use => {
@@ -107,7 +109,8 @@ pub(crate) async fn check(push: &Push<'_>, facts: ContentFacts) -> Result<(), Al
     };
     push.steps.begin("Checking what the push brings");
     let changes = push.changes.to_vec();
-    // Patterns are matched against every message and every path, which takes long for a large push.
+    // Matching patterns against every message and path takes long for a large push, so it runs on a blocking
+    // thread.
     let judged = tokio::task::spawn_blocking(move || facts.check(&answers, &changes));
     Ok(judged.await.map_err(|panic| RestError::Internal(panic.to_string()))??)
 }

@@ -1,4 +1,5 @@
-//! Checks the changes of a push to a project: loads rules and merge requests, asks the repository, checks the lines.
+//! Checks the changes of a push to a project: loads rules and merge requests, queries the repository, and
+//! checks the lines.
 use std::collections::HashSet;
 
 use database::settings::Settings;
@@ -64,7 +65,8 @@ pub(crate) async fn check(
     push::check_right(&push_facts, changes)?;
     let mut bearing = StateNeeds::new(&facts.actor, changes);
     bearing.default_branch |= checks.push_rule.as_ref().is_some_and(|rule| rule.branch_name_regex.is_some());
-    // A repository that is not inspected: the commit count of GitLab decides, and the default branch of new repositories.
+    // For a repository that is not inspected, GitLab's commit count and the default branch name of new
+    // repositories are used.
     push_facts.repository = repository.state(bearing).await?.unwrap_or_else(|| RepositoryState {
         empty: !checks.has_commits,
         default_branch: Some(settings.default_branch_name.clone()),
@@ -86,7 +88,7 @@ pub(crate) async fn check(
     content::check(&push, facts).await
 }
 
-/// The answers that an operator has chosen to assume for a repository that is not inspected.
+/// The assumed answers for a repository that is not inspected, if the operator allows such pushes.
 fn assumed(questions: Vec<Question>) -> Answers {
     let mut answers = Answers::default();
     for question in questions {

@@ -37,7 +37,7 @@ pub(crate) async fn check(
         }
         Err(error) => return Err(error.into()),
     };
-    // Of a repository without a branch, Gitaly knows no default branch.
+    // Gitaly returns no default branch for a repository without branches.
     let default_branch = state.default_branch.as_ref().unwrap_or(&settings.default_branch_name);
     snippet_push::check_refs(changes, default_branch)?;
     for revision in revisions(changes) {

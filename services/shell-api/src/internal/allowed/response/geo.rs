@@ -1,4 +1,4 @@
-//! What GitLab Shell hears of a push to a copy: where the original is, which it then talks to itself.
+//! The response for a push to a Geo secondary. It tells GitLab Shell how to reach the primary.
 use std::collections::BTreeMap;
 
 use actix_web::HttpResponse;
@@ -32,7 +32,7 @@ struct Data<'a> {
     gl_username: Option<&'a str>,
     primary_repo: &'a str,
     gl_id: String,
-    /// An object even when it is empty: `null` crashes GitLab Shell.
+    /// Must be an object even if it is empty: `null` crashes GitLab Shell.
     request_headers: BTreeMap<&'static str, String>,
     geo_proxy_fetch_ssh_direct_to_primary: bool,
     geo_proxy_push_ssh_direct_to_primary: bool,
@@ -68,7 +68,8 @@ pub(crate) fn forward(
     }))
 }
 
-/// The path here, which is that on the original; of what is not here yet, the path as it was typed.
+/// The path of the repository, which is the same on the primary. If it is not replicated yet, the path that
+/// the user typed.
 fn path(input: &Input, gathered: &AccessContext) -> Result<String, Denial> {
     Ok(match (&gathered.location, &input.repository) {
         (Some(location), _) => location.gl_project_path.clone(),

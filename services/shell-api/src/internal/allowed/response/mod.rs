@@ -1,3 +1,3 @@
-//! The responses of `POST /allowed` that let a client go on.
+//! The successful responses of `POST /allowed`.
 pub mod allowed;
 pub mod geo;

@@ -1,4 +1,4 @@
-//! Connections to Redis: one for each thread that asks, so that neither questions nor answers cross threads.
+//! Connections to Redis, one per thread, so that neither requests nor replies cross threads.
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -15,11 +15,11 @@ use tokio::time::timeout;
 
 const CONNECT: Duration = Duration::from_secs(2);
 const ANSWER: Duration = Duration::from_secs(1);
-/// For each command after the first: Redis does some 100,000 in a second.
+/// The additional timeout for each command after the first. Redis runs about 100,000 commands per second.
 const FURTHER_ANSWER: Duration = Duration::from_micros(50);
 
 type Failure = Arc<RedisError>;
-/// A connection that is being made, or that was; however many wait for it, it is made once.
+/// A connection that is established or being established. All waiting tasks share it.
 type Connecting = Shared<BoxFuture<'static, Result<Connection, Failure>>>;
 
 #[derive(Clone)]
@@ -31,20 +31,20 @@ pub(crate) struct Connections {
 #[derive(Clone)]
 struct Connection {
     commands: MultiplexedConnection,
-    /// Closed, or good for nothing: it is not asked again.
+    /// Set once the connection is closed or unusable. It is then not used again.
     ended: Arc<AtomicBool>,
 }
 
 impl Connections {
-    /// Prepares for a server at `url`; connections are made when they are needed.
+    /// Prepares connections to the server at `url`. They are established on first use.
     pub(crate) fn new(url: &str) -> Result<Self, RedisError> {
         let info = url.into_connection_info()?;
-        // Only with this protocol does the client tell that a connection was closed.
+        // Only RESP3 reports closed connections to the client.
         let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
         Ok(Self { client: Client::open(info.set_redis_settings(settings))?.into(), threads: Arc::default() })
     }
 
-    /// One round trip. Whether a command was done is unknown after an error.
+    /// Sends a pipeline in one round trip. After an error it is unknown whether a command was executed.
     pub(crate) async fn ask<T: FromRedisValue>(&self, pipeline: &Pipeline) -> Result<T, Failure> {
         let connecting = timeout(CONNECT, self.live()).await;
         let mut connection = connecting.unwrap_or_else(|_| Err(late().into()))?;
@@ -53,7 +53,7 @@ impl Connections {
         let mut answer = std::pin::pin!(pipeline.query_async(&mut connection.commands));
         let mut answered = timeout(limit, &mut answer).await;
         if answered.is_err() {
-            // This thread may have stood still: what came meanwhile is read first.
+            // This thread may have been suspended, so replies that arrived in the meantime are read first.
             tokio::task::yield_now().await;
             answered = timeout(Duration::ZERO, answer).await;
         }
@@ -64,7 +64,8 @@ impl Connections {
         answered.map_err(Failure::new)
     }
 
-    /// This thread's connection leads to what is no primary any more: another is made for whoever asks next.
+    /// Discards this thread's connection, whose server is no longer a primary. The next request opens a new
+    /// one.
     pub(crate) fn end(&self) {
         if let Some(Ok(connection)) = self.kept().as_ref().and_then(Shared::peek) {
             connection.ended.store(true, Ordering::Relaxed);
@@ -78,19 +79,19 @@ impl Connections {
     async fn live(&self) -> Result<Connection, Failure> {
         loop {
             let made = self.connection().await;
-            // What was closed while it was waited for is made once more.
+            // A connection that was closed while waiting is opened again.
             if made.is_err() || is_live(&made) {
                 return made;
             }
         }
     }
 
-    /// The connection of this thread: a new one where there is none, or it has ended.
+    /// The connection of this thread. Opens a new one if there is none or it has ended.
     fn connection(&self) -> Connecting {
         let mut kept = self.kept();
         match kept.as_ref() {
             Some(connecting) if connecting.peek().is_none_or(is_live) => connecting.clone(),
-            // By a task of its own: it goes on when whoever asked first is gone.
+            // A separate task opens the connection, so that it continues if the first request is cancelled.
             _ => {
                 let made = timeout(CONNECT, connect(Arc::clone(&self.client))).map(|made| match made {
                     Ok(made) => made.map_err(Failure::new),
@@ -108,7 +109,8 @@ fn is_live(made: &Result<Connection, Failure>) -> bool {
     made.as_ref().is_ok_and(|connection| !connection.ended.load(Ordering::Relaxed))
 }
 
-/// Closed, hanging, or to a server that is no primary any more; other errors are those of a command.
+/// Whether the error means that the connection is unusable: closed, timed out, or to a server that is no
+/// longer a primary. Other errors concern one command.
 fn is_the_connections(error: &RedisError) -> bool {
     error.is_io_error()
         || error.is_unrecoverable_error()

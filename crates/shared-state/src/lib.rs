@@ -1,6 +1,8 @@
-//! Short-lived shared state under GitLab's own Redis keys; without Redis the same in this process's memory.
+//! Short-lived shared state under GitLab's Redis keys, or in this process's memory if Redis is not
+//! configured.
 //!
-//! Each function is one round trip. A failure of Redis is an error: what it means is the caller's decision.
+//! Each function is one round trip. If Redis fails, it returns an error, and the caller decides what that
+//! means.
 mod connection;
 mod memory;
 mod redis;
@@ -17,10 +19,10 @@ use sha2::{Digest, Sha256};
 pub use crate::redis::RedisError;
 pub use crate::usage::Counts;
 
-/// How long a reference counter outlives its last increase.
+/// How long a reference counter is kept after its last increase.
 const REFERENCE_LIFETIME: Duration = Duration::from_mins(10);
 
-/// What one round trip cost, and whether Redis failed it.
+/// The duration of one round trip, and the error if it failed.
 #[derive(Debug)]
 pub struct Usage<'a> {
     pub duration: Duration,
@@ -29,7 +31,7 @@ pub struct Usage<'a> {
 
 type Observer = Arc<dyn Fn(Usage<'_>) + Send + Sync>;
 
-/// The counters, cheap to clone.
+/// The counters. Cheap to clone.
 #[derive(Debug, Clone)]
 pub enum Counters {
     Redis(redis::Store),
@@ -37,7 +39,7 @@ pub enum Counters {
 }
 
 impl Counters {
-    /// Prepares for a server at `url`; the connection is made, and made again, when it is needed.
+    /// Prepares for a server at `url`. Connections are established, and re-established, on use.
     pub fn redis(
         url: &SecretString,
         observer: impl Fn(Usage<'_>) + Send + Sync + 'static,
@@ -45,7 +47,7 @@ impl Counters {
         Ok(Self::Redis(redis::Store::new(url, Arc::new(observer))?))
     }
 
-    /// Counts in this process: for one replica only.
+    /// Stores the state in this process. Suitable for one replica only.
     pub fn memory() -> Self {
         Self::Memory(Arc::default())
     }
@@ -54,7 +56,7 @@ impl Counters {
         matches!(self, Self::Redis(_))
     }
 
-    /// Whether the server answers; memory always does.
+    /// Whether the server responds. Memory always does.
     pub async fn ping(&self) -> Result<(), RedisError> {
         match self {
             Self::Redis(store) => store.ping().await,
@@ -62,7 +64,7 @@ impl Counters {
         }
     }
 
-    /// One more push is on its way into the repository.
+    /// Increases the counter of running pushes to a repository.
     pub async fn increase_references(&self, gl_repository: &str) -> Result<(), RedisError> {
         let key = reference_key(gl_repository);
         match self {
@@ -74,7 +76,7 @@ impl Counters {
         }
     }
 
-    /// A push has arrived; the counter never falls below zero.
+    /// Decreases the counter of running pushes, but not below zero.
     pub async fn decrease_references(&self, gl_repository: &str) -> Result<(), RedisError> {
         let key = reference_key(gl_repository);
         match self {
@@ -88,7 +90,7 @@ impl Counters {
         }
     }
 
-    /// Counts one more use of each key, and gives the counts. A key dies after its lifetime.
+    /// Increases each counter by one and returns the new counts. A key expires after its lifetime.
     pub async fn count(&self, keys: &[String], lifetime: Duration) -> Result<Vec<i64>, RedisError> {
         match self {
             Self::Redis(store) => store.count(keys, lifetime).await,
@@ -96,7 +98,7 @@ impl Counters {
         }
     }
 
-    /// Keeps a text for a while.
+    /// Stores a string with a lifetime.
     pub async fn keep(&self, key: &str, text: &str, lifetime: Duration) -> Result<(), RedisError> {
         match self {
             Self::Redis(store) => store.keep(key, text, lifetime).await,
@@ -107,7 +109,7 @@ impl Counters {
         }
     }
 
-    /// Whether a text is kept there.
+    /// Whether a string is stored under the key.
     pub async fn keeps(&self, key: &str) -> Result<bool, RedisError> {
         match self {
             Self::Redis(store) => store.keeps(key).await,
@@ -115,7 +117,7 @@ impl Counters {
         }
     }
 
-    /// Gives texts that were kept, and forgets them.
+    /// Returns the stored strings and deletes them.
     pub async fn take(&self, keys: &[String]) -> Result<Vec<Option<String>>, RedisError> {
         match self {
             Self::Redis(store) => store.take(keys).await,
@@ -128,7 +130,8 @@ fn reference_key(gl_repository: &str) -> String {
     format!("git-receive-pack-reference-counter:{}", bounded(gl_repository))
 }
 
-/// A caller's word as a part of a key: one that is longer than any name in GitLab stands as its digest.
+/// Limits the length of a caller's value in a key. A value that is longer than any name in GitLab is
+/// replaced by its digest.
 pub fn bounded(word: &str) -> Cow<'_, str> {
     const LONGEST: usize = 1024;
     if word.len() <= LONGEST { word.into() } else { domain::hex(&Sha256::digest(word)).into() }

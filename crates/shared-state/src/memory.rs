@@ -1,12 +1,12 @@
-//! Counters and texts of one process, each with an end.
+//! Counters and strings in this process's memory, with expiry.
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Beyond this many entries, those that have ended are swept out before the map would grow.
+/// Expired entries are removed before the map grows beyond this many entries.
 const SWEEP_AT: usize = 10_000;
 
-/// What has ended is swept out at least this often, while there is anything to do.
+/// While the map is used, expired entries are removed at least this often.
 const SWEEP_EVERY: Duration = Duration::from_mins(1);
 
 #[derive(Debug, Default)]
@@ -31,12 +31,13 @@ enum Value {
 }
 
 impl Store {
-    /// Every operation leaves the map whole, so that one which panicked does no harm.
+    /// Locks the map. Every operation leaves it consistent, so a panic in another thread is harmless.
     fn lock(&self) -> MutexGuard<'_, Entries> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds to a counter and gives the sum. A lifetime begins anew each time; none leaves the end as it is.
+    /// Adds to a counter and returns the sum. A lifetime restarts each time; `None` leaves the expiry
+    /// unchanged.
     pub fn add(&self, key: &str, n: i64, lifetime: Option<Duration>) -> i64 {
         let now = Instant::now();
         let mut entries = self.lock();
@@ -91,7 +92,8 @@ impl Store {
 }
 
 impl Entries {
-    /// Each entry that lives pays for looking at it once a minute, and once before the map doubles.
+    /// Removes expired entries once a minute, and before the map doubles. This bounds the cost for each live
+    /// entry.
     fn sweep(&mut self, now: Instant) {
         let is_due = self.swept.is_none_or(|last| now - last >= SWEEP_EVERY);
         if is_due || (self.map.len() >= SWEEP_AT && self.map.len() == self.map.capacity()) {

@@ -1,4 +1,4 @@
-//! The same in Redis.
+//! The state in Redis.
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::connection::Connections;
 use crate::{Observer, Usage};
 
-/// Takes one off, and the key away where nothing is left to take off.
+/// Decreases a counter and deletes the key if the result is negative.
 const DECREASE: &str =
     "local n = redis.call('DECR', KEYS[1]) if n < 0 then redis.call('DEL', KEYS[1]) end return n";
 

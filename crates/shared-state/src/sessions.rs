@@ -1,11 +1,11 @@
-//! The sessions of people who are signed in to GitLab. They live in Redis alone.
+//! The sessions of users who are signed in to GitLab. They exist only in Redis.
 use redis::pipe;
 
 use crate::redis::Store;
 use crate::{Counters, RedisError};
 
 impl Counters {
-    /// Ends every session of a person.
+    /// Ends all sessions of a user.
     pub async fn sign_out(&self, user_id: i64) -> Result<(), RedisError> {
         match self {
             Self::Redis(store) => store.sign_out(user_id).await,

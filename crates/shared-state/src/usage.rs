@@ -1,4 +1,4 @@
-//! What kas reports, under GitLab's own keys: all of a report in one transaction, one round trip.
+//! Usage reports of kas, under GitLab's keys. One report is one transaction and one round trip.
 use std::collections::BTreeMap;
 
 use chrono::NaiveDateTime;
@@ -7,10 +7,10 @@ use redis::{Pipeline, RedisResult, Value, pipe};
 
 use crate::redis::{RedisError, Store};
 
-/// GitLab keeps the sets of a week for six.
+/// GitLab keeps a week's sets for six weeks.
 const SET_LIFETIME_S: i64 = 6 * 7 * 24 * 60 * 60;
 
-/// Where events go, and how many stay there, about.
+/// The stream of events, and its approximate maximum length.
 const EVENTS: &str = "kas:events";
 const KEPT_EVENTS: usize = 1_000_000;
 
@@ -18,8 +18,8 @@ const KEPT_EVENTS: usize = 1_000_000;
 pub type Counts = BTreeMap<String, i64>;
 
 impl Store {
-    /// Notes a whole report, or nothing of it, but for what a key of another type keeps out. A total that does not fit stays
-    /// at the greatest number.
+    /// Records a whole report or nothing, except for keys that have another type. A total that would
+    /// overflow stays at the maximum.
     pub async fn record(&self, report: &Report, now: NaiveDateTime) -> Result<(), RedisError> {
         if report.is_empty() {
             return Ok(());
@@ -36,7 +36,7 @@ impl Store {
                 {
                     full.set(total_key(name), i64::MAX).ignore();
                 }
-                // The rest is counted, and would be once more with the next report.
+                // The rest has been counted, and must not be counted again with the next report.
                 (Err(error), _) if is_in_part => tracing::error!(
                     error = &error as &dyn std::error::Error,
                     "a part of a report could not be noted: is a key of another type?"
@@ -52,7 +52,7 @@ impl Store {
         if full.cmd_iter().next().is_none() { Ok(()) } else { self.ask(&full).await }
     }
 
-    /// The totals, and about how many ids each set has in the week of `now`.
+    /// Returns the totals, and the approximate cardinality of each set in the week of `now`.
     pub async fn usage(&self, now: NaiveDateTime) -> Result<(Counts, Counts), RedisError> {
         let week = iso_week(now.date());
         let mut pipeline = pipe();
@@ -73,7 +73,7 @@ impl Store {
     }
 }
 
-/// The totals come first: their replies may tell of a number that does not fit.
+/// Totals come first, because their replies may report an overflow.
 fn transaction(report: &Report, now: NaiveDateTime) -> Pipeline {
     let week = iso_week(now.date());
     let mut pipeline = pipe();
@@ -98,7 +98,7 @@ fn transaction(report: &Report, now: NaiveDateTime) -> Pipeline {
             add.arg("properties").arg(event.properties_text());
         }
     }
-    // One command is a transaction by itself.
+    // A single command is a transaction by itself.
     if pipeline.len() > 1 {
         pipeline.atomic();
     }
@@ -109,7 +109,7 @@ fn total_key(name: &str) -> String {
     format!("USAGE_KUBERNETES_AGENT_{}", name.to_ascii_uppercase())
 }
 
-/// The braces are the key's own: they keep the sets of a cluster together.
+/// The braces are part of the key. They place the sets in the same cluster slot.
 fn set_key(name: &str, week: &str) -> String {
     format!("{{hll_counters}}_{name}-{week}")
 }

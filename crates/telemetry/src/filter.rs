@@ -1,4 +1,4 @@
-//! Which events are logged.
+//! Selects the events that are logged.
 
 use tracing::{Metadata, level_filters::LevelFilter};
 use tracing_subscriber::{
@@ -8,10 +8,10 @@ use tracing_subscriber::{
 
 use crate::Error;
 
-/// OpenTelemetry talks much at info; its warnings and errors are enough unless somebody asks for more.
+/// OpenTelemetry logs a lot at level info, so only its warnings and errors are logged by default.
 const QUIET: &str = "opentelemetry=warn";
 
-/// Reads directives in the syntax of `RUST_LOG`.
+/// Parses directives in the syntax of `RUST_LOG`.
 pub(crate) fn directives(text: &str) -> Result<EnvFilter, Error> {
     let text = text.trim();
     if text.is_empty() || is_unknown_word(text) {
@@ -22,13 +22,13 @@ pub(crate) fn directives(text: &str) -> Result<EnvFilter, Error> {
         .map_err(|error| Error::Directives(text.to_owned(), error))
 }
 
-/// `RUST_LOG` takes a misspelt level (`warning`) for the name of a module, which then alone would be logged.
+/// `RUST_LOG` takes a misspelt level (`warning`) for the name of a module, and would log only that module.
 fn is_unknown_word(text: &str) -> bool {
     let is_word = text.chars().all(|letter| letter.is_ascii_alphanumeric());
     is_word && text.parse::<LevelFilter>().is_err()
 }
 
-/// Spans stay on at every log level, so that a warning still has the fields of the request around it.
+/// Spans are enabled at every log level, so that a warning includes the fields of its request.
 pub(crate) fn spans() -> FilterFn<fn(&Metadata<'_>) -> bool> {
     let is_span: fn(&Metadata<'_>) -> bool =
         |metadata| metadata.is_span() && *metadata.level() <= LevelFilter::INFO;

@@ -1,4 +1,4 @@
-//! The log for machines: one flat JSON object a line.
+//! The machine-readable log: one flat JSON object per line.
 
 mod fields;
 
@@ -12,7 +12,7 @@ use tracing_subscriber::{Layer, fmt::MakeWriter, layer::Context, registry::Looku
 
 use fields::Fields;
 
-/// Writes each event with one call of `write`, so that lines of different threads never mix.
+/// Writes each event with one call of `write`, so that lines of different threads do not mix.
 pub(crate) struct JsonLayer<W> {
     service: &'static str,
     consumer: &'static str,
@@ -24,8 +24,8 @@ impl<W> JsonLayer<W> {
         Self { service, consumer, writer }
     }
 
-    /// The event as JSON with a line feed at the end. Where a name is given twice the first holds: what the line
-    /// always has, then the event, then its spans from the innermost to the outermost.
+    /// Formats the event as JSON with a trailing line feed. If a name occurs more than once, the first value
+    /// counts: the fixed fields, then the event, then its spans from the innermost to the outermost.
     fn line<S>(&self, event: &Event<'_>, context: &Context<'_, S>) -> serde_json::Result<Vec<u8>>
     where
         S: Subscriber + for<'a> LookupSpan<'a>,
@@ -44,7 +44,7 @@ impl<W> JsonLayer<W> {
         entries.put("service_name", self.service)?;
         entries.put("consumer", self.consumer)?;
         entries.put_all(&fields)?;
-        // OpenTelemetry may speak while it holds its own locks: nothing of it is asked then.
+        // OpenTelemetry may log while it holds its own locks, so its events do not access the spans.
         if !is_of_opentelemetry(metadata) {
             for span in context.event_scope(event).into_iter().flatten() {
                 if let Some(fields) = span.extensions().get::<Fields>() {
@@ -85,13 +85,13 @@ where
 
     fn on_event(&self, event: &Event<'_>, context: Context<'_, S>) {
         if let Ok(line) = self.line(event, &context) {
-            // There is nowhere to tell that the log cannot be written.
+            // A failure to write the log cannot be reported anywhere.
             let _ = self.writer.make_writer().write_all(&line);
         }
     }
 }
 
-/// A JSON object in the making, each key once.
+/// A JSON object under construction. Each key is written once.
 struct Entries<M> {
     map: M,
     seen: Vec<Cow<'static, str>>,
@@ -117,7 +117,7 @@ impl<M: SerializeMap> Entries<M> {
     }
 }
 
-/// OpenTelemetry's own troubles are not ours: they are warnings at most.
+/// Downgrades errors of OpenTelemetry to warnings.
 fn severity(metadata: &Metadata<'_>) -> &'static str {
     match *metadata.level() {
         Level::ERROR if is_of_opentelemetry(metadata) => "warn",
@@ -132,7 +132,8 @@ fn is_of_opentelemetry(metadata: &Metadata<'_>) -> bool {
     metadata.target().starts_with("opentelemetry")
 }
 
-/// What stands for the message of an event without one: its name, unless that is only a place in the source.
+/// Replaces the message of an event without one with the event's name, unless that is only a source
+/// location.
 fn name(metadata: &Metadata<'_>) -> &'static str {
     let name = metadata.name();
     if name.starts_with("event ") { "" } else { name }

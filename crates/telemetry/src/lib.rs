@@ -1,13 +1,14 @@
-//! What a service tells about itself: its log, its traces and its metrics.
+//! The telemetry of a service: log, traces and metrics.
 //!
-//! - [`init`] is called once, first thing in `main`. From then on `tracing::info!` and its sisters write one flat
-//!   JSON object a line to standard output, and spans go to an OpenTelemetry collector when one is configured.
-//! - [`set_parent`], [`inject`] and [`trace_id`] join our spans to the traces of callers and of the services we call.
-//! - [`metrics::Metrics`] holds every metric of a service; each instance has its own registry.
+//! - [`init`] is called once, at the start of `main`. From then on, `tracing::info!` and the other macros write
+//!   one flat JSON object per line to standard output. Spans are exported to an OpenTelemetry collector if one is
+//!   configured.
+//! - [`set_parent`], [`inject`] and [`trace_id`] connect spans with the traces of callers and of called services.
+//! - [`metrics::Metrics`] contains every metric of a service. Each instance has its own registry.
 //!
-//! To add a field to the log, record it on the event or on a span around it: there is no list to extend. To add a
-//! metric, add it to `metrics/families.rs` and give it a method in `metrics.rs`. Only spans of level info and above
-//! carry fields into the log and are traced.
+//! To add a field to the log, record it on the event or on a span around it: there is no list to extend. To
+//! add a metric, add it to `metrics/families.rs` and give it a method in `metrics.rs`. Only spans of level
+//! info and above add fields to the log and are traced.
 
 mod filter;
 mod json;
@@ -36,39 +37,39 @@ pub use crate::{
     propagation::{inject, set_parent, trace_id},
 };
 
-/// How long a stopping service waits for the collector to take its last spans.
+/// How long shutdown waits for the collector to accept the last spans.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What can be wrong with the settings of the log and of the traces.
+/// Errors in the settings of the log and the traces.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The directives enable nothing which exists.
+    /// The directives enable nothing that exists.
     #[error("{0:?} is not a log level: error, warn, info, debug, trace, off or directives as in RUST_LOG")]
     Level(String),
-    /// The directives cannot be read.
+    /// The directives are invalid.
     #[error("the log level {0:?} is invalid")]
     Directives(String, #[source] ParseError),
-    /// The log can no longer be changed, as a thread panicked while doing so.
+    /// The log level can no longer be changed, because a thread panicked while changing it.
     #[error("the log level cannot be changed")]
     Reload(#[from] reload::Error),
-    /// The endpoint is no URL of HTTP.
+    /// The endpoint is not an HTTP URL.
     #[error("the trace collector's endpoint {0:?} must begin with http:// or https://")]
     Endpoint(String),
-    /// A variable of OpenTelemetry cannot be understood.
+    /// An environment variable of OpenTelemetry is invalid.
     #[error("{name} must be {expected}, not {value:?}")]
     Variable { name: &'static str, expected: &'static str, value: String },
-    /// The HTTP client of the traces cannot be made.
+    /// The HTTP client for the traces cannot be created.
     #[error("the trace collector's client cannot be set up")]
     Client(#[from] reqwest::Error),
-    /// The exporter of the traces cannot be made.
+    /// The trace exporter cannot be created.
     #[error("the trace exporter cannot be set up")]
     Exporter(#[from] ExporterBuildError),
-    /// Somebody in this process has called [`init`] before.
+    /// [`init`] was already called in this process.
     #[error("the log is already set up")]
     Initialised(#[from] TryInitError),
 }
 
-/// Keeps what a running service can still change of its telemetry, and flushes it at the end.
+/// A handle to change the log level at runtime, and to flush spans at shutdown.
 #[derive(Debug)]
 #[must_use = "shut it down at the end, or the last spans are lost"]
 pub struct Guard {
@@ -76,10 +77,10 @@ pub struct Guard {
     provider: Option<SdkTracerProvider>,
 }
 
-/// Starts the log and, if the environment names a collector, the traces.
+/// Starts the log and, if the environment configures a collector, the traces.
 ///
-/// `service` is the program (`shell-api`), `consumer` whom it serves (`shell`). May be called inside or outside an
-/// async runtime, once a process.
+/// `service` is the program (`shell-api`), and `consumer` is the client that it serves (`shell`). Call this
+/// once per process, inside or outside an async runtime.
 pub fn init(
     service: &'static str,
     consumer: &'static str,
@@ -106,13 +107,13 @@ pub fn init(
 }
 
 impl Guard {
-    /// Changes what is logged from now on. An invalid text changes nothing.
+    /// Changes the log level. Invalid directives change nothing.
     pub fn set_level(&self, directives: &str) -> Result<(), Error> {
         self.level.reload(filter::directives(directives)?)?;
         Ok(())
     }
 
-    /// Sends the last spans, and gives up after five seconds. Blocks the calling thread meanwhile.
+    /// Sends the last spans, for at most five seconds. Blocks the calling thread.
     pub fn shutdown(self) {
         let Some(provider) = self.provider else { return };
         if let Err(error) = provider.shutdown_with_timeout(FLUSH_TIMEOUT) {

@@ -1,8 +1,8 @@
-//! What a service counts, for Prometheus.
+//! The metrics of a service, for Prometheus.
 //!
-//! Names which GitLab has too are GitLab's, so that its dashboards and alerts go on working. Label values must be
-//! bounded: the route's pattern or `unmatched`; never ids, paths, users or addresses. Series which are known before
-//! they happen are made at start (`initialise_…`), so that `rate()` has no gaps.
+//! Metrics that GitLab also has use GitLab's names, so that its dashboards and alerts keep working. Label
+//! values must be bounded: use the pattern of the route or `unmatched`, and never ids, paths, users or
+//! addresses. Known series are created at start (`initialise_…`), so that `rate()` has no gaps.
 
 mod families;
 
@@ -12,10 +12,10 @@ use prometheus::{IntGauge, TextEncoder};
 
 use families::Families;
 
-/// Methods which are told apart; a caller may send any word.
+/// Methods with their own label value. A caller can send any word as a method.
 const METHODS: [&str; 7] = ["get", "head", "post", "put", "patch", "delete", "options"];
 
-/// Why a credential is refused: the words of `docs/observability.md`.
+/// The reasons for rejected credentials, as listed in `docs/observability.md`.
 const AUTH_FAILURES: [&str; 15] = [
     "missing",
     "malformed",
@@ -34,7 +34,7 @@ const AUTH_FAILURES: [&str; 15] = [
     "no_keys",
 ];
 
-/// The metrics of one service. Clones share their values; two services in one process share none.
+/// The metrics of one service. Clones share their values; two services in one process do not.
 #[derive(Clone, Debug)]
 pub struct Metrics {
     inner: Arc<Inner>,
@@ -46,7 +46,7 @@ struct Inner {
     pool: OnceLock<Pool>,
 }
 
-/// The gauges of the one connection pool.
+/// The gauges of the connection pool.
 #[derive(Debug)]
 struct Pool {
     size: IntGauge,
@@ -55,7 +55,7 @@ struct Pool {
     waiting: IntGauge,
 }
 
-/// A request which is being answered, from its creation to its drop.
+/// A request that is being handled. Decreases the gauge when dropped.
 #[derive(Debug)]
 #[must_use = "the request counts until this is dropped"]
 pub struct Inflight(IntGauge);
@@ -67,7 +67,7 @@ impl Drop for Inflight {
 }
 
 impl Metrics {
-    /// Makes every metric of a service. `routes` are its methods, patterns and feature categories.
+    /// Creates all metrics of a service. `routes` contains methods, patterns and feature categories.
     pub fn new(service: &str, version: &str, revision: &str, routes: &[(&str, &str, &str)]) -> Self {
         let families = Families::new();
         families.build_info.with_label_values(&[service, version, revision]).set(1);
@@ -84,7 +84,7 @@ impl Metrics {
         &self.inner.families
     }
 
-    /// Counts an answered request.
+    /// Counts a completed request.
     pub fn http_request(&self, method: &str, route: &str, status: u16, feature_category: &str, seconds: f64) {
         let (method, status) = (method_label(method), status.to_string());
         let labels = [method, &status, feature_category, route];
@@ -92,47 +92,47 @@ impl Metrics {
         self.families().http_duration.with_label_values(&[method, route]).observe(seconds);
     }
 
-    /// Counts an answered health request; these are no part of the other requests.
+    /// Counts a completed health request. Health requests are not counted as HTTP requests.
     pub fn health_request(&self, method: &str, status: u16) {
         let labels = [method_label(method), &status.to_string()];
         self.families().health_requests.with_label_values(&labels).inc();
     }
 
-    /// Counts a panic which became a 500.
+    /// Counts a panic that became a 500 response.
     pub fn uncaught_error(&self) {
         self.families().uncaught_errors.inc();
     }
 
-    /// The request which is being answered; drop it when the answer is sent.
+    /// Counts a request that is being handled until the returned guard is dropped.
     pub fn inflight(&self) -> Inflight {
         let gauge = self.families().inflight.clone();
         gauge.inc();
         Inflight(gauge)
     }
 
-    /// The memory that request bodies take and may take.
+    /// The used and available memory for request bodies, in bytes.
     pub fn body_budget(&self, taken: usize, budget: usize) {
         let gauge = |bytes: usize| i64::try_from(bytes).unwrap_or(i64::MAX);
         self.families().body_bytes.set(gauge(taken));
         self.families().body_budget.set(gauge(budget));
     }
 
-    /// Whether the service is stopping.
+    /// Records whether the service is shutting down.
     pub fn draining(&self, draining: bool) {
         self.families().draining.set(draining.into());
     }
 
-    /// Counts a statement.
+    /// Records the duration of a statement in seconds.
     pub fn sql(&self, seconds: f64) {
         self.families().sql_duration.observe(seconds);
     }
 
-    /// Says which database the pool connects to; the first call holds. An embedded one has no port.
+    /// Sets the labels of the database. Only the first call has an effect. An embedded database has no port.
     pub fn set_database(&self, host: &str, port: Option<u16>) {
         self.inner.pool.get_or_init(|| self.pool_gauges(host, port));
     }
 
-    /// The state of the connection pool at this moment.
+    /// Records the state of the connection pool.
     pub fn pool(&self, size: u32, busy: u32, idle: u32, waiting: u32) {
         let pool = self.inner.pool.get_or_init(|| self.pool_gauges("", None));
         pool.size.set(size.into());
@@ -152,12 +152,12 @@ impl Metrics {
         }
     }
 
-    /// Makes the series of a storage.
+    /// Creates the series of a storage.
     pub fn initialise_redis(&self, storage: &str) {
         self.families().redis_requests.with_label_values(&[storage]);
     }
 
-    /// Counts a call of Redis; `error` is the kind of the error with which it ended.
+    /// Counts a Redis call. `error` is the kind of error, if it failed.
     pub fn redis(&self, storage: &str, error: Option<&str>) {
         self.families().redis_requests.with_label_values(&[storage]).inc();
         if let Some(exception) = error {
@@ -165,35 +165,35 @@ impl Metrics {
         }
     }
 
-    /// Records how much of a limit is used; `peek` when the request itself was not counted.
+    /// Records how much of a limit is used. `peek` means that the request itself was not counted.
     pub fn throttle(&self, throttle_key: &str, peek: bool, feature_category: &str, ratio: f64) {
         let labels = [throttle_key, if peek { "true" } else { "false" }, feature_category];
         self.families().throttle_utilization.with_label_values(&labels).observe(ratio);
     }
 
-    /// Makes the series of a limit.
+    /// Creates the series of a limit.
     pub fn initialise_throttled(&self, consumer: &str, throttle_key: &str) {
         self.families().throttled.with_label_values(&[consumer, throttle_key]);
     }
 
-    /// Counts a request refused because of a limit.
+    /// Counts a rate-limited request.
     pub fn throttled(&self, consumer: &str, throttle_key: &str) {
         self.families().throttled.with_label_values(&[consumer, throttle_key]).inc();
     }
 
-    /// Makes the series of a way to authenticate.
+    /// Creates the series of an authentication scheme.
     pub fn initialise_auth(&self, consumer: &str, scheme: &str) {
         for reason in AUTH_FAILURES {
             self.families().auth_failures.with_label_values(&[consumer, scheme, reason]);
         }
     }
 
-    /// Counts a refused credential by its reason.
+    /// Counts a rejected credential by its reason.
     pub fn auth_failure(&self, consumer: &str, scheme: &str, reason: &str) {
         self.families().auth_failures.with_label_values(&[consumer, scheme, reason]).inc();
     }
 
-    /// Says when the secret which is in use was loaded, and makes the series of its reloads.
+    /// Records when the current secret was loaded, and creates the series of its reloads.
     pub fn secret_loaded(&self, secret: &str, unix_seconds: f64) {
         self.families().secret_loaded.with_label_values(&[secret]).set(unix_seconds);
         for ok in [true, false] {
@@ -201,24 +201,24 @@ impl Metrics {
         }
     }
 
-    /// Counts an attempt to read a secret again.
+    /// Counts an attempt to reload a secret.
     pub fn secret_reload(&self, secret: &str, ok: bool) {
         self.families().secret_reload.with_label_values(&[secret, result(ok)]).inc();
     }
 
-    /// Makes the series of a queue.
+    /// Creates the series of a queue.
     pub fn initialise_jobs(&self, queue: &str) {
         for ok in [true, false] {
             self.families().jobs_enqueued.with_label_values(&[queue, result(ok)]);
         }
     }
 
-    /// Counts a job handed to a queue.
+    /// Counts an attempt to enqueue a job.
     pub fn job_enqueued(&self, queue: &str, ok: bool) {
         self.families().jobs_enqueued.with_label_values(&[queue, result(ok)]).inc();
     }
 
-    /// Everything in Prometheus' text format 0.0.4.
+    /// Formats all metrics in Prometheus' text format 0.0.4.
     pub fn render(&self) -> String {
         let families = self.families().registry.gather();
         TextEncoder::new().encode_to_string(&families).unwrap_or_else(|error| {

@@ -1,6 +1,6 @@
-//! What an operator can choose about the log.
+//! The settings of the log.
 
-/// The log's settings as one source gives them; the caller lays flag, environment and file over each other.
+/// The settings of the log from one source. The caller merges flags, environment and file.
 #[derive(clap::Args, serde::Deserialize, Default, Clone, Debug, PartialEq, Eq)]
 #[serde(default)]
 pub struct Options {

@@ -1,4 +1,4 @@
-//! Joining our spans to the traces of others: W3C trace context.
+//! Propagates the W3C trace context from and to other services.
 
 use opentelemetry::{
     Context,
@@ -12,27 +12,28 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 const TRACEPARENT: &str = "traceparent";
 const TRACESTATE: &str = "tracestate";
 
-/// Takes the caller's `traceparent` as the parent of `span`. Must come before the span is entered.
+/// Makes the caller's `traceparent` the parent of `span`. Call this before the span is entered.
 ///
-/// `header` finds a header of the request by its lower-case name. A request without a valid one starts a trace.
+/// `header` returns a request header by its lower-case name. A request without a valid `traceparent` starts
+/// a new trace.
 pub fn set_parent(span: &Span, header: impl Fn(&str) -> Option<String>) {
     let Some(parent) = header(TRACEPARENT) else { return };
     let headers = Headers { parent, state: header(TRACESTATE) };
     let context = TraceContextPropagator::new().extract_with_context(&Context::new(), &headers);
     if context.span().span_context().is_valid() {
-        // Refused only while traces are off.
+        // This fails only while traces are disabled.
         let _ = span.set_parent(context);
     }
 }
 
-/// The `traceparent` header for a call made within `span`; none while traces are off.
+/// The `traceparent` header for a call made within `span`, or `None` if traces are disabled.
 pub fn inject(span: &Span) -> Option<String> {
     let mut headers = std::collections::HashMap::new();
     TraceContextPropagator::new().inject_context(&span.context(), &mut headers);
     headers.remove(TRACEPARENT)
 }
 
-/// The id of the trace to which `span` belongs, 32 hexadecimal digits; none while traces are off.
+/// The id of the trace of `span`: 32 hexadecimal digits, or `None` if traces are disabled.
 pub fn trace_id(span: &Span) -> Option<String> {
     let context = span.context();
     let span_ref = context.span();

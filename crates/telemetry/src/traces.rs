@@ -1,4 +1,4 @@
-//! Sending spans to an OpenTelemetry collector: OTLP over HTTP, in batches, from a thread of its own.
+//! Exports spans to an OpenTelemetry collector: OTLP over HTTP, in batches, on its own thread.
 
 use std::{panic, thread, time::Duration};
 
@@ -16,21 +16,21 @@ use crate::Error;
 
 const RATIO: &str = "OTEL_TRACES_SAMPLER_ARG";
 
-/// Crates whose spans would come from sending spans, and so never end.
+/// Crates that the exporter uses. Tracing their spans would create new spans without end.
 const SENDERS: [&str; 5] = ["opentelemetry", "tracing_opentelemetry", "reqwest", "hyper", "h2"];
 
-/// Where spans go, and how many of them.
+/// The endpoint and sampling settings of the exporter.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Settings {
     endpoint: String,
     ratio: f64,
-    /// How long one request to the collector may take.
+    /// The timeout of one request to the collector.
     timeout: Duration,
     service_name: Option<String>,
 }
 
 impl Settings {
-    /// Reads OpenTelemetry's standard variables. Without an endpoint traces are off.
+    /// Reads OpenTelemetry's standard environment variables. Returns `None` if no endpoint is set.
     pub(crate) fn from_environment(variable: impl Fn(&str) -> Option<String>) -> Result<Option<Self>, Error> {
         let value = |name| variable(name).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
         let base = || value("OTEL_EXPORTER_OTLP_ENDPOINT");
@@ -53,7 +53,8 @@ impl Settings {
         Ok(Some(Self { endpoint, ratio, timeout, service_name: value("OTEL_SERVICE_NAME") }))
     }
 
-    /// Starts the thread which sends spans. A collector which does not answer costs spans, never time.
+    /// Starts the thread that exports spans. If the collector does not respond, spans are lost, but no
+    /// request is delayed.
     pub(crate) fn provider(&self, service: &'static str, version: &str) -> Result<SdkTracerProvider, Error> {
         let exporter = SpanExporter::builder()
             .with_http()
@@ -74,10 +75,10 @@ impl Settings {
     fn client(&self) -> Result<Client, Error> {
         let mut builder = Client::builder().timeout(self.timeout);
         if self.endpoint.starts_with("http://") {
-            // Without this, an image without certificates could not even send in plain text.
+            // Otherwise an image without CA certificates could not even send over plain HTTP.
             builder = builder.tls_certs_only([]);
         }
-        // The blocking client panics when it is built inside an async runtime.
+        // The blocking client panics if it is built inside an async runtime.
         let built = thread::scope(|scope| scope.spawn(|| builder.build()).join());
         Ok(built.unwrap_or_else(|payload| panic::resume_unwind(payload))?)
     }
@@ -97,7 +98,7 @@ fn milliseconds(name: &'static str, value: String) -> Result<Duration, Error> {
     }
 }
 
-/// Turns `tracing`'s spans into OpenTelemetry's, and warnings within them into their events.
+/// Converts `tracing` spans to OpenTelemetry spans, and warnings inside them to span events.
 pub(crate) fn layer<S>(provider: &SdkTracerProvider) -> impl Layer<S> + use<S>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,

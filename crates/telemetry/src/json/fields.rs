@@ -18,7 +18,7 @@ const JSON: &str = "json.";
 const MEMBERS: &str = "json.fields";
 
 impl Fields {
-    /// Collects what `record` shows to the visitor.
+    /// Collects the fields that `record` passes to the visitor.
     pub(super) fn of(record: impl FnOnce(&mut Self)) -> Self {
         let mut fields = Self::default();
         record(&mut fields);
@@ -29,13 +29,13 @@ impl Fields {
         self.0.iter().map(|(key, value)| (key, value))
     }
 
-    /// Takes a field out.
+    /// Removes a field and returns it.
     pub(super) fn take(&mut self, key: &str) -> Option<Value> {
         let index = self.0.iter().position(|(name, _)| *name == key)?;
         Some(self.0.remove(index).1)
     }
 
-    /// Takes over later values of the same span.
+    /// Applies later values of the same span.
     pub(super) fn update(&mut self, later: Self) {
         for (key, value) in later.0 {
             self.set(key, value);
@@ -68,19 +68,19 @@ impl Fields {
     }
 }
 
-/// The name under which a field is logged, if it is.
+/// The name under which a field is logged, or `None` if it is not.
 fn key(name: &'static str) -> Option<&'static str> {
     match name {
         "error" => Some("error_message"),
-        // Where a record of the `log` crate comes from.
+        // The source location of a record of the `log` crate.
         "log.target" | "log.module_path" | "log.file" | "log.line" => None,
-        // Name, kind, status and attributes of the span, meant for the tracer.
+        // Name, kind, status and attributes of the span, for the tracer only.
         _ if name.starts_with("otel.") || name.starts_with("http.") => None,
         _ => Some(name.strip_prefix("r#").unwrap_or(name)),
     }
 }
 
-/// The error and what caused it. Many errors already repeat their cause, which is then not added.
+/// Formats an error and its causes. A cause that the text already contains is not repeated.
 fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();

@@ -11,11 +11,11 @@ const HTTP_BUCKETS: [f64; 18] = [
     0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.7, 1.0, 2.5, 5.0, 10.0, 25.0, 50.0,
     60.0,
 ];
-/// GitLab's three, finer ones below them for databases nearby, and what is far too slow.
+/// In seconds: GitLab's three buckets, finer ones for nearby databases, and one for very slow statements.
 const SQL_BUCKETS: [f64; 9] = [0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 1.0, 5.0];
 const RATIO_BUCKETS: [f64; 4] = [0.25, 0.5, 0.75, 1.0];
 
-/// Every metric of a service, in a registry of its own.
+/// All metrics of a service, in their own registry.
 #[derive(Debug)]
 pub(super) struct Families {
     pub(super) registry: Registry,
@@ -141,7 +141,7 @@ impl Families {
     }
 }
 
-/// Makes metrics in a registry.
+/// Creates metrics in a registry.
 struct Definitions<'a>(&'a Registry);
 
 impl Definitions<'_> {
@@ -186,7 +186,7 @@ fn register<C: Collector + Clone + 'static>(registry: &Registry, metric: Result<
     metric
 }
 
-/// Adds processor time, memory and open files of this process.
+/// Registers CPU time, memory and open files of this process.
 #[cfg(target_os = "linux")]
 #[expect(clippy::expect_used, reason = "the names are the library's: any test would show that one is taken")]
 fn register_process(registry: &Registry) {

@@ -78,7 +78,7 @@ pub(crate) fn key_32(base: &str) -> [u8; 32] {
 pub(crate) mod tests {
     use super::*;
 
-    /// The key base of the contract's test vectors.
+    /// The key base of GitLab's test vectors.
     pub(crate) fn key_base() -> KeyBase {
         KeyBase::from_text(&"0123456789abcdef".repeat(8)).unwrap()
     }

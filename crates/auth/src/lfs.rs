@@ -83,7 +83,7 @@ mod tests {
     use jsonwebtoken::{DecodingKey, Validation, decode};
     use serde_json::Value;
 
-    /// As the page prints it.
+    /// The example of GitLab's documentation.
     const DOCUMENTED: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJkYXRhIjp7ImFjdG9yIjoicm9vdCJ9LCJqdGkiOiIyYWJhZDcxZC0xNDFlLTQ2NGUtOTZlMi1mODllYWRiMGVmZTYiLCJpYXQiOjE1NzAxMTc2NzYsIm5iZiI6MTU3MDExNzY3MSwiZXhwIjoxNTcwMTE5NDc2fQ";
 
     fn root() -> LfsActor {

@@ -97,7 +97,7 @@ fn base32(text: &str) -> Option<Vec<u8>> {
 mod tests {
     use super::*;
 
-    /// `12345678901234567890`, of the RFC's appendix B.
+    /// `12345678901234567890` from appendix B of RFC 6238.
     const SECRET: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
 
     #[test]

@@ -520,14 +520,14 @@ mod tests {
         assert_eq!(parse("1.0").as_i64(), None);
     }
 
-    /// Texts of JSON's own characters, some of which are JSON.
+    /// Strings of JSON's special characters, some of which are valid JSON.
     fn texts() -> impl proptest::strategy::Strategy<Value = String> {
         "([{}\\[\\],: \"]|\\\\u[0-9d-f]{4}|\\\\.|-?[0-9.eE+]{1,4}|true|false|null|\"[a-é]{0,3}\"){0,12}"
     }
 
     proptest::proptest! {
         #![proptest_config(proptest::test_runner::Config::with_cases(2000))]
-        /// serde_json is the reference: the same texts are JSON, and mean the same.
+        /// Accepts the same strings as serde_json, with the same values.
         #[test]
         fn agrees_with_serde_json(text in texts()) {
             match (Json::parse(text.as_bytes()), serde_json::from_str::<Value>(&text)) {

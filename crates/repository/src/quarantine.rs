@@ -203,7 +203,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever is accepted is below the storage for the file system, too.
+        /// The file system also resolves every accepted path to one inside the storage.
         #[test]
         fn accepted_directories_are_below_the_storage(
             path in "(\\.\\.|\\.|a|/){0,9}", own in "[a-c](/[a-c]){0,4}",

@@ -1,4 +1,4 @@
-//! A whole process: what it writes to standard output, and what reaches its collector.
+//! A whole process: its standard output, and the traces that reach its collector.
 
 mod collector;
 
@@ -16,7 +16,7 @@ use super::*;
 const ROLE: &str = "TELEMETRY_TEST_ROLE";
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 
-/// Runs the test `the_process` alone in a process of its own; gives what it writes.
+/// Runs only the test `the_process` in its own process, and returns its output.
 fn output(role: &str, endpoint: Option<&str>) -> String {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", "tests::the_process", "--nocapture"]).env(ROLE, role);
@@ -38,7 +38,7 @@ fn run(role: &str, endpoint: Option<&str>) -> Vec<Value> {
     objects.map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// A service in small. Does nothing when it is run with the other tests.
+/// A minimal service. Does nothing when it runs with the other tests.
 #[test]
 fn the_process() {
     let Ok(role) = std::env::var(ROLE) else { return };

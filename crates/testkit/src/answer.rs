@@ -3,7 +3,7 @@ use reqwest::Method;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 
-/// What a service has answered.
+/// The response of a service.
 #[derive(Debug, Clone)]
 pub struct Answer {
     pub status: u16,
@@ -17,15 +17,15 @@ impl Answer {
         Self { status, headers, text: response.text().await.expect("the body comes") }
     }
 
-    /// Status and JSON, for one assertion; a body that is no JSON is its text.
+    /// Status and JSON body, for one assertion. A body that is not JSON is a string.
     pub fn json(&self) -> (u16, Value) {
         (self.status, serde_json::from_str(&self.text).unwrap_or_else(|_| Value::String(self.text.clone())))
     }
 
-    /// What every service tells beside 429, where `--rate-limits-file` lets one request come in 1,000 s.
+    /// Asserts status 429 and its headers, for a limit of one request in 1,000 s in `--rate-limits-file`.
     ///
     /// # Panics
-    /// When it tells something else.
+    /// Panics if the status or a header differs.
     pub fn assert_throttled(&self, burst: u64) {
         assert_eq!(self.status, 429, "{}", self.text);
         let header =
@@ -36,7 +36,7 @@ impl Answer {
             ["ratelimit-limit", "ratelimit-observed", "ratelimit-remaining"].map(number),
             [burst, burst + 1, 0]
         );
-        // However slow the machine is, it is not a burst's time.
+        // The bounds hold on slow machines, too.
         assert!((1..=1000).contains(&number("retry-after")), "{:?}", self.headers);
         assert!((1..=1000 * burst).contains(&number("ratelimit-reset")), "{:?}", self.headers);
     }
@@ -46,7 +46,7 @@ impl Answer {
     }
 }
 
-/// A request that is still put together.
+/// A builder for a request.
 #[derive(Debug)]
 pub struct Request {
     builder: reqwest::RequestBuilder,
@@ -71,7 +71,7 @@ impl Request {
         self
     }
 
-    /// A body as curl sends it: not encoded any further.
+    /// A form body that is already encoded.
     #[must_use]
     pub fn form(self, body: &str) -> Self {
         self.body("application/x-www-form-urlencoded", body.to_owned())
@@ -84,12 +84,12 @@ impl Request {
     }
 
     /// # Panics
-    /// When nobody answers.
+    /// Panics if there is no response.
     pub async fn send(self) -> Answer {
         Answer::read(self.builder.send().await.expect("the service answers")).await
     }
 
-    /// The answer, unless the service goes away before it is there.
+    /// The response; `None` if the connection fails.
     pub async fn try_send(self) -> Option<Answer> {
         let response = self.builder.send().await.ok()?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());

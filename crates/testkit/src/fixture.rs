@@ -1,4 +1,4 @@
-//! What every test's database holds at first, after the contract's Part C: people, groups, projects, keys, rules.
+//! The initial data of every test's database: users, groups, projects, keys and rules.
 //!
 //! Users `root` 1 (admin), `alice` 2 (developer), `bob` 3 (guest), `rep` 4 (reporter), `mia` 5 (maintainer), `out` 6,
 //! `ext` 7 (external), `blk` 8 (blocked developer). Groups `grp` 20, `grp/sub` 21. Projects [`P`] `grp/p` private,
@@ -21,7 +21,7 @@ pub const Q: i64 = 4;
 pub const I: i64 = 5;
 pub const E: i64 = 6;
 
-/// A moment long ago, for columns that must hold one.
+/// A timestamp in the past, for columns that require one.
 pub const THEN: &str = "2020-01-01 00:00:00";
 
 pub(crate) fn insert(conn: &mut Conn) {
@@ -82,7 +82,7 @@ pub fn run(conn: &mut Conn, statements: &str) {
     }
 }
 
-/// The time of this machine.
+/// The current time.
 pub fn now() -> NaiveDateTime {
     endpoint::Clock::System.now()
 }
@@ -138,18 +138,18 @@ pub fn project(conn: &mut Conn, id: i64, full_path: &str, namespace: i64, visibi
     );
 }
 
-/// Makes a user a member, with what follows from it.
+/// Makes a user a member, and updates the authorisations.
 pub fn member(conn: &mut Conn, user_id: i64, source: Source, role: Role) {
     conn.write(|conn| memberships::grant(conn, user_id, source, role, now()))
         .expect("the membership is granted");
 }
 
-/// Puts right what memberships that were written by hand lead to.
+/// Recomputes all authorisations, after memberships were inserted by hand.
 pub fn recompute(conn: &mut Conn) {
     memberships::recompute_all(conn, now().date()).expect("the authorizations are put right");
 }
 
-/// A key of a person.
+/// An SSH key of a user.
 pub fn key(conn: &mut Conn, id: i64, user_id: Option<i64>, text: &str) {
     let digest = Sha256::digest(STANDARD.decode(ssh::word(text)).unwrap());
     let fingerprint = blob(conn, &digest);
@@ -163,7 +163,7 @@ pub fn key(conn: &mut Conn, id: i64, user_id: Option<i64>, text: &str) {
     );
 }
 
-/// Lets a key end so many days from now.
+/// Sets the expiry of a key to this many days from now.
 pub fn key_expires(conn: &mut Conn, id: i64, days: i64) {
     let end = now() + chrono::TimeDelta::days(days);
     let end = end.format("%Y-%m-%d %H:%M:%S%.6f");
@@ -213,7 +213,7 @@ pub fn protect_tag(conn: &mut Conn, id: i64, project_id: i64, name: &str, create
     );
 }
 
-/// The text of an array of numbers.
+/// An array of integers as an SQL literal, without quotes.
 pub fn array(conn: &Conn, numbers: &[i64]) -> String {
     let list: Vec<String> = numbers.iter().map(ToString::to_string).collect();
     match conn {
@@ -222,7 +222,7 @@ pub fn array(conn: &Conn, numbers: &[i64]) -> String {
     }
 }
 
-/// The literal of bytes.
+/// Bytes as an SQL literal.
 pub fn blob(conn: &Conn, bytes: &[u8]) -> String {
     let hex = domain::hex(bytes);
     match conn {

@@ -63,7 +63,7 @@ pub fn init(path: &Path) {
     git(path, &["init", "--quiet", "--bare", "--initial-branch=main", "."]);
 }
 
-/// Makes a commit with an empty tree, and gives its id.
+/// Makes a commit with an empty tree, and returns its id.
 pub fn commit(repository: &Path, parents: &[&str], message: &str) -> String {
     let tree = git(repository, &["hash-object", "-w", "-t", "tree", "/dev/null"]);
     let mut arguments = vec!["commit-tree", tree.as_str(), "-m", message];

@@ -1,4 +1,4 @@
-//! What tests of kas-api find beside the common [`fixture`], after the contract's section 7.
+//! The initial data of the tests of kas-api, in addition to the common [`fixture`].
 //!
 //! Groups `acme` 1 with `acme/sub` 3, and `other` 2. Projects 7 `acme/infra` private, 8 `acme/pub` public, 9 `acme/app`
 //! private, 10 `acme/int` internal, 12 `acme/pubpriv` public with its code for members, 13 `other/x` private. Agent 5
@@ -15,7 +15,7 @@ pub const T5: &str = "glagent-T5aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
 pub const T5R: &str = "glagent-T5revokedaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 pub const T6: &str = "glagent-T6aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 
-/// `db_key_base` of the tests, as the contract's vectors have it.
+/// The `db_key_base` of GitLab's test vectors.
 pub fn key_base_text() -> String {
     "0123456789abcdef".repeat(8)
 }

@@ -11,10 +11,10 @@ use serde_json::Value;
 
 use crate::{Answer, Request, port};
 
-/// How long a process may take for anything, on a machine that has much else to do.
+/// The timeout of every step; generous, because the machine may be busy.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// The binary beside the tests.
+/// The path of a binary of the workspace.
 pub fn binary(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("the test knows itself");
     let path = test.parent().and_then(std::path::Path::parent).expect("target/release").join(name);
@@ -28,7 +28,7 @@ pub struct Process {
     child: Child,
     lines: Receiver<String>,
     errors: Arc<Mutex<String>>,
-    /// Where it listens; the monitoring port is `monitoring`.
+    /// The URL of the main listener; that of the monitoring port is `monitoring`.
     pub url: String,
     pub monitoring: String,
     client: reqwest::Client,
@@ -87,7 +87,7 @@ impl Process {
         Request::new(&self.client, method, &format!("{}{path}", self.url))
     }
 
-    /// What the monitoring port answers.
+    /// The response of the monitoring port.
     pub async fn monitor(&self, path: &str) -> Answer {
         Request::new(&self.client, reqwest::Method::GET, &format!("{}{path}", self.monitoring)).send().await
     }
@@ -106,14 +106,14 @@ impl Process {
         }
     }
 
-    /// Waits until the service says that it is ready.
+    /// Waits until the service logs that it is ready.
     #[must_use]
     pub fn until_ready(self) -> Self {
         self.log_line(|line| line["message"].as_str().is_some_and(|message| message.ends_with("is ready")));
         self
     }
 
-    /// Lines of the log that nobody has read, until the process ends or is silent.
+    /// The unread lines of the log, until the process exits or logs nothing for this long.
     pub fn rest_of_log(&self, silence: Duration) -> Vec<String> {
         std::iter::from_fn(|| self.lines.recv_timeout(silence).ok()).collect()
     }
@@ -124,7 +124,7 @@ impl Process {
         assert!(status.expect("kill runs").success());
     }
 
-    /// The time that its own threads have run on a processor so far, in steps of 10 ms: `proc(5)`, `utime` and `stime`.
+    /// The processor time of the process so far, in steps of 10 ms: `utime` and `stime` of `proc(5)`.
     pub fn processor_time(&self) -> Duration {
         let path = format!("/proc/{}/stat", self.child.id());
         let stat = std::fs::read_to_string(path).expect("the process runs");
@@ -142,12 +142,12 @@ impl Process {
         kib / 1024
     }
 
-    /// Waits for the end.
+    /// Waits until the process exits.
     pub fn wait(&mut self) -> ExitStatus {
         self.child.wait().expect("the process ends")
     }
 
-    /// What it has written to standard error, once it has ended.
+    /// The standard error, once the process has exited.
     pub fn errors(&self) -> String {
         self.errors.lock().expect("nobody panicked").clone()
     }
@@ -160,12 +160,12 @@ impl Drop for Process {
     }
 }
 
-/// An address that nobody listens at.
+/// An address with a free port.
 pub fn free_address() -> String {
     format!("127.0.0.1:{}", port::free())
 }
 
-/// A receiver of traces, which keeps the bodies it gets.
+/// A receiver of traces, which stores the bodies of requests.
 #[derive(Debug)]
 pub struct Collector {
     pub endpoint: String,
@@ -189,7 +189,7 @@ impl Collector {
         Self { endpoint, bodies }
     }
 
-    /// The next body in which all of these stand.
+    /// The next body that contains all of these.
     pub fn body_with(&self, parts: &[&[u8]]) -> Vec<u8> {
         loop {
             let body = self.bodies.recv_timeout(PATIENCE).expect("traces come");

@@ -1,4 +1,4 @@
-//! A Redis of one test's own, which it may stop.
+//! A Redis for a single test, which can stop it.
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -11,19 +11,19 @@ use crate::port;
 pub struct Redis {
     port: u16,
     child: Option<Child>,
-    /// Where it keeps what it has acknowledged.
+    /// The data directory, if it is durable.
     kept: Option<TempDir>,
 }
 
 impl Redis {
-    /// Starts a server that keeps nothing.
+    /// Starts a server without persistence.
     pub fn start() -> Self {
         let mut redis = Self { port: port::free(), child: None, kept: None };
         redis.restart();
         redis
     }
 
-    /// Starts a server that has what it acknowledges on disk first.
+    /// Starts a server that writes every change to disk before it acknowledges it.
     pub fn durable() -> Self {
         let kept = TempDir::new().expect("a temporary directory");
         let mut redis = Self { port: port::free(), child: None, kept: Some(kept) };
@@ -63,7 +63,7 @@ impl Redis {
         }
     }
 
-    /// What Redis answers to a command.
+    /// The response of Redis to a command.
     pub fn ask<T: FromRedisValue>(&self, command: &[&str]) -> T {
         self.try_ask(command).expect("Redis answers")
     }

@@ -54,7 +54,7 @@ impl Service {
         self.database.sql(statements);
     }
 
-    /// The value of a metric's series, as it is printed.
+    /// The value of a series, named as in the metrics' text format.
     pub async fn metric(&self, series: &str) -> Option<f64> {
         let text = self.get("/-/metrics").await.text;
         text.lines().find_map(|line| line.strip_prefix(series)?.trim().parse().ok())
@@ -63,7 +63,7 @@ impl Service {
 
 impl Drop for Service {
     fn drop(&mut self) {
-        // The task that stops it is sent on; nobody waits.
+        // The service stops in the background.
         drop(self.handle.stop(false));
     }
 }

@@ -1,21 +1,21 @@
-//! Public keys that nobody has the other half of.
+//! Public keys without private keys.
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 
-/// A line of an `authorized_keys` file; another seed is another key.
+/// A line of an `authorized_keys` file. Each seed gives another key.
 pub fn ed25519(seed: i64) -> String {
     line("ssh-ed25519", &[&Sha256::digest(seed.to_be_bytes())])
 }
 
-/// A key with a modulus of so many bits.
+/// An RSA key with a modulus of `bits` bits.
 pub fn rsa(bits: usize, seed: i64) -> String {
     let mut modulus = vec![0, 0x80];
     modulus.extend(Sha256::digest(seed.to_be_bytes()).iter().cycle().take(bits / 8 - 1));
     line("ssh-rsa", &[&[1, 0, 1], &modulus])
 }
 
-/// A key of whatever type, of which nothing but the type's name is right.
+/// A key of any type, of which only the name of the type is valid.
 pub fn named(kind: &str) -> String {
     line(kind, &[b"somewhere on a curve"])
 }
@@ -29,7 +29,7 @@ fn line(kind: &str, parts: &[&[u8]]) -> String {
     format!("{kind} {} somebody@somewhere", STANDARD.encode(blob))
 }
 
-/// The second word of a key's line.
+/// The base64 part of a key's line.
 pub fn word(key: &str) -> &str {
     key.split(' ').nth(1).expect("a key has two words")
 }

@@ -10,14 +10,14 @@ use tempfile::TempDir;
 
 use crate::fixture;
 
-/// A database with the tables and the [`fixture`]; it goes with the value.
+/// A database with the tables and the [`fixture`], which is dropped with the value.
 #[derive(Debug)]
 pub struct Database {
     url: String,
     kind: Kind,
 }
 
-/// A release of GitLab whose database the tests know.
+/// A release of GitLab whose schema the tests have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Release {
     V18_0,
@@ -29,7 +29,7 @@ impl Release {
     pub const ALL: [Self; 3] = [Self::V18_0, Self::V18_5, Self::V19_5];
 }
 
-/// What each release changed since the one before it; the first, since our own migrations.
+/// The changes of each release since the previous one; for the first, since our own migrations.
 const RELEASES: [(&str, &str); 3] = [
     ("18_0", include_str!("gitlab/18_0.sql")),
     ("18_5", include_str!("gitlab/18_5.sql")),

@@ -1,4 +1,4 @@
-//! A real browser: headless Chromium, controlled by the W3C WebDriver protocol.
+//! A real browser: headless Chromium, controlled by the `WebDriver` protocol of W3C.
 //!
 //! The crates for it either come under the MPL or turn on features of `serde_json` that change what our services answer.
 use std::io::{BufRead, BufReader, Read, Write};

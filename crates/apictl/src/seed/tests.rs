@@ -141,7 +141,7 @@ fn the_second_run_keeps_what_is_there_and_makes_what_is_missing() {
     assert_eq!(fs::read_to_string(pushed_to.join("hooks/pre-receive")).unwrap(), "#!/bin/sh\nexit 1\n");
     assert!(other.join("HEAD").is_file());
 
-    // Without its private half the key of root is of no use: it gets another.
+    // If the private key of root is missing, root gets a new key.
     fs::remove_file(world.data("demo_ssh_key")).unwrap();
     run(&world.options).unwrap();
     let line = fs::read_to_string(world.data("demo_ssh_key.pub")).unwrap();

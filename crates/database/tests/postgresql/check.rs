@@ -1,10 +1,10 @@
-//! What a service finds at its start, in databases as releases of GitLab leave them.
+//! The check of the schema at the start of a service, with the schemas of GitLab's releases.
 use database::check::{CheckOutcome, FindingKind, check};
 use database::registry::{SERVICES, Service};
 
 use super::support::{TestDatabase, open, run};
 
-/// The database belongs to a GitLab.
+/// Marks the database as GitLab's.
 const GITLAB: &str = "CREATE TABLE ar_internal_metadata (key varchar PRIMARY KEY, value varchar);";
 
 fn outcome(database: &TestDatabase, service: &str) -> CheckOutcome {
@@ -28,7 +28,7 @@ fn fits(database: &TestDatabase) {
     }
 }
 
-/// Columns that releases between 18.0 and 19.x lack: no service minds.
+/// Columns that some releases between 18.0 and 19.x lack cause no finding.
 #[test]
 fn columns_that_come_and_go_are_no_finding() {
     let database = TestDatabase::new();
@@ -77,7 +77,7 @@ fn every_finding_is_reported_at_once_to_the_services_that_it_concerns() {
     );
 }
 
-/// What only a feature needs switches the feature off.
+/// A missing table that only one feature needs disables the feature.
 #[test]
 fn a_feature_whose_table_does_not_fit_is_a_warning() {
     let database = TestDatabase::new();
@@ -147,7 +147,7 @@ fn migrations_that_have_not_run_are_waited_for() {
     assert!(waits("billing-api"));
 }
 
-/// The printed rights are what the check asks for; a second run of them changes nothing.
+/// The printed `GRANT` statements are exactly those that the check requires, and can be repeated.
 #[test]
 fn granted_rights_are_enough_and_no_more() {
     let database = TestDatabase::new();

@@ -1,4 +1,4 @@
-//! The pool with a real server: behind a real PgBouncer, while the server is away, and after it has changed.
+//! The pool with a real server: through a real PgBouncer, while the server is down, and after its schema has changed.
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
@@ -37,7 +37,7 @@ fn user_of_key(conn: &mut Conn, key: i64) -> database::Result<Option<i64>> {
     })
 }
 
-/// One of three kinds of requests; whether the answer is its own.
+/// Makes one of three kinds of requests, and returns whether the result is its own.
 async fn ask(pool: &Pool, number: i64) -> database::Result<bool> {
     let id = 1 + number % USERS;
     match number % 3 {
@@ -117,7 +117,7 @@ impl Drop for PgBouncer {
     }
 }
 
-/// What another client of the pooler's server sessions sees.
+/// The settings that another client of the same server session sees.
 #[derive(QueryableByName, Debug, PartialEq)]
 struct Seen {
     #[diesel(sql_type = Text)]
@@ -156,7 +156,7 @@ async fn requests_behind_pgbouncer(settings: &str, requests: i64) {
     }
     let rate = f64::from(u32::try_from(requests).unwrap()) / started.elapsed().as_secs_f64();
     println!("{requests} requests through PgBouncer ({settings}), {rate:.0} a second");
-    // As many other clients as the pooler has server sessions, so that each session is seen.
+    // As many other clients as PgBouncer has server sessions, so that each session is checked.
     let mut others: Vec<PgConnection> = (0..3).map(|_| PgConnection::establish(&url).unwrap()).collect();
     for other in &mut others {
         let seen: Seen = diesel::sql_query(LOOK).get_result(other).unwrap();
@@ -186,7 +186,7 @@ async fn a_pooler_that_drops_start_up_options_is_found() {
     requests_behind_pgbouncer(settings, 900).await;
 }
 
-/// Named statements of another client, with the names that ours would have, are not ours.
+/// Prepared statements of another client with the same names are not used.
 #[tokio::test(flavor = "multi_thread")]
 async fn named_statements_of_another_client_are_left_alone() {
     let database = TestDatabase::new();
@@ -230,7 +230,7 @@ async fn a_direct_session_has_our_settings_from_the_start() {
     assert_eq!((seen.statement_timeout.as_str(), seen.search_path.as_str()), ("15s", "public,internal_api"));
 }
 
-/// Requests at once of which each fails, with the time that it took.
+/// Makes concurrent requests that must fail, and returns how long each took.
 async fn failures(pool: &Pool, requests: i64) -> Vec<Duration> {
     let requests = (0..requests).map(|number| {
         let pool = pool.clone();
@@ -248,7 +248,7 @@ async fn failures(pool: &Pool, requests: i64) -> Vec<Duration> {
     times
 }
 
-/// A database that refuses connections is a failure within a second, and is used again within a second.
+/// Requests fail within a second while the database refuses connections, and work again within a second.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_that_is_away_fails_fast_and_comes_back_fast() {
     let database = TestDatabase::new();
@@ -283,7 +283,7 @@ async fn reads_survive_the_end_of_every_connection() {
     }
 }
 
-/// More than 32 waiting requests for each connection are refused at once; the others wait as long as configured.
+/// At most 32 requests wait for each connection, as long as configured; further ones fail at once.
 #[tokio::test(flavor = "multi_thread")]
 async fn requests_that_find_a_long_queue_are_refused_at_once() {
     let database = TestDatabase::new();
@@ -303,7 +303,7 @@ async fn requests_that_find_a_long_queue_are_refused_at_once() {
     busy.await.unwrap().unwrap();
 }
 
-/// A column that goes while the service runs: the statement is made anew, without it.
+/// If an optional column is dropped while the service runs, the statement is rebuilt without it.
 #[tokio::test]
 async fn a_column_that_goes_is_done_without() {
     let database = TestDatabase::new();

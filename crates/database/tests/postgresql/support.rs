@@ -1,4 +1,4 @@
-//! Databases of the tests' own on the test server.
+//! Databases for single tests on the test server.
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use diesel::connection::SimpleConnection;
 
 pub const USERS: i64 = 50;
 
-/// A database of our own on the test server, with [`USERS`] users, each with a key of the same number.
+/// A database on the test server with [`USERS`] users, each with a key of the same id.
 pub struct TestDatabase {
     pub name: String,
 }

@@ -161,7 +161,7 @@ mod tests {
             let _ = regex::Regex::new(&to_regex(&pattern));
         }
 
-        /// Where nothing of the above stands, nothing changes.
+        /// A pattern without any of these constructs is unchanged.
         #[test]
         fn plain_patterns_stay(pattern in "[a-z^$.*+?|()/@-]*") {
             proptest::prop_assert_eq!(to_regex(&pattern), pattern);

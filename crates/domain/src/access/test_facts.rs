@@ -1,4 +1,4 @@
-//! Facts for tests: an actor who may do everything, and the targets.
+//! Facts for tests: an actor with every permission, and the targets.
 use chrono::{NaiveDate, NaiveDateTime};
 
 use super::{Action, Facts, ProjectFacts, Protocol, RepositoryStatus, Request, Target};
@@ -38,7 +38,7 @@ pub(crate) fn key() -> Key {
     Key { id: 11, text, expires_at: None }
 }
 
-/// Strict in every setting that the user, the key and the project here satisfy.
+/// An instance with strict settings, which the user, the key and the project below satisfy.
 pub(crate) fn instance() -> Instance {
     Instance {
         url: "https://gitlab.example.com".to_owned(),

@@ -136,7 +136,7 @@ mod tests {
         for bad in [&b""[..], b"tree 1\n\nx", b"tree 1\nauthor A\ncommitter C <c> 0\n\nx"] {
             assert_eq!(Commit::parse("c", bad), None);
         }
-        // A signature in the message is none.
+        // A signature in the message does not count.
         let message = [&bare[..], b"\ngpgsig x\nauthor E <e> 0\n"].concat();
         assert!(!Commit::parse("c", &message).unwrap().signed);
     }

@@ -1,4 +1,4 @@
-//! The states that keep an account from using git: each is reached, and the earlier of two decides.
+//! The states that prevent an account from using git: each of them can occur, and the first one decides.
 use super::*;
 use crate::access::test_facts::{instance, now, user};
 
@@ -44,7 +44,7 @@ fn each_reason_is_reached_in_order() {
             (later.apply)(&mut other_way);
             (earlier.apply)(&mut other_way);
             let expected = Err(Denial::forbidden(earlier.message));
-            // Two states cannot hold at once, and a bot is asked for neither terms nor password.
+            // Some states exclude each other, and a bot needs neither accepted terms nor a password.
             if both == other_way {
                 assert_eq!(asked(&both), expected, "{} and {}", earlier.name, later.name);
             }
@@ -60,7 +60,7 @@ fn types_that_may_use_git() {
     }
 }
 
-/// A password that is nobody's to renew; a lock that is over; settings that are off.
+/// Accounts with a password that they cannot change, an expired lock, or disabled settings may use git.
 #[test]
 fn what_passes_all_the_same() {
     let expired = User { password_expires_at: Some(now() - TimeDelta::days(1)), ..user() };

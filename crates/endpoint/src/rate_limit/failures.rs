@@ -121,7 +121,7 @@ mod tests {
         let throttled = failures.count(here, at(30)).unwrap_err();
         assert_eq!((throttled.limit, throttled.wait), (30, Duration::from_secs(31)));
         assert_eq!(failures.count(address("192.0.2.2"), at(30)), Ok(()));
-        // The throttled ones count as well: who goes on guessing stays slow.
+        // Throttled attempts count, too, so continued guessing stays throttled.
         for second in 31..90 {
             assert!(failures.count(here, at(second)).is_err(), "{second}");
         }

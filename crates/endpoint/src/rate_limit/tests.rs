@@ -20,7 +20,7 @@ fn a_burst_then_the_rate() {
         (0, Ok(())),
         (0, Ok(())),
         (0, refused(100, 300)),
-        // A refused request takes no permit.
+        // A rejected request takes no permit.
         (99, refused(1, 201)),
         (100, Ok(())),
         (150, refused(50, 250)),

@@ -1,4 +1,4 @@
-//! What calls say, and what comes of calls that fail. `tests/conformance.rs` tests the answers.
+//! The metadata of calls, and the results of failed calls. `tests/conformance.rs` tests the responses.
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;

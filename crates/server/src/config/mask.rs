@@ -96,7 +96,7 @@ mod tests {
     }
 
     proptest::proptest! {
-        /// Whatever surrounds a password, it does not come out.
+        /// A password is masked, whatever surrounds it.
         #[test]
         fn no_password_survives(user in "[a-z]{0,5}", before in "[!-~]{0,5}", after in "[!-~]{0,5}", host in "[a-z.]{1,9}") {
             let url = format!("redis://{user}:{before}CANARY{after}@{host}");

@@ -184,12 +184,12 @@ impl Gitaly {
         self.state.begin_removal(own_path)
     }
 
-    /// The calls since this was called last.
+    /// The calls since the calls were last read.
     pub fn calls(&self) -> Vec<RecordedCall> {
         std::mem::take(&mut *self.state.calls.lock().expect("the calls"))
     }
 
-    /// The methods of the calls since the last look at them.
+    /// The methods of the calls since the calls were last read.
     pub fn methods(&self) -> Vec<&'static str> {
         self.calls().into_iter().map(|call| call.method).collect()
     }

@@ -1,4 +1,4 @@
-//! A portal that is slow, down, changes its keys, sends too much, or sends keys of another kind.
+//! A portal that is slow or down, changes its keys, sends too much, or sends keys of another type.
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
 
@@ -17,21 +17,21 @@ use super::*;
 
 const NOW: i64 = 1_700_000_000;
 
-/// What the portal does when it is asked.
+/// The response of the portal.
 #[derive(Clone)]
 enum Answer {
     Keys(Vec<Value>),
     Body(Vec<u8>),
     Status(&'static str),
-    /// It hangs up.
+    /// Closes the connection.
     Nothing,
-    /// It takes the request, and stays silent.
+    /// Reads the request and never responds.
     Silence,
-    /// It has no end.
+    /// A body without an end.
     Endless,
 }
 
-/// A portal of the test's own.
+/// A portal for one test.
 struct Server {
     url: reqwest::Url,
     answer: Arc<Mutex<Answer>>,
@@ -99,7 +99,7 @@ fn expected() -> Expected {
     Expected { issuer: "portal".to_owned(), audience: "us".to_owned(), algorithms: vec![Algorithm::RS256] }
 }
 
-/// A key of the portal's, by its id.
+/// A key of the portal with its id.
 struct Signer(&'static str, EncodingKey);
 
 impl Signer {
@@ -118,7 +118,7 @@ impl Signer {
         jwk
     }
 
-    /// A token that lives for two days, over which the tests look.
+    /// A token that is valid for two days, which is longer than the tests cover.
     fn token(&self) -> String {
         let header = Header { kid: Some(self.0.to_owned()), ..Header::new(Algorithm::RS256) };
         let claims = json!({ "iss": "portal", "aud": "us", "exp": NOW + 2 * USABLE });
@@ -129,7 +129,7 @@ impl Signer {
 const UNKNOWN: Result<(), Refused> = Err(Refused::Rejected(Rejection::Signature));
 const NO_KEYS: Result<(), Refused> = Err(Refused::NoKeys);
 
-/// Waits for what is done in the background.
+/// Waits until the condition holds, for work in the background.
 async fn until(mut holds: impl FnMut() -> bool) {
     let end = Instant::now() + Duration::from_secs(10);
     while !holds() {
@@ -147,7 +147,7 @@ async fn keys_are_fetched_once_and_again_after_an_hour() {
         assert_eq!(portal.verify(&token, now).await, Ok(()));
     }
     assert_eq!(server.times_asked(), 1);
-    // Nobody waits for the new ones: also where the portal is silent.
+    // Verification does not wait for the new keys, even if the portal does not respond.
     server.now_answers(Answer::Silence);
     let started = Instant::now();
     assert_eq!(portal.verify(&token, NOW + FRESH).await, Ok(()));
@@ -178,7 +178,7 @@ async fn a_new_key_is_looked_for_once_a_minute() {
     server.now_answers(Answer::Keys(vec![new.jwk()]));
     assert_eq!(portal.verify(&new.token(), NOW + 1).await, Ok(()));
     assert_eq!(server.times_asked(), 2);
-    // The old key was withdrawn, and nobody asks for it as often as it is used.
+    // The old key was withdrawn, and using it does not cause a request each time.
     for _ in 0..5 {
         assert_eq!(portal.verify(&old.token(), NOW + 2).await, UNKNOWN);
     }
@@ -200,7 +200,7 @@ async fn a_new_key_is_good_for_all_who_come_with_it() {
     let (first, second) = tokio::join!(portal.verify(&token, NOW + 1), portal.verify(&token, NOW + 1));
     assert_eq!([first, second], [Ok(()); 2]);
     assert_eq!(server.times_asked(), 2);
-    // The first hangs up before the portal has answered.
+    // The first caller is cancelled before the portal responds.
     server.now_answers(Answer::Keys(vec![newest.jwk()]));
     let token = newest.token();
     let mut asking = Box::pin(portal.verify(&token, NOW + 61));
@@ -239,7 +239,7 @@ async fn without_keys_nothing_is_taken() {
         let portal = server.portal();
         assert_eq!(portal.verify(&token, NOW).await, NO_KEYS);
         assert_eq!(server.times_asked(), 1);
-        // Whoever comes in the same second does not ask again.
+        // Another call in the same second causes no further request.
         assert_eq!(portal.verify(&token, NOW).await, NO_KEYS);
         assert_eq!(server.times_asked(), 1);
     }

@@ -1,4 +1,4 @@
-//! Every condition of the table is reached, and the earlier of two that match decides.
+//! Every condition of an access decision can match, and the first one that matches decides.
 mod case;
 mod matrix;
 mod namespaces;
@@ -33,8 +33,8 @@ fn each_row_is_reached() {
     }
 }
 
-/// Two rows can match at once where either order of making them match leads to the same, and neither is without
-/// effect after the other.
+/// Two conditions can hold at once if applying them in either order gives the same case, and the second one still has
+/// an effect.
 #[test]
 fn the_earlier_row_decides() {
     let rows = rows();
@@ -57,7 +57,7 @@ fn the_earlier_row_decides() {
     assert!(pairs > 450, "only {pairs} pairs of rows can match at once");
 }
 
-/// What protects a push does not keep anybody from downloading.
+/// Conditions that only concern pushes do not prevent downloads.
 #[test]
 fn rows_for_pushes_let_downloads_through() {
     for row in rows().iter().filter(|row| row.number == 12 || row.number > 21) {
@@ -149,7 +149,7 @@ fn addresses_are_compared_where_both_sides_have_them() {
     }
 }
 
-/// The global list lets an address through that is in none of the group's ranges.
+/// An address in the instance's global list is allowed, even outside the group's ranges.
 #[test]
 fn globally_allowed_addresses_pass_the_ranges_of_a_group() {
     for (address, reached) in
@@ -165,7 +165,7 @@ fn globally_allowed_addresses_pass_the_ranges_of_a_group() {
     }
 }
 
-/// Only a person's own plain key needs a certificate, and only when GitLab Shell asks.
+/// Only a user's own SSH key needs a certificate, and only in requests from GitLab Shell.
 #[test]
 fn certificates_are_required_of_the_keys_of_people_only() {
     let enforced = || {
@@ -195,7 +195,7 @@ fn certificates_are_required_of_the_keys_of_people_only() {
     assert_eq!(push_with_changes.decide(), Ok(()), "Gitaly's check carries no namespace");
 }
 
-/// Whether a deploy key may read and may push at all does not depend on its owner.
+/// Whether a deploy key may read or push at all does not depend on its owner.
 #[test]
 fn the_state_of_the_owner_does_not_stop_a_clone_or_the_general_check() {
     let mut case = Case::new();

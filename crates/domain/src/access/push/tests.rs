@@ -1,4 +1,4 @@
-//! Every letter of the contract's table of change checks.
+//! Every check of a changed ref, and the order of the checks.
 use super::{
     Answers, MergeRequests, PushFacts, Question, RepositoryState, Rules, StateNeeds, check, questions,
 };
@@ -27,7 +27,7 @@ const Z: &str = "0000000000000000000000000000000000000000";
 const A: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 const B: &str = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
 
-/// Who pushes, how and to what; `A` is an ancestor of `B`.
+/// The actor, the protocol and the project of a push. `A` is an ancestor of `B`.
 struct Push {
     actor: Actor,
     standing: ActorAccess,
@@ -183,7 +183,7 @@ fn every_letter_is_reached() {
     }
 }
 
-/// Of two checks that fail the earlier one speaks.
+/// If two checks fail, the message is that of the earlier one.
 #[test]
 fn checks_come_in_the_order_of_their_letters() {
     let (reporter, developer) = (push_by(Role::REPORTER), push_by(Role::DEVELOPER));
@@ -200,7 +200,7 @@ fn checks_come_in_the_order_of_their_letters() {
     }
 }
 
-/// i: a tag that bears the default branch's name may be there from before: it moves and goes.
+/// A tag named like the default branch cannot be created, but an existing one can be moved and deleted.
 #[test]
 fn only_new_tags_are_kept_from_the_default_branch_s_name() {
     let developer = push_by(Role::DEVELOPER);
@@ -209,7 +209,7 @@ fn only_new_tags_are_kept_from_the_default_branch_s_name() {
     assert_eq!(developer.verdict(&format!("{A} {Z} refs/tags/main")), "");
 }
 
-/// e: whoever administers the installation needs no role.
+/// An administrator may push the first commit without a role in the project.
 #[test]
 fn an_empty_repository_is_begun_by_administrators() {
     let mut push = push_by(Role::NONE);
@@ -241,7 +241,7 @@ fn an_empty_repository_is_begun_by_maintainers() {
     assert_eq!(empty(Role::MAINTAINER, BranchProtection::FULL), "");
 }
 
-/// A branch that moves or goes was there, whatever was counted: its rules hold.
+/// Rules apply to updated and deleted branches, even if the repository counts as empty.
 #[test]
 fn only_what_is_made_begins_a_repository() {
     let mut push = push_by(Role::DEVELOPER);
@@ -253,7 +253,7 @@ fn only_what_is_made_begins_a_repository() {
     assert_eq!(push.questions(&format!("{Z} {A} refs/heads/main")), []);
 }
 
-/// What was no UTF-8 has come as U+FFFD.
+/// Ref names with U+FFFD, which replaces invalid UTF-8, cannot be created or updated.
 #[test]
 fn names_must_be_readable() {
     let push = push_by(Role::DEVELOPER);
@@ -264,7 +264,7 @@ fn names_must_be_readable() {
     }
 }
 
-/// B.2.6: of several rules any lets through, and any allows force.
+/// If several rules match, one that allows a push or a force push is enough.
 #[test]
 fn rules_add_up() {
     let update = format!("{A} {B} refs/heads/main");
@@ -348,7 +348,7 @@ fn a_deploy_key_needs_an_owner_who_may_use_git_and_read_the_project() {
     assert_eq!(verdict(&read_only), text::PUSH_CODE);
 }
 
-/// Every check of a push by a deploy key is about its owner.
+/// Every check of a push by a deploy key applies to its owner.
 #[test]
 fn a_deploy_key_pushes_with_the_authority_of_its_owner() {
     let main = format!("{A} {B} refs/heads/main");
@@ -413,7 +413,7 @@ fn an_empty_repository_takes_pushes_of_a_maintainer_s_deploy_key() {
     }
 }
 
-/// A row for a deploy key admits its owner, with any write key and in person.
+/// A grant for a deploy key allows its owner to push, in person or with any write key.
 #[test]
 fn a_row_for_a_deploy_key_admits_its_owner() {
     let verdict = |owner_id: Option<i64>, mut push: Push| {
@@ -479,13 +479,13 @@ fn the_repository_is_asked_once_and_only_of_protected_refs() {
     let question =
         Question::FastForward { name: "refs/heads/main".to_owned(), old: A.to_owned(), new: B.to_owned() };
     assert_eq!(maintainer.questions(&twice), [question]);
-    // An answer that is missing is no yes.
+    // A missing answer does not allow a push.
     let changes: Vec<Change> = lines(&twice).collect();
     let refused = Err(Denial::forbidden(text::FORCE_PUSH));
     assert_eq!(check(&maintainer.facts(), &Answers::default(), &changes), refused);
 }
 
-/// What does not bear on a push may be anything: the verdict is the same.
+/// Facts that a push does not depend on do not change the verdict.
 #[test]
 fn only_what_bears_on_a_push_need_be_known() {
     for (line, empty, default_branch) in [

@@ -1,4 +1,4 @@
-//! Every message of B.2.7, locks, Git LFS and sizes; what is not asked, and what could not be answered.
+//! Every message of the push rules, locks, Git LFS and size limits; checks that are skipped, and missing answers.
 use std::collections::HashSet;
 
 use super::{ContentAnswers, ContentFacts, Needs, revisions};
@@ -134,7 +134,7 @@ fn commits_are_held_against_every_rule() {
         let facts = facts(Some(rule));
         assert_eq!(verdict(&facts, &answers(bad.clone(), "a", 1), &update()), expected);
         assert_eq!(verdict(&facts, &answers(commit(), "a", 1), &update()), "", "{expected}");
-        // One that is as it should be makes up for nothing.
+        // A valid commit does not make up for an invalid one.
         let mut two = answers(commit(), "a", 1);
         two.commits = Some(vec![commit(), bad]);
         assert_eq!(verdict(&facts, &two, &update()), expected);
@@ -355,7 +355,7 @@ proptest::proptest! {
         content.changed_paths = Some(vec![ChangedPath { path: subject.clone(), status }]);
         let changes = [Change { old: A.into(), new: B.into(), name: format!("refs/heads/{subject}").into() }];
         let _ = facts.check(&content, &changes);
-        // A message cannot both follow a pattern and be free of it.
+        // No message can match a pattern and not match it.
         let branch_free = [Change { name: "refs/heads/main".into(), ..changes[0].clone() }];
         proptest::prop_assert!(facts.check(&content, &branch_free).is_err());
     }

@@ -1,8 +1,8 @@
-//! The grammar as tables. `cron.ParseStandard` of robfig/cron v3.0.1, run over them, gives the same answers, except
-//! for the zones that are refused here only.
+//! The grammar as tables. `cron.ParseStandard` of robfig/cron v3.0.1 gives the same results, except for the time zones
+//! that only this parser rejects.
 use super::*;
 
-/// Accepted by the parser, and here.
+/// Accepted by robfig/cron and by this parser.
 const ACCEPTED: &[&str] = &[
     "* * * * *",
     "0 0 1 1 0",
@@ -122,7 +122,7 @@ const ACCEPTED: &[&str] = &[
     "CRON_TZ=Zulu   0 3 * * *  ",
 ];
 
-/// Refused by the parser with an error, and here.
+/// Rejected by robfig/cron with an error, and by this parser.
 const REFUSED: &[&str] = &[
     "",
     " ",
@@ -301,10 +301,10 @@ const REFUSED: &[&str] = &[
     "TZ=# 0 3 * * *",
 ];
 
-/// The parser panics: no space follows the zone.
+/// robfig/cron panics, because no space follows the time zone.
 const PANICS: &[&str] = &["TZ=Europe/Berlin", "TZ="];
 
-/// Accepted by the parser, and refused here: no name of the IANA database, or one that depends on the container.
+/// Accepted by robfig/cron, but rejected here: not an IANA name, or one that depends on the container.
 const STRICTER_ZONES: &[&str] =
     &["TZ=posix/Europe/Berlin 0 3 * * *", "TZ=Local @daily", "TZ= 0 3 * * *", "CRON_TZ= @daily"];
 

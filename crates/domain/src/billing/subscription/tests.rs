@@ -206,7 +206,7 @@ fn all_violations_are_reported() {
     );
 }
 
-/// The contract's table, written a second time: plan before, plan after, renewed, new term.
+/// The rules for resetting the statistics, written independently of the code.
 fn resets(before: &str, after: &str, is_renewed: bool, is_new_term: bool) -> bool {
     match (before, after) {
         (_, PAID_TRIAL) => false,

@@ -5,7 +5,7 @@ fn wait<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
 }
 
-/// All objects of a text, or why they cannot be read.
+/// All objects of an output, or the error.
 fn objects(mut text: &[u8]) -> Result<Vec<(String, Vec<u8>)>, Error> {
     wait(async {
         let mut found = Vec::new();

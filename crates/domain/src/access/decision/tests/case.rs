@@ -1,4 +1,4 @@
-//! A request and its facts, which rows then spoil.
+//! A valid request and its facts, which the conditions then change.
 use super::super::*;
 use crate::access::test_facts;
 use crate::actor::Key;
@@ -26,7 +26,7 @@ impl Case {
         decide(&self.request, &self.facts)
     }
 
-    /// The project that is reached; rows that need one have no effect where there is none.
+    /// Changes the project of the target; has no effect without one.
     pub fn with_project(&mut self, change: impl FnOnce(&mut ProjectFacts)) {
         match &mut self.facts.target {
             Target::Project(facts)
@@ -86,7 +86,7 @@ impl Case {
         }
     }
 
-    /// The key in use becomes one of the project.
+    /// Turns the key into a deploy key of the project.
     pub fn use_deploy_key(&mut self, can_push: bool) {
         let key = self.facts.actor.key().cloned().unwrap_or_else(test_facts::key);
         let owner = self.facts.actor.responsible_user().cloned();

@@ -1,9 +1,9 @@
-//! Who may do what, by role, visibility and level of the feature.
+//! Permissions by role, visibility and level of the feature.
 use super::super::*;
 use super::case::Case;
 use crate::{FeatureLevel, Visibility};
 
-/// `+` lets through, `F` forbids, `N` finds nothing. Columns: the feature for all, for members, for no one.
+/// `+` is allowed, `F` forbidden, `N` not found. Columns: the feature is enabled, for members only, disabled.
 const DOWNLOAD: &str = "
                   private   internal  public
     nobody        N N N     N N N     + F F

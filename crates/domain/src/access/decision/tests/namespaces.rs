@@ -1,4 +1,4 @@
-//! Rows 11 and 14, the wikis of groups, and deploy tokens.
+//! Namespaces, the wikis of groups, and deploy tokens.
 use super::super::*;
 use super::case::Case;
 use crate::access::test_facts;
@@ -88,7 +88,7 @@ fn a_project_is_made_where_it_could_be_reached() {
     assert_eq!(only_http.verdict(), Err(Denial::forbidden(text::NO_SSH)));
 }
 
-/// `+` lets through, `F` forbids, `N` finds nothing: pull and push of a wiki in a private, an internal and a public group.
+/// `+` is allowed, `F` forbidden, `N` not found: pull and push of a wiki in a private, an internal and a public group.
 #[test]
 fn wikis_of_groups_go_by_role_and_visibility() {
     for (who, expected) in [

@@ -1,4 +1,5 @@
-//! The conditions of the table: what makes each of them match, and its message. Each sets everything it looks at.
+//! The conditions of an access decision: a change that makes each of them match, and its message. Each change sets all
+//! the facts that the condition reads.
 use super::super::*;
 use super::case::Case;
 use crate::access::test_facts::now;
@@ -43,7 +44,7 @@ macro_rules! missing {
     };
 }
 
-/// In the order of the table.
+/// The conditions in the order in which they are checked.
 #[rustfmt::skip]
 #[expect(clippy::too_many_lines, reason = "the table has as many rows")]
 pub fn rows() -> Vec<Row> {

@@ -4,7 +4,7 @@ use super::{Admin, admin_api};
 use serde_json::{Value, json};
 use testkit::Request;
 
-/// Each endpoint of the API, ready to be sent by `who`.
+/// Sends a request to each endpoint of the API, with the credentials that `who` adds.
 async fn each(admin: &Admin, who: impl Fn(Request) -> Request) -> Vec<(String, (u16, Value))> {
     let mut answers = Vec::new();
     let of_the_api = |path: &str| path.starts_with("/api/v4/") || path.starts_with("/v4/");

@@ -1,4 +1,4 @@
-//! Each `k8s/base/<service>` by itself: complete, closed, and able to start.
+//! Each `k8s/base/<service>` works alone: its references exist, it is isolated, and the program starts.
 use std::collections::BTreeSet;
 
 use regex::Regex;

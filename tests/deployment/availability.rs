@@ -1,4 +1,4 @@
-//! Replicas: how many there are, how many may be missing, and the database connections that they take.
+//! The number of replicas, disruption budgets, and the database connections that the replicas use.
 use serde_json::{Value, json};
 
 use crate::rendered::{Rendered, list, overlays, render, text};
@@ -8,7 +8,7 @@ use crate::services::{SERVICES, Service};
 fn each_consumer_has_its_own_range_of_replicas() {
     for overlay in overlays() {
         for Service { name, replicas: [fewest, most], .. } in &SERVICES {
-            // Without Redis each process has counters of its own.
+            // Without Redis each process has its own counters.
             let [fewest, most] = if overlay.name == "dev" { [1, 1] } else { [*fewest, *most] };
             let scaler = json!({
                 "scaleTargetRef": { "apiVersion": "apps/v1", "kind": "Deployment", "name": name },

@@ -1,4 +1,4 @@
-//! HAProxy with its real configuration, in front of stubs that say who they are and record what they receive.
+//! HAProxy with its real configuration, in front of stubs that respond with their name and record their requests.
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read, Write};
@@ -15,10 +15,10 @@ use tempfile::TempDir;
 
 use crate::services::{SERVICES, read};
 
-/// How long a test waits for another process.
+/// The timeout for another process.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// The configuration as it is delivered.
+/// The delivered configuration.
 pub fn configuration() -> String {
     read("deploy/haproxy/haproxy.cfg")
 }

@@ -201,7 +201,7 @@ async fn probes_get_the_answers_that_they_wait_for() {
         }
         process.signal("TERM");
         process.log_line(|line| line["message"] == "draining");
-        // It is alive, so it is not killed; it is not ready, so it gets no new requests.
+        // The service is alive, so it is not killed, but not ready, so it gets no new requests.
         assert_eq!(process.monitor(&path("livenessProbe")).await.status, 200, "{name}");
         let draining =
             json!({ "status": "failed", "master_check": [{ "status": "failed", "message": "draining" }] });

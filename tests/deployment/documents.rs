@@ -1,4 +1,4 @@
-//! The documentation: links lead somewhere, commands exist, every page is in the index, lines are wrapped.
+//! The documentation: links are valid, commands exist, every page is in the index, and lines are wrapped.
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -93,7 +93,7 @@ fn commands_in_the_documentation_exist() {
         let text = page(&path);
         for (is_code, line) in lines(&text) {
             for (_, [target]) in command.captures_iter(line).map(|found| found.extract()) {
-                // In prose only what is written as code is a command.
+                // In prose, only code spans are commands.
                 if is_code || line.contains(&format!("`make {target}")) {
                     assert!(targets.contains(target), "{}: make {target}", path.display());
                 }
@@ -141,7 +141,7 @@ fn prose_is_wrapped() {
     assert!(long.is_empty(), "longer than 100 characters: {long:?}");
 }
 
-/// An ignored advisory has a reason, and a date after which somebody looks at it again.
+/// An ignored advisory has a reason and an expiry date.
 #[test]
 fn no_ignored_advisory_is_past_its_date() {
     let rules = read("deny.toml");

@@ -5,7 +5,7 @@ use crate::balancer::{Balancer, Stubs, configuration};
 
 const USERS: &str = "/api/scim/v2/groups/acme/Users";
 
-/// Headers by which a caller could speak for a proxy, a tracer, GitLab or another client.
+/// Headers with which a client could impersonate a proxy, a tracer, GitLab or another client.
 const FORGED: [(&str, &str); 18] = [
     ("X-Forwarded-For", "198.51.100.7"),
     ("X-Forwarded-Proto", "gopher"),

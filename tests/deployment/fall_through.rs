@@ -43,7 +43,7 @@ fn next_to_gitlab(variables: &[(&str, &str)]) -> Setup {
 }
 
 impl Setup {
-    /// The backend that answers this path, as the header and the backend itself say.
+    /// The backend that answers this path, according to the header and to the backend itself.
     fn backend(&self, path: &str) -> String {
         let response = self.balancer.until(200, |balancer| balancer.get(path, &[]));
         assert_eq!(response.header("x-internal-api-backend"), response.body, "{path}");
@@ -62,7 +62,7 @@ fn without_gitlab_other_paths_are_not_found() {
             "{path}"
         );
     }
-    // A variable that is set and empty is the same: that is how compose passes on a variable that is not set.
+    // An empty variable counts as unset, because Docker Compose passes unset variables on as empty ones.
     let mut variables = Stubs::start().variables();
     variables.push(("GITLAB_ADDRESS".to_owned(), String::new()));
     let balancer = Balancer::launch(&configuration(), variables);

@@ -8,7 +8,7 @@ use crate::rendered::{Rendered, list, text};
 enum Match {
     Exact(String),
     Prefix(String),
-    /// A match of the whole path, as every implementation has it.
+    /// A regular expression that matches the whole path, as in every implementation.
     Regex(Regex),
 }
 
@@ -61,7 +61,7 @@ impl Gateway {
             (rest.is_empty() || rest.starts_with('/')).then_some((prefix.len(), service))
         });
         let prefix = prefixes.max().map(|(_, service)| service.as_str());
-        // Between a regular expression and a prefix the implementation chooses.
+        // The precedence between a regular expression and a prefix depends on the implementation.
         assert!(
             regex.len() + usize::from(prefix.is_some()) <= 1,
             "{path} is ambiguous: {regex:?} {prefix:?}"

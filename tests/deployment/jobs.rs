@@ -4,7 +4,7 @@ use serde_json::json;
 use crate::rendered::{Rendered, overlays, text};
 use crate::services::version;
 
-/// The command line of the one container, and its image.
+/// The command line and image of the only container.
 fn command(template: &serde_json::Value) -> (&serde_json::Value, &str) {
     let container = &template["spec"]["containers"][0];
     (&container["args"], text(&container["image"]))

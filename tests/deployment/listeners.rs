@@ -1,4 +1,4 @@
-//! The internal and the monitoring listener of HAProxy: who may use them, and how each response can be traced.
+//! The internal and the monitoring listener of HAProxy: access control, and tracing of responses.
 use std::net::UdpSocket;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -8,7 +8,7 @@ use crate::services::read;
 
 const CHECK: &str = "/api/v4/internal/check";
 
-/// A request of this address, as the PROXY protocol names it.
+/// A request from this address, by the PROXY protocol.
 fn from_address(balancer: &Balancer, address: &str) -> Response {
     let proxy = format!("PROXY TCP4 {address} 10.0.0.1 1000 80\r\n");
     balancer.until(200, |balancer| {
@@ -16,7 +16,7 @@ fn from_address(balancer: &Balancer, address: &str) -> Response {
     })
 }
 
-/// A copy of the configuration that learns client addresses by the PROXY protocol.
+/// A copy of the configuration that gets client addresses from the PROXY protocol.
 fn with_proxy_protocol() -> String {
     let bind = "bind \"${BALANCER_BIND-127.0.0.1:8080}\"";
     let text = configuration();
@@ -46,7 +46,7 @@ fn only_private_networks_use_the_internal_listener() {
     assert_eq!(from_address(&balancer, "203.0.113.9").body, "shell-api");
 }
 
-/// A copy in which every request exceeds the guard against a runaway client.
+/// A copy of the configuration in which every request exceeds the rate limit.
 fn with_a_limit_of_zero() -> String {
     configuration().replace("gt 50000", "gt 0")
 }

@@ -1,4 +1,4 @@
-//! Metrics that are scraped, and alerts.
+//! Scraped metrics, and alerts.
 use std::collections::BTreeSet;
 
 use regex::Regex;
@@ -54,7 +54,7 @@ fn every_alert_has_a_section_in_the_runbook() {
         let url = text(&alert["annotations"]["runbook_url"]);
         assert!(url.ends_with(&format!("/docs/runbook.md#{}", name.to_lowercase())), "{name}: {url}");
         assert!(["critical", "warning"].contains(&text(&alert["labels"]["severity"])), "{name}");
-        // The namespace is the installation's.
+        // The namespace depends on the installation.
         assert!(!alert["expr"].to_string().contains("namespace=\\\""), "{name}");
     }
 }

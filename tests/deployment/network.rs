@@ -1,4 +1,4 @@
-//! What all network policies that select a pod allow together.
+//! The union of the network policies that select a pod.
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ fn selects(selector: &Value, labels: &Value) -> bool {
     wanted.is_none_or(|wanted| wanted.iter().all(|(key, value)| labels[key] == *value))
 }
 
-/// The peers (as text) of a pod by port, in one direction. A named port is that of the container.
+/// The peers of a pod by port, as strings, in one direction. A named port is that of the container.
 fn allowed(overlay: &Rendered, pod: &Value, direction: &str) -> BTreeMap<u64, BTreeSet<String>> {
     let labels = &pod["metadata"]["labels"];
     let mut ports: BTreeMap<u64, BTreeSet<String>> = BTreeMap::new();

@@ -47,7 +47,7 @@ fn images_have_the_release_for_their_tag() {
     }
 }
 
-/// Names of what pods refer to, by the kind.
+/// The names of objects that pods refer to, by kind.
 fn referred(overlay: &Rendered) -> BTreeSet<(&'static str, String)> {
     let mut names = BTreeSet::new();
     for (_, pod) in overlay.pods() {
@@ -156,7 +156,7 @@ fn an_ingress_needs_no_vendor_snippets_and_passes_scim_only_at_the_edge() {
     }
 }
 
-/// An address range in place of the balancer's pods would let any pod of the cluster forge a client's address.
+/// Only the balancer's pods are trusted proxies: an address range would let any pod forge a client's address.
 #[test]
 fn only_the_balancers_pods_are_trusted_proxies() {
     for overlay in overlays() {
@@ -170,7 +170,7 @@ fn only_the_balancers_pods_are_trusted_proxies() {
     }
 }
 
-/// What Services and pods of the balancer accept together must not be less than what the autoscaler can add.
+/// The connection limits of the balancer's pods are high enough for the maximum number of replicas of each service.
 #[test]
 fn the_balancer_never_caps_the_autoscaler() {
     for overlay in overlays().filter(|overlay| overlay.has("Deployment", "haproxy")) {
@@ -190,7 +190,7 @@ fn the_balancer_never_caps_the_autoscaler() {
     }
 }
 
-/// HAProxy's resolver knows no search domains, and the namespace is the installation's.
+/// Service names are fully qualified for HAProxy, whose resolver has no search domains.
 #[test]
 fn the_balancer_looks_for_services_by_their_full_names() {
     for overlay in overlays().filter(|overlay| overlay.has("Deployment", "haproxy")) {

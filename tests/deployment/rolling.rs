@@ -18,7 +18,7 @@ use crate::services::{built, read, root};
 
 const A_SECOND: usize = 300;
 
-/// The demo's data in the servers that `deploy/bin/with-servers` has started, and everybody's credentials.
+/// The demo's data in the servers that `deploy/bin/with-servers` has started, and its credentials.
 struct Demo {
     data: TempDir,
     environment: [(&'static str, String); 2],

@@ -1,4 +1,4 @@
-//! Which service answers a path: a running HAProxy, the routes of the Gateway and the services' endpoint tables agree.
+//! A running HAProxy and the routes of the Gateway send each path to the service whose endpoint table has it.
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::balancer::Balancer;
@@ -6,7 +6,7 @@ use crate::gateway::Gateway;
 use crate::rendered::{Rendered, overlays};
 use crate::services::{built, endpoints};
 
-/// Values of path parameters. A namespace may be a path with an encoded slash, or be named like a segment of ours.
+/// Values of path parameters. A namespace may be a path with an encoded slash, or have the name of an API segment.
 const VALUES: [&str; 5] = ["1", "gitlab-org", "gitlab-org%2Fgroup", "storage", "minutes"];
 
 /// Paths that are easily routed wrongly: path, service at HAProxy, service at the Gateway. `-` is none.
@@ -103,8 +103,8 @@ fn the_edge_reaches_scim_only() {
     assert_eq!(gateways[0].route("/api/scim/v2/groups/g/Users"), Some("scim-api"));
 }
 
-/// The Gateway appends the client's address to `X-Forwarded-For`, and the services read that entry. At the edge, a caller
-/// cannot speak for a proxy, a tracer or GitLab.
+/// The Gateway appends the client's address to `X-Forwarded-For`, and the services read that entry. At the edge, a
+/// client cannot impersonate a proxy, a tracer or GitLab.
 #[test]
 fn routes_keep_client_addresses_and_the_edge_removes_forged_headers() {
     for overlay in with_gateways() {

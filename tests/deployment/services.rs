@@ -1,21 +1,21 @@
 //! The services and their expected deployment.
 use std::path::{Path, PathBuf};
 
-/// A service as it is deployed.
+/// The deployment of a service.
 #[derive(Debug)]
 pub struct Service {
     pub name: &'static str,
     pub port: u16,
     pub monitoring: u16,
-    /// CPU, memory, and the limit of memory.
+    /// Requested CPU and memory, and the memory limit.
     pub resources: [&'static str; 3],
     /// Minimum and maximum number of replicas.
     pub replicas: [u64; 2],
-    /// Secret files beside `db_key_base`, database and Redis.
+    /// Secret files, except those for `db_key_base`, the database and Redis.
     pub secrets: &'static [&'static str],
-    /// Ports that it reaches beside DNS, database and Redis.
+    /// Ports that it connects to, except for DNS, the database and Redis.
     pub reaches: &'static [u16],
-    /// Threads that serve.
+    /// The number of worker threads.
     pub workers: u64,
 }
 
@@ -96,14 +96,14 @@ pub fn read(path: &str) -> String {
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// The version of everything that is released.
+/// The version of the release.
 pub fn version() -> String {
     let manifest = read("Cargo.toml");
     let line = manifest.lines().find_map(|line| line.strip_prefix("version = \"")).unwrap();
     line.trim_end_matches('"').to_owned()
 }
 
-/// Method and path of each endpoint, from the page that a test of the service compares with its endpoint table.
+/// Method and path of each endpoint, from the documentation, which the service's tests compare with its endpoint table.
 pub fn endpoints(service: &str) -> Vec<(String, String)> {
     let page = read(&format!("docs/api/{service}.md"));
     let lines = page.lines().filter_map(|line| line.strip_prefix("- `")?.strip_suffix('`'));

@@ -1,4 +1,4 @@
-//! The account follows what was sent: on POST, on return, by PUT and by PATCH.
+//! POST, PUT and PATCH update the account.
 use super::support::{GROUP, INSTANCE, RFC, U1, UID, b1_with, bad, op, operations, person, refusal};
 use super::{Scim, scim_api, scim_api_with};
 use serde_json::{Value, json};
@@ -92,7 +92,7 @@ async fn repeated_put_repairs_the_account(database: Database) {
     }
 }
 
-/// `displayName` reaches the account where no full name was sent, and does not where one was.
+/// `displayName` becomes the account's name only if no full name was sent.
 #[testkit::test]
 async fn display_name_reaches_the_account(database: Database) {
     let scim = scim_api(database).await;
@@ -128,7 +128,7 @@ async fn removed_name_is_computed_from_what_is_left(database: Database) {
     }
 }
 
-/// A change of `active` alone leaves a linked account's name and address.
+/// A change of only `active` keeps the name and address of a linked account.
 #[testkit::test]
 async fn change_of_active_leaves_the_account(database: Database) {
     let mut conn = database.open();
@@ -168,7 +168,7 @@ async fn filter_finds_the_user_name_that_is_shown(database: Database) {
     assert_eq!(scim.total(GROUP, "userName eq \"kim\"").await, 2);
 }
 
-/// A `userName` that another visible resource shows is a conflict. An unchanged one is not checked.
+/// A `userName` of another visible resource is answered with 409. An unchanged one is not checked.
 #[testkit::test]
 async fn user_name_of_another_is_a_conflict(database: Database) {
     let scim = scim_api(database).await;
@@ -290,8 +290,8 @@ async fn unknown_attribute_does_not_prevent_a_deactivation(database: Database) {
     assert_eq!(refusal(&scim.instance("PATCH", &path()).json(&filtered).send().await), bad("invalidPath"));
 }
 
-/// A membership that somebody removed comes back when the request says `active` true. At the instance a block by an
-/// administrator stays.
+/// A request with `active` true restores a membership that somebody removed. At the instance, an account that an
+/// administrator has blocked stays blocked.
 #[testkit::test]
 async fn missing_membership_is_restored(database: Database) {
     let scim = scim_api(database).await;
@@ -319,7 +319,7 @@ async fn missing_membership_is_restored(database: Database) {
     assert_eq!(scim.state(U1), "blocked");
 }
 
-/// Parts of the name that were not sent follow the full name.
+/// Parts of the name that were not sent are derived from the full name.
 #[testkit::test]
 async fn name_parts_follow_the_full_name(database: Database) {
     let scim = scim_api(database).await;

@@ -1,4 +1,4 @@
-//! A group sees of an account that it did not create only what it sent.
+//! Of an account that a group did not create, it sees only the attributes that it sent.
 use super::support::{GROUP, TG, b1_with, person};
 use super::{Scim, scim_api, scim_api_with};
 use serde_json::{Value, json};
@@ -72,7 +72,7 @@ async fn linked_account_is_hidden_in_mode_rfc(database: Database) {
     assert_eq!(scim.number(account), 1);
 }
 
-/// An unknown token costs the same, whatever the path names.
+/// An unknown token gets the same response for every path.
 #[testkit::test]
 async fn unknown_token_costs_the_same_for_every_path(database: Database) {
     let scim = scim_api(database).await;

@@ -92,7 +92,7 @@ fn remove(ids: &[&str]) -> Value {
     json!([{ "op": "Remove", "path": "members", "value": value }])
 }
 
-/// A group is the set of links of its name; `externalId` becomes its id if it is a UUID.
+/// A group consists of the SAML group links with its name. Its id is `externalId` if that is a UUID.
 #[testkit::test]
 async fn group_is_created_from_links(database: Database) {
     let scim = with_links(database).await;
@@ -120,7 +120,7 @@ async fn group_is_created_from_links(database: Database) {
     assert_eq!(scim.number(linked), 3);
 }
 
-/// Without a link of the name nothing can be created.
+/// A group cannot be created without a SAML group link of its name.
 #[testkit::test]
 async fn group_without_a_link_is_refused(database: Database) {
     let scim = with_links(database).await;
@@ -138,7 +138,7 @@ async fn group_without_a_link_is_refused(database: Database) {
     assert_eq!(scim.number(linked), 0);
 }
 
-/// Representations, selection, filters and paging.
+/// Representations, selection of attributes, filters and pagination.
 #[testkit::test]
 async fn groups_are_read(database: Database) {
     let scim = with_group(database, &["ua"]).await;
@@ -198,7 +198,7 @@ async fn groups_are_read(database: Database) {
     assert_eq!(refusal(&wrong), (401, String::new()));
 }
 
-/// What Entra ID, authentik and Okta send to change members.
+/// Members can be changed by the requests of Entra ID, authentik and Okta.
 #[testkit::test]
 async fn members_are_added_and_removed(database: Database) {
     let scim = with_group(database, &[]).await;
@@ -240,7 +240,7 @@ async fn members_are_added_and_removed(database: Database) {
     assert_eq!(members(&scim, E).await, ["ua"]);
 }
 
-/// A PUT replaces the members, and keeps them if it does not name them.
+/// A PUT replaces the members, or keeps them if the body has no `members`.
 #[testkit::test]
 async fn put_replaces_members(database: Database) {
     let scim = with_group(database, &["ua", "ub"]).await;
@@ -257,7 +257,7 @@ async fn put_replaces_members(database: Database) {
     assert_eq!((members(&scim, E).await.len(), scim.role(PLATFORM, HM)), (0, 30));
 }
 
-/// The highest role of all SCIM groups counts; a role given by hand comes back.
+/// A user gets the highest role of their SCIM groups; afterwards, a role given by hand is restored.
 #[testkit::test]
 async fn highest_role_counts(database: Database) {
     let scim = with_group(database, &["ua"]).await;
@@ -279,7 +279,7 @@ async fn highest_role_counts(database: Database) {
     }
 }
 
-/// The last human owner of a GitLab group stays.
+/// The last human owner of a GitLab group is not removed.
 #[testkit::test]
 async fn last_owner_of_a_gitlab_group_stays(database: Database) {
     let scim = with_links(database).await;
@@ -292,7 +292,7 @@ async fn last_owner_of_a_gitlab_group_stays(database: Database) {
     assert_eq!(members(&scim, &leads).await, [""; 0]);
 }
 
-/// DELETE takes the uid from the links. The group can be created again.
+/// A DELETE removes the uid from the links, and the group can be created again.
 #[testkit::test]
 async fn deleted_group_leaves_its_links(database: Database) {
     let scim = with_group(database, &["ua"]).await;
@@ -305,7 +305,7 @@ async fn deleted_group_leaves_its_links(database: Database) {
     assert_eq!(create(&scim, json!({ "displayName": "engineering", "externalId": E })).await.status, 201);
 }
 
-/// A link that an owner adds later joins the group with the next change.
+/// A link that an owner adds later becomes part of the group at its next change.
 #[testkit::test]
 async fn later_link_joins_the_group(database: Database) {
     let scim = with_group(database, &["ua"]).await;
@@ -316,7 +316,7 @@ async fn later_link_joins_the_group(database: Database) {
     assert_eq!(scim.number("SELECT count(*) FROM saml_group_links WHERE scim_group_uid IS NOT NULL"), 3);
 }
 
-/// A deactivated user stays a member, a deleted one does not, and does not come back as one.
+/// A deactivated user stays a member. A deleted one is removed, and is not a member when created again.
 #[testkit::test]
 async fn deleted_user_leaves_all_groups(database: Database) {
     let scim = with_group(database, &["ua"]).await;
@@ -369,7 +369,7 @@ async fn are_off(scim: &Scim, base: &str) {
     assert_eq!(types["totalResults"], 1);
 }
 
-/// A group has no groups; neither has an instance that switches them off or whose database lacks the tables.
+/// `/Groups` is unavailable for a group's token, and for an instance that disables it or lacks the tables.
 #[testkit::test]
 async fn groups_are_off(database: Database) {
     let scim = with_links(database).await;
@@ -385,7 +385,7 @@ async fn groups_can_be_switched_off(database: Database) {
     are_off(&scim, INSTANCE).await;
 }
 
-/// Discovery lists groups while there is a link.
+/// Discovery lists the resource type Group while a SAML group link exists.
 #[testkit::test]
 async fn discovery_lists_groups_with_links(database: Database) {
     let scim = scim_api(database).await;
@@ -423,7 +423,7 @@ async fn groups_have_versions(database: Database) {
     assert_eq!(selected.json(), (200, expected));
 }
 
-/// Parallel changes do not lose each other.
+/// Concurrent changes do not overwrite each other.
 #[testkit::test]
 async fn parallel_changes_all_arrive(database: Database) {
     let scim = with_group(database, &[]).await;
@@ -464,7 +464,7 @@ async fn many_members_fit_in_one_request(database: Database) {
     assert_eq!(scim.number(reachable), 2000);
 }
 
-/// Authorizations follow the memberships, and a custom role comes with its link.
+/// A change of members updates the authorisations, and grants the custom role of the link.
 #[testkit::test]
 async fn authorizations_and_custom_roles_follow(database: Database) {
     let scim = with_links(database).await;

@@ -1,4 +1,4 @@
-//! scim-api from outside, on both databases. The rules are in `docs/api/scim-api.md`.
+//! Tests scim-api over HTTP, on both databases. The rules are in `docs/api/scim-api.md`.
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
 #![expect(clippy::needless_pass_by_value, reason = "a body is written where it is sent")]
 mod access;

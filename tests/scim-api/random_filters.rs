@@ -173,7 +173,7 @@ fn filter(random: &mut Random, depth: u32) -> String {
     }
 }
 
-/// Filters, answers and order use the same values, in both modes. A third of the accounts are foreign to the group.
+/// Filters, responses and sorting use the same values, in both modes. A third of the accounts are foreign to the group.
 #[testkit::test]
 async fn database_and_memory_agree_in_mode_rfc(database: Database) {
     database_and_memory_agree(&database, Mode::Rfc);

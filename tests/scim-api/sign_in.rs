@@ -27,7 +27,7 @@ fn row(scim: &Scim, user: i64) -> Option<String> {
     scim.text(&format!("SELECT max(extern_uid) FROM identities WHERE user_id = {user}"))
 }
 
-/// A group links an account by its address, and can never sign in as it.
+/// A group can link an account by its address, but cannot sign in as that user.
 #[testkit::test]
 async fn linked_account_gets_no_sign_in_row(database: Database) {
     let scim = with_outsider(database).await;
@@ -48,7 +48,7 @@ async fn linked_account_gets_no_sign_in_row(database: Database) {
     assert_eq!((scim.role(10, OUTSIDER), row(&scim, OUTSIDER)), (10, None));
 }
 
-/// A row that the person made by signing in stays, and follows a change of the id.
+/// An identity that the user created by signing in is kept, and is updated when the id changes.
 #[testkit::test]
 async fn existing_sign_in_row_stays_and_follows(database: Database) {
     let scim = with_outsider(database).await;
@@ -60,7 +60,7 @@ async fn existing_sign_in_row_stays_and_follows(database: Database) {
     assert_eq!(row(&scim, OUTSIDER).as_deref(), Some("o3"));
 }
 
-/// The instance writes a row only for an account that it creates.
+/// The instance creates an identity only for an account that it creates.
 #[testkit::test]
 async fn instance_writes_a_row_for_a_new_account(database: Database) {
     let scim = with_outsider(database).await;
@@ -85,7 +85,7 @@ async fn reactivated_own_account_gets_its_row_back(database: Database) {
     }
 }
 
-/// One `NameID` belongs to one person.
+/// A `NameID` belongs to only one user.
 #[testkit::test]
 async fn name_id_of_somebody_else_is_a_conflict(database: Database) {
     let scim = with_outsider(database).await;
@@ -125,7 +125,7 @@ async fn unconfirmed_account_is_not_linked(database: Database) {
     assert_eq!(scim.number("SELECT count(*) FROM scim_identities WHERE user_id = 61"), 0);
 }
 
-/// A group's own account may be linked again before its person has confirmed the address.
+/// A group's own account can be linked again before the user has confirmed the address.
 #[testkit::test]
 async fn unconfirmed_own_account_is_linked_again(database: Database) {
     let scim = scim_api(database).await;
@@ -135,7 +135,7 @@ async fn unconfirmed_own_account_is_linked_again(database: Database) {
     let (status, user) = post(&scim, GROUP, &body("again", "own@example.com")).await.json();
     assert_eq!((status, &user["id"]), (201, &json!("again")));
     assert_eq!(scim.number("SELECT count(*) FROM scim_identities WHERE extern_uid = 'again'"), 1);
-    // A group's address is no proof for another group.
+    // An address that one group sent does not link the account for another group.
     let other = scim.with_token(crate::support::TH, "POST", "/api/scim/v2/groups/other/Users");
     assert_eq!(other.json(&body("x", "own@example.com")).send().await.status, 409);
 }

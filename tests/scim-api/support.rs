@@ -56,7 +56,7 @@ pub fn data_dir() -> TempDir {
     data
 }
 
-/// Groups with single sign-on, tokens, one user.
+/// Adds groups with single sign-on, their tokens, and one user.
 pub fn plant(conn: &mut Conn) {
     fixture::group(conn, 10, "test_group", None);
     fixture::group(conn, 12, "test_group/sub", Some(10));
@@ -90,7 +90,7 @@ pub fn plant(conn: &mut Conn) {
     }
 }
 
-/// An account.
+/// Adds an account.
 pub fn person(conn: &mut Conn, id: i64, username: &str, name: &str, email: &str) {
     fixture::user(conn, id, username);
     fixture::run(conn, &format!("UPDATE users SET name = '{name}', email = '{email}' WHERE id = {id};"));
@@ -207,7 +207,7 @@ impl Scim {
         self.service.request(method, path).header("Authorization", &format!("Bearer {token}"))
     }
 
-    /// The members of the group that GitLab's form shows of a user, as the RFC's form has them.
+    /// Requests the RFC's representation.
     pub async fn rfc(&self, base: &str, path: &str) -> (u16, Value) {
         let token = if base == GROUP { TG } else { TI };
         self.with_token(token, "GET", &format!("{base}{path}")).header("Accept", RFC).answer().await

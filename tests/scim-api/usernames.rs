@@ -14,7 +14,7 @@ async fn made(scim: &super::Scim, base: &str, number: usize, name: &str) -> Stri
     scim.text(&format!("SELECT username FROM users WHERE email = 'u{number}@x.example.com'")).unwrap()
 }
 
-/// Reserved names get a number, at the instance and in a group.
+/// Reserved names get a numeric suffix, at the instance and in a group.
 #[testkit::test]
 async fn reserved_names_get_a_number(database: Database) {
     let scim = scim_api(database).await;

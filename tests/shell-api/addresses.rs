@@ -1,4 +1,4 @@
-//! Client addresses and SSH certificates: what a group requires of a connection.
+//! Restrictions of a group by client address and by SSH certificate.
 use super::shell_api;
 use super::support::{ALLOWED, NOT_FOUND, Shell, verdict};
 use serde_json::{Value, json};
@@ -65,7 +65,7 @@ async fn globally_allowed_addresses_pass(database: Database) {
     assert_eq!(clone_from(&shell, "13.1.1.1").await, owned(ALLOWED), "the group has no ranges");
 }
 
-/// A group that enforces certificates asks for them only when a person connects with an SSH key of their own.
+/// A group that enforces SSH certificates rejects only users who connect with their own SSH key.
 #[testkit::test]
 async fn enforced_certificates_stop_only_the_keys_of_people(database: Database) {
     let shell = shell_api(database).await;

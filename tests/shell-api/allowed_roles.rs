@@ -238,7 +238,7 @@ async fn a_lower_role_holds_at_the_next_request(database: Database) {
     }
 }
 
-/// Neither the role of a deploy key's owner nor the owner's ban touches the key, but both touch its pushes.
+/// A deploy key may pull whatever the role or ban of its owner, but both restrict its pushes.
 #[testkit::test]
 async fn the_ban_of_an_owner_stops_pushes_of_the_key(database: Database) {
     let shell = shell_api(database).await;

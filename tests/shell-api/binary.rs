@@ -9,7 +9,7 @@ use testkit::{Database, Process, Request};
 
 use super::support::{SECRET, storages, token, write_config};
 
-/// A directory with a secret and a configuration, and the arguments that name them.
+/// A directory with a secret and a configuration, and the command-line arguments for them.
 pub struct Setup {
     pub data: TempDir,
     arguments: Vec<String>,
@@ -85,14 +85,14 @@ impl Binary {
         Setup::new(database).start(&[], &[])
     }
 
-    /// A request with a fresh token.
+    /// A request with a new token.
     pub fn request(&self, method: &str, path: &str) -> Request {
         self.process
             .request(method, &format!("/api/v4/internal{path}"))
             .header("Gitlab-Shell-Api-Request", &token())
     }
 
-    /// A request with a token of another secret.
+    /// Calls `/check` with a token signed with this secret, and returns the status.
     pub async fn check_with(&self, secret: &str) -> u16 {
         let secrets = auth::Secrets::new(auth::Secret::from_text(secret).unwrap(), None);
         let token = auth::shell::issue(&secrets, endpoint::Clock::System.unix()).unwrap();

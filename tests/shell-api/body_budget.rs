@@ -1,4 +1,4 @@
-//! The memory for all request bodies together is bounded: `--body-budget`.
+//! `--body-budget` limits the memory for the bodies of all concurrent requests.
 use std::time::{Duration, Instant};
 
 use super::support::shell_api_with;
@@ -16,7 +16,7 @@ fn padded(bytes: usize) -> Vec<u8> {
     body
 }
 
-/// Begins a request whose body stays incomplete.
+/// Starts a request with an incomplete body.
 async fn begin(shell: &Shell, headers: &str, start: &[u8]) -> TcpStream {
     let address = shell.service.url().strip_prefix("http://").unwrap();
     let mut stream = TcpStream::connect(address).await.unwrap();
@@ -32,7 +32,7 @@ async fn response(mut stream: TcpStream) -> String {
     text
 }
 
-/// Waits until bodies hold this many bytes.
+/// Waits until request bodies use this many bytes of memory.
 async fn until_taken(shell: &Shell, bytes: usize) {
     let deadline = Instant::now() + Duration::from_secs(20);
     while shell.service.core.body_budget.taken() != bytes {

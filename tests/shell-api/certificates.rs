@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use testkit::fixture::{self, THEN};
 use testkit::{Database, ssh};
 
-/// The authority of `grp`, whose fingerprint has a `+` and a `/`.
+/// The certificate authority of `grp`, whose fingerprint has a `+` and a `/`.
 fn fingerprint() -> [u8; 32] {
     (0..1000)
         .map(|id| ssh_key::fingerprint(&ssh::ed25519(id)).unwrap())

@@ -4,7 +4,7 @@ use super::support::eventually;
 use serde_json::json;
 use testkit::{Database, Process};
 
-/// What `check-config` prints.
+/// The output of `check-config`.
 fn printed(setup: &Setup, arguments: &[&str], environment: &[(&str, &str)]) -> String {
     let output = setup.run(&[&["check-config"], arguments].concat(), environment);
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
@@ -154,7 +154,7 @@ async fn five_may_start_at_once_on_an_empty_database() {
     assert!(setup.path("internal-api.sqlite3").exists());
 }
 
-/// Every finding is reported at once, each with its table, its column and what needs it.
+/// All findings are reported together, each with its table, column and the feature that needs it.
 #[test]
 fn tables_that_do_not_fit_end_the_start() {
     let database = Database::postgresql();

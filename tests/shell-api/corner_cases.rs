@@ -1,4 +1,4 @@
-//! Cases that the other files leave out.
+//! Rare cases of several endpoints.
 use super::pre_post_receive::decreased;
 use super::shell_api;
 use super::support::{ALLOWED, NOT_FOUND, verdict};

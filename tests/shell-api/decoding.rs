@@ -264,7 +264,7 @@ async fn a_limit_and_a_lost_database_have_words(database: Database) {
     is_readable(&shell.request("POST", "/allowed").json(&parameters).send().await, 500, "no table");
 }
 
-/// The decoders themselves are as strict as Go.
+/// The decoders are as strict as Go's.
 #[test]
 fn what_go_would_not_decode_is_seen() {
     let gitaly = |further: &str| {

@@ -143,7 +143,7 @@ async fn the_whole_name_of_a_ref_decides_for_deploy_keys(database: Database) {
     expect(&shell, P, &[(11, changes[0].clone(), ALLOWED), (11, changes[1].clone(), ALLOWED)]).await;
 }
 
-/// In an empty repository with default branch protection a deploy key needs an owner who may make the first
+/// In an empty repository with default branch protection, the owner of a deploy key must be allowed to make the first
 /// push.
 #[testkit::test]
 async fn a_maintainer_s_deploy_key_starts_an_empty_repository(database: Database) {
@@ -179,7 +179,7 @@ async fn changes_need_an_owner_who_reaches_the_project(database: Database) {
     }
 }
 
-/// Git LFS locks of the owner do not stop the owner's deploy key; locks of others do.
+/// Git LFS locks of other users block pushes with a deploy key, but locks of its owner do not.
 #[testkit::test]
 async fn locks_of_the_owner_do_not_stop_a_deploy_key(database: Database) {
     keys(&mut database.open());

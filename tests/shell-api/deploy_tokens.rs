@@ -7,7 +7,7 @@ use testkit::Database;
 const NO_UPLOAD: (u16, &str) = (401, "You are not allowed to upload code for this project.");
 const FAR: &str = "3000-01-01 00:00:00";
 
-/// Token 1 of project P, 2 of group `grp`, 3 of P but not for repositories.
+/// Adds token 1 of project P, token 2 of group `grp`, and token 3 of P without the scope for repositories.
 async fn service(database: Database) -> Shell {
     database.sql(&format!(
         "INSERT INTO deploy_tokens (id, name, read_repository, expires_at, created_at, \

@@ -31,7 +31,7 @@ async fn documented(database: Database) -> Shell {
         "UPDATE keys SET title = 'admin@example.com' WHERE id = 11; UPDATE users SET name = 'Administrator' \
          WHERE id = 1",
     );
-    // Project 3 is `gnuwget/wget2`, and public.
+    // Project 3 is the public project `gnuwget/wget2`.
     fixture::group(conn, 100, "gnuwget", None);
     let twin = fixture::array(conn, &[100, 2003]);
     fixture::run(
@@ -280,7 +280,7 @@ async fn example_10(database: Database, credential: Credential) {
     example(database, credential, ("POST", "/api/v4/internal/pre_receive"), Some(form), expected).await;
 }
 
-/// The changes end with a backslash and an `n`; the job gets them as they are.
+/// The job gets the changes unmodified, with the backslash and the `n` at their end.
 async fn example_11(database: Database, credential: Credential) {
     let changes =
         r"0000000000000000000000000000000000000000 fd9e76b9136bdd9fe217061b497745792fe5a5ee gh-pages\n";

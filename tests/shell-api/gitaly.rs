@@ -27,7 +27,7 @@ const WEB_ONLY: (u16, &str) =
 
 const POINTERS: &str = "BlobService/ListLFSPointers";
 
-/// A shell-api whose repositories are at this address, with Git LFS switched off: it only asks about refs.
+/// A shell-api with a Gitaly at this address and without Git LFS, so that it only needs calls about refs.
 async fn shell_api_at(database: Database, address: &str, arguments: &[&str]) -> Shell {
     let arguments = [arguments, &["--lfs-enabled", "false"]].concat();
     shell_api_of(database, &format!("storages: {{default: {{address: '{address}'}}}}\n"), &arguments).await
@@ -52,7 +52,7 @@ fn repository_of_p() -> Repository {
     }
 }
 
-/// A push in general, an update and a new branch: each of them needs Gitaly.
+/// A push with `_any`, an update and a new branch, which all need Gitaly.
 async fn three(shell: &Shell) -> [(u16, Value); 3] {
     let (a, b) = (&shell.git.a, &shell.git.b);
     [
@@ -110,8 +110,8 @@ async fn missing_repository_is_not_found(database: Database) {
     }
 }
 
-/// One call for each protected ref that is updated, and none for other updates. One call for a push that creates a branch,
-/// and one for a push that removes a branch or creates a tag.
+/// A push makes one call for each update of a protected ref, one if it creates a branch, and one if it removes a branch
+/// or creates a tag.
 #[testkit::test]
 async fn push_makes_as_few_calls_as_possible(database: Database) {
     let (shell, gitaly) = both(database).await;
@@ -142,7 +142,7 @@ async fn push_makes_as_few_calls_as_possible(database: Database) {
     assert_eq!(gitaly.connections(), 1, "one connection serves all");
 }
 
-/// Git LFS is on by default: the new files are searched for pointers once, however many refs there are.
+/// With Git LFS, the new files are searched for pointers once per push, not once per ref.
 #[testkit::test]
 async fn new_files_are_listed_once_per_push(database: Database) {
     let gitaly = Gitaly::start(&repositories().path);
@@ -219,7 +219,7 @@ async fn failed_call_is_unavailable(database: Database) {
         assert_eq!(verdict(&answer), ALLOWED);
     }
     assert_eq!(verdict(&shell.push(11, &created).await), WEB_ONLY);
-    // A decision that makes no call does not depend on Gitaly.
+    // A decision without calls does not depend on Gitaly.
     gitaly.fail(Fault::Hang);
     let (a, b) = (&shell.git.a, &shell.git.b);
     assert_eq!(verdict(&shell.push(11, &format!("{a} {b} refs/heads/f")).await), ALLOWED);

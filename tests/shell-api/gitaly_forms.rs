@@ -110,7 +110,7 @@ async fn push_sees_its_objects(database: Database) {
     .await;
 }
 
-/// A rule about messages needs the new commits.
+/// A push rule about commit messages is applied to the new commits.
 #[testkit::test]
 async fn push_rules_see_the_objects_of_a_push(database: Database) {
     on_each_form(database, async |shell, storage| {
@@ -186,7 +186,7 @@ async fn annotated_tag_is_created_in_the_page(database: Database) {
     .await;
 }
 
-/// Nothing is written, so there is no quarantine.
+/// Removing a branch writes no objects, so there is no quarantine.
 #[testkit::test]
 async fn branch_is_deleted_in_the_page(database: Database) {
     on_each_form(database, async |shell, storage| {
@@ -285,7 +285,7 @@ async fn quarantine_outside_the_storage_is_refused(database: Database) {
     assert_eq!(gitaly.methods(), Vec::<&str>::new());
 }
 
-/// `inspect: local`. The link is inside the storage, its target is not.
+/// With `inspect: local`, a path through a symbolic link that leaves the storage is rejected.
 #[testkit::test]
 async fn links_out_of_the_local_storage_are_refused(database: Database) {
     let (storage, copy) = copy_of_p();

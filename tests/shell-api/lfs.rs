@@ -1,4 +1,4 @@
-//! `/lfs_authenticate` and `/lfs`.
+//! `/lfs_authenticate` and `/lfs`: tokens, and downloads of objects.
 use super::{Shell, shell_api, shell_api_with};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;

@@ -1,4 +1,4 @@
-//! Tests of shell-api from outside, on every database.
+//! Tests shell-api over HTTP, on every database.
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
 mod addresses;
 mod allowed_clone;

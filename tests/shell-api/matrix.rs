@@ -30,7 +30,7 @@ const TABLES: &[(&str, &str)] = &[
     ("wiki_push", include_str!("matrix/wiki_push.txt")),
 ];
 
-/// The columns: visibility, and level of the feature.
+/// The columns: visibility level, and level of the feature.
 const COLUMNS: [(i32, i32); 9] =
     [(0, 20), (0, 10), (0, 0), (10, 20), (10, 10), (10, 0), (20, 20), (20, 10), (20, 0)];
 
@@ -42,7 +42,7 @@ const CODE: i64 = 500;
 const WIKI: i64 = 600;
 const BLIND: i64 = 700;
 
-/// People by row, each with a key of the same id; a role of 0 is none.
+/// Users by row, each with a key of the same id. A role of 0 means none.
 const PEOPLE: &[(&str, i64, i32)] = &[
     ("signing-key", 101, 40),
     ("expired-key", 102, 40),

@@ -184,7 +184,7 @@ async fn the_work_after_a_push_is_a_job_of_sidekiq(database: Database) {
         shell.service.metric(r#"internal_api_jobs_enqueued_total{queue="default",result="ok"}"#).await,
         Some(1.0)
     );
-    // The next job is the last in the queue: Sidekiq takes from the other end.
+    // Sidekiq takes jobs from the end of the list, so the next job is the last element.
     shell.post_receive_of("wiki-3", "user-2", "").await;
     assert_eq!(jobs_in(&redis, "queue:default")[0]["args"], json!(["wiki-3", "user-2", "", {}]));
 }

@@ -117,8 +117,7 @@ fn fork(conn: &mut database::Conn) {
 
 const FORK: i64 = 70;
 
-/// Whether the key may push to branch `f` of the fork, with a list of changes and before the changes are
-/// known.
+/// Whether the key may push to branch `f` of the fork: before the changes are known, and with them.
 async fn pushes_to_fork(shell: &Shell, key: i64) -> [(u16, String); 2] {
     let further = json!({ "gl_repository": format!("project-{FORK}") });
     let change = format!("{} {} refs/heads/f", shell.git.a, shell.git.b);
@@ -127,7 +126,7 @@ async fn pushes_to_fork(shell: &Shell, key: i64) -> [(u16, String); 2] {
     answers.map(|answer| owned(verdict(&answer)))
 }
 
-/// A merge request lets those push to its source branch who may push or merge to its target branch.
+/// Users who may push or merge to the target branch of a merge request may push to its source branch.
 #[testkit::test]
 async fn collaboration_needs_the_right_to_update_the_target_branch(database: Database) {
     let mut conn = database.open();
@@ -162,7 +161,7 @@ async fn collaboration_needs_the_right_to_update_the_target_branch(database: Dat
     assert_eq!(pushes_to_fork(&shell, 11).await, yes());
 }
 
-/// The author must be able to push to the source project.
+/// The author of the merge request must be able to push to the source project.
 #[testkit::test]
 async fn collaboration_needs_an_author_who_may_push(database: Database) {
     let mut conn = database.open();
@@ -180,7 +179,7 @@ async fn collaboration_needs_an_author_who_may_push(database: Database) {
     assert_eq!(verdicts("1").await, [owned(ALLOWED), owned(ALLOWED)], "an administrator");
 }
 
-/// The merge request opens the branch; the rules that protect it in the source project still apply.
+/// The protection rules of the source project still apply to the branch of a merge request.
 #[testkit::test]
 async fn collaboration_leaves_the_rules_of_the_source_branch(database: Database) {
     let mut conn = database.open();

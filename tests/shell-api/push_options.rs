@@ -207,7 +207,7 @@ async fn options_are_refused_with_an_alert_by_default(database: Database) {
     assert_eq!(alerts(&shell, &pushed(&["f"]), &["mr.label=x"]).await, missing);
 }
 
-/// Values are trimmed, blank ones are `true`, and leading dots are skipped.
+/// The values of options are trimmed, blank values become `true`, and leading dots are skipped.
 #[testkit::test]
 async fn the_job_gets_the_options_as_gitlab_parses_them(database: Database) {
     let shell = shell_api(database).await;
@@ -265,7 +265,7 @@ async fn what_may_be_the_default_branch_is_left_alone(database: Database) {
     assert_eq!((handed_over(&shell).len(), shell.outbox().len()), (1, 2));
 }
 
-/// Broadcast, warning, links, in this order.
+/// The messages are in GitLab's order: broadcast messages, warnings, links.
 #[testkit::test]
 async fn messages_stand_in_their_order(database: Database) {
     let shell = with_outbox(database).await;

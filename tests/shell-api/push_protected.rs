@@ -143,7 +143,7 @@ async fn levels_are_no_one_roles_and_administrators(database: Database) {
     expect(&shell, 11, &change, ALLOWED, ALLOWED).await;
 }
 
-/// A rule that names a deploy key admits its owner, in person or with any write key.
+/// A rule that names a deploy key allows its owner to push, in person or with any write key.
 #[testkit::test]
 async fn a_rule_may_name_a_deploy_key(database: Database) {
     let mut conn = database.open();

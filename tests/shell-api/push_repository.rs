@@ -1,5 +1,4 @@
-//! Pushes that need the repository: quarantine, unknown objects, SHA-256, a repository that hangs, and one that cannot be
-//! read.
+//! Pushes that need the repository: quarantines, unknown objects, SHA-256, slow and unreadable repositories.
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -102,7 +101,7 @@ async fn an_update_proves_that_a_repository_is_not_empty(database: Database) {
     assert_eq!(push(&shell, &format!("{a} {Z} refs/heads/release/1"), json!({})).await, owned(web));
 }
 
-/// A directory may leave the repository, but not the storage.
+/// A quarantine directory may be outside the repository, but not outside the storage.
 #[testkit::test]
 async fn quarantine_outside_the_storage_is_refused(database: Database) {
     let shell = shell_api(database).await;

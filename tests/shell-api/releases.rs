@@ -78,7 +78,7 @@ async fn state_of_a_namespace_makes_its_projects_read_only() {
     }
 }
 
-/// No service refuses the database of a release, and none reports a table or column of it as missing.
+/// Every service accepts the database of every release, without reporting a missing table or column.
 #[actix_web::test]
 async fn database_of_each_release_fits() {
     for release in Release::ALL {

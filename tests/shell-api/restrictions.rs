@@ -6,7 +6,7 @@ use testkit::{Redis, fixture, ssh};
 
 const FORBIDDEN: &str = "Your SSH key type is forbidden. Must be RSA, DSA, ECDSA, ED25519, or ED25519_SK.";
 
-/// Each key type has a setting of its own.
+/// Each key type has its own setting.
 #[testkit::test]
 async fn each_type_of_key_may_be_restricted(database: Database) {
     fixture::run(

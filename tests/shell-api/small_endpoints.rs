@@ -110,7 +110,7 @@ async fn other_keys_are_not_found(database: Database) {
     assert_eq!(find(&shell, "").await, (400, missing), "blank is missing");
 }
 
-/// Deploy keys are found whatever their state; a key without a user is found, too.
+/// Deploy keys are found in every state, and so are keys without a user.
 #[testkit::test]
 async fn deploy_keys_are_found_in_any_state(database: Database) {
     fixture::key(&mut database.open(), 51, None, &ssh::ed25519(51));

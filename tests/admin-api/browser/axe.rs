@@ -1,4 +1,4 @@
-//! axe-core, an engine of accessibility rules. It is under the MPL, so it is fetched for the test and is no part of the project.
+//! axe-core, an accessibility checker. It is under the MPL, so the test fetches it instead of the project including it.
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 

@@ -1,6 +1,6 @@
 //! A real browser: headless Chromium, controlled by the `WebDriver` protocol of W3C.
 //!
-//! The crates for it either come under the MPL or turn on features of `serde_json` that change what our services answer.
+//! The existing crates for it have the MPL, or enable features of `serde_json` that change the services' responses.
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 
-/// A field as Go decodes it: one that is absent or `null` is the zero value of its type.
+/// A field as Go decodes it: an absent or `null` field gets the zero value of its type.
 #[derive(Debug, Default)]
 pub struct Go<T>(T);
 
@@ -50,7 +50,7 @@ pub fn decode<T: DeserializeOwned>(body: &str) -> Result<(), String> {
     serde_json::from_str::<T>(body).map(drop).map_err(|error| error.to_string())
 }
 
-/// The body of every error, for both.
+/// The body of every error, for both clients.
 #[derive(Deserialize)]
 pub struct Failure {
     message: NotEmpty,
@@ -236,7 +236,7 @@ pub struct PoolMember {
     is_upstream: bool,
 }
 
-/// `true` and nothing else.
+/// Only `true`.
 #[derive(Deserialize)]
 #[serde(try_from = "bool")]
 pub struct True;
@@ -249,7 +249,7 @@ impl TryFrom<bool> for True {
     }
 }
 
-/// `false` and nothing else.
+/// Only `false`.
 #[derive(Deserialize)]
 #[serde(try_from = "bool")]
 pub struct False;

@@ -11,9 +11,9 @@ use domain::account::{Account, AccountId, AccountLookup};
 use domain::actor::Key;
 use domain::user::{State, UserType};
 
-/// Whether a second factor is on: a one-time password or a security key. A registration of mode 1 is a passkey, which is
-/// not a second factor. GitLab 18.0 has no column `authentication_mode`: there the name resolves to the column of
-/// `default_mode`, in the enclosing query, so that every registration counts.
+/// Whether a second factor is enabled: a one-time password or a security key. A registration with mode 1 is
+/// a passkey, which is not a second factor. GitLab 18.0 has no column `authentication_mode`: there the name
+/// resolves to the column of `default_mode` in the enclosing query, so that every registration counts.
 const SECOND_FACTOR: &str = "(users.otp_required_for_login OR (\
     SELECT EXISTS (SELECT 1 FROM webauthn_registrations w WHERE w.user_id = users.id AND COALESCE(authentication_mode, 2) = 2) \
       FROM (SELECT 2 AS authentication_mode) AS default_mode))";
@@ -21,7 +21,7 @@ const SECOND_FACTOR: &str = "(users.otp_required_for_login OR (\
 type Row = (i64, Option<String>, Option<String>, i16, bool);
 type KeyRow = (i64, Option<String>, Option<String>, Option<NaiveDateTime>);
 
-/// Finds the account of a request for credentials, and the key that names it. One statement.
+/// Finds the account of a request for credentials, and the key that identifies it. One statement.
 pub fn find(conn: &mut Conn, id: AccountId) -> Result<AccountLookup> {
     let columns = (users::id, users::username, users::state, users::user_type, sql::<Bool>(SECOND_FACTOR));
     Ok(match id {
@@ -64,7 +64,8 @@ fn account((id, username, state, user_type, second_factor): Row) -> Account {
     }
 }
 
-/// Replaces all recovery codes by these hashes if the second factor is still on. Returns whether it was. One statement.
+/// Replaces all recovery codes with these hashes if the second factor is still enabled. Returns whether it
+/// was. One statement.
 pub fn replace_recovery_codes(
     conn: &mut Conn,
     user_id: i64,
@@ -79,7 +80,7 @@ pub fn replace_recovery_codes(
     Ok(changed > 0)
 }
 
-/// The stored secret of one-time passwords.
+/// The stored secret for one-time passwords.
 #[derive(Debug, Clone, Queryable)]
 pub struct OtpColumns {
     pub secret: Option<String>,
@@ -87,7 +88,7 @@ pub struct OtpColumns {
     pub salt: Option<String>,
 }
 
-/// Reads the secret of a user's one-time passwords.
+/// Reads the secret for a user's one-time passwords.
 pub fn otp(conn: &mut Conn, user_id: i64) -> Result<Option<OtpColumns>> {
     Ok(users::table
         .find(user_id)
@@ -101,7 +102,8 @@ pub fn otp(conn: &mut Conn, user_id: i64) -> Result<Option<OtpColumns>> {
         .optional()?)
 }
 
-/// Consumes a time step, so that no code of this step or an earlier one is accepted again. Returns whether it was unused.
+/// Consumes a time step, so that no code of this step or an earlier one is accepted again. Returns whether
+/// it was unused.
 pub fn consume_step(conn: &mut Conn, user_id: i64, step: i32, now: NaiveDateTime) -> Result<bool> {
     let changed = diesel::update(users::table.find(user_id))
         .filter(users::consumed_timestep.is_null().or(users::consumed_timestep.lt(step)))
@@ -110,7 +112,7 @@ pub fn consume_step(conn: &mut Conn, user_id: i64, step: i32, now: NaiveDateTime
     Ok(changed > 0)
 }
 
-/// Minutes for which a verified one-time password allows git operations.
+/// The number of minutes for which a verified one-time password allows git operations.
 pub fn otp_session_minutes(conn: &mut Conn) -> Result<i32> {
     use crate::schema::application_settings as settings;
     let minutes = settings::table.order(settings::id.desc()).select(settings::git_two_factor_session_expiry);

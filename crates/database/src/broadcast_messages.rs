@@ -1,4 +1,4 @@
-//! What an administrator tells everybody.
+//! The broadcast messages of administrators.
 use chrono::NaiveDateTime;
 use diesel::dsl::sql;
 use diesel::prelude::*;
@@ -11,7 +11,7 @@ use domain::messages::Banner;
 
 const BANNER: i16 = 1;
 
-/// The banners that are shown at a terminal now, oldest first. One statement.
+/// Returns the banners that are currently shown at a terminal, oldest first. One statement.
 pub fn for_terminal(conn: &mut Conn, now: NaiveDateTime) -> Result<Vec<Banner>> {
     let rows: Vec<(String, Option<String>, String)> = messages::table
         .filter(messages::broadcast_type.eq(BANNER))
@@ -31,7 +31,7 @@ pub fn for_terminal(conn: &mut Conn, now: NaiveDateTime) -> Result<Vec<Banner>> 
         .collect())
 }
 
-/// The numbers of an array's text: `{10,20}` on PostgreSQL, `[10,20]` on SQLite.
+/// Parses an integer array: `{10,20}` on PostgreSQL, `[10,20]` on SQLite.
 fn numbers(text: &str) -> impl Iterator<Item = i32> + '_ {
     text.split(|c: char| !c.is_ascii_digit() && c != '-').filter_map(|word| word.parse().ok())
 }

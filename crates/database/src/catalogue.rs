@@ -1,8 +1,8 @@
 //! The tables and columns that exist in this database.
 //!
-//! GitLab adds columns each month and drops others, so that a statement may name an optional column only where the
-//! database has it: `conn.catalogue()?.has("namespaces", "state")`. The text of a statement depends on the catalogue
-//! alone, never on a request.
+//! GitLab adds and drops columns every month, so a statement may name an optional column only if the
+//! database has it: `conn.catalogue()?.has("namespaces", "state")`. The text of a statement depends only on
+//! the catalogue, never on a request.
 use std::collections::{HashMap, HashSet};
 
 use diesel::prelude::*;
@@ -11,10 +11,10 @@ use diesel::sql_types::{Bool, Text};
 use crate::schema::each_table;
 use crate::{Conn, Result};
 
-/// Tables that statements use by hand-written SQL alone.
+/// Tables that only hand-written SQL uses.
 const FURTHER_TABLES: &[&str] = &["organization_push_rules", "schema_migrations"];
 
-/// The tables and columns of a database, as far as a service may use them.
+/// The tables and columns of a database that a service may use.
 #[derive(Debug, Default)]
 pub struct Catalogue {
     columns: HashMap<String, HashMap<String, Column>>,
@@ -24,11 +24,12 @@ pub struct Catalogue {
 /// A column of a table or view.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Column {
-    /// As PostgreSQL's `format_type` writes it; on SQLite the declared type.
+    /// The type as PostgreSQL's `format_type` writes it, or the declared type on SQLite.
     pub data_type: String,
-    /// NOT NULL, by the column or by a CHECK constraint, whether or not existing rows were validated.
+    /// Whether the column is NOT NULL or has an equivalent CHECK constraint, whether or not existing rows
+    /// were validated.
     pub is_required: bool,
-    /// It has a default, is an identity column or is generated.
+    /// Whether it has a default, is an identity column or is generated.
     pub has_default: bool,
     pub may_select: bool,
     pub may_insert: bool,
@@ -71,8 +72,8 @@ struct ColumnRow {
     may_update: bool,
 }
 
-/// `pg_catalog`, not `information_schema`, which hides columns that the role has no right on. A name is resolved by
-/// `search_path`, so that a table of our own is found in its schema.
+/// Uses `pg_catalog` because `information_schema` hides columns that the role has no rights on. Names are
+/// resolved by `search_path`, so that our own tables are found in their schema.
 const COLUMNS_OF_POSTGRESQL: &str = "SELECT c.relname::text AS \"table\", a.attname::text AS \"column\", \
        format_type(a.atttypid, NULL) AS data_type, \
        a.attnotnull OR EXISTS (SELECT 1 FROM pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'c' \
@@ -127,12 +128,12 @@ impl Catalogue {
         Ok(Self { columns, triggers })
     }
 
-    /// Whether a table has a column.
+    /// Whether the table has the column.
     pub fn has(&self, table: &str, column: &str) -> bool {
         self.column(table, column).is_some()
     }
 
-    /// Whether there is a table or view of this name.
+    /// Whether a table or view with this name exists.
     pub fn has_table(&self, table: &str) -> bool {
         self.columns.contains_key(table)
     }
@@ -141,12 +142,12 @@ impl Catalogue {
         self.columns.get(table)?.get(column)
     }
 
-    /// The column of a table, or `fallback` where the database does not have it.
+    /// Returns the column of a table, or `fallback` if the database does not have it.
     pub(crate) fn column_or<'a>(&self, table: &str, column: &'a str, fallback: &'a str) -> &'a str {
         if self.has(table, column) { column } else { fallback }
     }
 
-    /// The columns of a table, in no order.
+    /// The columns of a table, in arbitrary order.
     pub fn columns(&self, table: &str) -> impl Iterator<Item = (&str, &Column)> {
         self.columns.get(table).into_iter().flatten().map(|(name, column)| (name.as_str(), column))
     }
@@ -156,10 +157,10 @@ impl Catalogue {
         self.triggers.iter().filter(move |trigger| trigger.table == table)
     }
 
-    /// Where the push rule of the whole installation is kept.
+    /// The location of the push rule of the instance.
     ///
-    /// GitLab 18.0 to 19.0 keep it in the sample row of `push_rules`, and triggers copy it. Since 19.1 it is the
-    /// row of the project's organization in `organization_push_rules`, and the sample row means nothing.
+    /// GitLab 18.0 to 19.0 store it in the sample row of `push_rules`, and triggers copy it. Since 19.1 it
+    /// is the row of the project's organization in `organization_push_rules`, and the sample row is ignored.
     pub(crate) fn instance_push_rule(&self) -> InstancePushRule {
         let is_copied = self.triggers("push_rules").any(|trigger| trigger.writes_organization_push_rules);
         if is_copied || !self.has_table("organization_push_rules") {
@@ -170,7 +171,7 @@ impl Catalogue {
     }
 }
 
-/// Where the push rule of the whole installation is kept.
+/// The location of the push rule of the instance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum InstancePushRule {
     SampleRow,

@@ -1,4 +1,4 @@
-//! The check at the start: does the database have what a service uses?
+//! The check at start: whether the database has everything that a service uses.
 use std::fmt;
 
 use diesel::dsl::sql;
@@ -9,24 +9,24 @@ use crate::catalogue::Catalogue;
 use crate::registry::{self, DeclaredColumn, Service, TableUse};
 use crate::{Conn, Result, is_owned_by_rails, migrations};
 
-/// What the check has found.
+/// The result of the check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CheckOutcome {
-    /// The service may start. Features with a finding are off.
+    /// The service can start. Features with a finding are disabled.
     Fits { warnings: Vec<Finding> },
-    /// The migrations have not run: the service waits for them.
+    /// The migrations have not run yet, so the service waits for them.
     Waiting(String),
-    /// The database does not fit, and a restart would not help. The warnings are among the findings, at the end.
+    /// The database does not fit, and a restart would not help. Warnings come last in the list.
     Misfit(Vec<Finding>),
 }
 
-/// One thing that does not fit.
+/// A mismatch between the database and the service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
     pub table: &'static str,
     pub column: Option<String>,
     pub kind: FindingKind,
-    /// The feature that needs it; `None`: the service itself.
+    /// The feature that needs it. `None` means that the service itself does.
     pub capability: Option<&'static str>,
     pub message: String,
 }
@@ -36,7 +36,7 @@ pub enum FindingKind {
     Missing,
     Type,
     Right,
-    /// A column that an INSERT of ours would have to fill, and does not.
+    /// A column that our INSERT statements would have to fill but do not know.
     Trap,
     Locked,
 }
@@ -59,7 +59,7 @@ impl fmt::Display for Finding {
     }
 }
 
-/// Compares the database with what a service uses. Reads the catalogue anew, and changes nothing.
+/// Compares the database with what a service uses. Rereads the catalogue and changes nothing.
 pub fn check(conn: &mut Conn, service: Service) -> Result<CheckOutcome> {
     conn.set_catalogue(None);
     let catalogue = conn.catalogue()?;
@@ -95,7 +95,7 @@ pub fn check(conn: &mut Conn, service: Service) -> Result<CheckOutcome> {
 struct Check<'a> {
     catalogue: &'a Catalogue,
     service: Service,
-    /// The database's role; `None` on SQLite, whose tables are ours.
+    /// The database role; `None` on SQLite, where all tables are our own.
     role: Option<String>,
     findings: Vec<Finding>,
 }
@@ -161,7 +161,7 @@ impl Check<'_> {
         }
     }
 
-    /// Columns that an INSERT of ours must fill and does not know.
+    /// Finds columns that our INSERT statements must fill but do not know.
     fn traps(&mut self, table: TableUse) {
         let is_known = |name: &str| {
             registry::columns(table.table).iter().any(|column| column.name == name)
@@ -195,8 +195,9 @@ impl Check<'_> {
     }
 }
 
-/// The types that a column may have on PostgreSQL, the expected one first. Rails changes `varchar` into `text`, a
-/// `timestamp` into a `timestamptz`, and the smaller integers into one another, without a difference for us.
+/// The PostgreSQL types that a column may have, the expected one first. Rails replaces `varchar` with
+/// `text`, `timestamp` with `timestamptz`, and the smaller integer types with one another. The difference
+/// does not matter to us.
 fn postgresql_types(sql_type: &str) -> &'static [&'static str] {
     match sql_type {
         "BigInt" => &["bigint"],

@@ -23,10 +23,10 @@ impl std::fmt::Debug for Conn {
 type Manager = <Conn as diesel::Connection>::TransactionManager;
 
 impl Conn {
-    /// Runs `f` in a transaction that may write; inside another one, in a savepoint.
+    /// Runs `f` in a transaction that may write, or in a savepoint if a transaction is open.
     ///
-    /// SQLite takes its write lock at `BEGIN`: a transaction that reads first and writes later would otherwise fail
-    /// with `SQLITE_BUSY` whenever another writer came between.
+    /// SQLite takes its write lock at `BEGIN`. Otherwise a transaction that reads first and writes later
+    /// would fail with `SQLITE_BUSY` whenever another connection writes in between.
     pub fn write<T>(&mut self, f: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         if self.is_in_transaction()? {
             return self.savepoint(f);
@@ -41,15 +41,16 @@ impl Conn {
         self.end(f)
     }
 
-    /// Runs `f` in a savepoint of the transaction that is open: an error undoes what `f` did, and no more.
+    /// Runs `f` in a savepoint of the open transaction. An error undoes only what `f` did.
     pub fn savepoint<T>(&mut self, f: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         Manager::begin_transaction(self)?;
         self.end(f)
     }
 
-    /// Runs `f` under our settings: in a transaction that makes them where the server session has other ones.
+    /// Runs `f` with our session settings. If the server session has other settings, runs `f` in a
+    /// transaction that sets them.
     ///
-    /// What `f` has committed stays committed, also if it ends with an error.
+    /// What `f` has committed stays committed, even if `f` returns an error.
     pub(crate) fn with_settings<T>(&mut self, f: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         let settings = self.session().local_settings.clone();
         let (Self::Postgresql(pg), Some(settings)) = (&mut *self, settings) else { return f(self) };
@@ -58,7 +59,7 @@ impl Conn {
         match Manager::commit_transaction(self) {
             Ok(()) => result,
             Err(commit) => {
-                // A connection that cannot roll back either is found broken.
+                // A connection that cannot roll back is detected as broken.
                 let _ = Manager::rollback_transaction(self);
                 result.and(Err(commit.into()))
             }
@@ -78,7 +79,8 @@ impl Conn {
                 Ok(value)
             }
             Err(error) => {
-                // The first error is reported; a connection that cannot roll back is found broken.
+                // Only the first error is returned. A connection that cannot roll back is detected as
+                // broken.
                 if let Err(rollback) = Manager::rollback_transaction(self) {
                     tracing::warn!(
                         error = &rollback as &dyn std::error::Error,

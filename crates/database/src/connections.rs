@@ -1,4 +1,4 @@
-//! The connections of a pool: r2d2 keeps them, and opens one at a time.
+//! The connections of a pool. r2d2 stores them and opens one at a time.
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -10,35 +10,37 @@ use crate::check::Finding;
 use crate::connector::Connector;
 use crate::{Conn, Error, Location, Result};
 
-/// The longest wait of r2d2 for one connection. It pauses between attempts for up to half of it.
+/// The timeout of r2d2 for opening a connection. It pauses between attempts for up to half of it.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(400);
-/// After a failed attempt to connect, further ones fail at once for this long: the server gets at most five a second.
+/// After a failed attempt, further attempts fail immediately for this long. The server gets at most five
+/// attempts per second.
 const RETRY_PAUSE: Duration = Duration::from_millis(200);
-/// How often a request that waits for a connection looks whether the database is away.
+/// How often a waiting request checks whether the database is unavailable.
 const CHECK_INTERVAL: Duration = Duration::from_millis(50);
-/// How long a request waits for a database that was last seen away. With one attempt it stays below a second.
+/// The timeout for a database that was last seen unavailable. Together with one attempt it is below one
+/// second.
 const UNAVAILABLE_TIMEOUT: Duration = Duration::from_millis(700);
-/// A connection that was idle for longer is tested before something is written on it.
+/// A connection that was idle for longer is tested before a write.
 const TEST_AFTER: Duration = Duration::from_secs(1);
-/// After an error that a changed database explains, its catalogue is read again at most this often.
+/// The minimum interval between reloads of the catalogue after errors that a schema change would explain.
 const CATALOGUE_PAUSE: Duration = Duration::from_secs(10);
 const IDLE_TIMEOUT: Duration = Duration::from_mins(10);
 
-/// The connections of a pool. A caller of [`Self::get`] holds one of the pool's permits, so that there are never more
-/// callers than connections.
+/// The connections of a pool. A caller of [`Self::get`] holds one of the pool's permits, so there are never
+/// more callers than connections.
 pub(crate) struct Connections {
     pool: r2d2::Pool<Manager>,
     shared: Arc<Shared>,
 }
 
-/// What the pool, its manager and its connections know together.
+/// The state shared by the pool, its manager and its connections.
 #[derive(Debug)]
 struct Shared {
     connector: Connector,
     state: Mutex<State>,
-    /// Held during an attempt to connect.
+    /// Locked during an attempt to connect.
     connecting: Mutex<()>,
-    /// Connections of an older generation are closed when they are found.
+    /// Connections of an older generation are closed when they are returned or taken.
     generation: AtomicU64,
     open: Arc<AtomicUsize>,
     is_draining: AtomicBool,
@@ -48,22 +50,22 @@ struct Shared {
 struct State {
     failure: Option<Failure>,
     catalogue_forgotten: Option<Instant>,
-    /// Why the tables do not fit, as far as it is known.
+    /// Why the tables do not fit, if known.
     misfit: Option<String>,
-    /// Tables that the check has found fault with.
+    /// Tables with a finding of the check.
     unsupported: Vec<&'static str>,
 }
 
-/// The last attempt to connect, if it failed.
+/// The last failed attempt to connect.
 #[derive(Debug, Clone)]
 struct Failure {
     at: Instant,
     message: String,
-    /// Another attempt would fail, too: the configuration does not fit.
+    /// The configuration does not fit, so another attempt would fail too.
     configuration: Option<String>,
 }
 
-/// How long one request waits.
+/// The time limit of one request.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Wait {
     since: Instant,
@@ -80,7 +82,7 @@ impl Wait {
         Instant::now() >= self.until
     }
 
-    /// How long it waits while the database is away.
+    /// The end of the wait while the database is unavailable.
     fn until_unavailable(self) -> Instant {
         self.until.min(self.since + UNAVAILABLE_TIMEOUT)
     }
@@ -97,7 +99,7 @@ impl std::fmt::Debug for Connections {
 }
 
 impl Connections {
-    /// Prepares `size` connections; each is opened when it is first needed.
+    /// Prepares `size` connections. Each is opened on first use.
     pub fn new(connector: Connector, size: u32) -> Self {
         let shared = Arc::new(Shared {
             connector,
@@ -127,22 +129,23 @@ impl Connections {
         self.pool.state().idle_connections
     }
 
-    /// Closes connections when they are put back, until one is left.
+    /// Closes connections when they are returned, until one is left.
     pub fn drain(&self) {
         self.shared.is_draining.store(true, Ordering::Release);
-        // The idle ones are taken once, so that they are put back.
+        // Idle connections are taken once, so that they are returned.
         let idle: Vec<_> = std::iter::from_fn(|| self.pool.try_get()).collect();
         drop(idle);
     }
 
-    /// An idle connection, or a new one.
+    /// Returns an idle connection or a new one.
     ///
-    /// While the database is away, this waits for [`UNAVAILABLE_TIMEOUT`] in all, and succeeds if it comes back.
+    /// While the database is unavailable, this waits for at most [`UNAVAILABLE_TIMEOUT`], and succeeds if
+    /// the database comes back.
     pub fn get(&self, wait: Wait) -> Result<Pooled> {
         self.get_where(wait, |_| true)
     }
 
-    /// The same, with a connection that was used or tested a short time ago.
+    /// Like [`Self::get`], with a connection that was recently used or tested.
     pub fn get_healthy(&self, wait: Wait) -> Result<Pooled> {
         self.get_where(wait, |connection| {
             connection.last_used.elapsed() < TEST_AFTER || connection.conn.ping().is_ok()
@@ -153,8 +156,8 @@ impl Connections {
         self.shared.state().misfit.clone()
     }
 
-    /// Remembers the findings of a check, before which the tables may have been made: new connections read the
-    /// catalogue anew.
+    /// Stores the findings of a check. The tables may have been created before the check, so new connections
+    /// reload the catalogue.
     pub fn set_findings(&self, findings: &[Finding]) {
         self.shared.connector.forget_catalogue();
         let mut state = self.shared.state();
@@ -162,13 +165,13 @@ impl Connections {
         state.unsupported = findings.iter().map(|finding| finding.table).collect();
     }
 
-    /// The error of a statement; with a table that the check has found fault with, it is unsupported.
+    /// Converts the error of a statement to [`Error::Unsupported`] if it concerns a table with a finding.
     pub fn explain(&self, error: Error) -> Error {
         let unsupported = self.shared.state().unsupported.clone();
         if unsupported.is_empty() { error } else { error.or_unsupported(&unsupported) }
     }
 
-    /// Whether the last attempt to connect has failed.
+    /// Whether the last attempt to connect failed.
     pub fn is_away(&self) -> bool {
         self.shared.state().failure.is_some()
     }
@@ -187,7 +190,7 @@ impl Connections {
         }
     }
 
-    /// A connection that r2d2 has within [`CHECK_INTERVAL`], or `None`.
+    /// Returns a connection that becomes available within [`CHECK_INTERVAL`], or `None`.
     fn next(&self, wait: Wait) -> Result<Option<Pooled>> {
         if let Some(connection) = self.pool.try_get() {
             return Ok(Some(connection));
@@ -206,7 +209,8 @@ impl Connections {
         Ok(self.pool.get_timeout(CHECK_INTERVAL.min(deadline - now)).ok())
     }
 
-    /// Takes a connection back, unless it must be closed. Whether the work that failed on it may be repeated.
+    /// Returns a connection to the pool, unless it must be closed. Returns whether the failed work may be
+    /// repeated.
     pub fn put_back(&self, mut connection: Pooled) -> bool {
         connection.last_used = Instant::now();
         let fate = connection.fate.clone();
@@ -226,7 +230,7 @@ impl Connections {
 }
 
 impl Shared {
-    /// Makes the one attempt. Attempts that begin soon after a failed one fail as it did.
+    /// Makes one attempt to connect. An attempt shortly after a failed one returns the same error.
     fn connect(&self) -> Result<Conn> {
         let _one_at_a_time = self.connecting.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(failure) =
@@ -260,7 +264,7 @@ impl Shared {
         connected
     }
 
-    /// Lets the next connection read the catalogue anew, but not more often than every [`CATALOGUE_PAUSE`].
+    /// Makes the next connection reload the catalogue, at most every [`CATALOGUE_PAUSE`].
     fn forget_catalogue(&self, reason: String) {
         let mut state = self.state();
         state.misfit.get_or_insert_with(|| reason.clone());
@@ -274,8 +278,8 @@ impl Shared {
         self.close_all();
     }
 
-    /// Closes all connections: each when it is next found. A server that was restarted leaves a whole pool of broken
-    /// connections behind.
+    /// Closes all connections, each when it is next taken. After a restart of the server, all connections of
+    /// the pool are broken.
     fn close_all(&self) {
         self.generation.fetch_add(1, Ordering::AcqRel);
     }
@@ -285,7 +289,7 @@ impl Shared {
     }
 }
 
-/// Opens connections for r2d2, and tells it which to close.
+/// Opens connections for r2d2, and tells it which ones to close.
 #[derive(Debug)]
 pub(crate) struct Manager(Arc<Shared>);
 
@@ -300,7 +304,7 @@ impl ManageConnection for Manager {
         Ok(TrackedConnection { conn, generation, fate: Fate::Keep, last_used: Instant::now(), _open: open })
     }
 
-    /// Never called: `test_on_check_out` is off, because it would cost a round trip each time.
+    /// Never called: `test_on_check_out` is disabled, because it would cost a round trip each time.
     fn is_valid(&self, connection: &mut TrackedConnection) -> Result<()> {
         Ok(connection.conn.ping()?)
     }
@@ -314,7 +318,7 @@ impl ManageConnection for Manager {
     }
 }
 
-/// Counts a connection until it is closed.
+/// Counts an open connection until it is dropped.
 #[derive(Debug)]
 struct OpenConnection(Arc<AtomicUsize>);
 
@@ -331,16 +335,17 @@ impl Drop for OpenConnection {
     }
 }
 
-/// A connection that goes back to its pool when it is dropped.
+/// A connection that returns to its pool when it is dropped.
 pub(crate) type Pooled = PooledConnection<Manager>;
 
-/// What is done with a connection after its use.
+/// What happens to a connection after its use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Fate {
     Keep,
-    /// The server has gone away.
+    /// The connection to the server is lost.
     Broken,
-    /// A table or column that a statement names has gone, or a right; with the database's words.
+    /// A statement names a table or column that no longer exists, or lacks a right. Contains the database's
+    /// message.
     Outdated(String),
 }
 
@@ -355,7 +360,7 @@ pub(crate) struct TrackedConnection {
 }
 
 impl TrackedConnection {
-    /// Runs `f`; also gives the number of statements that it ran.
+    /// Runs `f`. Also returns the number of statements that it ran.
     pub fn use_for<T>(&mut self, f: impl FnOnce(&mut Conn) -> Result<T>) -> (Result<T>, u32) {
         self.conn.session().statements = 0;
         let result = self.conn.with_settings(f);

@@ -1,8 +1,8 @@
 //! Opening connections, directly or through a pooler.
 //!
-//! A pooler such as PgBouncer in transaction mode gives each transaction another server session. There a named
-//! statement may be another client's, and a session setting reaches other clients. So the first connection finds out
-//! what is between us and the server, and every statement keeps to it.
+//! A pooler such as PgBouncer in transaction mode gives each transaction another server session. A named
+//! statement may then belong to another client, and a session setting affects other clients. Therefore the
+//! first connection detects whether there is a pooler, and every statement takes this into account.
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -20,50 +20,50 @@ use crate::{Conn, Error, Location, Result};
 /// Whether there is a connection pooler between a service and PostgreSQL.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Pooler {
-    /// The first connection finds out.
+    /// Detected by the first connection.
     #[default]
     Auto,
-    /// None: a pooler that is found is an error.
+    /// No pooler. If one is detected, that is an error.
     None,
-    /// One in transaction mode. What is safe there is safe in session mode.
+    /// A pooler in transaction mode. The same statements are safe in session mode.
     Transaction,
 }
 
-/// Whether statements are prepared under a name, and planned once for each connection.
+/// Whether statements are prepared under a name and planned once for each connection.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum PreparedStatements {
-    /// With a direct connection, and through a pooler that manages them.
+    /// Used with a direct connection, and through a pooler that manages them.
     #[default]
     Auto,
-    /// Always: a pooler that does not manage them is an error.
+    /// Always used. A pooler that does not manage them is an error.
     On,
     Off,
 }
 
 #[derive(Debug, Clone, Default)]
 pub struct ConnectOptions {
-    /// How long each statement may run on PostgreSQL; zero is without limit.
+    /// The time limit of each statement on PostgreSQL. Zero means no limit.
     pub statement_timeout: Duration,
     pub pooler: Pooler,
     pub prepared_statements: PreparedStatements,
-    /// The name that the server shows for our sessions.
+    /// The application name of our sessions on the server.
     pub application_name: String,
 }
 
 /// How statements reach the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mode {
-    /// The server session is ours: start-up options set it up, and statements are prepared.
+    /// The server session is exclusive: start-up options configure it, and statements are prepared.
     Direct,
     Pooled {
-        /// The pooler manages the names of statements.
+        /// The pooler manages the names of prepared statements.
         prepared: bool,
-        /// The role's own settings are ours, so that no transaction has to set them.
+        /// The role's own settings equal ours, so that no transaction has to set them.
         role_settings: bool,
     },
 }
 
-/// Opens connections to one database, and remembers what the first one has found out.
+/// Opens connections to one database, and remembers what the first one has detected.
 #[derive(Debug)]
 pub(crate) struct Connector {
     location: Location,
@@ -81,7 +81,7 @@ const IDLE_IN_TRANSACTION_TIMEOUT: Duration = Duration::from_mins(1);
 const SEARCH_PATH: &str = "public, internal_api";
 
 impl Location {
-    /// Opens a connection whose statements on PostgreSQL may run for `statement_timeout` each.
+    /// Opens a connection with a time limit for each statement on PostgreSQL.
     pub fn open(&self, statement_timeout: Duration) -> Result<Conn> {
         let application_name = "internal-apictl".to_owned();
         let options = ConnectOptions { statement_timeout, application_name, ..ConnectOptions::default() };
@@ -106,7 +106,7 @@ impl Connector {
         }
     }
 
-    /// Opens a connection that knows the catalogue.
+    /// Opens a connection with the catalogue loaded.
     pub fn connect_with_catalogue(&self) -> Result<Conn> {
         let mut conn = self.connect()?;
         let known = self.known().catalogue.clone();
@@ -122,7 +122,7 @@ impl Connector {
         Ok(conn)
     }
 
-    /// Forgets the catalogue: the next connection reads it anew.
+    /// Discards the catalogue. The next connection reloads it.
     pub fn forget_catalogue(&self) {
         self.known().catalogue = None;
     }
@@ -155,7 +155,7 @@ impl Connector {
         self.connect_pooled(url, reason)
     }
 
-    /// A connection whose session is ours, or the reason why there is none: a pooler is in between.
+    /// Opens a connection with an exclusive session. Returns the reason if a pooler prevents that.
     fn connect_direct(&self, url: &PostgresqlUrl) -> Result<Result<Conn, &'static str>> {
         let nonce = nonce();
         let options = format!(
@@ -219,7 +219,7 @@ impl Connector {
         PgConnection::establish(&url.with_options(&self.options.application_name, options))
     }
 
-    /// Begins a transaction with our settings, in one message.
+    /// Returns one message that begins a transaction with our settings.
     fn local_settings(&self) -> String {
         format!(
             "BEGIN; SET LOCAL statement_timeout = {}; SET LOCAL search_path = {SEARCH_PATH}; \
@@ -229,7 +229,7 @@ impl Connector {
         )
     }
 
-    /// Whether the sessions of this role begin with our settings.
+    /// Whether new sessions of this role have our settings.
     fn has_role_settings(&self, pg: &mut PgConnection) -> Result<bool> {
         let settings: Vec<Setting> = diesel::sql_query(
             "SELECT name, setting FROM pg_settings WHERE name IN ('search_path', 'statement_timeout', \
@@ -249,12 +249,12 @@ impl Connector {
         }))
     }
 
-    /// Whether the pooler gives each prepared statement a name of its own, as PgBouncer does since 1.21.
+    /// Whether the pooler renames each prepared statement, as PgBouncer does since 1.21.
     fn finds_managed_statements(&self, url: &PostgresqlUrl) -> Result<bool> {
         if self.options.prepared_statements == PreparedStatements::Off {
             return Ok(false);
         }
-        // On a connection of its own, because its names of statements are not to be trusted afterwards.
+        // Uses a separate connection, because its statement names cannot be trusted afterwards.
         let mut pg = self.establish(url, "").map_err(unavailable)?;
         pg.batch_execute("BEGIN")?;
         let named = NamedStatements { nonce: nonce() };
@@ -268,7 +268,7 @@ impl Connector {
                 }
                 pg.batch_execute("COMMIT")?;
             }
-            // The name is another client's: it stays.
+            // The name belongs to another client, so it is not deallocated.
             Err(_) => pg.batch_execute("ROLLBACK")?,
         }
         if self.options.prepared_statements == PreparedStatements::On && !is_managed {
@@ -320,7 +320,7 @@ fn unavailable(error: ConnectionError) -> Error {
     Error::Unavailable(error.into())
 }
 
-/// Text that no other client sends.
+/// Generates a string that no other client sends.
 fn nonce() -> String {
     let random = || RandomState::new().build_hasher().finish();
     format!("{:016x}{:016x}", random(), random())
@@ -335,7 +335,7 @@ struct Probe {
 }
 
 impl Probe {
-    /// A standby may lag behind: it would honour rights that have been taken away.
+    /// Refuses a standby server, which may lag behind and would honour revoked rights.
     fn refuse_standby(&self) -> Result<()> {
         if self.is_standby {
             return Err(Error::Unavailable("the server is a standby (in recovery)".into()));
@@ -352,7 +352,7 @@ struct Setting {
     setting: String,
 }
 
-/// The names under which the server session knows this very statement.
+/// Selects the names under which the server session has prepared this statement.
 struct NamedStatements {
     nonce: String,
 }

@@ -1,4 +1,4 @@
-//! Tokens with which machines pull from a project, or from all projects of a group.
+//! Deploy tokens, with which machines pull from a project or from all projects of a group.
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
@@ -7,8 +7,8 @@ use diesel::sql_types::{BigInt, Bool, Timestamp};
 use crate::{Conn, MultiBackend, Result};
 use domain::project::DeployTokenGrant;
 
-/// What the token is worth in the project; the outer `None` is an unknown token, the inner one a token of others, or
-/// one that is revoked or has expired. One statement.
+/// Returns the access that the token gives to the project. The outer `None` means an unknown token. The
+/// inner `None` means a token for other projects, or one that is revoked or expired. One statement.
 pub fn find(
     conn: &mut Conn,
     id: i64,

@@ -4,28 +4,28 @@ use crate::check::Finding;
 
 type Source = Box<dyn std::error::Error + Send + Sync>;
 
-/// A domain error, or the database's own.
+/// An error of the domain rules or of the database.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error(transparent)]
     Domain(#[from] domain::Error),
-    /// It cannot be reached, or did not answer in time: the same call may succeed later.
+    /// The database is unreachable or did not respond in time. A retry may succeed.
     #[error("the database is unavailable")]
     Unavailable(#[source] Source),
-    /// Another transaction holds what this one needs, or the database broke one of two off: try again.
+    /// Another transaction holds a lock, or the database aborted this one. A retry may succeed.
     #[error("the rows are in use")]
     Collision(#[source] Source),
     #[error("the database failed")]
     Database(#[source] Source),
-    /// Tables, columns or rights of the database are not those that this program needs.
+    /// The tables, columns or rights do not fit this program.
     #[error("the database does not fit: {}", list(.0))]
     Misfit(Vec<Finding>),
     #[error("the database does not fit: {0}")]
     Schema(String),
-    /// A feature that this database cannot have: the check at the start has switched it off.
+    /// A feature that this database does not support. The check at start has disabled it.
     #[error("this database has no {0}")]
     Unsupported(String),
-    /// The configuration does not fit what is between this program and the database.
+    /// The configuration does not match the pooler between this program and the database.
     #[error("{0}")]
     Configuration(String),
     #[error("the database URL is not usable: {0}")]
@@ -56,14 +56,14 @@ impl From<Diesel> for Error {
     }
 }
 
-/// Each finding on a line of its own, then how many they are.
+/// Formats the findings, one per line, and their number.
 fn list(findings: &[Finding]) -> String {
     let lines = findings.iter().map(|finding| format!("{finding}\n"));
     format!("{}findings: {}", lines.collect::<String>(), findings.len())
 }
 
 impl Error {
-    /// The innermost cause, without the words around it.
+    /// The message of the innermost error.
     pub(crate) fn root_cause(&self) -> String {
         let mut error: &dyn std::error::Error = self;
         while let Some(source) = error.source() {
@@ -72,12 +72,13 @@ impl Error {
         error.to_string()
     }
 
-    /// The server has become one that only reads: another one takes its place.
+    /// Whether the server has become read-only, after a failover to another server.
     pub(crate) fn is_read_only(&self) -> bool {
         self.root_cause().contains("read-only transaction")
     }
 
-    /// The error of a statement that names one of these tables, if the database lacks what the statement needs.
+    /// Converts the error of a statement that names one of these tables to [`Self::Unsupported`], if the
+    /// database lacks something that the statement needs.
     pub(crate) fn or_unsupported(self, tables: &[&'static str]) -> Self {
         if !self.is_outdated() {
             return self;
@@ -92,7 +93,7 @@ impl Error {
         }
     }
 
-    /// The database is not the one any more that the statement was made for: a table, column or right has gone.
+    /// Whether the schema has changed: a table, column or right that the statement needs no longer exists.
     pub(crate) fn is_outdated(&self) -> bool {
         let Self::Database(_) = self else { return false };
         let message = self.root_cause();
@@ -115,8 +116,8 @@ fn is_collision(message: &str) -> bool {
     ["deadlock detected", "lock timeout"].iter().any(|words| message.contains(words))
 }
 
-/// Diesel has no kind for these: a time limit, a server that stops, a writer that did not come through, and
-/// libpq's words for a connection that broke while a statement ran.
+/// Whether the error is temporary and Diesel has no kind for it: a timeout, a server shutdown, a blocked
+/// writer, or libpq's messages for a connection that broke while a statement ran.
 fn is_passing(message: &str) -> bool {
     const PASSING: &[&str] = &[
         "statement timeout",

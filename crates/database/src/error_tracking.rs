@@ -1,10 +1,10 @@
-//! Keys that applications report their errors with.
+//! The client keys with which applications report errors.
 use diesel::prelude::*;
 
 use crate::schema::{application_settings as settings, error_tracking_client_keys as client_keys, projects};
 use crate::{Conn, Result};
 
-/// Whether a project takes errors that bear this key; `None` where there is no such project.
+/// Whether a project accepts errors with this key. `None` if the project does not exist.
 pub fn is_enabled(conn: &mut Conn, project_id: i64, public_key: &str) -> Result<Option<bool>> {
     let project = projects::table.find(project_id).select(projects::id);
     if project.first::<i64>(conn).optional()?.is_none() {
@@ -22,7 +22,7 @@ pub fn is_enabled(conn: &mut Conn, project_id: i64, public_key: &str) -> Result<
     Ok(Some(key.first::<i64>(conn).optional()?.is_some()))
 }
 
-/// The installation's token for those who ask, encrypted; `None` where nobody has set one.
+/// The encrypted access token of the error tracking service. `None` if none is configured.
 pub fn encrypted_access_token(conn: &mut Conn) -> Result<Option<String>> {
     let token = settings::table
         .order(settings::id.desc())

@@ -1,9 +1,10 @@
-//! SQL which both databases know and Diesel's multi connection does not.
+//! SQL that both databases support but Diesel's multi connection does not.
 use diesel::backend::Backend;
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 
-/// `insert ON CONFLICT (target) DO UPDATE SET c = excluded.c, …`; with nothing to set, `DO NOTHING`.
+/// `insert ON CONFLICT (target) DO UPDATE SET c = excluded.c, …`, or `DO NOTHING` if there is nothing to
+/// set.
 #[derive(Debug)]
 pub struct Upsert<I> {
     pub insert: I,
@@ -39,8 +40,8 @@ impl<I> QueryId for Upsert<I> {
 
 impl<I, C> RunQueryDsl<C> for Upsert<I> {}
 
-/// `(1, 2, 3)`: a list of values, which has no form in Diesel's multi connection. It must not be empty, and what it
-/// stands in has as many texts as there are lengths: not worth a place in the cache of statements.
+/// A list of values such as `(1, 2, 3)`, which Diesel's multi connection does not support. It must not be
+/// empty. The statement has one text for each length, so it is not cached.
 #[derive(Debug)]
 pub(crate) struct List<'a, T>(pub &'a [T]);
 

@@ -1,4 +1,4 @@
-//! Feature flags, as Flipper keeps them: read, never written.
+//! Feature flags as Flipper stores them. They are only read.
 use std::collections::BTreeMap;
 
 use diesel::prelude::*;
@@ -6,14 +6,14 @@ use diesel::prelude::*;
 use crate::schema::feature_gates as gates;
 use crate::{Conn, Result};
 
-/// Flags whose names begin with this are Gitaly's.
+/// The name prefix of Gitaly's flags.
 const GITALY: &str = "gitaly_";
 
-/// Gitaly's flags, by name without `gitaly_`, as they stand for one project. One statement.
+/// Returns Gitaly's flags for one project, by name without `gitaly_`. One statement.
 pub fn of_gitaly(conn: &mut Conn, project_id: i64) -> Result<BTreeMap<String, bool>> {
     let rows: Vec<(String, String, Option<String>)> = gates::table
         .filter(gates::feature_key.ge(GITALY))
-        // The character after the underscore: nothing else begins as the flags do.
+        // The character after the underscore, so that the range contains exactly the names with this prefix.
         .filter(gates::feature_key.lt("gitaly`"))
         .select((gates::feature_key, gates::key, gates::value))
         .load(conn)?;
@@ -24,7 +24,7 @@ pub fn of_gitaly(conn: &mut Conn, project_id: i64) -> Result<BTreeMap<String, bo
         let on = match gate.as_str() {
             "boolean" => value == "true",
             "actors" => value == project,
-            // A share of all actors or of all time is on where it is all of them.
+            // A percentage enables the flag only if it is 100.
             "percentage_of_actors" | "percentage_of_time" => value == "100",
             _ => false,
         };

@@ -1,4 +1,4 @@
-//! The rights that a service's role needs in a database, as SQL.
+//! Generates SQL that grants a service's role the rights that it needs.
 use std::fmt::Write;
 
 use diesel::prelude::*;
@@ -8,12 +8,12 @@ use crate::catalogue::Catalogue;
 use crate::registry::{self, Service, TableUse};
 use crate::{Conn, Error, Result};
 
-/// What a trigger function of GitLab's needs, which runs with the rights of our role.
+/// The rights that a trigger function of GitLab needs, which runs as our role.
 struct TriggerNeeds {
     /// A part of the function's name.
     function: &'static str,
     grants: &'static [(&'static str, &'static str)],
-    /// Tables whose sequences it uses.
+    /// Tables whose sequences the function uses.
     sequences: &'static [&'static str],
 }
 
@@ -61,7 +61,7 @@ const TRIGGERS: &[TriggerNeeds] = &[
         grants: &[("INSERT", "loose_foreign_keys_deleted_records")],
         sequences: &["loose_foreign_keys_deleted_records"],
     },
-    // It raises an error: the check at the start reports it.
+    // This function raises an error, which the check at start reports.
     TriggerNeeds { function: "gitlab_schema_prevent_write", grants: &[], sequences: &[] },
 ];
 
@@ -71,7 +71,7 @@ struct Name {
     name: String,
 }
 
-/// The SQL that gives a role exactly the rights of a service. It is for the owner of the tables.
+/// Generates the SQL that gives a role exactly the rights of a service. The owner of the tables runs it.
 pub fn grants(conn: &mut Conn, service: Service, role: &str) -> Result<String> {
     conn.set_catalogue(None);
     let catalogue = conn.catalogue()?;
@@ -114,8 +114,8 @@ pub fn grants(conn: &mut Conn, service: Service, role: &str) -> Result<String> {
     Ok(sql)
 }
 
-/// The rights on the columns that are declared and exist; never on the whole table, so that columns that GitLab adds
-/// later stay unreadable.
+/// Grants rights on the columns that are declared and exist. Never grants rights on the whole table, so that
+/// columns that GitLab adds later are not readable.
 fn push_table(sql: &mut String, catalogue: &Catalogue, service: Service, table: TableUse, role: &str) {
     let TableUse { table: name, is_inserted, is_written, is_deleted, .. } = table;
     let schema = if registry::is_own(name) { "internal_api" } else { "public" };
@@ -137,7 +137,7 @@ fn push_table(sql: &mut String, catalogue: &Catalogue, service: Service, table: 
     }
 }
 
-/// The sequences of a table's defaults, found through the defaults.
+/// Grants usage of the sequences in the defaults of a table.
 fn push_sequences(sql: &mut String, pg: &mut PgConnection, table: &str, role: &str) -> Result<()> {
     let sequences: Vec<Name> = diesel::sql_query(
         "SELECT DISTINCT format('%I.%I', n.nspname, s.relname) AS name FROM pg_attrdef d \
@@ -154,7 +154,7 @@ fn push_sequences(sql: &mut String, pg: &mut PgConnection, table: &str, role: &s
     Ok(())
 }
 
-/// What the triggers of the written tables do in the role's name.
+/// Grants the rights that the triggers of the written tables need.
 fn push_triggers(
     sql: &mut String,
     pg: &mut PgConnection,

@@ -1,4 +1,4 @@
-//! SSH public keys, as `sshd` looks them up.
+//! SSH public keys, for lookups by `sshd`.
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
@@ -7,7 +7,7 @@ use crate::{Conn, Result};
 use domain::account::KeyState;
 use domain::user::{State, UserType};
 
-/// `keys.type` of a key that belongs to projects.
+/// `keys.type` of a deploy key.
 pub(crate) const DEPLOY_KEY: &str = "DeployKey";
 
 /// A key that may authenticate, and its user.
@@ -19,13 +19,13 @@ pub struct AuthorizedKey {
     pub expires_at: Option<NaiveDateTime>,
     /// As stored, with the comment of the user who added it.
     pub key: Option<String>,
-    /// 0 authenticates and signs, 1 only authenticates.
+    /// 0 for authentication and signing, 1 for authentication only.
     pub usage_type: i16,
     pub user_name: Option<String>,
     pub state: KeyState,
 }
 
-/// Finds a key by its raw SHA-256 fingerprint; keys that only sign are not found. One statement.
+/// Finds a key by its raw SHA-256 fingerprint, but not one that can only sign. One statement.
 pub fn find_by_fingerprint(conn: &mut Conn, fingerprint: &[u8; 32]) -> Result<Option<AuthorizedKey>> {
     type KeyRow = (
         i64,

@@ -1,11 +1,11 @@
-//! Git LFS: whether a project has it, what a token is made of, which objects there are.
+//! Git LFS: whether a project uses it, its objects, and the inputs of LFS tokens.
 use diesel::prelude::*;
 
 use crate::schema::{keys, lfs_objects, lfs_objects_projects as links, namespaces, projects, users};
 use crate::{Conn, Result};
 use domain::actor::Actor;
 
-/// What an LFS token is signed with, of an account or of a deploy key.
+/// The inputs of an LFS token's key, for a user or a deploy key.
 #[derive(Clone)]
 pub enum Signing {
     User {
@@ -23,7 +23,7 @@ impl std::fmt::Debug for Signing {
     }
 }
 
-/// Whether LFS is on for a project: its own word, else its group's, else yes.
+/// Whether LFS is enabled for a project: the project's setting, else its group's, else true.
 pub fn is_enabled(conn: &mut Conn, project_id: i64) -> Result<bool> {
     let row: Option<(Option<bool>, Option<bool>)> = projects::table
         .inner_join(namespaces::table.on(namespaces::id.eq(projects::namespace_id)))
@@ -34,7 +34,8 @@ pub fn is_enabled(conn: &mut Conn, project_id: i64) -> Result<bool> {
     Ok(row.is_some_and(|(project, group)| project.or(group).unwrap_or(true)))
 }
 
-/// Reads what the token of an actor is signed with; nobody has none, nor has a key without a fingerprint.
+/// Reads the inputs of an actor's LFS token. `None` for [`Actor::Nobody`] and for a key without a
+/// fingerprint.
 pub fn signing(conn: &mut Conn, actor: &Actor) -> Result<Option<Signing>> {
     if let Actor::DeployKey { key, .. } = actor {
         let digest = keys::table.find(key.id).select(keys::fingerprint_sha256);
@@ -46,7 +47,7 @@ pub fn signing(conn: &mut Conn, actor: &Actor) -> Result<Option<Signing>> {
     Ok(password.first(conn).optional()?.map(|encrypted_password| Signing::User { encrypted_password }))
 }
 
-/// Whether a project, its wiki or its designs have an object. One statement.
+/// Whether a project, its wiki or its designs have the object. One statement.
 pub fn has_object(conn: &mut Conn, oid: &str, project_id: i64) -> Result<bool> {
     let link = links::table
         .inner_join(lfs_objects::table.on(lfs_objects::id.eq(links::lfs_object_id)))

@@ -1,8 +1,8 @@
-//! Both databases, behind one connection type.
+//! Access to PostgreSQL and SQLite with one connection type.
 //!
-//! A query is written once, for [`Conn`]; a function here takes `&mut Conn` and domain values, and gives domain
-//! values. One file is one aggregate. What writes runs inside [`Conn::write`]; nothing outside this crate sees a
-//! column. The names are GitLab's, because the tables may be a running GitLab's.
+//! Each query is written once, for [`Conn`]. A function takes `&mut Conn` and domain values, and returns
+//! domain values. Each file is one aggregate. Writes run inside [`Conn::write`], and no column is visible
+//! outside this crate. The names are GitLab's, because the tables may belong to a running GitLab.
 pub mod accounts;
 pub mod admin;
 pub mod agents;
@@ -63,7 +63,7 @@ pub use location::{Location, PostgresqlUrl};
 pub use migrations::{Migrations, is_owned_by_rails, migrate};
 pub use pool::{Pool, PoolOptions, PoolStatus, Usage};
 
-/// Whether the database answers.
+/// Checks that the database responds.
 pub fn ping(conn: &mut Conn) -> Result<()> {
     Ok(diesel::r2d2::R2D2Connection::ping(conn)?)
 }

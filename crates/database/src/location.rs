@@ -1,18 +1,18 @@
-//! Which database, and where.
+//! The location of the database.
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::{Error, Result};
 
-/// Which database, and where. The URL may hold a password: it is never shown.
+/// The location of the database. The URL may contain a password, so it is never displayed.
 #[derive(Debug, Clone)]
 pub enum Location {
     Postgresql(PostgresqlUrl),
-    /// The path of the file.
+    /// The path of the database file.
     Sqlite(String),
 }
 
 impl Location {
-    /// Goes by the scheme: `postgres://`, `postgresql://` or `sqlite://`.
+    /// Parses a URL with the scheme `postgres://`, `postgresql://` or `sqlite://`.
     pub fn parse(url: &str) -> Result<Self> {
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             return Ok(Self::Postgresql(PostgresqlUrl(url.into())));
@@ -28,7 +28,7 @@ impl Location {
         matches!(self, Self::Postgresql(_))
     }
 
-    /// Host and port of the first server of the URL, for the labels of metrics.
+    /// The host and port of the first server in the URL, for metric labels.
     pub fn host_and_port(&self) -> (String, String) {
         match self {
             Self::Postgresql(url) => url.hosts().swap_remove(0),
@@ -41,19 +41,20 @@ impl Location {
 #[derive(Debug, Clone)]
 pub struct PostgresqlUrl(SecretString);
 
-/// The parts of the URI between its punctuation, as they are written.
+/// The parts of the URI, not decoded.
 struct Parts<'a> {
     scheme: &'a str,
-    /// With the `@`, or empty.
+    /// Including the `@`, or empty.
     credentials: &'a str,
     hosts: &'a str,
-    /// With the `/`, or empty.
+    /// Including the `/`, or empty.
     database: &'a str,
-    /// Without the `?`.
+    /// Without the leading `?`.
     parameters: Vec<(&'a str, &'a str)>,
 }
 
-/// Parameters that are added where the URL does not set them. A server that does not answer is given up soon.
+/// Parameters that are added unless the URL sets them. They limit the wait for a server that does not
+/// respond.
 const DEFAULT_PARAMETERS: &[(&str, &str)] = &[
     ("connect_timeout", "2"),
     ("keepalives_idle", "30"),
@@ -63,7 +64,7 @@ const DEFAULT_PARAMETERS: &[(&str, &str)] = &[
 ];
 
 impl PostgresqlUrl {
-    /// The URL as it was given.
+    /// The URL as configured.
     pub fn expose_secret(&self) -> &str {
         self.0.expose_secret()
     }
@@ -71,7 +72,7 @@ impl PostgresqlUrl {
     fn parts(&self) -> Parts<'_> {
         let url = self.expose_secret();
         let (scheme, rest) = url.split_once("://").unwrap_or(("postgres", url));
-        // The password may hold any character but `@` and `/`.
+        // The password may contain any character except `@` and `/`.
         let credentials_end = rest.find(['@', '/']).filter(|end| rest[*end..].starts_with('@'));
         let (credentials, rest) = rest.split_at(credentials_end.map_or(0, |end| end + 1));
         let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
@@ -81,7 +82,7 @@ impl PostgresqlUrl {
         Parts { scheme, credentials, hosts, database, parameters: parameters.collect() }
     }
 
-    /// Host and port of each server; at least one.
+    /// The host and port of each server, at least one.
     pub fn hosts(&self) -> Vec<(String, String)> {
         let parts = self.parts();
         let parameter =
@@ -91,7 +92,7 @@ impl PostgresqlUrl {
             if parts.hosts.is_empty() { parameter("host").unwrap_or("localhost") } else { parts.hosts };
         let host_and_port = |(index, host): (usize, &str)| {
             let (name, port) = match host.rsplit_once(':') {
-                // A colon inside of brackets belongs to an IPv6 address.
+                // A colon inside brackets belongs to an IPv6 address.
                 Some((name, port)) if !port.ends_with(']') => (name, port),
                 _ => (host, ""),
             };
@@ -106,7 +107,7 @@ impl PostgresqlUrl {
         hosts.split(',').enumerate().map(host_and_port).collect()
     }
 
-    /// The URI for libpq, with `options` for the server, which come after those of the URL.
+    /// The URI for libpq, with `options` for the server appended to those in the URL.
     pub(crate) fn with_options(&self, application_name: &str, options: &str) -> String {
         let parts = self.parts();
         let has = |name: &str| parts.parameters.iter().any(|(key, _)| *key == name);

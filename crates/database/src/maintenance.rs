@@ -1,4 +1,4 @@
-//! Maintenance that is due once in a while, by one process at a time.
+//! Periodic maintenance, run by one process at a time.
 use chrono::NaiveDateTime;
 use diesel::dsl::sql;
 use diesel::prelude::*;
@@ -7,21 +7,21 @@ use diesel::sql_types::Bool;
 use crate::billing::seats;
 use crate::{Conn, Result, memberships};
 
-/// The key is "maintain" in hexadecimal. The lock ends with its transaction: a lock of a session would stay behind a
-/// pooler, with whichever server session took it.
+/// The key is "maintain" in hexadecimal. The lock ends with its transaction. Through a pooler, a session
+/// lock would remain with an arbitrary server session.
 const TRY_LOCK: &str = "SELECT pg_try_advisory_xact_lock(x'6d61696e7461696e'::bit(64)::bigint)";
-/// Users in one transaction.
+/// The number of users in one transaction.
 const CHUNK_SIZE: usize = 100;
 
-/// What was done: users looked at, and subscriptions whose seats were counted.
+/// The number of users checked, and of subscriptions whose seats were counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MaintenanceReport {
     pub users: usize,
     pub subscriptions: usize,
 }
 
-/// Removes authorizations that have expired, in a database of our own, and counts seats. `None` if another process is
-/// already doing so.
+/// Removes expired authorizations in a database of our own, and counts seats. Returns `None` if another
+/// process is already running.
 pub fn run(conn: &mut Conn, now: NaiveDateTime) -> Result<Option<MaintenanceReport>> {
     let users = memberships::all_users(conn)?;
     for chunk in users.chunks(CHUNK_SIZE) {
@@ -42,8 +42,8 @@ pub fn run(conn: &mut Conn, now: NaiveDateTime) -> Result<Option<MaintenanceRepo
     Ok(Some(MaintenanceReport { users: users.len(), subscriptions: subscriptions.len() }))
 }
 
-/// Runs `f` in a transaction that holds the lock; `None` if another process holds it. On SQLite each transaction is
-/// the only writer, and two of these runs do each other no harm.
+/// Runs `f` in a transaction that holds the lock. Returns `None` if another process holds it. SQLite has
+/// only one writer at a time, and concurrent runs are harmless.
 fn exclusively<T>(conn: &mut Conn, f: impl FnOnce(&mut Conn) -> Result<T>) -> Result<Option<T>> {
     conn.write(|conn| {
         if let Conn::Postgresql(pg) = conn

@@ -1,7 +1,7 @@
-//! Who is a member of what, and what follows from it: `project_authorizations`.
+//! Memberships of groups and projects, and the derived `project_authorizations`.
 //!
-//! In a database of our own the effective roles are kept here: whatever changes a membership calls [`recompute`] in
-//! the same transaction. A real GitLab keeps its own.
+//! In a database of our own, this crate maintains the effective roles: every change of a membership calls
+//! [`recompute`] in the same transaction. A real GitLab maintains its own.
 use chrono::{NaiveDate, NaiveDateTime};
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
@@ -11,20 +11,20 @@ use crate::schema::{members, project_authorizations as authorizations, projects,
 use crate::{Conn, MultiBackend, Result};
 use domain::Role;
 
-/// Where somebody is a member.
+/// The group or project of a membership.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
     Group(i64),
     Project(i64),
 }
 
-/// Makes a person a member, or changes the role of one who is. To be called inside [`Conn::write`].
+/// Adds a member or changes the member's role. Call this inside [`Conn::write`].
 pub fn grant(conn: &mut Conn, user_id: i64, source: Source, role: Role, now: NaiveDateTime) -> Result<()> {
     put(conn, user_id, source, role, now)?;
     recompute(conn, user_id, now.date())
 }
 
-/// Writes the membership alone; what follows from it is the caller's to write.
+/// Writes only the membership. The caller updates the authorizations.
 pub(crate) fn put(
     conn: &mut Conn,
     user_id: i64,
@@ -53,7 +53,7 @@ pub(crate) fn put(
                 members::source_id.eq(source_id),
                 members::source_type.eq(source_type),
                 members::user_id.eq(user_id),
-                // 3: whatever the person has set for all
+                // 3: the user's global setting
                 members::notification_level.eq(3),
                 members::type_.eq(kind),
                 members::member_namespace_id.eq(namespace_id),
@@ -65,7 +65,7 @@ pub(crate) fn put(
     Ok(())
 }
 
-/// Puts right what a person may do in which project. To be called inside [`Conn::write`].
+/// Updates a user's project authorizations. Call this inside [`Conn::write`].
 pub fn recompute(conn: &mut Conn, user_id: i64, today: NaiveDate) -> Result<()> {
     let wanted: Vec<(i64, i32)> = Effective { user_id, today }.load(conn)?;
     let of_user = authorizations::table.filter(authorizations::user_id.eq(user_id));
@@ -77,7 +77,7 @@ pub fn recompute(conn: &mut Conn, user_id: i64, today: NaiveDate) -> Result<()> 
             .filter(authorizations::access_level.eq(level))
             .execute(conn)?;
     }
-    // The column may go with a later release.
+    // A later release may drop this column.
     let has_is_unique = conn.catalogue()?.has("project_authorizations", "is_unique");
     for (project_id, level) in wanted.iter().filter(|row| !current.contains(row)) {
         diesel::insert_into(authorizations::table)
@@ -92,7 +92,7 @@ pub fn recompute(conn: &mut Conn, user_id: i64, today: NaiveDate) -> Result<()> 
     Ok(())
 }
 
-/// Recomputes the authorizations of every user: removes those that have expired. Each user is a transaction.
+/// Recomputes the authorizations of every user, which removes expired ones. One transaction per user.
 pub fn recompute_all(conn: &mut Conn, today: NaiveDate) -> Result<usize> {
     let users = all_users(conn)?;
     for user_id in &users {
@@ -106,25 +106,27 @@ pub(crate) fn all_users(conn: &mut Conn) -> Result<Vec<i64>> {
     Ok(users::table.select(users::id).order(users::id).load(conn)?)
 }
 
-/// Somebody's role in a group, by what [`recompute`] goes by. One statement.
+/// Returns a user's role in a group, by the same rules as [`recompute`]. One statement.
 pub fn role_in_group(conn: &mut Conn, user_id: i64, group_id: i64, today: NaiveDate) -> Result<Role> {
     let level: Option<i32> = InGroup { person: Effective { user_id, today }, group_id }.get_result(conn)?;
     Ok(level.map_or(Role::NONE, Role))
 }
 
-/// The roles that follow from memberships, groups and invitations of groups; expired ones count for nothing.
+/// Selects the roles that follow from memberships, group hierarchies and invitations of groups. Expired ones
+/// are ignored.
 struct Effective {
     user_id: i64,
     today: NaiveDate,
 }
 
-/// A membership that counts.
+/// The condition of a membership that counts.
 const COUNTS: &str = "access_level > 5 AND requested_at IS NULL AND invite_token IS NULL AND state = 0 \
     AND user_id = (SELECT user_id FROM asked) AND (expires_at IS NULL OR expires_at > (SELECT today FROM asked))";
 pub(crate) const LASTS: &str = "(l.expires_at IS NULL OR l.expires_at > (SELECT today FROM asked))";
 
 impl Effective {
-    /// Begins a statement with what somebody reaches: `reach` holds groups and the role in each, `asked` the person and the day.
+    /// Begins a statement that finds what a user can access. `reach` contains groups and the role in each;
+    /// `asked` contains the user and the date.
     fn push_reach<'b>(&'b self, out: &mut AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
         out.push_sql("WITH RECURSIVE asked AS (SELECT ");
         out.push_bind_param::<BigInt, _>(&self.user_id)?;
@@ -136,7 +138,7 @@ impl Effective {
               WHERE type = 'GroupMember' AND source_type = 'Namespace' AND ",
         );
         out.push_sql(COUNTS);
-        // Two branches cannot both refer to `reach`, so that what is shared with a group comes before.
+        // Two branches cannot both refer to `reach`, so groups that others are shared with come first.
         out.push_sql(
             "), start AS (SELECT group_id, access_level FROM mine UNION \
              SELECT l.shared_group_id, \
@@ -191,7 +193,7 @@ impl Query for Effective {
 
 impl<C> RunQueryDsl<C> for Effective {}
 
-/// What somebody's role in one group is.
+/// Selects a user's role in one group.
 struct InGroup {
     person: Effective,
     group_id: i64,

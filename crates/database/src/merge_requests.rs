@@ -1,4 +1,4 @@
-//! Merge requests that matter to a push.
+//! Merge requests that affect a push.
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
@@ -21,7 +21,7 @@ use domain::{FeatureLevel, Role};
 const OPENED: i16 = 1;
 const LOCKED: i16 = 4;
 
-/// Merges into the project that are in progress, as target branch and commit. One statement.
+/// Returns the target branch and commit of merges in progress. One statement.
 pub fn merging(conn: &mut Conn, project_id: i64) -> Result<HashSet<(String, String)>> {
     let rows: Vec<(String, String)> = mr::table
         .filter(mr::target_project_id.eq(project_id))
@@ -32,9 +32,9 @@ pub fn merging(conn: &mut Conn, project_id: i64) -> Result<HashSet<(String, Stri
     Ok(rows.into_iter().collect())
 }
 
-/// Branches of `source` that open merge requests let the user push to, although the user may not push code there: the
-/// author may push to them, has allowed it, and the user may push or merge to the target branch. One statement, and two
-/// for each target project.
+/// Returns branches of `source` that open merge requests let the user push to although the user may not push
+/// code there. The author may push to them and has allowed collaboration, and the user may push or merge to
+/// the target branch. One statement, and two for each target project.
 pub fn collaboration_branches(
     conn: &mut Conn,
     source: &Project,
@@ -58,8 +58,8 @@ pub fn collaboration_branches(
     Ok(branches)
 }
 
-/// Source branch, target project and branch, the author's role in the source project, and whether the author is an
-/// administrator.
+/// Source branch, target project and branch, the author's role in the source project, and whether the author
+/// is an administrator.
 type Candidate = (String, i64, String, Option<i32>, bool);
 
 /// Open merge requests to other projects whose authors allow collaboration.
@@ -129,7 +129,8 @@ pub fn are_linked(conn: &mut Conn, project_id: i64) -> Result<bool> {
         .is_some_and(|(printed, level)| printed && FeatureLevel::from_level(level) != FeatureLevel::Disabled))
 }
 
-/// The newest open merge request from each branch: the path of its target project, and its number. One statement.
+/// Returns the latest open merge request from each branch: the path of its target project, and its number.
+/// One statement.
 pub fn open_from(
     conn: &mut Conn,
     project_id: i64,
@@ -150,7 +151,7 @@ struct OpenFrom<'a> {
 
 impl QueryFragment<MultiBackend> for OpenFrom<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
-        // The text depends on the number of branches, so it is not worth a place in the cache.
+        // The text depends on the number of branches, so it is not cached.
         out.unsafe_to_cache_prepared();
         out.push_sql(
             "SELECT m.source_branch, r.path, m.iid FROM merge_requests m \

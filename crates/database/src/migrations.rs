@@ -1,4 +1,4 @@
-//! Making the tables.
+//! Creates and migrates the tables.
 use diesel::backend::Backend;
 use diesel::connection::SimpleConnection;
 use diesel::dsl::sql;
@@ -10,11 +10,11 @@ use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use crate::{Conn, Error, Result};
 
 const POSTGRESQL: EmbeddedMigrations = embed_migrations!("migrations/postgresql");
-/// Our own tables, in the schema `internal_api`, which also holds the list of what has run of them.
+/// Our own tables, in the schema `internal_api`, which also contains the list of applied migrations.
 const POSTGRESQL_OWN: EmbeddedMigrations = embed_migrations!("migrations/postgresql_internal_api");
 const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 
-/// What a service does about the tables when it starts.
+/// What a service does with the tables at start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Migrations {
     Run,
@@ -22,7 +22,7 @@ pub enum Migrations {
     Off,
 }
 
-/// Whether a real GitLab owns these tables: then they are never changed.
+/// Whether a real GitLab owns these tables. They are then never changed.
 pub fn is_owned_by_rails(conn: &mut Conn) -> Result<bool> {
     match conn {
         Conn::Sqlite(_) => Ok(false),
@@ -33,12 +33,13 @@ pub fn is_owned_by_rails(conn: &mut Conn) -> Result<bool> {
     }
 }
 
-/// Brings the tables up to date. One of several processes does it, the others wait and find it done.
+/// Applies pending migrations. If several processes start, one of them migrates while the others wait.
 pub fn migrate(conn: &mut Conn) -> Result<()> {
     let rails = is_owned_by_rails(conn)?;
     let is_postgresql = matches!(conn, Conn::Postgresql(_));
     if is_postgresql {
-        // One transaction, so that a pooler keeps to one server session. The lock's key is "internal" in hexadecimal.
+        // One transaction, so that a pooler stays on one server session. The lock's key is "internal" in
+        // hexadecimal.
         conn.write(|conn| match conn {
             Conn::Postgresql(pg) => {
                 pg.batch_execute("SELECT pg_advisory_xact_lock(x'696e7465726e616c'::bit(64)::bigint)")?;
@@ -49,7 +50,7 @@ pub fn migrate(conn: &mut Conn) -> Result<()> {
     } else if let Conn::Sqlite(sqlite) = conn
         && sqlite.has_pending_migration(SQLITE).map_err(Error::Database)?
     {
-        // With the lock held, `run_pending_migrations` looks again.
+        // `run_pending_migrations` checks again while the lock is held.
         sqlite.exclusive_transaction(|sqlite| {
             sqlite.run_pending_migrations(SQLITE).map(|_| ()).map_err(Error::Database)
         })?;
@@ -58,7 +59,7 @@ pub fn migrate(conn: &mut Conn) -> Result<()> {
     Ok(())
 }
 
-/// Whether the newest migration of GitLab's tables has run in this database of our own. Changes nothing.
+/// Whether the latest migration of GitLab's tables has run in this database of our own. Changes nothing.
 pub(crate) fn is_current(conn: &mut Conn) -> Result<bool> {
     let (exists, newest): (bool, String) = match conn {
         Conn::Postgresql(pg) => {
@@ -83,7 +84,7 @@ fn newest<DB: Backend>(source: &EmbeddedMigrations) -> Result<String> {
     Ok(migrations.iter().map(|migration| migration.name().version().to_string()).max().unwrap_or_default())
 }
 
-/// GitLab's tables, unless a real GitLab has made them; then ours.
+/// Creates GitLab's tables, unless a real GitLab has created them, and then our own.
 fn migrate_postgresql(pg: &mut PgConnection, rails: bool) -> Result<()> {
     if !rails {
         pg.batch_execute("SET LOCAL search_path = public")?;

@@ -1,4 +1,4 @@
-//! Groups and personal namespaces, as far as git meets them: wikis of groups, and places for new projects.
+//! Groups and personal namespaces, for group wikis and new projects.
 use chrono::NaiveDate;
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
@@ -14,18 +14,18 @@ use domain::{Role, Visibility};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NamespaceId {
     Id(i64),
-    /// The full path, in whatever case.
+    /// The full path, case-insensitive.
     Path(String),
 }
 
 #[derive(Debug, Clone)]
 pub struct FoundNamespace {
     pub facts: NamespaceFacts,
-    /// Where the wiki of a group lies; `None` where it has none yet.
+    /// The location of the group's wiki, or `None` if it has none yet.
     pub wiki: Option<Storage>,
 }
 
-/// Finds a group or a personal namespace, and how a person stands to it. Two statements at most.
+/// Finds a group or personal namespace and the user's access to it. At most two statements.
 pub fn find(
     conn: &mut Conn,
     id: &NamespaceId,
@@ -108,7 +108,7 @@ struct NamespaceAccess<'a> {
     rest: &'static str,
 }
 
-/// `up` is the namespace and all above it.
+/// `up` contains the namespace and its ancestors.
 macro_rules! rest {
     (state: $state:literal, archived: $archived:literal, deleted: $deleted:literal) => {
         concat!(
@@ -140,8 +140,8 @@ LEFT JOIN group_wiki_repositories w ON w.group_id = n.id LEFT JOIN shards sh ON 
     };
 }
 
-/// GitLab keeps the state of a namespace in `namespaces.state` since 18.4, and marks a deletion in
-/// `namespace_details.deleted_at` before 18.10. Where both exist, either is enough.
+/// GitLab stores the state of a namespace in `namespaces.state` since 18.4, and marks a deletion in
+/// `namespace_details.deleted_at` before 18.10. Where both exist, either is sufficient.
 fn rest(has_state: bool, has_deleted_at: bool) -> &'static str {
     match (has_state, has_deleted_at) {
         (false, false) => rest!(state: "", archived: "false", deleted: "false"),

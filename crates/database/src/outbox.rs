@@ -1,11 +1,11 @@
-//! Work for somebody else, kept in the database until they fetch it: one row is one message of a topic.
+//! The outbox: messages that other programs fetch from the database. One row is one message of a topic.
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
 use crate::schema::outbox_messages;
 use crate::{Conn, Result};
 
-/// Puts a message on a topic. `payload` is JSON.
+/// Adds a message to a topic. `payload` is JSON.
 pub fn put(
     conn: &mut Conn,
     topic: &str,
@@ -33,7 +33,7 @@ pub fn list(conn: &mut Conn, topic: &str) -> Result<Vec<String>> {
         .load(conn)?)
 }
 
-/// Whether exactly this message waits.
+/// Whether exactly this message is in the outbox.
 pub(crate) fn contains(conn: &mut Conn, topic: &str, payload: &str) -> Result<bool> {
     let same = outbox_messages::table
         .filter(outbox_messages::topic.eq(topic))
@@ -41,7 +41,7 @@ pub(crate) fn contains(conn: &mut Conn, topic: &str, payload: &str) -> Result<bo
     Ok(same.select(outbox_messages::id).first::<i64>(conn).optional()?.is_some())
 }
 
-/// Takes exactly this message away; `false` where there is none.
+/// Removes exactly this message. Returns `false` if it does not exist.
 pub(crate) fn remove(conn: &mut Conn, topic: &str, payload: &str) -> Result<bool> {
     let same = outbox_messages::table
         .filter(outbox_messages::topic.eq(topic))

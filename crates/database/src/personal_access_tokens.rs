@@ -11,7 +11,7 @@ use domain::tokens::personal_access_token::{Grant, Policy};
 /// GitLab's default organization.
 const DEFAULT_ORGANIZATION: i64 = 1;
 
-/// The settings of the instance, and of the group that owns the account, for a user's tokens.
+/// Returns the token settings for a user, from the instance and the group that owns the account.
 pub fn policy(conn: &mut Conn, user_id: i64) -> Result<Policy> {
     type Row = (bool, Option<String>, Option<String>, Option<i32>, bool);
     let row: Option<Row> = settings::table
@@ -44,7 +44,7 @@ pub fn policy(conn: &mut Conn, user_id: i64) -> Result<Policy> {
     })
 }
 
-/// An instance may have a prefix of its own for every kind of token.
+/// The instance's own prefix for all kinds of tokens, if it has one.
 fn instance_prefix(prefixes: Option<&str>) -> Option<String> {
     let prefixes: serde_json::Value = serde_json::from_str(prefixes?).ok()?;
     let own = prefixes.get("instance_token_prefix")?.as_str().filter(|own| !own.is_empty())?;

@@ -1,4 +1,4 @@
-//! A bounded pool of connections, for code that must not block.
+//! A bounded connection pool for async code.
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -12,21 +12,21 @@ use crate::connections::{Connections, Pooled, Wait};
 use crate::connector::{ConnectOptions, Connector};
 use crate::{Conn, Error, Location, Result};
 
-/// More requests than this for each connection of the pool do not wait: they are refused at once.
+/// The maximum number of waiting requests per connection. Further requests are refused immediately.
 const MAX_WAITING_PER_CONNECTION: u32 = 32;
-/// How often a request that waits for its turn looks whether the database is away.
+/// How often a waiting request checks whether the database is unavailable.
 const CHECK_INTERVAL: Duration = Duration::from_millis(100);
 
 #[derive(Debug, Clone)]
 pub struct PoolOptions {
-    /// Connections, and with them statements that run at once.
+    /// The number of connections, which limits concurrent statements.
     pub size: u32,
     /// How long a request waits for a connection.
     pub timeout: Duration,
     pub connect: ConnectOptions,
 }
 
-/// What one use of a connection cost.
+/// The cost of one use of a connection.
 #[derive(Debug, Clone, Copy)]
 pub struct Usage {
     pub statements: u32,
@@ -43,7 +43,7 @@ pub struct PoolStatus {
 
 type Observer = Arc<dyn Fn(Usage) + Send + Sync>;
 
-/// A pool of connections, cheap to clone.
+/// A connection pool. Cheap to clone.
 #[derive(Clone)]
 pub struct Pool {
     connections: Arc<Connections>,
@@ -64,8 +64,8 @@ impl std::fmt::Debug for Pool {
 }
 
 impl Pool {
-    /// Prepares a pool; connections are opened when they are first needed. `observer` is called after every use, in
-    /// the task that made it.
+    /// Prepares a pool. Connections are opened on first use. `observer` is called after every use, in the
+    /// task that used the connection.
     pub fn new(
         location: Location,
         options: PoolOptions,
@@ -90,18 +90,21 @@ impl Pool {
         &self.options
     }
 
-    /// Refuses all uses but [`Self::prepare`] until [`Self::open`] is called: the tables may not be there yet.
+    /// Refuses all uses except [`Self::prepare`] until [`Self::open`] is called, because the tables may not
+    /// exist yet.
     pub fn close(&self) {
         self.is_open.store(false, Ordering::Release);
     }
 
-    /// Opens the pool after a check with these findings. What needs a table that they name is unsupported.
+    /// Opens the pool after a check with these findings. Features that need a table in the findings are
+    /// unsupported.
     pub fn open(&self, findings: &[Finding]) {
         self.connections.set_findings(findings);
         self.is_open.store(true, Ordering::Release);
     }
 
-    /// The remembered result of the last check; the error is its first finding, or what a statement has missed since.
+    /// The result of the last check. The error is its first finding, or a schema error that a statement has
+    /// hit since.
     pub fn check_tables(&self) -> Result<(), String> {
         if !self.is_open.load(Ordering::Acquire) {
             return Err("the tables have not been checked yet".to_owned());
@@ -109,7 +112,7 @@ impl Pool {
         self.connections.misfit().map_or(Ok(()), Err)
     }
 
-    /// Closes the connections that are idle, and keeps no more than one from now on.
+    /// Closes idle connections, and keeps at most one from now on.
     pub fn drain(&self) {
         self.connections.drain();
     }
@@ -124,7 +127,7 @@ impl Pool {
         }
     }
 
-    /// Runs `f`, which may write, with a connection, on a thread that may block.
+    /// Runs `f`, which may write, with a connection on a blocking thread.
     pub async fn run<T, F>(&self, f: F) -> Result<T>
     where
         T: Send + 'static,
@@ -134,7 +137,7 @@ impl Pool {
         self.prepare(f).await
     }
 
-    /// As [`Self::run`], also while the pool is closed.
+    /// Like [`Self::run`], but also while the pool is closed.
     pub async fn prepare<T, F>(&self, f: F) -> Result<T>
     where
         T: Send + 'static,
@@ -151,8 +154,8 @@ impl Pool {
         .await
     }
 
-    /// Runs `f`, which only reads, with a connection. `f` runs once more, on a new connection, if the first one turns
-    /// out to be broken, or if the database lacks a column that it had.
+    /// Runs `f`, which only reads, with a connection. Runs `f` again on a new connection if the first one is
+    /// broken, or if the database has lost a column.
     pub async fn read<T, F>(&self, f: F) -> Result<T>
     where
         T: Send + 'static,
@@ -188,13 +191,14 @@ impl Pool {
         T: Send + 'static,
         F: FnOnce(&Connections, Wait) -> (Result<T>, u32) + Send + 'static,
     {
-        // One limit for the whole wait: for a permit, and for a connection.
+        // The timeout covers the whole wait: for a permit and for a connection.
         let wait = Wait::new(self.options.timeout);
         let permit = self.permit(wait).await?;
         let connections = Arc::clone(&self.connections);
         let started = Instant::now();
         let work = move || {
-            // Held by the blocking thread: a caller that goes away frees no connection that still works.
+            // Held by the blocking thread, so that a cancelled caller does not release a connection that is
+            // still in use.
             let _permit = permit;
             f(&connections, wait)
         };
@@ -228,7 +232,7 @@ impl Pool {
     }
 }
 
-/// Counts one more request that waits, until the value is dropped: also when the caller gives up.
+/// Counts a waiting request until it is dropped, also when the request is cancelled.
 struct Waiting<'a> {
     counter: &'a AtomicU32,
     position: u32,

@@ -1,4 +1,4 @@
-//! Object pools: what forks of a project have in common, and which repositories those are.
+//! Object pools, which store the common objects of forks, and their member repositories.
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sql_types::{BigInt, Bool, Integer, Nullable, SmallInt, Text};
@@ -6,19 +6,20 @@ use diesel::sql_types::{BigInt, Bool, Integer, Nullable, SmallInt, Text};
 use crate::{Conn, MultiBackend, Result};
 use domain::{Visibility, hashed_path};
 
-/// A repository that borrows objects from a pool.
+/// A repository that uses the objects of a pool.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Member {
-    /// Of the pool, as it was asked for.
+    /// The disk path of the pool, as requested.
     pub pool: String,
-    /// Of the repository; without `.git`, both.
+    /// The disk path of the repository. Both paths have no `.git`.
     pub disk_path: String,
     pub public: bool,
-    /// The pool was made of it.
+    /// Whether the pool was created from this repository.
     pub is_upstream: bool,
 }
 
-/// The members of pools on one storage; of each the one that it was made of first. One statement.
+/// Lists the members of pools on one storage, for each pool its upstream repository first. One
+/// statement.
 pub fn members(
     conn: &mut Conn,
     disk_paths: &[String],
@@ -72,7 +73,7 @@ impl QueryFragment<MultiBackend> for Members<'_> {
             out.push_sql(if i == 0 { " AND po.disk_path IN (" } else { ", " });
             out.push_bind_param::<Text, _>(disk_path)?;
         }
-        // A pool may outlive the project that it was made of.
+        // A pool may outlive the project that it was created from.
         out.push_sql(
             ")), found AS (SELECT po.disk_path AS pool, 0 AS step, p.id FROM pools po \
              JOIN projects p ON p.id = po.source_project_id",

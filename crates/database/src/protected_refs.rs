@@ -1,4 +1,4 @@
-//! The rules for protected branches and tags of a project, loaded in one statement. `domain` decides which match.
+//! The rules for protected branches and tags of a project. `domain` matches them.
 use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
@@ -69,7 +69,7 @@ struct Row {
     deploy_key_id: Option<i64>,
     /// The owner of the deploy key, if the key has write access to the project.
     deploy_key_owner_id: Option<i64>,
-    /// The role that the invitation gives to the group, and the user's role in the group.
+    /// The role that the invitation gives the group, and the user's role in the group.
     group_access: Option<i32>,
     group_role: Option<i32>,
 }
@@ -84,7 +84,7 @@ impl Row {
                 Grant::Group { role: Role(role) }
             }
             (_, _, Some(_)) => Grant::DeployKey { owner_id: self.deploy_key_owner_id },
-            // A missing level admits nobody.
+            // A missing access level grants nothing.
             _ => Grant::Role(Role(self.access_level.unwrap_or(0))),
         })
     }
@@ -97,7 +97,8 @@ struct ProtectedRefs {
     today: NaiveDate,
 }
 
-/// The rows of one kind, by table of rules and table of levels, joined so that a rule without levels stays.
+/// The rows of each kind: a table of rules and a table of access levels, joined so that rules without levels
+/// are included.
 const SELECTS: [&str; 3] = [
     "SELECT 0, b.id, b.name, b.allow_force_push, l.id, l.access_level, l.user_id, l.group_id, l.deploy_key_id, \
      w.owner_id, i.group_access, m.access_level \
@@ -112,8 +113,8 @@ const SELECTS: [&str; 3] = [
      LEFT JOIN writers w ON w.deploy_key_id = l.deploy_key_id",
 ];
 
-/// Deploy keys with write access to the project; groups that the project is shared with; and the user's roles in these
-/// groups or above them.
+/// Deploy keys with write access to the project, groups that the project is shared with, and the user's
+/// roles in these groups and their ancestors.
 const SOURCES: &str = "writers AS (\
   SELECT d.deploy_key_id, max(k.user_id) AS owner_id FROM deploy_keys_projects d JOIN keys k ON k.id = d.deploy_key_id \
    WHERE d.project_id = (SELECT project_id FROM asked) AND d.can_push AND k.type = 'DeployKey' \

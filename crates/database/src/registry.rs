@@ -1,28 +1,28 @@
-//! What each service uses of the database: its tables, and which columns not every release of GitLab has.
+//! The tables and columns that each service uses, and which columns some releases of GitLab lack.
 //!
-//! The columns and their types are those of `schema.rs`: a service needs every column that is declared there of the
-//! tables that it uses, but for the optional ones. A new table is added here, to the services that use it.
+//! The columns and their types are declared in `schema.rs`. A service needs every declared column of its
+//! tables, except the optional ones. To add a table, add it to the services that use it.
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
-/// A service, as far as its database is concerned.
+/// The database requirements of a service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Service {
     /// `shell-api`
     pub name: &'static str,
-    /// Tables without which the service does not start, separated by spaces.
+    /// Tables that the service needs to start, separated by spaces.
     core: &'static str,
-    /// Features that are switched off where one of their tables does not fit.
+    /// Features that are disabled if one of their tables does not fit.
     capabilities: &'static [Capability],
     /// Tables that the service inserts into.
     inserted: &'static str,
-    /// Tables that it changes, and does not insert into.
+    /// Tables that the service updates but does not insert into.
     changed: &'static str,
     /// Tables that it deletes from.
     deleted: &'static str,
 }
 
-/// A feature with tables of its own.
+/// A feature with its own tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Capability {
     name: &'static str,
@@ -37,7 +37,8 @@ const fn capability(name: &'static str, tables: &'static str) -> Capability {
 pub const SERVICES: [Service; 5] = [
     Service {
         name: "shell-api",
-        // A table that restricts access is core: a restriction that cannot be read is never taken for none.
+        // Tables that restrict access are core, so that an unreadable restriction is never treated as
+        // absent.
         core: "application_setting_terms application_settings broadcast_messages deploy_keys_projects deploy_tokens \
                emails group_deploy_tokens group_group_links group_wiki_repositories identities ip_restrictions keys \
                lfs_file_locks lfs_objects lfs_objects_projects members merge_requests namespace_bans \
@@ -151,10 +152,10 @@ pub const SERVICES: [Service; 5] = [
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TableUse {
     pub table: &'static str,
-    /// The feature that needs it; `None`: the service does not start without it.
+    /// The feature that needs it. `None` means that the service does not start without it.
     pub capability: Option<&'static str>,
     pub is_inserted: bool,
-    /// Rows are inserted or changed.
+    /// Whether rows are inserted or updated.
     pub is_written: bool,
     pub is_deleted: bool,
 }
@@ -180,7 +181,8 @@ impl Service {
     }
 }
 
-/// Secrets of users, which only the service that checks them may read; scim-api writes a password that nobody knows.
+/// Secrets of users, which only the service that verifies them may read. scim-api writes a random password
+/// hash.
 const SECRETS: &[(&str, &[&str])] = &[
     ("encrypted_password", &["scim-api"]),
     ("encrypted_otp_secret", &["shell-api"]),
@@ -190,7 +192,7 @@ const SECRETS: &[(&str, &[&str])] = &[
 ];
 
 impl Service {
-    /// Whether the service has any use of a column of a table that it uses.
+    /// Whether the service may use this column of a table.
     pub fn may_use(&self, table: &str, column: &str) -> bool {
         let secret = SECRETS.iter().find(|(secret, _)| table == "users" && *secret == column);
         secret.is_none_or(|(_, services)| services.contains(&self.name))
@@ -246,7 +248,8 @@ fn words(text: &'static str) -> impl Iterator<Item = &'static str> {
     text.split_ascii_whitespace()
 }
 
-/// Columns that come and go between GitLab 18.0 and 19.x, and columns that no statement needs: `table.column`.
+/// Columns that exist only in some releases between GitLab 18.0 and 19.x, and columns that no statement
+/// needs: `table.column`.
 const OPTIONAL_COLUMNS: &[&str] = &[
     "emails.organization_id",
     "gitlab_subscription_histories.hosted_plan_name_uid",
@@ -271,7 +274,8 @@ const OPTIONAL_COLUMNS: &[&str] = &[
     "webauthn_registrations.authentication_mode",
 ];
 
-/// Whether a service does without a column. GitLab moves settings into other columns over time: each has a default.
+/// Whether a service works without this column. GitLab moves settings to other columns over time, so each
+/// has a default.
 pub fn is_optional(table: &str, column: &str) -> bool {
     let is_listed = OPTIONAL_COLUMNS.iter().any(|optional| optional.split_once('.') == Some((table, column)));
     is_listed || (table == "application_settings" && column != "id")
@@ -299,14 +303,14 @@ pub struct DeclaredColumn {
     pub sql_type: &'static str,
 }
 
-/// The columns that `schema.rs` declares of a table.
+/// The columns of a table in `schema.rs`.
 pub fn columns(table: &str) -> &'static [DeclaredColumn] {
     static TABLES: OnceLock<HashMap<&str, Vec<DeclaredColumn>>> = OnceLock::new();
     let tables = TABLES.get_or_init(|| parse(include_str!("schema.rs")));
     tables.get(table).map_or(&[], Vec::as_slice)
 }
 
-/// Reads the `table!` declarations: `name (key) {`, `column -> Type,` and `#[sql_name = "column"]`.
+/// Parses the `table!` declarations: `name (key) {`, `column -> Type,` and `#[sql_name = "column"]`.
 fn parse(schema: &'static str) -> HashMap<&'static str, Vec<DeclaredColumn>> {
     let mut tables: HashMap<&str, Vec<DeclaredColumn>> = HashMap::new();
     let mut table = "";

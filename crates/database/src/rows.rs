@@ -1,4 +1,4 @@
-//! Inserts of rows whose columns depend on the GitLab release that owns the database.
+//! Inserts rows whose columns depend on the GitLab release of the database.
 use std::collections::HashSet;
 
 use chrono::{NaiveDate, NaiveDateTime};
@@ -9,7 +9,7 @@ use diesel::sql_types::{BigInt, Bool, Date, Nullable, Text, Timestamp};
 
 use crate::{Conn, MultiBackend, Result};
 
-/// A value of a column.
+/// The value of a column.
 #[derive(Debug, Clone)]
 pub(crate) enum Value {
     Integer(i64),
@@ -49,7 +49,7 @@ impl From<NaiveDateTime> for Value {
     }
 }
 
-/// Columns and values of a row. Columns that the table does not have are left out.
+/// The columns and values of a row. Columns that the table does not have are skipped.
 pub(crate) type Values = Vec<(&'static str, Value)>;
 
 /// Inserts a row. Returns whether the table exists.
@@ -82,7 +82,7 @@ pub(crate) fn text(
     Ok(diesel::select(sql::<Nullable<Text>>(&query)).get_result(conn)?)
 }
 
-/// The names of the columns that the table has; none if there is no such table.
+/// The names of the table's columns; empty if the table does not exist.
 fn columns(conn: &mut Conn, table: &'static str) -> Result<HashSet<String>> {
     Ok(Columns { table, is_postgresql: matches!(conn, Conn::Postgresql(_)) }
         .load::<String>(conn)?

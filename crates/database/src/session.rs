@@ -1,4 +1,4 @@
-//! What is known of a connection beside the connection itself.
+//! Additional state of a connection.
 use std::sync::Arc;
 
 use diesel::connection::{Connection, Instrumentation, InstrumentationEvent};
@@ -6,12 +6,14 @@ use diesel::connection::{Connection, Instrumentation, InstrumentationEvent};
 use crate::catalogue::Catalogue;
 use crate::{Conn, Result};
 
-/// Data of one connection. It travels with the connection as its instrumentation, the one place that diesel offers.
+/// The state of one connection. It is attached as diesel's instrumentation, the only extension point that
+/// diesel offers.
 #[derive(Debug, Default)]
 pub(crate) struct Session {
-    /// Statements since the counter was last set to zero.
+    /// The number of statements since the counter was reset.
     pub statements: u32,
-    /// The statement that gives a transaction our settings. `None` where the server session has them already.
+    /// The statement that begins a transaction with our settings. `None` if the server session already has
+    /// them.
     pub local_settings: Option<Arc<str>>,
     catalogue: Option<Arc<Catalogue>>,
 }
@@ -33,7 +35,7 @@ impl Conn {
         self.instrumentation().downcast_mut().expect("the instrumentation is a session")
     }
 
-    /// The tables and columns that this database has. They are read once, with the first connection of a pool.
+    /// The tables and columns of this database. They are loaded once, with the first connection of a pool.
     pub fn catalogue(&mut self) -> Result<Arc<Catalogue>> {
         if let Some(catalogue) = &self.session().catalogue {
             return Ok(Arc::clone(catalogue));
@@ -43,7 +45,7 @@ impl Conn {
         Ok(catalogue)
     }
 
-    /// Replaces the catalogue; with `None` it is read anew when it is needed.
+    /// Replaces the catalogue. With `None`, it is reloaded on next use.
     pub(crate) fn set_catalogue(&mut self, catalogue: Option<Arc<Catalogue>>) {
         self.session().catalogue = catalogue;
     }

@@ -1,4 +1,4 @@
-//! The newest row of `application_settings`.
+//! The latest row of `application_settings`.
 use std::collections::BTreeMap;
 
 use diesel::dsl::sql;
@@ -12,13 +12,13 @@ use domain::access::branch_protection::BranchProtection;
 use domain::access::{Protocol, parse_allowed_ips};
 use domain::ssh_key::{Restrictions, Rule};
 
-/// What an administrator has set for the whole installation. An installation without a row has GitLab's defaults.
+/// The settings of the instance. GitLab's defaults apply if there is no row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     pub only_protocol: Option<Protocol>,
-    /// MiB; 0 = no limit.
+    /// In MiB; 0 means no limit.
     pub receive_max_input_size: i32,
-    /// Git operations a minute; 0 = no limit.
+    /// Git operations per minute; 0 means no limit.
     pub git_operation_limit: i32,
     pub maintenance_mode: bool,
     pub key_restrictions: Restrictions,
@@ -27,11 +27,11 @@ pub struct Settings {
     /// Users must confirm their e-mail address before they sign in.
     pub confirmation_required: bool,
     pub branch_protection: BranchProtection,
-    /// What new repositories call their first branch.
+    /// The default branch name of new repositories.
     pub default_branch_name: String,
-    /// Base of URLs for git over HTTP, where it differs.
+    /// The base URL of git over HTTP, if it differs from the external URL.
     pub custom_http_clone_url_root: Option<String>,
-    /// Addresses that pass the IP ranges of every group.
+    /// IP ranges that pass the restrictions of every group.
     pub globally_allowed_ips: Vec<IpNet>,
 }
 
@@ -56,7 +56,7 @@ struct Row {
     globally_allowed_ips: String,
 }
 
-/// Reads the settings. A setting whose column a release does not have is GitLab's default.
+/// Reads the settings. A setting whose column does not exist has GitLab's default.
 pub fn load(conn: &mut Conn) -> Result<Settings> {
     let catalogue = conn.catalogue()?;
     let column = |name: &'static str, default: &'static str| {
@@ -95,14 +95,14 @@ pub fn load(conn: &mut Conn) -> Result<Settings> {
     Ok(settings)
 }
 
-/// How often each storage takes a new project, by `repository_storages_weighted`.
+/// The weight of each storage for new projects (`repository_storages_weighted`).
 pub fn storage_weights(conn: &mut Conn) -> Result<BTreeMap<String, i64>> {
     let text: Option<String> = settings::table
         .order(settings::id.desc())
         .select(sql::<Text>("CAST(repository_storages_weighted AS text)"))
         .first(conn)
         .optional()?;
-    // Whatever is no list of weights says nothing.
+    // An invalid value counts as no weights.
     Ok(text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default())
 }
 

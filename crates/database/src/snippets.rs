@@ -1,4 +1,4 @@
-//! Snippets, and where their repositories lie.
+//! Snippets and the locations of their repositories.
 use diesel::prelude::*;
 
 use crate::git_access::Storage;
@@ -10,9 +10,9 @@ use domain::{FeatureLevel, Visibility, hashed_path};
 #[derive(Debug, Clone)]
 pub struct FoundSnippet {
     pub snippet: Snippet,
-    /// `None` = a personal snippet.
+    /// `None` for a personal snippet.
     pub project_id: Option<i64>,
-    /// `None` where nobody has pushed or saved yet.
+    /// `None` if the repository has not been created yet.
     pub storage: Option<Storage>,
 }
 

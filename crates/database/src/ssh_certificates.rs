@@ -1,4 +1,4 @@
-//! SSH certificates: which group's authority has signed, and who belongs to that group.
+//! SSH certificates: the group that owns a certificate authority, and the users of that group.
 use chrono::NaiveDate;
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
@@ -9,25 +9,25 @@ use crate::schema::{group_ssh_certificates as certificates, namespaces, routes, 
 use crate::{Conn, MultiBackend, Result};
 use domain::user::State;
 
-/// A group that signs certificates.
+/// A group with a certificate authority.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable)]
 pub struct Authority {
     pub group_id: i64,
     pub full_path: String,
 }
 
-/// Whom a certificate names, and how they stand to the group.
+/// The user of a certificate and the user's relation to the group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holder {
     pub username: String,
     pub state: State,
-    /// Of the group, or of anything in it.
+    /// A member of the group, or of any group or project in it.
     pub is_member: bool,
     /// The group owns the account.
     pub is_enterprise_user: bool,
 }
 
-/// Finds the top-level group whose authority has this raw SHA-256 fingerprint. One statement.
+/// Finds the top-level group of the certificate authority with this raw SHA-256 fingerprint. One statement.
 pub fn find_authority(conn: &mut Conn, fingerprint: &[u8; 32]) -> Result<Option<Authority>> {
     Ok(certificates::table
         .inner_join(
@@ -42,7 +42,7 @@ pub fn find_authority(conn: &mut Conn, fingerprint: &[u8; 32]) -> Result<Option<
         .optional()?)
 }
 
-/// Finds whom a certificate names: by username, else by a confirmed primary address.
+/// Finds the user of a certificate, by username or else by a confirmed primary address.
 pub fn find_holder(conn: &mut Conn, named: &str, group_id: i64, today: NaiveDate) -> Result<Option<Holder>> {
     let mut person = crate::users::find(conn, &ActorId::Username(named.to_owned()))?;
     if person.is_none() {
@@ -63,8 +63,8 @@ pub fn find_holder(conn: &mut Conn, named: &str, group_id: i64, today: NaiveDate
     }))
 }
 
-/// Is somebody a member of a group, or of a group or project in it? Requests, invitations, what has expired, and
-/// minimal access count for nothing.
+/// Selects whether a user is a member of a group, or of a group or project in it. Access requests,
+/// invitations, expired memberships and minimal access do not count.
 #[derive(Debug)]
 struct Membership {
     user_id: i64,

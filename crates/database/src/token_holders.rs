@@ -1,4 +1,4 @@
-//! Who holds a personal access token. The token itself is nowhere: its digest is.
+//! The holders of personal access tokens. Only the digest of a token is stored.
 use chrono::{NaiveDate, NaiveDateTime, TimeDelta};
 use diesel::dsl::sql;
 use diesel::prelude::*;
@@ -10,10 +10,10 @@ use domain::user::State;
 use crate::schema::{personal_access_tokens as tokens, users};
 use crate::{Conn, Result};
 
-/// The time of a token's last use is this exact.
+/// The precision of a token's last-used timestamp.
 const USED: TimeDelta = TimeDelta::minutes(10);
 
-/// Tokens with whom they belong to, and what the installation demands.
+/// Selects tokens with their users and the instance's requirements.
 macro_rules! holders {
     ($optional:expr) => {
         tokens::table.inner_join(users::table.on(users::id.eq(tokens::user_id))).select((
@@ -47,7 +47,7 @@ struct Row {
     is_granular: bool,
 }
 
-/// A holder, and the token's id where its last use is to be noted.
+/// A token holder, and the token's id if its last use must be recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
     pub token_id: i64,
@@ -55,8 +55,8 @@ pub struct Found {
     pub to_touch: Option<i64>,
 }
 
-/// Finds the token with one of these digests: one for each secret that digests were ever made with. One statement each,
-/// of which the first finds it but while the secret is being changed.
+/// Finds the token with one of these digests, one for each value of the secret. One statement per digest;
+/// the first one finds the token unless the secret is being rotated.
 pub fn find(conn: &mut Conn, digests: &[String], now: NaiveDateTime) -> Result<Option<Found>> {
     let optional = Optional::new(conn)?;
     for digest in digests {
@@ -68,16 +68,16 @@ pub fn find(conn: &mut Conn, digests: &[String], now: NaiveDateTime) -> Result<O
     Ok(None)
 }
 
-/// Finds the token that was once found: somebody goes on by it.
+/// Finds the token of an existing session by its id.
 pub fn find_again(conn: &mut Conn, token_id: i64, now: NaiveDateTime) -> Result<Option<Found>> {
     let optional = Optional::new(conn)?;
     let row = holders!(optional).filter(tokens::id.eq(token_id)).first::<Row>(conn).optional()?;
     Ok(row.map(|row| row.found(now)))
 }
 
-/// Expressions for what not every release of GitLab has.
+/// Expressions for columns that not every release of GitLab has.
 struct Optional {
-    /// Whether a token has fine-grained permissions in place of scopes, since GitLab 18.10.
+    /// Whether a token has fine-grained permissions instead of scopes (since GitLab 18.10).
     granular: &'static str,
     admin_mode: &'static str,
 }
@@ -108,7 +108,8 @@ impl Row {
                 token: AccessToken {
                     revoked: self.revoked == Some(true),
                     expires_at: self.expires_at,
-                    // What a token with fine-grained permissions may do is in tables that are not read here.
+                    // The permissions of a fine-grained token are in tables that are not read here, so it
+                    // has no scopes.
                     scopes: if self.is_granular { String::new() } else { self.scopes },
                 },
                 user_id: self.user_id,
@@ -121,7 +122,7 @@ impl Row {
     }
 }
 
-/// Notes that a token was used.
+/// Records the use of a token.
 pub fn touch(conn: &mut Conn, token_id: i64, now: NaiveDateTime) -> Result<()> {
     diesel::update(tokens::table.find(token_id)).set(tokens::last_used_at.eq(now)).execute(conn)?;
     Ok(())

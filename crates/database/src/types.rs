@@ -1,28 +1,28 @@
-//! SQL types which Diesel's multi connection lacks. Our code reads such columns as text, with a cast.
+//! SQL types that Diesel's multi connection lacks. Columns of these types are read as text, with a cast.
 use diesel::query_builder::QueryId;
 use diesel::sql_types::SqlType;
 
-/// `jsonb`, on SQLite text.
+/// `jsonb`; text on SQLite.
 #[derive(Debug, Clone, Copy, Default, SqlType, QueryId)]
 #[diesel(postgres_type(oid = 3802, array_oid = 3807), sqlite_type(name = "Text"))]
 pub struct Jsonb;
 
-/// `bigint[]`, on SQLite text that holds JSON.
+/// `bigint[]`; JSON text on SQLite.
 #[derive(Debug, Clone, Copy, Default, SqlType, QueryId)]
 #[diesel(postgres_type(oid = 1016, array_oid = 0), sqlite_type(name = "Text"))]
 pub struct BigIntArray;
 
-/// `integer[]`, on SQLite text that holds JSON.
+/// `integer[]`; JSON text on SQLite.
 #[derive(Debug, Clone, Copy, Default, SqlType, QueryId)]
 #[diesel(postgres_type(oid = 1007, array_oid = 0), sqlite_type(name = "Text"))]
 pub struct IntegerArray;
 
-/// `text[]`, on SQLite text that holds JSON.
+/// `text[]`; JSON text on SQLite.
 #[derive(Debug, Clone, Copy, Default, SqlType, QueryId)]
 #[diesel(postgres_type(oid = 1009, array_oid = 0), sqlite_type(name = "Text"))]
 pub struct TextArray;
 
-/// `uuid`, on SQLite its text.
+/// `uuid`; text on SQLite.
 #[derive(Debug, Clone, Copy, Default, SqlType, QueryId)]
 #[diesel(postgres_type(oid = 2950, array_oid = 2951), sqlite_type(name = "Text"))]
 pub struct Uuid;

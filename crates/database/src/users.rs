@@ -1,4 +1,4 @@
-//! People, by whatever names them.
+//! Finds users by the identifiers in requests.
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Text};
@@ -7,7 +7,7 @@ use crate::git_access::ActorId;
 use crate::schema::{keys, users};
 use crate::{Conn, Result};
 
-/// Who somebody is, for a greeting.
+/// The identity of a user, for greetings.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable)]
 pub struct Person {
     pub id: i64,
@@ -15,7 +15,7 @@ pub struct Person {
     pub name: Option<String>,
 }
 
-/// Finds a person in whatever state; a deploy key is its owner. One statement.
+/// Finds a user in any state. For a deploy key, this is its owner. One statement.
 pub fn find(conn: &mut Conn, actor: &ActorId) -> Result<Option<Person>> {
     let people = users::table.select((users::id, users::username, users::name));
     let person = match actor {

@@ -1,4 +1,4 @@
-//! Values of types that Diesel's multi connection lacks, written as texts which PostgreSQL casts.
+//! Values of SQL types that Diesel's multi connection lacks, bound as strings that PostgreSQL casts.
 use std::marker::PhantomData;
 
 use diesel::expression::{AppearsOnTable, Expression, SelectableExpression, ValidGrouping, is_aggregate};
@@ -9,11 +9,11 @@ use diesel::sql_types::{Nullable, SqlType, Text};
 use crate::MultiBackend;
 use crate::types::{BigIntArray, Jsonb, TextArray, Uuid};
 
-/// A text that stands for a value of the SQL type `ST`.
+/// A string that represents a value of the SQL type `ST`.
 #[derive(Debug, Clone)]
 pub struct Typed<ST> {
     text: String,
-    /// What stands before and behind it on PostgreSQL; SQLite has the text itself.
+    /// The SQL before and after the value on PostgreSQL. SQLite stores the string itself.
     around: (&'static str, &'static str),
     sql_type: PhantomData<ST>,
 }
@@ -28,7 +28,7 @@ pub fn nullable_json_text(text: &str) -> Typed<Nullable<Jsonb>> {
     Typed::new(text.to_owned(), ("CAST(", " AS jsonb)"))
 }
 
-/// A UUID in its usual text.
+/// A UUID in its usual string form.
 pub fn uuid(text: &str) -> Typed<Uuid> {
     Typed::new(text.to_owned(), ("CAST(", " AS uuid)"))
 }
@@ -39,7 +39,7 @@ pub fn bigints_from_json(json: &str) -> Typed<BigIntArray> {
     Typed::new(json.to_owned(), around)
 }
 
-/// A list of texts.
+/// An array of strings.
 pub fn texts(list: &[String]) -> Typed<TextArray> {
     let json = serde_json::Value::from(list).to_string();
     Typed::new(json, ("ARRAY(SELECT jsonb_array_elements_text(CAST(", " AS jsonb)))"))
@@ -65,7 +65,8 @@ impl<ST, T> SelectableExpression<T> for Typed<ST> where Self: Expression {}
 
 impl<ST> QueryFragment<MultiBackend> for Typed<ST> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
-        // The text differs between the two, which the id of the query does not know; connections are of one kind only.
+        // The SQL differs between the databases, but the query id does not. Connections of one cache are all
+        // of the same kind.
         let casts = matches!(out.backend(), MultiBackend::Postgresql(_));
         if casts {
             out.push_sql(self.around.0);

@@ -1,4 +1,5 @@
-//! `admin_audit_events`: who changed what, in the columns of GitLab's `audit_events`, written with the change itself.
+//! `admin_audit_events`: the changes of administrators, in the columns of GitLab's `audit_events`. An event
+//! is written in the same transaction as its change.
 use std::net::IpAddr;
 
 use chrono::NaiveDateTime;
@@ -11,13 +12,13 @@ use super::{Page, Total};
 use crate::schema::admin_audit_events as events;
 use crate::{Conn, Result};
 
-/// Who does it, and from where.
+/// The administrator who makes a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Actor {
     pub user_id: i64,
     pub username: String,
     pub ip_address: Option<IpAddr>,
-    /// The administrator who acts in the name of the user.
+    /// The administrator who acts as this user.
     pub impersonator: Option<String>,
 }
 
@@ -32,7 +33,7 @@ impl<'a> Event<'a> {
     }
 }
 
-/// What was taken down.
+/// A recorded event.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable)]
 pub struct AuditEvent {
     pub id: i64,
@@ -49,7 +50,7 @@ pub struct AuditEvent {
 pub(super) fn write(conn: &mut Conn, event: &Event<'_>, actor: &Actor, now: NaiveDateTime) -> Result<()> {
     let Event { name, written } = event;
     let namespace = &written.namespace;
-    // As in GitLab's table, where a personal namespace is its person.
+    // As in GitLab's table, the entity of a personal namespace is its owner.
     let (entity_type, entity_id) = match namespace.owner_id {
         Some(owner_id) if namespace.is_personal() => ("User", owner_id),
         _ => ("Group", namespace.id),
@@ -74,7 +75,7 @@ pub(super) fn write(conn: &mut Conn, event: &Event<'_>, actor: &Actor, now: Naiv
     Ok(())
 }
 
-/// The newest first.
+/// Lists the events, newest first.
 pub fn list(conn: &mut Conn, offset: i64, limit: i64) -> Result<Page<AuditEvent>> {
     let rows = events::table
         .select((

@@ -1,6 +1,7 @@
-//! `namespaces_storage_limit_exclusions`: top-level namespaces without a limit of storage, and why.
+//! `namespaces_storage_limit_exclusions`: top-level namespaces excluded from the storage limit, and the
+//! reasons.
 //!
-//! GitLab's index does not keep two rows of one namespace apart: whoever writes holds the namespace's row.
+//! GitLab's index does not prevent two rows for one namespace, so writers lock the namespace's row.
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use diesel::sql_query;
@@ -33,10 +34,10 @@ pub struct Exclusion {
     pub created_at: NaiveDateTime,
 }
 
-/// What a list is narrowed to.
+/// The filter of a list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filter {
-    /// Part of a namespace's name or path, or of a reason, in whatever case; blank for all.
+    /// A case-insensitive part of a namespace's name or path, or of a reason. Blank matches all.
     pub search: String,
     pub namespace_id: Option<i64>,
 }
@@ -47,7 +48,7 @@ struct Count {
     count: i64,
 }
 
-/// Lists in the order of ids. Two statements where it counts, else one.
+/// Lists exclusions by id. Two statements if the window needs a total, otherwise one.
 pub fn list(conn: &mut Conn, filter: &Filter, window: Window) -> Result<Page<Exclusion>> {
     let text = alike(conn, &["n.name", "n.path", "r.path", "e.reason"]);
     let narrowed = format!(
@@ -84,16 +85,16 @@ pub fn list(conn: &mut Conn, filter: &Filter, window: Window) -> Result<Page<Exc
     Ok(Page { rows, total })
 }
 
-/// What was written, and of which namespace.
+/// A change of an exclusion and its namespace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExclusionChange {
-    /// The id of the exclusion, of the first where there were several.
+    /// The id of the exclusion; the lowest if there were several.
     pub id: i64,
     pub namespace: Namespace,
     pub reason: String,
 }
 
-/// Excludes a namespace from its limit, and takes down who did it.
+/// Excludes a namespace from the storage limit, and writes an audit event.
 pub fn exclude(
     conn: &mut Conn,
     key: &Key,
@@ -125,7 +126,8 @@ pub fn exclude(
 }
 
 /// Removes the exclusions of a namespace, and writes an audit event. `expected_id` is the exclusion that the
-/// administrator saw, the lowest of several; if the namespace has another one now, nothing is removed: `None`.
+/// administrator saw, the lowest of several. If the namespace has another one now, removes nothing and
+/// returns `None`.
 pub fn readmit(
     conn: &mut Conn,
     key: &Key,
@@ -146,7 +148,7 @@ pub fn readmit(
     })
 }
 
-/// Ids and reasons; a foreign database may hold several of one namespace.
+/// The ids and reasons of a namespace's exclusions. A GitLab database may have several for one namespace.
 fn reasons(conn: &mut Conn, namespace_id: i64) -> Result<Vec<(i64, String)>> {
     let rows = exclusions::table.filter(exclusions::namespace_id.eq(namespace_id)).order(exclusions::id);
     Ok(rows.select((exclusions::id, exclusions::reason)).load(conn)?)

@@ -1,4 +1,4 @@
-//! By what a person is known to providers of identities: single sign-on and SCIM.
+//! The identities of a user at identity providers: single sign-on and SCIM.
 use std::collections::{BTreeMap, BTreeSet};
 
 use diesel::prelude::*;
@@ -21,7 +21,7 @@ pub struct Identity {
 pub struct ScimIdentity {
     pub id: i64,
     pub extern_uid: String,
-    /// `None` is the whole instance.
+    /// `None` for the whole instance.
     pub group_id: Option<i64>,
     pub active: bool,
 }
@@ -30,11 +30,11 @@ pub struct ScimIdentity {
 pub struct Identities {
     pub single_sign_on: Vec<Identity>,
     pub scim: Vec<ScimIdentity>,
-    /// The names of the groups that are spoken of.
+    /// The names of the groups that the identities refer to.
     pub groups: BTreeMap<i64, String>,
 }
 
-/// All identities of a person; `None` where there is no such person. Five statements.
+/// Returns all identities of a user, or `None` if the user does not exist. Five statements.
 pub fn of(conn: &mut Conn, user_id: i64) -> Result<Option<Identities>> {
     if users::table.find(user_id).select(users::id).first::<i64>(conn).optional()?.is_none() {
         return Ok(None);
@@ -61,7 +61,8 @@ pub fn of(conn: &mut Conn, user_id: i64) -> Result<Option<Identities>> {
     Ok(Some(Identities { single_sign_on, scim, groups }))
 }
 
-/// GitLab keeps those of groups in two tables while it moves them: what stands in both is shown once.
+/// Reads the SCIM identities. GitLab is moving those of groups to another table; an identity in both tables
+/// is listed once.
 fn scim_of(conn: &mut Conn, user_id: i64) -> Result<Vec<ScimIdentity>> {
     type Row = (i64, String, Option<i64>, Option<bool>);
     let first: Vec<Row> = scim::table
@@ -83,7 +84,7 @@ fn scim_of(conn: &mut Conn, user_id: i64) -> Result<Vec<ScimIdentity>> {
             all.push(ScimIdentity { id, extern_uid, group_id, active: active == Some(true) });
         }
     }
-    // The instance first, then group by group.
+    // The instance first, then by group.
     all.sort_by_key(|identity| (identity.group_id, identity.id));
     Ok(all)
 }

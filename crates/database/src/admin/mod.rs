@@ -1,4 +1,5 @@
-//! What administrators keep: which namespaces have no limit of storage, who changed that, and what they look up.
+//! Data for administrators: exclusions from the storage limit, audit events, and searches for users and
+//! namespaces.
 pub mod audit;
 pub mod exclusions;
 pub mod identities;
@@ -10,8 +11,8 @@ pub use window::{Page, Total, Window};
 
 use crate::Conn;
 
-/// Whether one of the columns is like the pattern at the place `%2`, in whatever case. PostgreSQL's indexes of trigrams
-/// serve ILIKE alone; SQLite's own LIKE knows no case but that of ASCII.
+/// A condition: one of the columns matches the pattern `%2`, case-insensitively. PostgreSQL's trigram
+/// indexes support only ILIKE. SQLite's LIKE ignores case only for ASCII.
 fn alike(conn: &Conn, columns: &[&str]) -> String {
     let each = columns.iter().map(|column| match conn {
         Conn::Postgresql(_) => format!("{column} ILIKE %2 ESCAPE '\\'"),
@@ -20,8 +21,8 @@ fn alike(conn: &Conn, columns: &[&str]) -> String {
     each.collect::<Vec<_>>().join(" OR ")
 }
 
-/// The pattern of texts that have `text` in them, with `ESCAPE '\'`, for [`alike`]: ILIKE folds it by itself, else it is
-/// folded as the columns are.
+/// The pattern for strings that contain `text`, with `ESCAPE '\'`, for [`alike`]. ILIKE ignores case itself;
+/// otherwise the pattern is case-folded like the columns.
 fn pattern(conn: &Conn, text: &str) -> String {
     let text = match conn {
         Conn::Postgresql(_) => text.to_owned(),

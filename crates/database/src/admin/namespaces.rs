@@ -1,4 +1,4 @@
-//! Namespaces to choose from: groups and personal namespaces.
+//! Lists groups and personal namespaces to choose from.
 use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::{BigInt, Bool, Nullable, Text};
@@ -29,7 +29,8 @@ struct Count {
     count: i64,
 }
 
-/// Groups and personal namespaces whose name or path has `search` in it; with a slash, whose full path has.
+/// Lists groups and personal namespaces whose name or path contains `search`. If `search` has a slash, it is
+/// matched against the full path.
 pub fn list(conn: &mut Conn, search: &str, top_level_only: bool, window: Window) -> Result<Page<Choice>> {
     let text = alike(conn, if search.contains('/') { &["r.path"] } else { &["n.name", "n.path"] });
     let narrowed = format!(

@@ -1,4 +1,4 @@
-//! People, looked up by what an administrator knows of them. Addresses are looked for, and never shown.
+//! Searches for users. E-mail addresses can be searched but are never returned.
 use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::{BigInt, Bool, Nullable, Text};
@@ -20,12 +20,12 @@ pub struct UserSummary {
     pub state: Option<String>,
 }
 
-/// How people are looked for.
+/// The search criteria for users.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UserSearch {
-    /// By part of a name or a username, or by the whole address; blank for all.
+    /// A part of the name or username, or the whole e-mail address. Blank matches all.
     Alike(String),
-    /// The same, or by part of the address.
+    /// Like [`Self::Alike`], but a part of the e-mail address matches too.
     WithAddress(String),
     Username(String),
 }
@@ -36,7 +36,7 @@ struct Count {
     count: i64,
 }
 
-/// Lists in the order of ids.
+/// Lists users by id.
 pub fn list(conn: &mut Conn, sought: &UserSearch, window: Window) -> Result<Page<UserSummary>> {
     let (text, condition) = match sought {
         UserSearch::Alike(text) if text.is_empty() => (text, "%2 = ''".to_owned()),
@@ -49,7 +49,7 @@ pub fn list(conn: &mut Conn, sought: &UserSearch, window: Window) -> Result<Page
     };
     let search = if text.is_empty() { String::new() } else { pattern(conn, text) };
     let narrowed = format!("FROM users u WHERE %1 AND (%2 = %2 OR %3 = %3) AND ({condition})");
-    // Every place is there in each statement, in the order that SQLite numbers them.
+    // Each statement contains every placeholder, in the order in which SQLite numbers them.
     let filled = |condition: &str, first: u8| {
         let text = narrowed.replace("%1", condition).replace("%2", &format!("CAST(${first} AS text)"));
         text.replace("%3", &format!("CAST(${} AS text)", first + 1))
@@ -77,7 +77,7 @@ pub fn list(conn: &mut Conn, sought: &UserSearch, window: Window) -> Result<Page
     Ok(Page { rows, total: Some(Total::of(count.count)) })
 }
 
-/// Whoever has this id, or by whatever username it says.
+/// Finds a user by id or username.
 pub fn find(conn: &mut Conn, id_or_username: &str) -> Result<Option<UserSummary>> {
     let people = users::table.select((users::id, users::username, users::name, users::state));
     let found = match id_or_username.parse::<i64>() {
@@ -87,7 +87,7 @@ pub fn find(conn: &mut Conn, id_or_username: &str) -> Result<Option<UserSummary>
     Ok(found.optional()?)
 }
 
-/// Whoever has this username, in whatever case.
+/// Finds a user by username, case-insensitively.
 pub fn find_by_username(conn: &mut Conn, username: &str) -> Result<Option<UserSummary>> {
     Ok(by_username(conn, username).optional()?)
 }
@@ -97,7 +97,7 @@ fn by_username(conn: &mut Conn, username: &str) -> QueryResult<UserSummary> {
     users::table.filter(same).select((users::id, users::username, users::name, users::state)).first(conn)
 }
 
-/// Whether this user is an administrator who may act.
+/// Whether the user is an active administrator.
 pub fn administers(conn: &mut Conn, user_id: i64) -> Result<bool> {
     let found = users::table.find(user_id).select((users::admin, users::state));
     let found: Option<(bool, Option<String>)> = found.first(conn).optional()?;

@@ -1,22 +1,23 @@
-//! Which part of a list is wanted, and how much there is of it.
+//! The requested part of a list, and its total length.
 
-/// Beyond this many rows nobody counts.
+/// The maximum number of rows to count.
 const COUNTED: i64 = 10_000;
 
-/// Some rows of a list that is in the order of its ids.
+/// A part of a list that is ordered by id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Window {
-    /// So many rows behind the first so many.
+    /// `limit` rows, skipping the first `offset`.
     Offset { offset: i64, limit: i64 },
-    /// So many rows whose ids are greater.
+    /// `limit` rows with a greater id, in ascending order.
     After { id: i64, limit: i64 },
-    /// So many rows whose ids are less, from the greatest down.
+    /// `limit` rows with a smaller id, in descending order.
     Before { id: i64, limit: i64 },
 }
 
 impl Window {
-    /// The condition `id` must meet by `$1`; then the order, and so many rows as `$4` says behind `$5`. SQLite numbers
-    /// what it is to bind by where it stands in the text: `$2` and `$3` must stand between the two.
+    /// Returns the condition on `id` with the parameter `$1`, and the ORDER BY, LIMIT `$4` and OFFSET `$5`
+    /// clauses. SQLite numbers parameters by their position in the text, so `$2` and `$3` must be between
+    /// the two.
     pub(super) fn clauses(self, id: &str) -> (String, String) {
         let (condition, order) = match self {
             Self::Offset { .. } => (format!("{id} > $1"), "ASC"),
@@ -26,7 +27,7 @@ impl Window {
         (condition, format!("ORDER BY {id} {order} LIMIT $4 OFFSET $5"))
     }
 
-    /// `$1`, `$4` and `$5`.
+    /// The values of `$1`, `$4` and `$5`.
     pub(super) fn binds(self) -> (i64, i64, i64) {
         match self {
             Self::Offset { offset, limit } => (0, limit, offset),
@@ -35,16 +36,16 @@ impl Window {
     }
 }
 
-/// How many rows there are in all.
+/// The total number of rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Total {
     Rows(i64),
-    /// More than anybody counts.
+    /// More rows than are counted.
     Many,
 }
 
 impl Total {
-    /// Of a count that stops at one more than is counted.
+    /// Converts a count that stops at one row more than the maximum.
     pub(super) fn of(count: i64) -> Self {
         if count > COUNTED { Self::Many } else { Self::Rows(count) }
     }
@@ -56,6 +57,6 @@ impl Total {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page<T> {
     pub rows: Vec<T>,
-    /// `None` where the window is not one of offsets.
+    /// `None` unless the window is an offset.
     pub total: Option<Total>,
 }

@@ -1,4 +1,4 @@
-//! Everything that a decision about git needs to know of an actor and a project, in one statement.
+//! Loads everything that an access decision needs about an actor and a project, in one statement.
 mod row;
 mod statement;
 
@@ -14,7 +14,7 @@ use crate::{Conn, Result};
 /// How the caller names the actor.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum ActorId {
-    /// None was named.
+    /// No actor was named.
     Nobody,
     Key(i64),
     User(i64),
@@ -22,7 +22,7 @@ pub enum ActorId {
     /// A confirmed primary address.
     Email(String),
     Kerberos(String),
-    /// Here nobody: what it is worth, [`crate::deploy_tokens`] tells.
+    /// Finds no user. [`crate::deploy_tokens`] looks up the token.
     DeployToken(i64),
 }
 
@@ -30,15 +30,15 @@ pub enum ActorId {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum ProjectId {
     Id(i64),
-    /// The full path; an old one leads to where the project has moved.
+    /// The full path. A former path finds the project at its new path.
     Path(String),
 }
 
-/// What was found.
+/// The result of the lookup.
 #[derive(Debug, Clone)]
 pub struct ActorAndProject {
     pub actor: Actor,
-    /// When the key, if one was used, was last used.
+    /// The last use of the key, if one was used.
     pub key_last_used_at: Option<NaiveDateTime>,
     pub last_activity_on: Option<NaiveDate>,
     pub project: Option<FoundProject>,
@@ -48,27 +48,27 @@ pub struct ActorAndProject {
 pub struct FoundProject {
     pub project: Project,
     pub standing: ActorAccess,
-    /// The path was one that the project had before.
+    /// Whether the path is a former path of the project.
     pub redirected: bool,
     pub storage: Storage,
 }
 
-/// Where the repositories of a project lie.
+/// The storage location of a project's repositories.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Storage {
     pub name: String,
-    /// Without the suffix of a kind of repository: `@hashed/4e/07/4e07…`.
+    /// Without the suffix for the kind of repository: `@hashed/4e/07/4e07…`.
     pub disk_path: String,
 }
 
-/// Looks an actor and a project up; either may not exist. One statement.
+/// Looks up an actor and a project. Either may not exist. One statement.
 pub fn find(conn: &mut Conn, actor: &ActorId, project: &ProjectId) -> Result<ActorAndProject> {
     let has_namespace_state = conn.catalogue()?.has("namespaces", "state");
     let row: row::Row = statement::GitAccess { actor, project, has_namespace_state }.get_result(conn)?;
     Ok(row.into_found())
 }
 
-/// Notes that a key and its person were here: `key` when it was used, `user` when they downloaded.
+/// Records the last use: of `key` if it was used, and of `user` if they downloaded.
 pub fn touch(conn: &mut Conn, key: Option<i64>, user: Option<i64>, now: NaiveDateTime) -> Result<()> {
     conn.write(|conn| {
         if let Some(id) = key {

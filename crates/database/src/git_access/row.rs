@@ -1,4 +1,4 @@
-//! The columns of the statement, and what they mean.
+//! The columns of the statement and their conversion.
 use chrono::{NaiveDate, NaiveDateTime};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Date, Integer, Nullable, SmallInt, Text, Timestamp};
@@ -73,7 +73,7 @@ pub(super) struct UserRow {
 pub(super) struct ProjectRow {
     id: i64,
     full_path: String,
-    /// 0 by its path or id, 1 by its path in other case, 2 by a path that it had.
+    /// How the path matched: 0 exactly or by id, 1 case-insensitively, 2 as a former path.
     step: i32,
     visibility_level: i32,
     archived: bool,
@@ -87,7 +87,8 @@ pub(super) struct ProjectRow {
     wiki_access_level: Option<i32>,
 }
 
-/// Of the root namespace, of all above the project (0 or 1), and of the project's own namespace.
+/// Columns of the root namespace, of all ancestors of the project (0 or 1), and of the project's own
+/// namespace.
 #[derive(Queryable)]
 pub(super) struct NamespaceRow {
     root_id: Option<i64>,
@@ -103,7 +104,7 @@ pub(super) struct NamespaceRow {
 #[derive(Queryable)]
 pub(super) struct ActorAccessRow {
     role: Option<i32>,
-    /// A deploy key that is enabled: 1 when it may push.
+    /// 1 if the deploy key is enabled and may push.
     deploy_key_can_push: Option<i32>,
     banned: bool,
 }
@@ -184,7 +185,8 @@ impl ProjectRow {
         FoundProject { project, standing, redirected: self.step == 2, storage }
     }
 
-    /// The project's own columns decide. `project_repositories` is a mirror of them that may be stale after a move.
+    /// The project's own columns are authoritative. `project_repositories` is a copy that may be stale after
+    /// a move.
     fn storage(&self) -> Storage {
         let is_hashed = self.storage_version.unwrap_or(0) >= 1;
         let disk_path = if is_hashed { hashed_path("@hashed", self.id) } else { self.full_path.clone() };
@@ -192,8 +194,8 @@ impl ProjectRow {
     }
 }
 
-/// Parses a list with commas. A range that cannot be read stays in the list as one that contains no address, so that it
-/// still restricts.
+/// Parses a comma-separated list. An invalid range becomes one that contains no address, so that it still
+/// restricts access.
 pub(crate) fn ip_ranges(text: Option<&str>) -> Vec<ipnet::IpNet> {
     let range = |text: &str| parse_ip_range(text).unwrap_or_else(|| NOWHERE.into());
     text.iter().flat_map(|text| text.split(',')).map(range).collect()

@@ -1,5 +1,5 @@
-//! The text of the statement. It is put together of an actor's part and a project's part, and each of the
-//! combinations is prepared once a connection and then found again by its text.
+//! The text of the statement. It consists of a part for the actor and a part for the project. Each
+//! combination is prepared once per connection and cached by its text.
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sql_types::{BigInt, Text};
@@ -12,7 +12,7 @@ use crate::MultiBackend;
 pub(super) struct GitAccess<'a> {
     pub actor: &'a ActorId,
     pub project: &'a ProjectId,
-    /// `namespaces.state` exists, since GitLab 18.4.
+    /// Whether `namespaces.state` exists (since GitLab 18.4).
     pub has_namespace_state: bool,
 }
 
@@ -23,12 +23,12 @@ const USER: &str = "id, username, admin, COALESCE(external, false) AS external, 
       OR EXISTS (SELECT 1 FROM identities WHERE identities.user_id = users.id) AS password_managed_elsewhere, \
     locked_at, last_activity_on FROM users";
 
-/// The columns of no key: a service that asks for none needs no right on the table of keys.
+/// Columns without a row: a service that does not look up keys needs no right on the table `keys`.
 const NO_KEY: &str = "CAST(NULL AS bigint) AS id, CAST(NULL AS bigint) AS user_id, CAST(NULL AS text) AS type, \
     CAST(NULL AS text) AS text, CAST(NULL AS timestamp) AS expires_at, CAST(NULL AS timestamp) AS last_used_at \
     WHERE 1 = 0";
 
-/// Keys of usage type 2 only sign.
+/// Keys of usage type 2 can only sign.
 fn push_actor<'b>(actor: &'b ActorId, out: &mut AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
     out.push_sql("WITH RECURSIVE k AS (SELECT ");
     if let ActorId::Key(id) = actor {
@@ -70,7 +70,7 @@ fn push_actor<'b>(actor: &'b ActorId, out: &mut AstPass<'_, 'b, MultiBackend>) -
     Ok(())
 }
 
-/// A path is tried as it is written, then without regard to case, then among those that have been moved.
+/// A path is matched exactly, then case-insensitively, then among former paths.
 fn push_project<'b>(project: &'b ProjectId, out: &mut AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
     match project {
         ProjectId::Id(id) => {
@@ -101,8 +101,8 @@ fn push_project<'b>(project: &'b ProjectId, out: &mut AstPass<'_, 'b, MultiBacke
     Ok(())
 }
 
-/// `up` is the project's namespace and all above it. Their settings are looked up one by one: a join would let
-/// PostgreSQL, which cannot know how few they are, read the whole table.
+/// `up` contains the project's namespace and its ancestors. Their settings are looked up one by one. With a
+/// join, PostgreSQL would read the whole table, because it cannot know how few ancestors there are.
 macro_rules! rest {
     (state: $state:literal, archived_above: $above:literal, archived: $own:literal, marked: $marked:literal, join: $join:literal) => {
         concat!(
@@ -142,9 +142,9 @@ LEFT JOIN above ON 1 = 1 LEFT JOIN namespace_settings rs ON rs.namespace_id = ab
     };
 }
 
-/// Before GitLab 18.4, and in a database of our own.
+/// For databases before GitLab 18.4, and our own.
 const REST: &str = rest!(state: "", archived_above: "false", archived: "false", marked: "false", join: "");
-/// 1 archived, 2 deletion scheduled, 4 being deleted; `own` is the project's own namespace.
+/// State 1 is archived, 2 deletion scheduled, 4 being deleted. `own` is the project's own namespace.
 const REST_WITH_STATE: &str = rest!(
     state: ", n.state",
     archived_above: "up.state = 1",

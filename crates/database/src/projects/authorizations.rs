@@ -1,4 +1,4 @@
-//! Who may do what in a project that is new: whoever reaches what holds it.
+//! The initial authorizations of a new project.
 use chrono::NaiveDate;
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
@@ -7,15 +7,15 @@ use diesel::sql_types::{BigInt, Date};
 use crate::memberships::LASTS;
 use crate::{Conn, MultiBackend, Result};
 
-/// Writes the rows that [`crate::memberships::recompute`] would write for each of them. To be called inside
+/// Writes the rows that [`crate::memberships::recompute`] would write for each user. Call this inside
 /// [`Conn::write`]. One statement.
 pub(super) fn authorize(conn: &mut Conn, project_id: i64, today: NaiveDate) -> Result<()> {
     Authorize { project_id, today }.execute(conn)?;
     Ok(())
 }
 
-/// Everybody who reaches a project through the group that holds it, and its owner if a person holds it: the rows of
-/// a project that nothing else refers to yet.
+/// Inserts rows for all users with access through the project's group, and for the owner of a personal
+/// project. The project must be new, so that nothing else refers to it.
 struct Authorize {
     project_id: i64,
     today: NaiveDate,

@@ -15,7 +15,7 @@ use domain::user::User;
 use domain::{Role, hashed_path};
 
 const PRIVATE: i64 = 0;
-/// `storage_version`: hashed paths, for attachments too.
+/// `storage_version`: hashed paths, also for attachments.
 const HASHED: i64 = 2;
 /// Access levels of features: everyone who can see the project, and members only.
 const ENABLED: i64 = 20;
@@ -41,22 +41,23 @@ const ENABLED_FEATURES: [&str; 17] = [
 ];
 const MEMBERS_ONLY_FEATURES: [&str; 3] =
     ["pages_access_level", "metrics_dashboard_access_level", "security_and_compliance_access_level"];
-/// `project_ci_cd_settings.default_git_depth`: commits that a CI job fetches.
+/// `project_ci_cd_settings.default_git_depth`: the number of commits that a CI job fetches.
 const DEFAULT_GIT_DEPTH: i64 = 20;
 
-/// The storage of a new project's repository, and whether the repository is to be created.
+/// The storage of a new project's repository.
 #[derive(Debug)]
 pub struct NewRepository {
     pub storage: String,
-    /// Whether it is to be created after the project. Until [`repository_is_made`], [`awaits_repository`] is true.
+    /// Whether the repository is created after the project. [`awaits_repository`] is then true until
+    /// [`repository_is_made`].
     pub awaited: bool,
 }
 
-/// Topic of the outbox for repositories that are not yet created.
+/// The outbox topic for repositories that have not been created yet.
 const AWAITED: &str = "create_repository";
 
-/// Creates a private project with all its rows and returns its id; `None` if the path is taken meanwhile, or the user may
-/// no longer create one. One transaction, which waits for nothing but the database.
+/// Creates a private project with all its rows and returns its id. Returns `None` if the path has been taken
+/// or the user may no longer create one. One transaction, which waits only for the database.
 pub fn create(
     conn: &mut Conn,
     user: &User,
@@ -91,7 +92,7 @@ pub fn create(
     })
 }
 
-/// Whether the project was created and its repository was not. One statement.
+/// Whether the project has been created but its repository has not. One statement.
 pub fn awaits_repository(conn: &mut Conn, project_id: i64) -> Result<bool> {
     outbox::contains(conn, AWAITED, &awaited(project_id))
 }
@@ -105,7 +106,7 @@ fn awaited(project_id: i64) -> String {
     format!(r#"{{"project_id":{project_id}}}"#)
 }
 
-/// Serialises the creation of projects in a namespace. On SQLite the transaction is the only writer anyway.
+/// Locks the namespace, so that projects are created one at a time. SQLite has only one writer anyway.
 fn lock(conn: &mut Conn, namespace_id: i64) -> Result<()> {
     if let Conn::Postgresql(pg) = conn {
         sql::<BigInt>("SELECT id FROM namespaces WHERE id = ")
@@ -122,7 +123,7 @@ fn is_taken(conn: &mut Conn, full_path: &str) -> Result<bool> {
     Ok(routes::table.filter(same).select(routes::id).first::<i64>(conn).optional()?.is_some())
 }
 
-/// The project and its own namespace, which holds its work items.
+/// Inserts the project and its own namespace, which contains its work items.
 fn insert(
     conn: &mut Conn,
     user: &User,
@@ -174,7 +175,7 @@ fn insert(
     rows::insert_returning_id(conn, "projects", project)
 }
 
-/// What the settings of the instance and the namespace say about new projects.
+/// The defaults for new projects from the instance and the namespace.
 struct ProjectDefaults {
     shared_runners: bool,
     ci_config_path: Option<String>,
@@ -206,7 +207,7 @@ impl ProjectDefaults {
     }
 }
 
-/// The ids from the top down to the namespace itself. The databases build a list each in its own way.
+/// Sets the ids from the root down to the namespace itself. The databases aggregate lists differently.
 fn set_traversal_ids(conn: &mut Conn, id: i64) -> Result<()> {
     const UP: &str = "WITH RECURSIVE up AS (SELECT id, parent_id, 0 AS depth FROM namespaces WHERE id = $1 \
         UNION ALL SELECT n.id, n.parent_id, up.depth + 1 FROM up JOIN namespaces n ON n.id = up.parent_id)";
@@ -227,7 +228,8 @@ fn set_traversal_ids(conn: &mut Conn, id: i64) -> Result<()> {
     Ok(())
 }
 
-/// The rows that GitLab's model creates with a project. The last three tables exist only beside a GitLab.
+/// Inserts the rows that GitLab's model creates with a project. The last three tables exist only in a GitLab
+/// database.
 fn insert_companions(
     conn: &mut Conn,
     project_id: i64,
@@ -257,7 +259,7 @@ fn insert_companions(
     Ok(())
 }
 
-/// The route of the project. Its own namespace has none.
+/// Inserts the route of the project. Its own namespace has no route.
 fn insert_route(
     conn: &mut Conn,
     project_id: i64,
@@ -286,7 +288,7 @@ fn insert_route(
     Ok(())
 }
 
-/// The mirror of the disk path that GitLab keeps for the storages that it knows.
+/// Inserts the copy of the disk path that GitLab keeps for its known storages.
 fn insert_repository(conn: &mut Conn, project_id: i64, storage: &str) -> Result<()> {
     let shard = shards::table.filter(shards::name.eq(storage)).select(shards::id);
     if let Some(shard_id) = shard.first::<i64>(conn).optional()? {

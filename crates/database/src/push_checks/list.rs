@@ -1,11 +1,12 @@
-//! Which of many texts the database knows.
+//! Finds out which of many strings the database contains.
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sql_types::{BigInt, Text};
 
 use crate::{Conn, MultiBackend};
 
-/// Texts as rows `asked (value)`, however many: one JSON array, which each database unfolds in its own way.
+/// Strings as rows `asked (value)`, in any number. They are one JSON array, which each database expands with
+/// its own function.
 pub(super) struct List {
     json: String,
     unfold: (&'static str, &'static str),
@@ -13,7 +14,7 @@ pub(super) struct List {
 
 impl List {
     pub fn new(conn: &Conn, texts: &[String]) -> Self {
-        // No column holds a NUL, and PostgreSQL reads none.
+        // No column contains NUL, and PostgreSQL does not accept it.
         let texts: Vec<&str> = texts.iter().map(String::as_str).filter(|text| !text.contains('\0')).collect();
         let unfold = match conn {
             Conn::Postgresql(_) => ("json_array_elements_text(CAST(", " AS json)) AS asked (value)"),
@@ -51,7 +52,8 @@ pub(super) struct Members {
     pub list: List,
 }
 
-/// GitLab keeps further addresses in lower case; primary ones it finds by an index of theirs in lower case.
+/// GitLab stores secondary addresses in lower case. Primary addresses have an index on their lower-case
+/// form.
 impl QueryFragment<MultiBackend> for Members {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
         out.push_sql("SELECT asked.value FROM ");

@@ -1,4 +1,4 @@
-//! What a push to a project is held against beside protected refs: Git LFS and push rules.
+//! The checks of a push beside protected refs: Git LFS and push rules.
 mod list;
 mod statement;
 
@@ -12,22 +12,22 @@ use crate::schema::{emails, lfs_file_locks as locks, users};
 use crate::{Conn, Result};
 use domain::access::{Identity, PushRule};
 
-/// What is switched on for a project.
+/// The checks that are enabled for a project.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PushChecks {
-    /// Its own word, or that of the nearest group that says one; on where nobody does.
+    /// The project's setting, else that of the nearest group with one, else true.
     pub lfs_enabled: bool,
-    /// Somebody has said that it is on, or has used it.
+    /// Whether LFS was explicitly enabled or has been used.
     pub lfs_in_use: bool,
-    /// Others than the pusher hold locks.
+    /// Whether other users hold file locks.
     pub locked: bool,
-    /// Whether any commit was counted: what is known of a repository that nobody can look into.
+    /// Whether GitLab has counted any commits. Used for repositories that are not inspected.
     pub has_commits: bool,
-    /// The project's own, else the installation's.
+    /// The project's own push rule, else the instance's.
     pub push_rule: Option<PushRule>,
 }
 
-/// What a push by `user_id` to the project is held against. One statement.
+/// Loads the checks for a push by `user_id` to the project. One statement.
 pub fn load(conn: &mut Conn, project_id: i64, user_id: Option<i64>) -> Result<PushChecks> {
     let catalogue = conn.catalogue()?;
     let query = PushChecksQuery { project: project_id, user: user_id.unwrap_or(-1), catalogue: &catalogue };
@@ -42,7 +42,7 @@ pub fn load(conn: &mut Conn, project_id: i64, user_id: Option<i64>) -> Result<Pu
     })
 }
 
-/// Paths that others than `user_id` have locked, with their usernames. One statement.
+/// Returns the paths that users other than `user_id` have locked, with their usernames. One statement.
 pub fn locks(conn: &mut Conn, project_id: i64, user_id: Option<i64>) -> Result<HashMap<String, String>> {
     let rows: Vec<(Option<String>, Option<String>)> = locks::table
         .left_join(users::table.on(users::id.eq(locks::user_id)))
@@ -53,21 +53,22 @@ pub fn locks(conn: &mut Conn, project_id: i64, user_id: Option<i64>) -> Result<H
     Ok(rows.into_iter().filter_map(|(path, username)| Some((path?, username.unwrap_or_default()))).collect())
 }
 
-/// Which of these objects of Git LFS the project has. One statement.
+/// Returns those of the LFS objects that the project has. One statement.
 pub fn linked_lfs_objects(conn: &mut Conn, project_id: i64, oids: &[String]) -> Result<HashSet<String>> {
     let list = List::new(conn, oids);
     let oids: Vec<String> = LinkedObjects { list, project_id }.load(conn)?;
     Ok(oids.into_iter().collect())
 }
 
-/// Which of these addresses are confirmed ones of users, in lower case. One statement.
+/// Returns those of the e-mail addresses that are confirmed addresses of users, in lower case. One
+/// statement.
 pub fn members(conn: &mut Conn, addresses: &[String]) -> Result<HashSet<String>> {
     let list = List::new(conn, addresses);
     let members: Vec<String> = Members { list }.load(conn)?;
     Ok(members.into_iter().collect())
 }
 
-/// Name and confirmed addresses of a user; of nobody, none. One statement.
+/// Returns the name and confirmed addresses of a user; empty without a user. One statement.
 pub fn identity(conn: &mut Conn, user_id: Option<i64>) -> Result<Identity> {
     type Row = (Option<String>, String, bool, Option<String>);
     let confirmed = emails::user_id.eq(users::id).and(emails::confirmed_at.is_not_null());

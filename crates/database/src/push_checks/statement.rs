@@ -1,4 +1,4 @@
-//! What is switched on for a project, in one statement.
+//! Selects the checks that are enabled for a project, in one statement.
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sql_types::{BigInt, Bool, Integer, Nullable, Text};
@@ -65,7 +65,7 @@ pub(super) struct PushChecksQuery<'a> {
     pub catalogue: &'a Catalogue,
 }
 
-/// `up` is the project's namespace and all above it, the nearest first.
+/// `up` contains the project's namespace and its ancestors, nearest first.
 const REST: &str = ", up AS (\
   SELECT n.parent_id, n.lfs_enabled, 0 AS distance FROM namespaces n \
    WHERE n.id = (SELECT namespace_id FROM projects WHERE id = (SELECT project_id FROM asked)) \
@@ -76,7 +76,7 @@ SELECT COALESCE((SELECT p.lfs_enabled FROM projects p WHERE p.id = a.project_id)
   EXISTS (SELECT 1 FROM lfs_file_locks l WHERE l.project_id = a.project_id AND l.user_id <> a.user_id), \
   EXISTS (SELECT 1 FROM project_statistics s WHERE s.project_id = a.project_id AND s.commit_count > 0)";
 
-/// The columns of a push rule: what is selected, and the value where the table lacks the column.
+/// The columns of a push rule, each with the value to use if the table does not have the column.
 const RULE_COLUMNS: &[(&str, &str)] = &[
     ("branch_name_regex", "CAST(NULL AS text)"),
     ("commit_message_regex", "CAST(NULL AS text)"),
@@ -96,7 +96,7 @@ const RULE_COLUMNS: &[(&str, &str)] = &[
 const PROJECT_RULE: &str =
     "(SELECT max(id) FROM push_rules WHERE project_id = (SELECT project_id FROM asked))";
 
-/// The project's own rule, else the one of the installation; `step` tells them apart.
+/// Selects the project's own rule and the instance's. `step` distinguishes them.
 fn push_rules(catalogue: &Catalogue, out: &mut AstPass<'_, '_, MultiBackend>) {
     let table = |table: &str, step: u8| {
         let columns = RULE_COLUMNS.iter().map(|(column, fallback)| {
@@ -159,7 +159,7 @@ impl Query for PushChecksQuery<'_> {
     type SqlType = ((N<Bool>, Bool, Bool), Bool, N<RuleColumns>);
 }
 
-/// The text depends on the catalogue: a connection finds the prepared statement by its text.
+/// The text depends on the catalogue, so a connection caches the prepared statement by its text.
 impl QueryId for PushChecksQuery<'_> {
     type QueryId = ();
     const HAS_STATIC_QUERY_ID: bool = false;

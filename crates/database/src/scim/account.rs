@@ -1,4 +1,4 @@
-//! Accounts: created with all the rows that one needs, renamed, and given another address.
+//! Creates accounts with all their rows, and changes their names and e-mail addresses.
 use ::scim::patch::Change;
 use ::scim::{Error as Refusal, NewUser};
 use chrono::NaiveDateTime;
@@ -21,7 +21,8 @@ const MEMBER_OF_ORGANIZATION: i16 = 10;
 /// `namespaces.visibility_level` of a personal namespace.
 const PUBLIC: i64 = 20;
 
-/// Creates an account: user, details, membership of the organization, and a personal namespace with settings and route.
+/// Creates an account: user, details, membership of the organization, and a personal namespace with settings
+/// and route.
 pub(super) fn create(
     conn: &mut Conn,
     tenant: &Tenant,
@@ -82,7 +83,8 @@ pub(super) fn create(
     Ok(user_id)
 }
 
-/// Whether an address that the tenant sends counts as confirmed. A group cannot prove that an address is a person's.
+/// Whether addresses from the tenant count as confirmed. A group cannot prove that an address belongs to a
+/// user.
 fn vouches_for_addresses(tenant: &Tenant) -> bool {
     tenant.group.is_none()
 }
@@ -107,7 +109,7 @@ statement!(
 type DefaultsRow =
     (Option<i32>, Option<bool>, Option<bool>, Option<String>, Option<bool>, Option<String>, Option<i32>);
 
-/// What the instance's settings say about an account with this address.
+/// Reads the instance's settings for an account with this address.
 fn defaults(conn: &mut Conn, columns: &Columns, email: &str) -> Result<AccountDefaults> {
     const SETTINGS: [(&str, &str); 7] = [
         ("default_projects_limit", "integer"),
@@ -155,7 +157,7 @@ fn defaults(conn: &mut Conn, columns: &Columns, email: &str) -> Result<AccountDe
     })
 }
 
-/// Rails keeps the confirmed primary address among the user's addresses, too.
+/// Inserts the confirmed primary address into the user's addresses, as Rails does.
 fn add_confirmed_address(
     conn: &mut Conn,
     columns: &Columns,
@@ -192,7 +194,7 @@ fn create_namespace(
         .timestamp("created_at", now)
         .timestamp("updated_at", now)
         .insert(conn)?;
-    // An array on PostgreSQL; JSON on SQLite, which has none.
+    // An array on PostgreSQL, and JSON on SQLite, which has no arrays.
     let itself = match conn {
         Conn::Postgresql(_) => "UPDATE namespaces SET traversal_ids = ARRAY[id] WHERE id = $1",
         Conn::Sqlite(_) => "UPDATE namespaces SET traversal_ids = '[' || id || ']' WHERE id = $1",
@@ -205,7 +207,7 @@ fn create_namespace(
             namespace_settings::updated_at.eq(now),
         ))
         .execute(conn)?;
-    // A trigger of GitLab 18.8 and older inserts this row.
+    // A trigger of GitLab 18.8 and earlier inserts this row.
     let details = diesel::insert_into(namespace_details::table).values((
         namespace_details::namespace_id.eq(id),
         namespace_details::created_at.eq(now),
@@ -226,7 +228,7 @@ fn create_namespace(
     Ok(())
 }
 
-/// The name itself if it is free, else with 1, 2, 3 or 4 appended, else with a pseudo-random number.
+/// Returns the name if it is free, else with 1, 2, 3 or 4 appended, else with a pseudo-random number.
 fn free_username(conn: &mut Conn, base: &str, now: NaiveDateTime) -> Result<String> {
     const PRIME: u32 = 7919;
     const MAX_ATTEMPTS: u32 = 1000;
@@ -266,8 +268,9 @@ fn is_used(conn: &mut Conn, name: &str) -> Result<bool> {
     Ok(route.or(redirect).or(user).is_some())
 }
 
-/// Derives name and address of an account from what was sent, and writes what differs. This is the only function that
-/// changes `users.name` and `users.email`. The account of `change.user` is updated, too.
+/// Derives the name and the e-mail address of an account from the client's values, and writes the
+/// differences. This is the only function that changes `users.name` and `users.email`. Also updates the
+/// account of `change.user`.
 pub(super) fn follow(
     conn: &mut Conn,
     tenant: &Tenant,
@@ -289,7 +292,7 @@ pub(super) fn follow(
     Ok(())
 }
 
-/// Renames a user and their personal namespace.
+/// Renames a user and the user's personal namespace.
 fn rename(conn: &mut Conn, user_id: i64, name: &str, now: NaiveDateTime) -> Result<()> {
     diesel::update(users::table.find(user_id))
         .set((users::name.eq(name), users::updated_at.eq(now)))
@@ -348,12 +351,13 @@ fn change_email(
     Ok(())
 }
 
-/// An address belongs to another account.
+/// The error for an address that belongs to another account.
 pub(super) fn email_taken() -> super::Error {
     Refusal::uniqueness("Email has already been taken").into()
 }
 
-/// Whether the tenant may change an account: the instance may change each one, a group those that it created.
+/// Whether the tenant may change an account. The instance may change every account, and a group only those
+/// that it created.
 pub(super) fn is_own(conn: &mut Conn, tenant: &Tenant, user_id: i64) -> Result<bool> {
     let Some(group_id) = tenant.group_id() else { return Ok(true) };
     let creator: Option<Option<i64>> = user_details::table

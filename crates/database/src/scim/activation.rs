@@ -1,4 +1,4 @@
-//! Access granted and withdrawn: in a group a membership, at the instance the account itself.
+//! Grants and revokes access: a membership in a group, or the account itself at the instance.
 use ::scim::Error as Refusal;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
@@ -10,7 +10,7 @@ use crate::schema::{members, users};
 use crate::{Conn, is_owned_by_rails};
 use domain::Role;
 
-/// `users.user_type` of people and of the services that people run; other accounts are GitLab's own.
+/// `users.user_type` of people and of service accounts. Other accounts are internal to GitLab.
 const BLOCKABLE: [i16; 3] = [addresses::HUMAN, 4, 13];
 
 fn forbidden(detail: &str) -> super::Error {
@@ -56,7 +56,7 @@ pub(super) fn add_member(
     reauthorize(conn, user_id, now, effects)
 }
 
-/// Inserts a membership in the place of a request for access, an invitation or an expired membership.
+/// Inserts a membership, replacing an access request, an invitation or an expired membership.
 pub(super) fn insert_membership(
     conn: &mut Conn,
     group_id: i64,
@@ -88,7 +88,7 @@ pub(super) fn is_member(conn: &mut Conn, group_id: i64, user_id: i64, now: Naive
     Ok(row.first::<i64>(conn).optional()?.is_some())
 }
 
-/// Withdraws a user's access.
+/// Revokes a user's access.
 pub(super) fn deactivate(
     conn: &mut Conn,
     tenant: &Tenant,
@@ -107,7 +107,7 @@ pub(super) fn deactivate(
     reauthorize(conn, user_id, now, effects)
 }
 
-/// Repeats what follows outside of the database, for a user whose access is already as requested.
+/// Repeats the effects outside of the database for a user whose access is already as requested.
 pub(super) fn repeat_effects(
     conn: &mut Conn,
     tenant: &Tenant,
@@ -124,7 +124,7 @@ pub(super) fn repeat_effects(
     Ok(())
 }
 
-/// Whether a user is an owner of the group, and no other active person is.
+/// Whether a user is an owner of the group and no other active user is.
 pub(super) fn is_last_owner(
     conn: &mut Conn,
     group_id: i64,
@@ -148,7 +148,7 @@ pub(super) fn is_last_owner(
     Ok(owners.contains(&user_id) && owners.iter().all(|owner| *owner == user_id))
 }
 
-/// Ends the memberships in a group and in all groups and projects below it.
+/// Removes the memberships in a group and in all groups and projects below it.
 fn remove_memberships(conn: &mut Conn, group_id: i64, user_id: i64) -> Result<()> {
     const BELOW: &str = "WITH RECURSIVE below (id) AS (\
         SELECT n.id FROM namespaces n WHERE n.id = $2 \

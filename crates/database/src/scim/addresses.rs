@@ -1,7 +1,7 @@
-//! Who owns an e-mail address.
+//! Determines who owns an e-mail address.
 //!
-//! There are two questions. Whose account may be linked: only a confirmed address proves that. And whether an address is
-//! in use: any account's primary address is.
+//! There are two questions: whose account may be linked, which only a confirmed address proves, and whether
+//! an address is in use, which any account's primary address shows.
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
@@ -9,24 +9,24 @@ use super::{Result, Tenant, account, equals_ignoring_case, query};
 use crate::Conn;
 use crate::schema::{emails, users};
 
-/// What is known about an address.
+/// The owner of an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum AddressOwner {
     /// No account has the address.
     Nobody,
-    /// The address belongs to this account of a person.
+    /// The address belongs to this user.
     Person(i64),
-    /// It is the primary address of an account, and nobody has confirmed it.
+    /// It is the unconfirmed primary address of an account.
     Unconfirmed,
-    /// It belongs to a bot, which nobody can be.
+    /// It belongs to a bot, which cannot be linked.
     Bot,
 }
 
-/// `users.user_type` of a person.
+/// `users.user_type` of a human user.
 pub(super) const HUMAN: i16 = 0;
 
-/// Finds the account that an address belongs to: by a confirmed primary address, a confirmed secondary one, or the
-/// primary address of an account that this tenant manages already.
+/// Finds the account of an address: by a confirmed primary or secondary address, or by the primary address
+/// of an account that this tenant already manages.
 pub(super) fn owner_of(conn: &mut Conn, tenant: &Tenant, address: &str) -> Result<AddressOwner> {
     let primary: Vec<(i64, i16, Option<NaiveDateTime>)> = users::table
         .filter(equals_ignoring_case!(conn, "users.email", address))
@@ -62,13 +62,13 @@ pub(super) fn owner_of(conn: &mut Conn, tenant: &Tenant, address: &str) -> Resul
     })
 }
 
-/// Whether the group created an account, or the tenant has an identity of it.
+/// Whether the group created the account, or the tenant has an identity for it.
 fn is_managed(conn: &mut Conn, tenant: &Tenant, user_id: i64) -> Result<bool> {
     let is_created_by_group = tenant.group.is_some() && account::is_own(conn, tenant, user_id)?;
     Ok(is_created_by_group || query::by_user(conn, tenant, user_id)?.is_some())
 }
 
-/// Whether an account other than this one has the address, as its primary one or as a confirmed secondary one.
+/// Whether another account has the address as its primary or as a confirmed secondary address.
 pub(super) fn is_used_by_another(conn: &mut Conn, address: &str, user_id: i64) -> Result<bool> {
     let primary = users::table
         .filter(equals_ignoring_case!(conn, "users.email", address))

@@ -1,24 +1,25 @@
-//! Conditions on single columns that an index can answer. They narrow the identities before other tables are joined.
+//! Conditions on single columns that can use an index. They narrow down the identities before other tables
+//! are joined.
 use ::scim::attribute::{EmailPart, TextAttribute};
 use ::scim::condition::{Condition, EmailCondition, TextTest};
 
 use super::Tenant;
 use super::sql::Sql;
 
-/// A condition by which an index finds a few identities.
+/// A condition for which an index finds a few identities.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Candidates<'a> {
     Person(i64),
     /// The id or the external id.
     Id(&'a str),
     ExternalId(&'a str),
-    /// The name that was sent, or that of the account.
+    /// The user name that the client sent, or that of the account.
     UserName(&'a str),
     Address(&'a str),
 }
 
 impl<'a> Candidates<'a> {
-    /// The part of a condition that an index can answer.
+    /// Returns the part of a condition that can use an index.
     pub(super) fn from_condition(condition: &'a Condition) -> Option<Self> {
         use TextAttribute as T;
         match condition {
@@ -37,7 +38,7 @@ impl<'a> Candidates<'a> {
 }
 
 impl Sql {
-    /// `AND …`: rows `x` of `scim_api_records` that belong to the tenant.
+    /// Appends a condition on rows `x` of `scim_api_records`: they belong to the tenant.
     fn belongs_to(&mut self, tenant: &Tenant) {
         self.push(format!(" AND x.scope = {}", tenant.scope()));
         if let Some(group_id) = tenant.group_id() {
@@ -45,7 +46,7 @@ impl Sql {
         }
     }
 
-    /// A condition together with its candidates, unless the whole statement is narrowed.
+    /// Appends a condition together with its candidates, unless the whole statement is already narrowed.
     pub(super) fn narrowed(
         &mut self,
         candidates: Candidates<'_>,
@@ -61,7 +62,7 @@ impl Sql {
         self.push(")");
     }
 
-    /// The condition on the columns of an identity's own table.
+    /// Appends the condition on the columns of an identity's own table.
     pub(super) fn candidates(&mut self, candidates: Candidates<'_>, tenant: &Tenant) {
         match candidates {
             Candidates::Person(user_id) => _ = self.push("user_id = ").number(user_id),
@@ -100,7 +101,8 @@ impl Sql {
         }
     }
 
-    /// Whether a column equals a string in any case. An index answers it, except on SQLite for a string that is not ASCII.
+    /// Appends a case-insensitive comparison. It uses an index, except on SQLite for strings that are not
+    /// ASCII.
     pub(super) fn same(&mut self, column: &'static str, text: &str) -> &mut Self {
         let function = if self.is_postgresql || text.is_ascii() { "lower(" } else { "scim_fold(" };
         self.push(function).push(column).push(") = ").push(function).text(text).push(")")

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::Conn;
 
-/// Changes a user as `f` says; whether anything changed is in its version.
+/// Applies `f` to a user. The version shows whether anything changed.
 pub fn change(
     conn: &mut Conn,
     tenant: &Tenant,
@@ -31,7 +31,7 @@ pub(super) fn may_change_account(conn: &mut Conn, tenant: &Tenant, user_id: i64)
     Ok(tenant.mode == Mode::Rfc && account::is_own(conn, tenant, user_id)?)
 }
 
-/// Stores a user after a request, with all that follows in other tables.
+/// Stores a user after a request, with all effects on other tables.
 pub(super) fn store(
     conn: &mut Conn,
     tenant: &Tenant,
@@ -52,7 +52,7 @@ pub(super) fn store(
     }
     set_access(conn, tenant, before, &change, now, &mut effects)?;
     if change.user == *old && is_deleted == before.is_deleted {
-        // The first attempt at what follows may have failed.
+        // The effects of an earlier attempt may have failed.
         activation::repeat_effects(conn, tenant, before, &mut effects)?;
         return Ok((before.clone(), effects));
     }
@@ -65,7 +65,7 @@ pub(super) fn store(
     Ok((stored, effects))
 }
 
-/// Refuses ids, a `NameID` and a `userName` that belong to others. Only what changes is checked.
+/// Refuses ids, a `NameID` or a `userName` that belong to other users. Checks only values that change.
 fn check_unique(conn: &mut Conn, tenant: &Tenant, before: &Stored, new: &User) -> Result<()> {
     let old = &before.user;
     let is_other = |other: &Stored| other.identity_id != before.identity_id;
@@ -74,7 +74,7 @@ fn check_unique(conn: &mut Conn, tenant: &Tenant, before: &Stored, new: &User) -
             return Err(taken());
         }
     }
-    // An activation may write a sign-in row.
+    // An activation may insert a sign-in row.
     if old.external_id != new.external_id || (new.active && !old.active) {
         sign_in::check_name_id(conn, tenant, &new.external_id, Some(before.user_id))?;
     }
@@ -89,7 +89,7 @@ fn check_unique(conn: &mut Conn, tenant: &Tenant, before: &Stored, new: &User) -
     Ok(())
 }
 
-/// Grants or withdraws access, and keeps the sign-in row in step.
+/// Grants or revokes access, and updates the sign-in row accordingly.
 fn set_access(
     conn: &mut Conn,
     tenant: &Tenant,
@@ -109,7 +109,7 @@ fn set_access(
     } else if !new.active && old.active {
         activation::deactivate(conn, tenant, user_id, now, effects)?;
     } else if let (Some(group), true) = (&tenant.group, change.activates && new.active) {
-        // Somebody else may have removed the member.
+        // Someone else may have removed the member.
         activation::add_member(conn, group, user_id, now, effects)?;
     }
     if tenant.group.is_some()
@@ -140,7 +140,7 @@ fn changed_fields(before: &User, after: &User) -> Vec<&'static str> {
     parts.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name).collect()
 }
 
-/// Withdraws access, and hides the resource. The rows stay, as GitLab keeps them.
+/// Revokes access and hides the resource. The rows remain, as in GitLab.
 pub fn delete(
     conn: &mut Conn,
     tenant: &Tenant,

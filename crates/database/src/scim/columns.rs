@@ -1,6 +1,6 @@
-//! Rows of GitLab's tables whose columns depend on GitLab's release.
+//! Inserts rows whose columns depend on GitLab's release.
 //!
-//! An insert fills each column that the database at hand has, and leaves the others out. `beside-gitlab` in `docs/` says
+//! An insert sets the columns that the database has, and skips the others. `beside-gitlab` in `docs/` lists
 //! since which release a column exists.
 use std::collections::HashSet;
 
@@ -11,14 +11,14 @@ use super::sql::Sql;
 use super::{Result, statement};
 use crate::Conn;
 
-/// The columns that some tables have.
+/// The existing columns of some tables.
 #[derive(Debug, Default)]
 pub(super) struct Columns(HashSet<(String, String)>);
 
 statement!(Catalogue, (Text, Text));
 
 impl Columns {
-    /// Reads the columns of tables; a table that does not exist has none.
+    /// Reads the columns of tables. A table that does not exist has none.
     pub(super) fn load(conn: &mut Conn, tables: &[&'static str]) -> Result<Self> {
         let statement = |table: &&'static str| match conn {
             Conn::Postgresql(_) => format!(
@@ -55,7 +55,7 @@ impl<'a> NewRow<'a> {
         Self { table, known, names: Vec::new(), values }
     }
 
-    /// A column and its value, if the table has the column.
+    /// Sets a column, if the table has it.
     pub(super) fn set(mut self, column: &'static str, push: impl FnOnce(&mut Sql)) -> Self {
         if self.known.has(self.table, column) {
             if !self.names.is_empty() {
@@ -92,7 +92,7 @@ impl<'a> NewRow<'a> {
         statement
     }
 
-    /// Inserts the row, unless another one collides with it.
+    /// Inserts the row, unless it conflicts with an existing one.
     pub(super) fn insert_if_absent(self, conn: &mut Conn) -> Result<()> {
         Insert(self.statement("ON CONFLICT DO NOTHING")).execute(conn)?;
         Ok(())

@@ -1,5 +1,5 @@
-//! `POST /Users`: creates a user, links an account or reactivates an identity. The order of the checks is that of the
-//! table in `docs/api/scim-api.md`.
+//! `POST /Users`: creates a user, links an account or reactivates an identity. The checks run in the order
+//! of the table in `docs/api/scim-api.md`.
 use ::scim::patch::Change;
 use ::scim::user::NewUser;
 use ::scim::{Error as Refusal, Mode};
@@ -14,13 +14,13 @@ use super::{
 use crate::Conn;
 use crate::schema::allowed_email_domains as domains;
 
-/// The body of `POST /Users`, and what the server adds to it.
+/// The body of `POST /Users`, with generated values.
 #[derive(Debug, Clone)]
 pub struct Request {
     pub new: NewUser,
-    /// The `externalId` if none was sent.
+    /// The `externalId` to use if the client sent none.
     pub fresh_id: String,
-    /// The value of `users.encrypted_password`: the form of a hash, and no password has it.
+    /// The value of `users.encrypted_password`: a string in the format of a hash that matches no password.
     pub password: String,
 }
 
@@ -35,7 +35,7 @@ const DOMAIN: &str =
 const NOT_LINKED: &str =
     "The member's email address is not linked to a SAML account or has an inactive SCIM identity.";
 
-/// Makes a user, links an account, or gives access back.
+/// Creates a user, links an account, or restores access.
 pub fn create(
     conn: &mut Conn,
     tenant: &Tenant,
@@ -46,7 +46,7 @@ pub fn create(
     for _ in 1..ATTEMPTS {
         let made = write(conn, tenant, |conn| decide(conn, tenant, request, now).map_err(mark_race));
         match made {
-            // Another transaction took a name in between. The next attempt sees it.
+            // A concurrent transaction took a name. The next attempt sees it.
             Err(Error::Refused(refusal)) if refusal.detail == RACE => {}
             made => return made,
         }
@@ -54,7 +54,7 @@ pub fn create(
     Err(taken())
 }
 
-/// Marks the violation of a unique index. Clients never see it.
+/// Marks a violation of a unique index. Clients never see it.
 const RACE: &str = "race";
 
 fn mark_race(error: Error) -> Error {
@@ -106,7 +106,7 @@ fn decide(
     }
 }
 
-/// Links the account of the person who owns the address, or takes their deleted identity back.
+/// Links the account of the user who owns the address, or restores their deleted identity.
 fn link_person(
     conn: &mut Conn,
     tenant: &Tenant,
@@ -143,7 +143,7 @@ fn is_allowed(conn: &mut Conn, group_id: i64, email: &str) -> Result<bool> {
     Ok(allowed.is_empty() || allowed.iter().any(|allowed| allowed.eq_ignore_ascii_case(domain)))
 }
 
-/// Creates an identity for an account, which itself stays as it is.
+/// Creates an identity for an account, without changing the account.
 fn link(
     conn: &mut Conn,
     tenant: &Tenant,
@@ -157,7 +157,7 @@ fn link(
     let is_foreign = !account::is_own(conn, tenant, user_id)?;
     let mut sent = new.sent.clone();
     if is_foreign {
-        // The group sees nothing of the account, so that the record must be complete.
+        // The group cannot see the account, so the record must be complete.
         sent.formatted = Some(new.name.clone());
     }
     let row = record::Record { identity_id, user_id, id: external_id, version: 1, is_foreign };
@@ -183,7 +183,7 @@ fn take_back(
 ) -> Result<(Stored, Effects)> {
     let (new, external_id) = (&request.new, request.external_id().to_owned());
     sign_in::check_name_id(conn, tenant, &external_id, Some(before.user_id))?;
-    // A resource that was visible all the time keeps its id.
+    // A resource that was never hidden keeps its id.
     let keeps_id = tenant.mode == Mode::Rfc && !before.is_deleted;
     let mut user = before.user.clone();
     if !keeps_id {

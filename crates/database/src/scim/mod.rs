@@ -1,8 +1,8 @@
-//! Users as identity providers see them: the identities of a tenant, with what the provider sent for each.
+//! The users of identity providers: the identities of a tenant, with the values that the provider sent.
 //!
-//! An identity is a row of `scim_identities`. An identity of a group has a copy in `group_scim_identities`, which is read
-//! if it exists alone. `scim_api_records` and `scim_api_emails` are ours. An identity without a record was created by
-//! GitLab itself. Every change is one transaction.
+//! An identity is a row of `scim_identities`. An identity of a group has a copy in `group_scim_identities`,
+//! which is used if only the copy exists. `scim_api_records` and `scim_api_emails` are our own tables. An
+//! identity without a record was created by GitLab itself. Every change is one transaction.
 mod account;
 mod activation;
 mod addresses;
@@ -34,13 +34,13 @@ pub use tokens::{Access, Scope, authenticate, set_token};
 pub struct Tenant {
     pub group: Option<Group>,
     pub mode: Mode,
-    /// Deleted users are shown as inactive, as GitLab shows them.
+    /// Whether deleted users are shown as inactive, as in GitLab.
     pub deleted_visible: bool,
-    /// A deactivated user of a group keeps the row in `identities`.
+    /// Whether a deactivated user of a group keeps the row in `identities`.
     pub keep_saml_identity: bool,
 }
 
-/// A group and its single sign-on.
+/// A group with its single sign-on settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Group {
     pub id: i64,
@@ -61,14 +61,15 @@ impl Tenant {
     }
 }
 
-/// A user, and the rows that hold it.
+/// A user and the rows that store it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stored {
-    /// Negative if the row exists in `group_scim_identities` alone.
+    /// Negative if the row exists only in `group_scim_identities`.
     pub identity_id: i64,
     pub user_id: i64,
     pub is_deleted: bool,
-    /// The group links an account that it did not create: `user` holds nothing of the account but what the group sent.
+    /// Whether the group has linked an account that it did not create. `user` then contains only what the
+    /// group sent.
     pub is_foreign: bool,
     pub user: User,
 }
@@ -79,18 +80,18 @@ impl Stored {
     }
 }
 
-/// What is left to do outside of the database after the commit.
+/// The effects to apply outside of the database after the commit.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Effects {
-    /// Users whose authorizations GitLab must compute again.
+    /// Users whose authorizations GitLab must recompute.
     pub reauthorize: Vec<i64>,
-    /// Users whose sessions end.
+    /// Users whose sessions must end.
     pub sign_out: Vec<i64>,
     /// The names of changed attributes, for the log.
     pub fields: Vec<&'static str>,
 }
 
-/// A request that SCIM refuses, or a failure of the database.
+/// A refusal by SCIM, or a database failure.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error(transparent)]
@@ -107,12 +108,13 @@ impl From<diesel::result::Error> for Error {
 
 type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// The SQL function that makes strings equal in any case. SQLite's own knows only ASCII, and so do its indexes.
+/// The SQL function for case-insensitive comparison. SQLite's `lower` supports only ASCII, and so do its
+/// indexes.
 fn case_folding(conn: &Conn, text: &str) -> &'static str {
     if matches!(conn, Conn::Sqlite(_)) && !text.is_ascii() { "scim_fold" } else { "lower" }
 }
 
-/// A condition: a column equals a string in any case.
+/// A condition: a column equals a string, case-insensitively.
 macro_rules! equals_ignoring_case {
     ($conn:expr, $column:literal, $text:expr) => {{
         let fold = super::case_folding($conn, $text);
@@ -124,12 +126,12 @@ macro_rules! equals_ignoring_case {
 use equals_ignoring_case;
 use sql::statement;
 
-/// Another user has a name, an id or an address.
+/// The error for a name, id or address that belongs to another user.
 fn taken() -> Error {
     ::scim::Error::uniqueness("User has already been taken").into()
 }
 
-/// Runs `f` in a transaction, which an error rolls back. Writers of one tenant run one after the other, because GitLab's
+/// Runs `f` in a transaction that an error rolls back. Writes of one tenant are serialised, because GitLab's
 /// database has no unique index for the identities of the instance.
 fn write<T>(conn: &mut Conn, tenant: &Tenant, f: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
     let mut refusal = None;
@@ -151,13 +153,14 @@ fn write<T>(conn: &mut Conn, tenant: &Tenant, f: impl FnOnce(&mut Conn) -> Resul
     });
     match (done, refusal) {
         (_, Some(refusal)) => Err(refusal.into()),
-        // Another writer was first, possibly GitLab itself.
+        // Another process wrote first, possibly GitLab itself.
         (Err(crate::Error::Domain(domain::Error::Taken(_))), None) => Err(taken()),
         (done, None) => Ok(done?),
     }
 }
 
-/// Updates the authorizations after a change of memberships: here, or by a job of the GitLab that owns the tables.
+/// Updates the authorizations after a membership change, either here or through a job of the GitLab that
+/// owns the tables.
 fn reauthorize(conn: &mut Conn, user_id: i64, now: NaiveDateTime, effects: &mut Effects) -> Result<()> {
     if is_owned_by_rails(conn)? {
         effects.reauthorize.push(user_id);
@@ -166,7 +169,7 @@ fn reauthorize(conn: &mut Conn, user_id: i64, now: NaiveDateTime, effects: &mut 
     Ok(memberships::recompute(conn, user_id, now.date())?)
 }
 
-/// A timestamp as clients see it: in milliseconds.
+/// A timestamp with the precision that clients see: milliseconds.
 fn shown(now: NaiveDateTime) -> NaiveDateTime {
     use chrono::SubsecRound;
     now.trunc_subsecs(3)

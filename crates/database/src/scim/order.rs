@@ -1,4 +1,4 @@
-//! The order of a list.
+//! The sort order of a list.
 use ::scim::Mode;
 use ::scim::attribute::{Attribute, EmailPart, TextAttribute};
 use ::scim::search::Sort;

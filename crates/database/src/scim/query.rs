@@ -1,4 +1,4 @@
-//! Reading the users of a tenant.
+//! Reads the users of a tenant.
 use ::scim::condition::Condition;
 use ::scim::user::{Account, Email, Sent, chosen};
 use ::scim::{Mode, Search, User};
@@ -27,7 +27,7 @@ type UserRow = (
     (Option<bool>, Option<i64>, Option<NaiveDateTime>),
     (OptionalText, Option<i64>),
 );
-/// Value, type, display, whether it is the primary one.
+/// Value, type, display name, and whether it is the primary address.
 type EmailJson = (String, OptionalText, OptionalText, Option<bool>);
 
 const COLUMNS: &str = "SELECT i.id, i.user_id, i.extern_uid, COALESCE(i.active, false), i.created_at, i.updated_at, \
@@ -37,14 +37,15 @@ const COLUMNS: &str = "SELECT i.id, i.user_id, i.extern_uid, COALESCE(i.active, 
 statement!(Users, UserColumns);
 statement!(Count, BigInt);
 
-/// A page of a list, and how long the list is.
+/// A page of a list and the total length of the list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page {
     pub users: Vec<Stored>,
     pub total: i64,
 }
 
-/// `FROM` the identities of a tenant, or the few candidates among them, and `WHERE` they are visible.
+/// Appends `FROM` with the identities of a tenant, or only the candidates among them, and `WHERE` they are
+/// visible.
 fn push_from(sql: &mut Sql, tenant: &Tenant, with_deleted: bool, candidates: Option<Candidates<'_>>) {
     // PostgreSQL uses the indexes of both tables only if the columns have the same type.
     const ROW: &str = "user_id, CAST(extern_uid AS text) AS extern_uid, active, created_at, updated_at";
@@ -76,7 +77,7 @@ fn push_from(sql: &mut Sql, tenant: &Tenant, with_deleted: bool, candidates: Opt
          LEFT JOIN scim_api_records r ON r.scope = {} AND r.identity_id = i.id AND r.user_id = i.user_id WHERE ",
         tenant.scope()
     ));
-    // GitLab may have made a deleted identity active again.
+    // GitLab may have reactivated a deleted identity.
     sql.push(if with_deleted { "true" } else { "(r.deleted_at IS NULL OR COALESCE(i.active, false))" });
 }
 
@@ -84,7 +85,8 @@ fn is_postgresql(conn: &Conn) -> bool {
     matches!(conn, Conn::Postgresql(_))
 }
 
-/// The page that a search asks for, in one statement. Another one counts if the page is past the end of the list.
+/// Returns the requested page in one statement. If the page is past the end of the list, another statement
+/// counts.
 pub fn list(conn: &mut Conn, tenant: &Tenant, search: &Search, with_emails: bool) -> crate::Result<Page> {
     let condition = search.condition.as_ref();
     if search.count > 0 {
@@ -117,10 +119,10 @@ fn page(is_postgresql: bool, tenant: &Tenant, search: &Search, with_emails: bool
     sql.push(COLUMNS);
     emails(&mut sql, tenant, with_emails);
     if condition.is_some_and(sql::is_common) {
-        // Few rows match, so that counting them costs nothing.
+        // Few rows match, so counting them is cheap.
         sql.push(", count(*) OVER ()");
     } else {
-        // A window function would keep all columns of all rows.
+        // A window function would keep all columns of all rows in memory.
         sql.push(", (SELECT count(*)");
         restrict(&mut sql, tenant, condition);
         sql.push(")");
@@ -131,9 +133,9 @@ fn page(is_postgresql: bool, tenant: &Tenant, search: &Search, with_emails: bool
     sql
 }
 
-/// A column with the addresses that were sent, as a list in JSON, or NULL. It saves a statement.
+/// Appends a column with the addresses that the client sent, as a JSON list or NULL. This saves a statement.
 fn emails(sql: &mut Sql, tenant: &Tenant, wanted: bool) {
-    // A group sees the sent address of an account that is not its own.
+    // For an account that a group did not create, the group sees the address that it sent.
     if !wanted && tenant.group.is_none() {
         sql.push("NULL");
         return;
@@ -151,7 +153,7 @@ fn emails(sql: &mut Sql, tenant: &Tenant, wanted: bool) {
     ));
 }
 
-/// The columns of a statement without a count.
+/// Starts a statement with all columns except a count.
 fn columns(conn: &Conn, tenant: &Tenant, with_emails: bool) -> Sql {
     let mut sql = Sql::new(is_postgresql(conn));
     sql.push(COLUMNS);
@@ -160,7 +162,7 @@ fn columns(conn: &Conn, tenant: &Tenant, with_emails: bool) -> Sql {
     sql
 }
 
-/// The user with this id, else the user with this external id.
+/// Finds a user by id, else by external id.
 pub fn find(conn: &mut Conn, tenant: &Tenant, id: &str, with_emails: bool) -> crate::Result<Option<Stored>> {
     let mut sql = columns(conn, tenant, with_emails);
     push_from(&mut sql, tenant, tenant.deleted_visible, Some(Candidates::Id(id)));
@@ -170,7 +172,7 @@ pub fn find(conn: &mut Conn, tenant: &Tenant, id: &str, with_emails: bool) -> cr
     Ok(load(conn, sql, tenant)?.pop())
 }
 
-/// The candidates that meet a condition, deleted ones included.
+/// Returns the candidates that meet a condition, including deleted ones.
 fn some(
     conn: &mut Conn,
     tenant: &Tenant,
@@ -184,7 +186,7 @@ fn some(
     load(conn, sql, tenant)
 }
 
-/// The users with this id or external id, in any case.
+/// Returns the users with this id or external id, case-insensitively.
 pub(super) fn by_ids(conn: &mut Conn, tenant: &Tenant, id: &str) -> crate::Result<Vec<Stored>> {
     some(conn, tenant, Candidates::Id(id), |sql| {
         sql.push(" AND (").same(sql::id_column(tenant), id);
@@ -192,12 +194,12 @@ pub(super) fn by_ids(conn: &mut Conn, tenant: &Tenant, id: &str) -> crate::Resul
     })
 }
 
-/// The identity of a person.
+/// Returns the identity of a user.
 pub(super) fn by_user(conn: &mut Conn, tenant: &Tenant, user_id: i64) -> crate::Result<Option<Stored>> {
     Ok(some(conn, tenant, Candidates::Person(user_id), |_| ())?.pop())
 }
 
-/// The users whose `userName` is this one: as sent, or of the account if none was sent.
+/// Returns the users with this `userName`: as sent, or of the account if none was sent.
 pub(super) fn showing_user_name(conn: &mut Conn, tenant: &Tenant, name: &str) -> crate::Result<Vec<Stored>> {
     some(conn, tenant, Candidates::UserName(name), |sql| {
         sql.push(" AND ").same(sql::SHOWN_USER_NAME, name);
@@ -247,7 +249,7 @@ fn stored(row: UserRow, tenant: &Tenant) -> crate::Result<Stored> {
     })
 }
 
-/// What a group sees in the place of an account that it did not create.
+/// The values that a group sees instead of an account that it did not create.
 fn hidden_account(sent: &Sent) -> Account {
     Account {
         username: sent.user_name.clone().unwrap_or_default(),

@@ -1,4 +1,4 @@
-//! Writes identities, and the records of what was sent.
+//! Writes identities, and records of the values that clients sent.
 use ::scim::user::Sent;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
@@ -86,11 +86,11 @@ pub(super) struct Record<'a> {
     pub user_id: i64,
     pub id: &'a str,
     pub version: i64,
-    /// The group links an account that it did not create, and sees only what it sent.
+    /// Whether the group has linked an account that it did not create. It then sees only what it sent.
     pub is_foreign: bool,
 }
 
-/// Writes a record in the place of an existing one.
+/// Inserts a record or replaces an existing one.
 pub(super) fn replace(
     conn: &mut Conn,
     tenant: &Tenant,

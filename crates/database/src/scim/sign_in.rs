@@ -1,7 +1,7 @@
-//! Rows of `identities`: who may sign in as which account through the tenant's identity provider.
+//! Rows of `identities`: which users can sign in through the tenant's identity provider.
 //!
-//! A group's owner runs the group's identity provider. A row lets that owner sign in as the account, so rows are written
-//! only for accounts that the tenant created. See "Sign-in rows" in `docs/api/scim-api.md`.
+//! A group's owner controls the group's identity provider. A row lets that owner sign in as the account, so
+//! rows are written only for accounts that the tenant created. See "Sign-in rows" in `docs/api/scim-api.md`.
 use chrono::NaiveDateTime;
 use diesel::dsl::sql;
 use diesel::prelude::*;
@@ -25,7 +25,8 @@ macro_rules! of_provider {
     };
 }
 
-/// Refuses a `NameID` that belongs to another user at the tenant's provider. `user_id` is `None` for a new account.
+/// Refuses a `NameID` that belongs to another user at the tenant's provider. `user_id` is `None` for a new
+/// account.
 pub(super) fn check_name_id(
     conn: &mut Conn,
     tenant: &Tenant,
@@ -38,13 +39,13 @@ pub(super) fn check_name_id(
     if holders.iter().all(|holder| *holder == user_id) { Ok(()) } else { Err(taken()) }
 }
 
-/// Whether a user signs in through the tenant's provider.
+/// Whether a user can sign in through the tenant's provider.
 pub(super) fn exists(conn: &mut Conn, tenant: &Tenant, user_id: i64) -> Result<bool> {
     let row = of_provider!(tenant).filter(identities::user_id.eq(user_id)).select(identities::id);
     Ok(row.first::<i64>(conn).optional()?.is_some())
 }
 
-/// Lets a user sign in with this `NameID`, unless they have a row already.
+/// Lets a user sign in with this `NameID`, unless the user already has a row.
 pub(super) fn insert_if_missing(
     conn: &mut Conn,
     tenant: &Tenant,
@@ -68,7 +69,8 @@ pub(super) fn insert_if_missing(
     Ok(())
 }
 
-/// Changes the `NameID` of an existing row. Of several rows it is the one with the old value, else the oldest.
+/// Changes the `NameID` of an existing row. If there are several, changes the one with the old value, else
+/// the oldest.
 pub(super) fn follow(
     conn: &mut Conn,
     tenant: &Tenant,
@@ -89,7 +91,7 @@ pub(super) fn follow(
     Ok(())
 }
 
-/// Ends signing in through a group's provider.
+/// Removes the sign-in of a user through a group's provider.
 pub(super) fn remove(conn: &mut Conn, provider_id: i64, user_id: i64) -> Result<()> {
     let rows = identities::table
         .filter(identities::user_id.eq(user_id))

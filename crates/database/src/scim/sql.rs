@@ -1,4 +1,5 @@
-//! Conditions as SQL. Each test is true or false, never NULL, and strings of clients are bound, never part of the text.
+//! Translates conditions to SQL. Each test is true or false, never NULL. Client strings are bound, never
+//! part of the text.
 use std::borrow::Cow;
 
 use ::scim::Mode;
@@ -14,16 +15,16 @@ use super::candidates::{Candidates, required_value};
 use crate::MultiBackend;
 
 diesel::define_sql_function! {
-    /// [`::scim::fold`], for SQLite, whose own `lower` knows only ASCII.
+    /// [`::scim::fold`] for SQLite, whose `lower` supports only ASCII.
     fn scim_fold(text: Nullable<Text>) -> Nullable<Text>;
 }
 
-/// Adds [`scim_fold`] to a connection to SQLite.
+/// Adds [`scim_fold`] to an SQLite connection.
 pub(crate) fn register(sqlite: &mut SqliteConnection) -> QueryResult<()> {
     scim_fold_utils::register_impl(sqlite, |text: Option<String>| text.map(|text| ::scim::fold(&text)))
 }
 
-/// A piece of a statement.
+/// A part of a statement.
 #[derive(Debug, Clone)]
 enum Piece {
     Sql(Cow<'static, str>),
@@ -37,9 +38,9 @@ enum Piece {
 pub(super) struct Sql {
     pieces: Vec<Piece>,
     pub(super) is_postgresql: bool,
-    /// Few statements have this form, so that they stay prepared.
+    /// Whether few statements have this form, so that they are cached as prepared statements.
     pub(super) is_common: bool,
-    /// The identities are narrowed before other tables are joined.
+    /// Whether the identities are narrowed down before other tables are joined.
     pub(super) is_narrowed: bool,
 }
 
@@ -60,7 +61,7 @@ impl QueryFragment<MultiBackend> for Sql {
     }
 }
 
-/// The columns of the parts of an address.
+/// The columns of an address.
 pub(super) struct Columns {
     value: &'static str,
     kind: &'static str,
@@ -90,10 +91,10 @@ impl Columns {
     }
 }
 
-/// The `userName` that mode [`Mode::Rfc`] shows.
+/// The `userName` in [`Mode::Rfc`].
 pub(super) const SHOWN_USER_NAME: &str = "COALESCE(NULLIF(r.user_name, ''), u.username)";
 
-/// The name of an account as the tenant may see it.
+/// The name of an account as visible to the tenant.
 fn account_name(tenant: &Tenant) -> &'static str {
     match tenant.group {
         Some(_) => "CASE WHEN r.is_foreign THEN r.formatted ELSE u.name END",
@@ -101,7 +102,7 @@ fn account_name(tenant: &Tenant) -> &'static str {
     }
 }
 
-/// The username of an account as the tenant may see it.
+/// The username of an account as visible to the tenant.
 pub(super) fn account_username(tenant: &Tenant) -> &'static str {
     match tenant.group {
         Some(_) => "CASE WHEN r.is_foreign THEN r.user_name ELSE u.username END",
@@ -109,7 +110,7 @@ pub(super) fn account_username(tenant: &Tenant) -> &'static str {
     }
 }
 
-/// The id of a resource. Mode [`Mode::GitLab`] has the external id.
+/// The id of a resource. In [`Mode::GitLab`] it is the external id.
 pub(super) fn id_column(tenant: &Tenant) -> &'static str {
     match tenant.mode {
         Mode::GitLab => "i.extern_uid",
@@ -122,7 +123,7 @@ pub(super) fn column(attribute: TextAttribute, tenant: &Tenant) -> Cow<'static, 
     let account_name = account_name(tenant);
     let formatted = || format!("NULLIF(COALESCE(r.formatted, {account_name}), '')");
     let name = || format!("trim(COALESCE({}, ''))", formatted());
-    // A name without its last word: without the trailing characters that are no blanks.
+    // The name without its last word: trailing characters other than spaces are removed.
     let before_last_word = || format!("rtrim({0}, replace({0}, ' ', ''))", name());
     match attribute {
         TextAttribute::Id => id_column(tenant).into(),
@@ -174,7 +175,7 @@ impl Sql {
         self
     }
 
-    /// A UUID, which SQLite stores as text.
+    /// Appends a UUID, which SQLite stores as text.
     pub(super) fn uuid(&mut self, uuid: &str) -> &mut Self {
         if self.is_postgresql {
             return self.push("CAST(").text(uuid).push(" AS uuid)");
@@ -182,7 +183,7 @@ impl Sql {
         self.text(uuid)
     }
 
-    /// `AND` or `OR` between conditions.
+    /// Joins conditions with `AND` or `OR`.
     fn join<T>(&mut self, parts: &[T], word: &'static str, mut push: impl FnMut(&mut Self, &T)) {
         self.push("(");
         for (i, part) in parts.iter().enumerate() {
@@ -194,7 +195,7 @@ impl Sql {
         self.push(")");
     }
 
-    /// The condition on the identity `i`, its user `u` and its record `r`.
+    /// Appends the condition on the identity `i`, its user `u` and its record `r`.
     pub(super) fn condition(&mut self, condition: &Condition, tenant: &Tenant) {
         match condition {
             Condition::Always(yes) => _ = self.push(if *yes { "true" } else { "false" }),
@@ -241,7 +242,7 @@ impl Sql {
             _ => None,
         };
         match (attribute, key) {
-            // These have an index.
+            // These attributes have an index.
             (TextAttribute::ExternalId, _) => self.test("i.extern_uid".into(), test),
             (TextAttribute::Id, Some(key)) => self.narrowed(Candidates::Id(key), tenant, |sql| {
                 sql.test(column(attribute, tenant), test);
@@ -254,7 +255,8 @@ impl Sql {
         }
     }
 
-    /// Mode [`Mode::GitLab`] finds a user by the username of the account and by the name that was sent.
+    /// In [`Mode::GitLab`], a user is found by the username of the account and by the name that the client
+    /// sent.
     fn user_name(&mut self, test: &TextTest, tenant: &Tenant) {
         if tenant.mode == Mode::Rfc {
             return self.test(format!("COALESCE({SHOWN_USER_NAME}, '')").into(), test);
@@ -266,7 +268,8 @@ impl Sql {
         self.push(")");
     }
 
-    /// A column in lower case. An ASCII operand needs no Unicode rules, because it equals only ASCII.
+    /// Appends a column in lower case. An ASCII operand needs no Unicode rules, because it equals only
+    /// ASCII.
     fn folded(&mut self, column: Cow<'static, str>, operand: &str) {
         if operand.is_ascii() {
             self.push("lower(").push(column).push(")");
@@ -310,7 +313,8 @@ impl Sql {
         self.push(" LIKE ").text(pattern).push(" ESCAPE '\\'");
     }
 
-    /// The condition on some address that was sent, or on the account's if none was.
+    /// Appends a condition on any address that the client sent, or on the account's address if none was
+    /// sent.
     fn email(&mut self, condition: &EmailCondition, tenant: &Tenant) {
         match required_value(condition) {
             Some(value) => {
@@ -366,7 +370,7 @@ fn literal(text: &str) -> String {
     text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_")
 }
 
-/// Whether a condition is one that providers use in each synchronisation.
+/// Whether providers use this condition in every synchronisation.
 pub(super) fn is_common(condition: &Condition) -> bool {
     use TextAttribute as T;
     match condition {

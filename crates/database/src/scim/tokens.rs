@@ -1,4 +1,4 @@
-//! SCIM tokens: which tenant a token belongs to.
+//! SCIM tokens and their tenants.
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
@@ -8,7 +8,7 @@ use super::Group;
 use crate::schema::{group_scim_auth_access_tokens as group_tokens, scim_oauth_access_tokens as tokens};
 use crate::{Conn, MultiBackend, Result};
 
-/// The tenant that a request's path names.
+/// The tenant in a request's path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Scope {
     /// The whole instance.
@@ -17,23 +17,23 @@ pub enum Scope {
     Group(String),
 }
 
-/// What a token may do at a path.
+/// The access of a token to a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
     /// The token belongs to the instance, or to the group with single sign-on.
     Granted(Option<Group>),
     /// The token is unknown, or belongs to another tenant.
     Denied,
-    /// The token is known, and the group does not exist.
+    /// The token is valid, but the group does not exist.
     NotFound,
-    /// The token belongs to the group, which has no single sign-on.
+    /// The token belongs to the group, but the group has no single sign-on.
     Disabled,
 }
 
 /// Looks up a token, given in each form in which it may be stored. `is_same` compares in constant time.
 ///
-/// The token is looked up first, and the path only for a known token, in one statement. So an unknown token costs the same
-/// whatever the path names, and the time tells nobody which groups exist.
+/// The token is looked up first, and the path only for a known token, in one statement. An unknown token
+/// therefore takes the same time for every path, and the time does not reveal which groups exist.
 pub fn authenticate(
     conn: &mut Conn,
     scope: &Scope,
@@ -50,7 +50,7 @@ pub fn authenticate(
         let is_instance = known.iter().any(|row| row.tenant.is_none());
         return Ok(if is_instance { Access::Granted(None) } else { Access::Denied });
     }
-    // Single sign-on belongs to top-level groups.
+    // Only top-level groups have single sign-on.
     if known.iter().all(|row| row.group_id.is_none()) {
         return Ok(Access::NotFound);
     }
@@ -66,9 +66,9 @@ type Row = (
 );
 type Nullable64 = Option<i64>;
 
-/// A tenant that holds the token, and the group that the path names with its enabled provider.
+/// A tenant with the token, and the group in the path with its enabled provider.
 struct Candidate {
-    /// `None` is the instance.
+    /// `None` for the instance.
     tenant: Option<i64>,
     older: Option<String>,
     newer: Option<Vec<u8>>,
@@ -100,7 +100,8 @@ impl Candidate {
     }
 }
 
-/// The tenants that hold a token, each with the group of the path. A group in the newer table of tokens has left the older.
+/// Finds the tenants with a token, each with the group in the path. A group in the newer token table no
+/// longer uses the older one.
 struct Lookup<'a> {
     forms: &'a [String],
     scope: &'a Scope,
@@ -163,7 +164,7 @@ impl Query for Lookup<'_> {
 
 impl<C> RunQueryDsl<C> for Lookup<'_> {}
 
-/// Makes this the only token of a group or of the instance. `encrypted` is what the column holds.
+/// Makes this the only token of a group or of the instance. `encrypted` is the value of the column.
 pub fn set_token(conn: &mut Conn, group_id: Option<i64>, encrypted: &str, now: NaiveDateTime) -> Result<()> {
     let stamp = (tokens::created_at.eq(now), tokens::updated_at.eq(now));
     let source_id: i64 = {

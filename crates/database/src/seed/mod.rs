@@ -1,4 +1,4 @@
-//! The demo: the rows behind the documented examples, for a database of our own that nobody uses yet.
+//! The demo data: the rows of the documented examples, for an unused database of our own.
 use chrono::{NaiveDate, NaiveDateTime};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
@@ -11,18 +11,18 @@ use crate::schema::{
 use crate::{Conn, Error, Result, is_owned_by_rails, migrations};
 use domain::{Role, hashed_path, ssh_key};
 
-/// The projects of the demo: those that have a repository.
+/// The projects of the demo that have a repository.
 pub const PROJECTS: [i64; 3] = [3, 7, 111];
 
-/// The key that a documented example identifies itself with, of user `root`.
+/// The key of user `root` in a documented example.
 const ROOT_KEY: i64 = 11;
 const ADMIN_TOKEN: &str = "admin token";
 const ROOT_KEY_TITLE: &str = "admin@example.com";
 
-/// Those who push in the demo, by name: who may do more, comes first.
+/// The usernames of the demo's pushers, ordered by decreasing rights.
 const PUSHERS: [&str; 3] = ["mia", "dev", "blk"];
 
-/// User, group, role.
+/// User, group and role.
 const MEMBERS: &[(i64, i64, Role)] = &[
     (1, 100, Role::OWNER),
     (1, 200, Role::OWNER),
@@ -38,10 +38,10 @@ const MEMBERS: &[(i64, i64, Role)] = &[
     (42, 100, Role::DEVELOPER),
 ];
 
-/// What each installation has of its own. Keys are lines as in an `authorized_keys` file.
+/// The credentials of an installation. Keys are lines in the format of an `authorized_keys` file.
 #[derive(Debug, Clone)]
 pub struct Credentials {
-    /// Stands where the hash of a password would, and is that of none.
+    /// Stored instead of a password hash; matches no password.
     pub password: String,
     pub root: String,
     pub rubi: String,
@@ -50,11 +50,11 @@ pub struct Credentials {
     pub blk: String,
     /// Signs the certificates of the group `gitlab-org`.
     pub certificate_authority: String,
-    /// The token of agent 1, as its column holds it.
+    /// The token of agent 1, as stored in its column.
     pub agent_token: String,
 }
 
-/// What the demo tells of itself.
+/// A description of the demo data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Demo {
     pub pushers: Vec<Pusher>,
@@ -62,7 +62,7 @@ pub struct Demo {
     pub certificate_authority: Vec<u8>,
 }
 
-/// Somebody who pushes, and by which key.
+/// A user who can push, with a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pusher {
     pub username: String,
@@ -70,8 +70,8 @@ pub struct Pusher {
     pub key_id: i64,
 }
 
-/// Whether the demo is in this database. It is an error if it has no place there: the database belongs to a real
-/// GitLab, has people whom the demo did not make, or lacks tables.
+/// Whether the database contains the demo. Returns an error if it cannot be added, because the database
+/// belongs to a real GitLab, has other users, or lacks tables.
 pub fn is_planted(conn: &mut Conn) -> Result<bool> {
     if is_owned_by_rails(conn)? {
         return Err(Error::Schema("it belongs to a real GitLab".to_owned()));
@@ -84,7 +84,7 @@ pub fn is_planted(conn: &mut Conn) -> Result<bool> {
     if users::table.select(users::id).first::<i64>(conn).optional()?.is_none() {
         return Ok(false);
     }
-    // No other key has this number, this owner, this title and this moment, to the millisecond.
+    // No other key has this id, owner, title and creation time to the millisecond.
     let mark = keys::table
         .inner_join(users::table.on(keys::user_id.eq(users::id.nullable())))
         .filter(keys::id.eq(ROOT_KEY))
@@ -99,8 +99,8 @@ pub fn is_planted(conn: &mut Conn) -> Result<bool> {
     }
 }
 
-/// Puts the demo into an empty database, in one transaction. One that has it already keeps all its data; the
-/// answer is whether the demo is new.
+/// Adds the demo to an empty database, in one transaction. Existing demo data is kept. Returns whether the
+/// demo was added.
 pub fn plant(conn: &mut Conn, credentials: &Credentials, now: NaiveDateTime) -> Result<bool> {
     conn.write(|conn| {
         if is_planted(conn)? {
@@ -113,7 +113,7 @@ pub fn plant(conn: &mut Conn, credentials: &Credentials, now: NaiveDateTime) -> 
         }
         add_keys(conn, credentials, now)?;
         if let Conn::Postgresql(pg) = conn {
-            // Only PostgreSQL has sequences, and they know nothing of ids that were chosen.
+            // Only PostgreSQL has sequences, and explicit ids do not advance them.
             pg.batch_execute(
                 "SELECT setval(pg_get_serial_sequence(t, 'id'), 100000) FROM unnest(ARRAY['organizations', \
                  'application_settings', 'shards', 'plans', 'users', 'namespaces', 'projects', 'keys', \
@@ -126,7 +126,7 @@ pub fn plant(conn: &mut Conn, credentials: &Credentials, now: NaiveDateTime) -> 
     })
 }
 
-/// Puts another key in the place of the one whose private half is lost; whether it was another.
+/// Replaces the root key, whose private key is lost. Returns whether the key has changed.
 pub fn set_root_key(conn: &mut Conn, line: &str, now: NaiveDateTime) -> Result<bool> {
     let fingerprint = fingerprint(line)?;
     let changed = diesel::update(keys::table.find(ROOT_KEY))
@@ -140,7 +140,7 @@ pub fn set_root_key(conn: &mut Conn, line: &str, now: NaiveDateTime) -> Result<b
     Ok(changed > 0)
 }
 
-/// Gives agent 1 another token; whether it was another.
+/// Sets the token of agent 1. Returns whether it has changed.
 pub fn set_agent_token(conn: &mut Conn, encrypted: &str, now: NaiveDateTime) -> Result<bool> {
     let changed = diesel::update(agent_tokens::table.find(1))
         .filter(agent_tokens::token_encrypted.ne(encrypted))
@@ -149,10 +149,11 @@ pub fn set_agent_token(conn: &mut Conn, encrypted: &str, now: NaiveDateTime) -> 
     Ok(changed > 0)
 }
 
-/// The group of the demo that an identity provider asks for.
+/// The group of the demo that an identity provider manages.
 pub const SCIM_GROUP: (i64, &str) = (300, "test_group");
 
-/// Makes these the tokens of the demo's identity providers, as the column holds them: of the group, of the instance.
+/// Sets the tokens of the demo's identity providers, as stored in their column: first the group's, then the
+/// instance's.
 pub fn set_scim_tokens(conn: &mut Conn, [group, instance]: [&str; 2], now: NaiveDateTime) -> Result<()> {
     conn.write(|conn| {
         crate::scim::set_token(conn, Some(SCIM_GROUP.0), group, now)?;
@@ -160,7 +161,8 @@ pub fn set_scim_tokens(conn: &mut Conn, [group, instance]: [&str; 2], now: Naive
     })
 }
 
-/// Lets `root` administer by the token with this digest, and by no older one of the demo's; whether it is new.
+/// Lets `root` act as administrator with the token of this digest, and removes older demo tokens. Returns
+/// whether the token is new.
 pub fn set_admin_token(conn: &mut Conn, digest: &str, now: NaiveDateTime) -> Result<bool> {
     conn.write(|conn| {
         let of_demo = tokens::table.filter(tokens::user_id.eq(1)).filter(tokens::name.eq(ADMIN_TOKEN));
@@ -183,7 +185,7 @@ pub fn set_admin_token(conn: &mut Conn, digest: &str, now: NaiveDateTime) -> Res
     })
 }
 
-/// What the demo tells of itself, once it is there.
+/// Describes the demo data in the database.
 pub fn describe(conn: &mut Conn) -> Result<Demo> {
     let mut pushers = Vec::with_capacity(PUSHERS.len());
     for username in PUSHERS {
@@ -209,7 +211,7 @@ fn rows(conn: &Conn, credentials: &Credentials, now: NaiveDateTime) -> String {
     let text = text.replace(":now", &now).replace(":password", &format!("'{}'", credentials.password));
     let text = text.replace(":agent_token", &credentials.agent_token);
     let text = PROJECTS.iter().fold(text, |text, id| {
-        // With the end of the line: one name is the beginning of another.
+        // Includes the closing parenthesis, because one placeholder is a prefix of another.
         text.replace(&format!(":disk_path_{id})"), &format!("'{}')", hashed_path("@hashed", *id)))
     });
     match conn {
@@ -252,7 +254,7 @@ fn add_keys(conn: &mut Conn, credentials: &Credentials, now: NaiveDateTime) -> R
     Ok(())
 }
 
-/// As the documented example prints it.
+/// The creation time in the documented example.
 fn root_key_created_at() -> Option<NaiveDateTime> {
     NaiveDate::from_ymd_opt(2019, 6, 27)?.and_hms_milli_opt(15, 29, 2, 219)
 }

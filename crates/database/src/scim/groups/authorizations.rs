@@ -1,4 +1,5 @@
-//! `project_authorizations` of many users at once, by the rules of [`crate::memberships::recompute`].
+//! Updates `project_authorizations` of many users at once, by the rules of
+//! [`crate::memberships::recompute`].
 use std::collections::{BTreeMap, HashSet};
 
 use chrono::{NaiveDate, NaiveDateTime};
@@ -16,7 +17,8 @@ statement!(Write, BigInt);
 /// User, project and access level.
 type Authorization = (i64, i64, i32);
 
-/// Updates the authorizations after a change of memberships: here, or by jobs of the GitLab that owns the tables.
+/// Updates the authorizations after membership changes, either here or through jobs of the GitLab that owns
+/// the tables.
 pub(super) fn follow(
     conn: &mut Conn,
     users: &[i64],
@@ -89,7 +91,8 @@ fn execute(conn: &mut Conn, text: String) -> Result<()> {
     Ok(())
 }
 
-/// The roles that follow from memberships, groups and invitations of groups. Expired ones count for nothing.
+/// The query for roles that follow from memberships, group hierarchies and invitations of groups. Expired
+/// ones are ignored.
 fn effective(ids: &str, today: NaiveDate) -> String {
     let counts = format!(
         "access_level > 5 AND requested_at IS NULL AND invite_token IS NULL AND state = 0 \

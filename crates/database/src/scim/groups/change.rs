@@ -23,7 +23,7 @@ fn taken() -> super::super::Error {
     Refusal::uniqueness("Group has already been taken").into()
 }
 
-/// Gives a uid to all links of a name, and adds the first members.
+/// Assigns a uid to all links with a name, and adds the first members.
 pub fn create(
     conn: &mut Conn,
     tenant: &Tenant,
@@ -46,7 +46,7 @@ pub fn create(
         if is_taken {
             return Err(taken());
         }
-        // Members of a group whose links were deleted are not members of the new group.
+        // Removes members of a former group whose links were deleted.
         members::remove_all(conn, uid)?;
         let mut effects = GroupEffects::default();
         let values = draft.members.as_deref().unwrap_or_default();
@@ -77,14 +77,14 @@ fn external_id_exists(conn: &mut Conn, external_id: Option<&str>) -> Result<bool
     let Some(external_id) = external_id else { return Ok(false) };
     let mut sql = Sql::new(matches!(conn, Conn::Postgresql(_)));
     sql.push("SELECT g.version FROM scim_api_groups g WHERE ").same("g.external_id", external_id);
-    // A record whose links an owner deleted belongs to no group any more.
+    // A record whose links were deleted by an owner no longer belongs to a group.
     sql.push(
         " AND EXISTS (SELECT 1 FROM saml_group_links l WHERE l.scim_group_uid = g.scim_group_uid) LIMIT 1",
     );
     Ok(Exists(sql).get_result::<i64>(conn).optional()?.is_some())
 }
 
-/// Gives the uid to every link of the name that has none.
+/// Assigns the uid to every link with the name that has none.
 fn associate(conn: &mut Conn, uid: &str, name: &str, now: NaiveDateTime) -> Result<()> {
     let mut sql = Sql::new(matches!(conn, Conn::Postgresql(_)));
     sql.push("UPDATE saml_group_links SET scim_group_uid = ")
@@ -127,7 +127,7 @@ fn delete_record(conn: &mut Conn, uid: &str) -> Result<()> {
     Ok(())
 }
 
-/// Replaces the members, if the request has any.
+/// Replaces the members, if the request contains any.
 pub fn replace(
     conn: &mut Conn,
     tenant: &Tenant,
@@ -140,7 +140,7 @@ pub fn replace(
     change(conn, tenant, id, precondition, changes.as_slice(), now)
 }
 
-/// Changes the members by all operations, or by none.
+/// Applies all operations to the members, or none.
 pub fn patch(
     conn: &mut Conn,
     tenant: &Tenant,
@@ -182,7 +182,7 @@ fn change(
         gitlab_groups.sort_unstable();
         gitlab_groups.dedup();
         effects.gitlab_groups.clone_from(&gitlab_groups);
-        // A new link concerns all members.
+        // A new link affects all members.
         let affected: Vec<i64> = if unlinked.is_empty() {
             added.iter().chain(&removed).copied().collect()
         } else {
@@ -199,7 +199,7 @@ fn change(
     })
 }
 
-/// The members after some changes.
+/// Computes the members after some changes.
 fn members_after(
     conn: &mut Conn,
     tenant: &Tenant,
@@ -235,7 +235,7 @@ fn members_after(
     Ok(users)
 }
 
-/// Takes the uid from all links; the members lose what they have by it.
+/// Removes the uid from all links. The members lose the access that it gave them.
 pub fn delete(
     conn: &mut Conn,
     tenant: &Tenant,
@@ -263,7 +263,7 @@ pub fn delete(
     })
 }
 
-/// Ends the membership of a user in all SCIM groups, if the database has them.
+/// Removes a user from all SCIM groups, if the database has them.
 pub(in super::super) fn leave_all(
     conn: &mut Conn,
     user_id: i64,

@@ -1,4 +1,4 @@
-//! Reading SAML group links, alone and as SCIM groups.
+//! Reads SAML group links, individually and as SCIM groups.
 use ::scim::{Group, Search};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
@@ -56,7 +56,7 @@ impl From<LinkRow> for Link {
     }
 }
 
-/// The links that meet a condition on `l`, the oldest first.
+/// Loads the links that meet a condition on `l`, oldest first.
 pub(super) fn load(conn: &mut Conn, condition: impl FnOnce(&mut Sql)) -> Result<Vec<Link>> {
     let mut sql = Sql::new(matches!(conn, Conn::Postgresql(_)));
     sql.push(
@@ -78,14 +78,14 @@ pub(super) fn of_group(conn: &mut Conn, uid: &str) -> Result<Vec<Link>> {
     })
 }
 
-/// Whether the instance has a link at all, so that a group can be created.
+/// Whether the instance has any link, so that a group can be created.
 pub fn has_links(conn: &mut Conn) -> Result<bool> {
     let mut sql = Sql::new(matches!(conn, Conn::Postgresql(_)));
     sql.push("SELECT CAST(id AS bigint) FROM saml_group_links LIMIT 1");
     Ok(Exists(sql).get_result::<i64>(conn).optional()?.is_some())
 }
 
-/// Puts links together to groups, in the order of the links. Their members are not read.
+/// Combines links into groups, in the order of the links. Does not load the members.
 fn groups(links: &[Link]) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     let mut positions = std::collections::HashMap::new();
@@ -93,7 +93,7 @@ fn groups(links: &[Link]) -> Vec<Group> {
         let Some(uid) = &link.uid else { continue };
         let position = *positions.entry(uid.clone()).or_insert(groups.len());
         if let Some(group) = groups.get_mut(position) {
-            // Our record knows better when the group changed last.
+            // Our record has the more accurate time of the last change.
             if link.record.is_none() && link.updated_at.and_utc() > group.last_modified {
                 group.last_modified = link.updated_at.and_utc();
                 group.version = link.updated_at.and_utc().timestamp_micros();
@@ -115,21 +115,21 @@ fn groups(links: &[Link]) -> Vec<Group> {
     groups
 }
 
-/// The group of some links, which must all have the same uid.
+/// Builds the group of links that all have the same uid.
 pub(super) fn group(links: &[Link]) -> Option<Group> {
     groups(links).pop()
 }
 
-/// A page of a list, and the length of the list.
+/// A page of a list and the total length of the list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GroupPage {
     /// The groups of the page.
     pub groups: Vec<Group>,
-    /// Groups that meet the filter.
+    /// The number of groups that match the filter.
     pub total: i64,
 }
 
-/// The page that a search asks for. Groups are few, so that filter and order are evaluated here.
+/// Returns the requested page. There are few groups, so the filter and order are evaluated in memory.
 pub fn list(conn: &mut Conn, tenant: &Tenant, search: &Search, with_members: bool) -> Result<GroupPage> {
     let links = load(conn, |sql| _ = sql.push("l.scim_group_uid IS NOT NULL"))?;
     let mut groups = groups(&links);
@@ -157,7 +157,7 @@ pub fn list(conn: &mut Conn, tenant: &Tenant, search: &Search, with_members: boo
     Ok(GroupPage { groups, total })
 }
 
-/// The group with this id, in any case.
+/// Finds the group with this id, case-insensitively.
 pub fn find(conn: &mut Conn, tenant: &Tenant, id: &str, with_members: bool) -> Result<Option<Group>> {
     let Some(uid) = parse_uid(id) else { return Ok(None) };
     let Some(mut group) = group(&of_group(conn, &uid)?) else { return Ok(None) };
@@ -167,7 +167,7 @@ pub fn find(conn: &mut Conn, tenant: &Tenant, id: &str, with_members: bool) -> R
     Ok(Some(group))
 }
 
-/// A UUID in its usual form, in lower case.
+/// Parses a UUID in its hyphenated form. Returns it in lower case.
 pub(super) fn parse_uid(text: &str) -> Option<String> {
     const LENGTH: usize = 36;
     let uuid = uuid::Uuid::try_parse(text).ok().filter(|_| text.len() == LENGTH)?;

@@ -1,4 +1,4 @@
-//! Rows of `scim_group_memberships`: the members of SCIM groups.
+//! The members of SCIM groups: rows of `scim_group_memberships`.
 use std::collections::HashMap;
 
 use ::scim::Group;
@@ -17,7 +17,7 @@ statement!(Resolved, (BigInt, Text, Text));
 statement!(UserIds, BigInt);
 statement!(Write, BigInt);
 
-/// `FROM` the visible identities `i` of the instance, with user `u` and record `r`.
+/// Appends `FROM` with the visible identities `i` of the instance, their users `u` and records `r`.
 fn push_visible(sql: &mut Sql, tenant: &Tenant) {
     sql.push(
         " scim_identities i JOIN users u ON u.id = i.user_id \
@@ -30,7 +30,7 @@ fn push_visible(sql: &mut Sql, tenant: &Tenant) {
     });
 }
 
-/// Reads the members of groups, in the order of their identities.
+/// Loads the members of groups, ordered by their identities.
 pub(super) fn fill(conn: &mut Conn, tenant: &Tenant, groups: &mut [Group]) -> Result<()> {
     if groups.is_empty() {
         return Ok(());
@@ -57,7 +57,7 @@ pub(super) fn fill(conn: &mut Conn, tenant: &Tenant, groups: &mut [Group]) -> Re
     Ok(())
 }
 
-/// These users as members, in the order of their identities.
+/// Returns these users as members, ordered by their identities.
 pub(super) fn of_users(
     conn: &mut Conn,
     tenant: &Tenant,
@@ -78,7 +78,8 @@ pub(super) fn of_users(
     Ok(members)
 }
 
-/// The users that values of members name: by id, else by external id. The second part counts the values without a user.
+/// Finds the users of member values: by id, else by external id. Also returns the number of values without a
+/// user.
 pub(super) fn resolve(conn: &mut Conn, tenant: &Tenant, values: &[String]) -> Result<(Vec<i64>, usize)> {
     let mut values: Vec<&String> = values.iter().collect();
     values.sort_unstable();

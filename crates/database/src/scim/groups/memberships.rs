@@ -1,4 +1,4 @@
-//! Memberships of GitLab groups, kept in step with the SCIM groups that the links name.
+//! Synchronises the memberships of GitLab groups with the SCIM groups that are linked to them.
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::{NaiveDate, NaiveDateTime};
@@ -21,7 +21,7 @@ statement!(Write, BigInt);
 /// A user and a GitLab group.
 type Pair = (i64, i64);
 
-/// Runs a change of links or members, and brings the memberships of these users in these GitLab groups in step.
+/// Runs a change of links or members, and updates the memberships of these users in these GitLab groups.
 pub(super) fn sync(
     conn: &mut Conn,
     users: &[i64],
@@ -61,7 +61,8 @@ fn sql(conn: &Conn, text: String) -> Sql {
     sql
 }
 
-/// What the links grant: the highest role of the user's SCIM groups for each GitLab group.
+/// Returns the roles that the links grant: for each GitLab group, the highest role from the user's SCIM
+/// groups.
 fn targets(conn: &mut Conn, users: &[i64], groups: &[i64]) -> Result<HashMap<Pair, Grant>> {
     let mut targets: HashMap<Pair, Grant> = HashMap::new();
     for chunk in users.chunks(CHUNK_SIZE) {
@@ -84,7 +85,7 @@ fn targets(conn: &mut Conn, users: &[i64], groups: &[i64]) -> Result<HashMap<Pai
     Ok(targets)
 }
 
-/// The valid direct memberships.
+/// Returns the valid direct memberships.
 fn memberships(
     conn: &mut Conn,
     users: &[i64],
@@ -108,7 +109,7 @@ fn memberships(
     Ok(memberships)
 }
 
-/// The condition of a membership that counts.
+/// The SQL condition of a valid membership.
 fn is_valid(table: &str, today: NaiveDate) -> String {
     format!(
         "{table}.requested_at IS NULL AND {table}.invite_token IS NULL AND {table}.state = 0 \
@@ -116,7 +117,7 @@ fn is_valid(table: &str, today: NaiveDate) -> String {
     )
 }
 
-/// The memberships that users had by hand before a SCIM group changed them.
+/// Returns the memberships that existed before a SCIM group changed them.
 fn remembered(conn: &mut Conn, users: &[i64], groups: &[i64]) -> Result<HashMap<Pair, Membership>> {
     let mut memberships = HashMap::new();
     for chunk in users.chunks(CHUNK_SIZE) {
@@ -142,7 +143,8 @@ fn load_memberships(conn: &mut Conn, statement: Sql) -> Result<Vec<(Pair, Member
     Ok(rows.into_iter().map(membership).collect())
 }
 
-/// Leaves each GitLab group an owner: of the people who would lose that role, the one with the lowest id keeps it.
+/// Keeps an owner in each GitLab group. Of the users who would lose that role, the one with the lowest id
+/// keeps it.
 fn keep_last_owners(
     conn: &mut Conn,
     plan: &mut BTreeMap<Pair, Action>,
@@ -228,7 +230,7 @@ fn apply_batch(conn: &mut Conn, group: i64, action: Action, users: &str, now: Na
         Action::Leave => {}
         Action::Insert(grant) => {
             execute(conn, forget)?;
-            // A request for access, an invitation or an expired membership may be there.
+            // There may be an access request, an invitation or an expired membership.
             execute(conn, format!("DELETE FROM members WHERE {membership}"))?;
             insert(conn, group, grant, users, now)?;
         }
@@ -297,7 +299,7 @@ fn insert(conn: &mut Conn, group: i64, grant: Grant, users: &str, now: NaiveDate
     Ok(())
 }
 
-/// Changes a role. A role that an identity provider grants has no end.
+/// Changes a role. A role that an identity provider grants does not expire.
 fn change(conn: &mut Conn, membership: &str, grant: Grant, now: NaiveDateTime) -> Result<()> {
     let mut statement = sql(
         conn,

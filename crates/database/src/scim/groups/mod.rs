@@ -1,7 +1,8 @@
 //! SCIM groups of the instance: sets of SAML group links with one `scim_group_uid`, and their members.
 //!
-//! GitLab's owners create links. SCIM gives them a uid and members, and the memberships of GitLab groups follow. The tables
-//! are GitLab's, except `scim_api_groups` and `scim_api_prior_members`. Databases before GitLab 18.1 lack some of them.
+//! Owners create links in GitLab. SCIM assigns them a uid and members, and the memberships of GitLab groups
+//! follow. The tables are GitLab's, except `scim_api_groups` and `scim_api_prior_members`. Databases before
+//! GitLab 18.1 lack some of them.
 mod authorizations;
 mod change;
 mod links;
@@ -16,23 +17,23 @@ pub(super) use change::leave_all;
 pub use change::{create, delete, patch, replace};
 pub use links::{GroupPage, find, has_links, list};
 
-/// Users, values or rows that one statement handles.
+/// The number of users, values or rows in one statement.
 const CHUNK_SIZE: usize = 500;
 
-/// What a change of a group did, and what is left to do after the commit.
+/// The result of a group change, and the effects to apply after the commit.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct GroupEffects {
-    /// Authorizations to compute.
+    /// The authorizations to recompute.
     pub effects: Effects,
-    /// Users who became members.
+    /// The number of users who became members.
     pub added: usize,
-    /// Users who are no longer members.
+    /// The number of users who are no longer members.
     pub removed: usize,
-    /// Values of members that belong to no visible user.
+    /// The number of member values that belong to no visible user.
     pub ignored: usize,
     /// The GitLab groups of the links.
     pub gitlab_groups: Vec<i64>,
-    /// GitLab groups whose last owner stays, and the owner.
+    /// GitLab groups whose last owner was kept, each with that owner.
     pub kept_owners: Vec<(i64, i64)>,
 }
 
@@ -59,7 +60,7 @@ pub fn are_available(conn: &mut Conn) -> Result<bool> {
         && columns.has("scim_api_prior_members", "user_id"))
 }
 
-/// `(1, 2, 3)`, or a list that matches nothing.
+/// Formats a list such as `(1, 2, 3)`, or one that matches nothing.
 fn id_list(ids: &[i64]) -> String {
     let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
     if ids.is_empty() { "(NULL)".to_owned() } else { format!("({})", ids.join(", ")) }

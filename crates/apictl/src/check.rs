@@ -1,4 +1,4 @@
-//! `internal-apictl check`: asks a running installation whether it works, as GitLab Shell's own check does.
+//! `internal-apictl check`: checks a running installation, as GitLab Shell's own check does.
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -9,11 +9,11 @@ use serde_json::Value;
 
 use crate::token;
 
-/// The services that exist, and the port on which each tells of itself.
+/// The services and their monitoring ports.
 const SERVICES: &[(&str, u16)] =
     &[("shell-api", 9081), ("kas-api", 9082), ("scim-api", 9083), ("admin-api", 9084), ("billing-api", 9085)];
 
-/// As GitLab Shell's check words them.
+/// The wording of GitLab Shell's check.
 const API: &str = "Internal API available";
 const REDIS: &str = "Redis available via internal API";
 
@@ -34,7 +34,7 @@ pub fn run(options: &Options) -> Result<()> {
     if runtime.block_on(check(options))? { Ok(()) } else { bail!("not all is well") }
 }
 
-/// Prints each item as it is known; whether all is well.
+/// Prints the result of each check as it completes. Returns whether all checks passed.
 async fn check(options: &Options) -> Result<bool> {
     let client =
         Client::builder().timeout(Duration::from_secs(10)).redirect(Policy::none()).no_proxy().build()?;
@@ -71,7 +71,7 @@ async fn internal_api(client: &Client, base_url: &str, token: &str) -> Result<Va
     answer.json().await.context("its answer is not JSON")
 }
 
-/// Prints an item, and why it failed if it did; whether it is well.
+/// Prints the result of a check and the reason if it failed. Returns whether it passed.
 fn item(what: &str, failure: Option<String>) -> bool {
     match failure {
         None => println!("{what}: OK"),

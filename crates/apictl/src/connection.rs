@@ -1,4 +1,4 @@
-//! Where the database is, as the services have it.
+//! Options for the database connection, the same as those of the services.
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -22,16 +22,16 @@ pub struct Options {
 }
 
 impl Options {
-    /// Connects; the name is for people.
+    /// Connects to the database. Also returns the display name of the database system.
     pub fn open(&self) -> Result<(Conn, &'static str)> {
         files::make_dir(&self.data_dir)?;
         let (url, file) = (self.database_url.as_deref(), self.database_url_file.as_deref());
         let location = server::database_location(url, file, &self.data_dir)?;
-        // No limit: an operator waits for a large table, and can press Ctrl-C.
+        // No timeout: an operator waits for a large table, and can press Ctrl-C.
         let conn = location.open(Duration::ZERO).map_err(|error| {
             let error = format!("{:#}", anyhow::Error::from(error));
             let reason = match &location {
-                // The reason may repeat the URL, which may hold a password.
+                // The reason may contain the URL, which may contain a password.
                 Location::Postgresql(url) => error.replace(url.expose_secret(), "the URL"),
                 Location::Sqlite(path) => format!("{path}: {error}"),
             };

@@ -1,4 +1,4 @@
-//! Files that are there whole or not at all, and are nobody else's business.
+//! Writes files atomically and with private permissions.
 use std::fs::{DirBuilder, Permissions};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
@@ -7,13 +7,13 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use tempfile::NamedTempFile;
 
-/// Makes a directory, and those above it, for its owner alone; one that is there stays as it is.
+/// Creates a directory and its parents with mode 0700. An existing directory is not changed.
 pub fn make_dir(path: &Path) -> Result<()> {
     let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
     made.with_context(|| format!("directory {} cannot be made", path.display()))
 }
 
-/// Writes a file with mode 0600, unless there is one already; whether it was written.
+/// Writes a file with mode 0600, unless it exists. Returns whether it was written.
 pub fn create(path: &Path, content: &[u8]) -> Result<bool> {
     let created = match prepare(path, content, 0o600).map(|file| file.persist_noclobber(path)) {
         Ok(Ok(_)) => Ok(true),
@@ -24,7 +24,7 @@ pub fn create(path: &Path, content: &[u8]) -> Result<bool> {
     created.with_context(|| format!("{} cannot be written", path.display()))
 }
 
-/// Writes a file with a mode, in place of the one that is there.
+/// Writes a file with the given mode, replacing an existing one.
 pub fn replace(path: &Path, content: &[u8], mode: u32) -> Result<()> {
     let replaced =
         prepare(path, content, mode).and_then(|file| file.persist(path).map_err(|failed| failed.error));
@@ -32,7 +32,7 @@ pub fn replace(path: &Path, content: &[u8], mode: u32) -> Result<()> {
     Ok(())
 }
 
-/// A file beside the one to be, with a name that nobody looks for.
+/// Writes a temporary file in the same directory.
 fn prepare(path: &Path, content: &[u8], mode: u32) -> io::Result<NamedTempFile> {
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     let mut file = NamedTempFile::new_in(directory.unwrap_or(Path::new(".")))?;
@@ -42,7 +42,7 @@ fn prepare(path: &Path, content: &[u8], mode: u32) -> io::Result<NamedTempFile> 
     Ok(file)
 }
 
-/// The path from the root on, which other programs find from wherever they run.
+/// Returns the absolute path, so that other programs find it from any directory.
 pub fn absolute(path: &Path) -> Result<std::path::PathBuf> {
     path.canonicalize().with_context(|| path.display().to_string())
 }

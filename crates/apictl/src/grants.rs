@@ -1,4 +1,5 @@
-//! `internal-apictl grants` and `internal-apictl check-database`: what a service needs of a real GitLab's database.
+//! `internal-apictl grants` and `internal-apictl check-database`: the rights and tables that a service needs
+//! in a real GitLab's database.
 use anyhow::Result;
 use clap::Args;
 use database::check::{self, CheckOutcome};
@@ -33,7 +34,7 @@ fn service(name: &str) -> Result<Service, String> {
     Service::find(name).ok_or_else(|| format!("expected one of {}", names.join(", ")))
 }
 
-/// Prints the SQL; changes nothing.
+/// Prints the SQL. Changes nothing.
 pub fn run(options: &Options) -> Result<()> {
     let (mut conn, _) = options.database.open()?;
     let role = options.role.clone().unwrap_or_else(|| options.service.name.replace('-', "_"));
@@ -41,7 +42,7 @@ pub fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// Prints the findings of the check that the service makes at its start.
+/// Prints the findings of the check that the service runs at start.
 pub fn check(options: &CheckOptions) -> Result<()> {
     let (mut conn, _) = options.database.open()?;
     match check::check(&mut conn, options.service)? {

@@ -1,4 +1,4 @@
-//! `internal-apictl`: what an operator does beside the services. One file is one subcommand.
+//! `internal-apictl`: commands for operators. Each file is one subcommand.
 mod check;
 mod connection;
 mod files;
@@ -50,7 +50,7 @@ fn main() -> ExitCode {
     let command = match Command::try_parse() {
         Ok(command) => command,
         Err(error) if error.use_stderr() => {
-            // Nothing can be done where even this cannot be said.
+            // There is no way to report that printing has failed.
             let _ = error.print();
             return ExitCode::from(INVALID_CONFIGURATION);
         }
@@ -72,7 +72,7 @@ fn main() -> ExitCode {
     outcome.map_or_else(|error| fail(&error), |()| ExitCode::SUCCESS)
 }
 
-/// Tells what went wrong, with its causes in one line.
+/// Prints the error and its causes in one line.
 fn fail(error: &anyhow::Error) -> ExitCode {
     let text = format!("{error:#}");
     eprintln!("internal-apictl: {}", text.split_whitespace().collect::<Vec<_>>().join(" "));

@@ -1,4 +1,5 @@
-//! `internal-apictl completions SHELL` and `internal-apictl man`: what a package of this tool ships beside it.
+//! `internal-apictl completions SHELL` and `internal-apictl man`: generates the files that a package of this
+//! tool includes.
 use std::io::Write;
 
 use anyhow::Result;
@@ -11,14 +12,14 @@ pub struct Options {
     shell: Shell,
 }
 
-/// Prints what a shell completes the command line with.
+/// Prints the completion script for a shell.
 pub fn completions(mut command: Command, options: &Options) -> Result<()> {
     let mut text = Vec::new();
     clap_complete::generate(options.shell, &mut command, "internal-apictl", &mut text);
     Ok(std::io::stdout().write_all(&text)?)
 }
 
-/// Prints the manual page of the tool, then one of each subcommand.
+/// Prints the manual page of the tool, followed by one for each subcommand.
 pub fn man(mut command: Command) -> Result<()> {
     command.build();
     let mut text = Vec::new();

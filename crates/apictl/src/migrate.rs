@@ -1,4 +1,4 @@
-//! `internal-apictl migrate`: brings the tables up to date.
+//! `internal-apictl migrate`: applies pending migrations.
 use anyhow::Result;
 use clap::Args;
 

@@ -1,4 +1,4 @@
-//! `internal-apictl secrets generate`: makes the secrets that are missing.
+//! `internal-apictl secrets generate`: generates missing secrets.
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
@@ -24,7 +24,7 @@ pub struct Options {
 
 pub fn generate(options: &Options) -> Result<()> {
     files::make_dir(&options.data_dir)?;
-    // The form in which GitLab's own programs write and read each.
+    // The formats in which GitLab's own programs write and read the secrets.
     let secrets = [
         (".gitlab_shell_secret", hex(&random::<16>()?)),
         (".gitlab_kas_secret", STANDARD.encode(random::<32>()?)),
@@ -41,7 +41,7 @@ fn say(path: &Path, created: bool) {
     println!("{} {}", if created { "made" } else { "kept" }, path.display());
 }
 
-/// Bytes that nobody can guess.
+/// Generates cryptographically secure random bytes.
 pub fn random<const N: usize>() -> Result<[u8; N]> {
     let mut bytes = [0; N];
     aws_lc_rs::rand::fill(&mut bytes).map_err(|_| anyhow!("the machine gives no randomness"))?;

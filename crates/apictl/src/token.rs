@@ -1,4 +1,4 @@
-//! `internal-apictl token`: a fresh token on standard output.
+//! `internal-apictl token`: prints a new token.
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -46,7 +46,7 @@ pub fn kas(options: &KasOptions) -> Result<()> {
 }
 
 impl KasOptions {
-    /// A token that is valid for half a minute.
+    /// Issues a token that is valid for 30 seconds.
     fn issue(&self) -> Result<String> {
         let default = || self.data_dir.join(".gitlab_kas_secret");
         let path = self.kas_secret_file.clone().unwrap_or_else(default);
@@ -55,7 +55,7 @@ impl KasOptions {
 }
 
 impl Options {
-    /// A token that is valid for a minute.
+    /// Issues a token that is valid for one minute.
     pub fn issue(&self) -> Result<String> {
         let default = || self.data_dir.join(".gitlab_shell_secret");
         let secrets = read(&self.shell_secret_file.clone().unwrap_or_else(default), Secret::from_text)?;

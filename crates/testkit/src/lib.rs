@@ -1,7 +1,8 @@
-//! Boots real services with databases of their own, and asks them over HTTP.
+//! Runs real services with their own databases, and sends them HTTP requests.
 //!
-//! [`#[testkit::test]`](test) runs a test on every database shape. [`fixture`] is what every database holds
-//! at first; [`git`] makes the repositories. [`Service`] runs a service in this process, [`Process`] its binary.
+//! [`#[testkit::test]`](test) runs a test on every database shape. [`fixture`] contains the initial data of
+//! every database, and [`git`] creates the repositories. [`Service`] runs a service in this process, and
+//! [`Process`] runs its binary.
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot be set up fails")]
 mod answer;
 pub mod fixture;
@@ -24,7 +25,7 @@ pub use service::Service;
 pub use test_database::{Database, Release};
 pub use testkit_macros::test;
 
-/// Runs a test on an event loop of its own.
+/// Runs a test on its own event loop.
 pub fn block_on<T>(test: impl Future<Output = T>) -> T {
     actix_web::rt::System::new().block_on(test)
 }

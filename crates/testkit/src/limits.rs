@@ -1,10 +1,10 @@
-//! Tests send more requests, and more wrong credentials, than a caller may.
+//! Disables rate limits: tests send more requests and wrong credentials than a caller may.
 use std::path::Path;
 
 const UNLIMITED: &str =
     "{admin: unlimited, billing: unlimited, kas: unlimited, scim: unlimited, failures: unlimited}\n";
 
-/// Arguments that switch the rate limits off, unless the test's own arguments name a file of limits.
+/// Arguments that disable the rate limits, unless the test's own arguments set a rate limit file.
 pub fn without_rate_limits(data: &Path, arguments: &[&str]) -> Vec<String> {
     if arguments.contains(&"--rate-limits-file") {
         return Vec::new();

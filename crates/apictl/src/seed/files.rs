@@ -1,4 +1,4 @@
-//! The files that tell of the demo: the services' configuration, and what its visitors need.
+//! Files for the demo: the services' configuration, and the data that clients of the demo need.
 use std::fs;
 use std::path::PathBuf;
 
@@ -14,7 +14,7 @@ use crate::files::{create, replace};
 const HEAD: &str =
     "# Made by `internal-apictl seed --demo`, which keeps it as you change it; remove it to get it anew.\n";
 
-/// Where the demo is; the directories are absolute.
+/// The locations of the demo. All directories are absolute.
 #[derive(Debug)]
 pub struct Places {
     pub base_url: String,
@@ -33,7 +33,7 @@ pub fn write(places: &Places, demo: &Demo, tokens: &Tokens) -> Result<()> {
     create(&places.data_dir.join("config.yaml"), format!("{HEAD}{config}").as_bytes())?;
 
     let path = places.data_dir.join("demo.json");
-    // What is there and not ours to know again, such as a token, stays.
+    // Existing values that cannot be recovered, such as tokens, are kept.
     let mut known: Map<String, Value> = match fs::read(&path) {
         Ok(text) => serde_json::from_slice(&text).with_context(|| format!("{} is broken", path.display()))?,
         Err(_) => Map::new(),
@@ -42,7 +42,7 @@ pub fn write(places: &Places, demo: &Demo, tokens: &Tokens) -> Result<()> {
     replace(&path, format!("{:#}\n", Value::Object(known)).as_bytes(), 0o600)
 }
 
-/// The settings behind the documented examples.
+/// The configuration that the documented examples assume.
 fn config(places: &Places) -> Value {
     let storages = json!({
         "default": {

@@ -1,4 +1,4 @@
-//! SSH key pairs, made at seeding.
+//! Generates SSH key pairs for the demo.
 use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
@@ -15,8 +15,8 @@ use crate::files;
 const BEGIN: &str = "-----BEGIN PRIVATE KEY-----";
 const END: &str = "-----END PRIVATE KEY-----";
 
-/// The public half of the RSA key in `path`, as a line; the key is made if there is none. The line stands in
-/// `path` with `.pub`, too.
+/// Returns the public key of the RSA key in `path` as a line. Generates the key if it does not exist. Also
+/// writes the line to `path` with the suffix `.pub`.
 pub fn rsa(path: &Path) -> Result<String> {
     let pair = read(path)?.map_or_else(|| generate(path), Ok)?;
     let public = pair.public_key();
@@ -33,7 +33,8 @@ pub fn rsa(path: &Path) -> Result<String> {
     Ok(line)
 }
 
-/// The public half of a fresh key, whose private half nobody keeps: the demo pushes without SSH.
+/// Returns the public key of a new key pair. The private key is discarded, because the demo pushes without
+/// SSH.
 pub fn ed25519(comment: &str) -> Result<String> {
     let pair = Ed25519KeyPair::generate().map_err(|_| anyhow!("no Ed25519 key could be made"))?;
     line("ssh-ed25519", &[b"ssh-ed25519".to_vec(), pair.public_key().as_ref().to_vec()], comment)
@@ -71,7 +72,8 @@ fn generate(path: &Path) -> Result<rsa::KeyPair> {
     Ok(pair)
 }
 
-/// A line of an `authorized_keys` file: the parts as SSH strings, four bytes of length and as many bytes (RFC 4251 §5).
+/// Formats a line of an `authorized_keys` file. Each part is an SSH string: a four-byte length and the bytes
+/// (RFC 4251 §5).
 fn line(kind: &str, parts: &[Vec<u8>], comment: &str) -> Result<String> {
     let mut blob = Vec::new();
     for part in parts {
@@ -81,7 +83,8 @@ fn line(kind: &str, parts: &[Vec<u8>], comment: &str) -> Result<String> {
     Ok(format!("{kind} {} {comment}", STANDARD.encode(blob)))
 }
 
-/// A number as SSH writes it: where the first bit is set, a zero byte says that the number is not negative.
+/// Encodes an unsigned number as SSH does: if the highest bit is set, a zero byte marks the number as
+/// non-negative.
 fn unsigned(bytes: &[u8]) -> Vec<u8> {
     let sign: &[u8] = if bytes.first().is_some_and(|byte| byte & 0x80 != 0) { &[0] } else { &[] };
     [sign, bytes].concat()

@@ -1,6 +1,6 @@
-//! `internal-apictl seed --demo`: rows, keys, repositories and the files that tell of them.
+//! `internal-apictl seed --demo`: creates the rows, keys, repositories and files of the demo.
 //!
-//! A database that has the demo keeps all its data, and what lies on disk stays too: only what is missing is made.
+//! Existing demo data in the database and on disk is kept. Only missing parts are created.
 mod files;
 mod keys;
 mod repositories;
@@ -45,7 +45,7 @@ pub struct Options {
 
 pub fn run(options: &Options) -> Result<()> {
     let (mut conn, name) = options.database.open()?;
-    // Before anything is written: a database that refuses leaves no files behind.
+    // Checked before anything is written, so that no files remain if the database cannot be used.
     database::seed::is_planted(&mut conn).context("no demo data can be put into this database")?;
     let key_base = options.key_base()?;
     make_dir(&options.repositories_dir)?;
@@ -97,7 +97,7 @@ impl Options {
     }
 }
 
-/// The form of a bcrypt hash, but of no password that anybody knows.
+/// A string in the format of a bcrypt hash that matches no known password.
 fn password() -> Result<String> {
     const ALPHABET: &[u8; 64] = b"./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
     let digits = secrets::random::<53>()?.map(|byte| char::from(ALPHABET[usize::from(byte % 64)]));

@@ -1,4 +1,4 @@
-//! The demo's bare repositories.
+//! The bare repositories of the demo.
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -10,13 +10,13 @@ use database::seed::PROJECTS;
 use super::files::Places;
 use crate::files::{make_dir, replace};
 
-/// The project that people push to.
+/// The project that users push to.
 const PUSHED_TO: i64 = 3;
 
-/// Its history on `main`: what `git fast-import` reads.
+/// The history of its branch `main`, as input for `git fast-import`.
 const HISTORY: &str = include_str!("history.fast-import");
 
-/// Makes the repositories that are missing; hooks and settings are put right every time.
+/// Creates missing repositories. Hooks and settings are updated every time.
 pub fn make(places: &Places, hooks_dir: &Path) -> Result<()> {
     for id in PROJECTS {
         let path = path(&places.repositories_dir, id);
@@ -35,7 +35,8 @@ pub(super) fn path(repositories_dir: &Path, project_id: i64) -> PathBuf {
     repositories_dir.join(format!("{}.git", domain::hashed_path("@hashed", project_id)))
 }
 
-/// Under another name until it is whole: one that was begun and not ended would pass for the real one.
+/// Creates a repository under a temporary name until it is complete, so that an unfinished one is not
+/// mistaken for the real one.
 fn create(path: &Path, history: &str) -> Result<()> {
     let parent = path.parent().context("it has no directory")?;
     make_dir(parent)?;
@@ -46,7 +47,7 @@ fn create(path: &Path, history: &str) -> Result<()> {
         git(git_dir, &["fast-import", "--quiet"], history)?;
     }
     fs::rename(git_dir, path)?;
-    // It has another name now, and nothing is to be removed.
+    // The directory has been renamed, so there is nothing to remove.
     let _ = unfinished.keep();
     Ok(())
 }
@@ -64,7 +65,7 @@ fn copy_hooks(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// What the hooks read, and that clients may send push options.
+/// Configures the values that the hooks read, and enables push options.
 fn configure(path: &Path, places: &Places) -> Result<()> {
     let program = std::env::current_exe().context("this program does not know where it lies")?;
     let settings = [
@@ -80,7 +81,7 @@ fn configure(path: &Path, places: &Places) -> Result<()> {
     Ok(())
 }
 
-/// Runs git on a repository. Nothing of the caller's own git decides.
+/// Runs git on a repository, without the caller's git environment variables.
 fn git(git_dir: &Path, arguments: &[&str], input: &str) -> Result<()> {
     let variables = std::env::vars_os().map(|(name, _)| name);
     let mut command = Command::new("git");
@@ -98,7 +99,7 @@ fn git(git_dir: &Path, arguments: &[&str], input: &str) -> Result<()> {
         .spawn()
         .context("git could not be run")?;
     let mut stdin = child.stdin.take().context("git takes no input")?;
-    // Where git has ended early, its own words say more.
+    // If git has ended early, its own error message is more useful.
     let written = stdin.write_all(input.as_bytes());
     drop(stdin);
     let output = child.wait_with_output().context("git could not be run")?;

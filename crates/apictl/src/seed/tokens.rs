@@ -1,4 +1,5 @@
-//! The demo's tokens: made once, and kept in `demo.json`. Nobody can read them out of the database again.
+//! The tokens of the demo. They are generated once and stored in `demo.json`, because they cannot be read
+//! back from the database.
 use std::fs;
 use std::path::Path;
 
@@ -12,19 +13,19 @@ use serde_json::Value;
 
 use crate::secrets;
 
-/// Each begins as GitLab's own do.
+/// The demo's tokens, with GitLab's prefixes.
 pub struct Tokens {
-    /// By which the demo's visitors administer.
+    /// The token for administrators of the demo.
     pub admin: String,
-    /// Of the agent for Kubernetes.
+    /// The token of the agent for Kubernetes.
     pub agent: String,
-    /// Of the identity providers, of a group and of the instance.
+    /// The SCIM tokens of a group and of the instance.
     pub scim_group: String,
     pub scim_instance: String,
 }
 
 impl Tokens {
-    /// Those that `demo.json` tells of, else fresh ones.
+    /// Reads the tokens from `demo.json`, or generates new ones.
     pub fn of(data_dir: &Path) -> Result<Self> {
         let path = data_dir.join("demo.json");
         let known: Value = match fs::read(&path) {
@@ -45,7 +46,7 @@ impl Tokens {
         })
     }
 
-    /// Puts those that were not planted into the database, as its columns hold them.
+    /// Stores the tokens that the seed rows do not contain, in the format of their columns.
     pub fn keep(&self, conn: &mut Conn, keys: &KeyBase, now: NaiveDateTime) -> Result<()> {
         let encrypted = [&self.scim_group, &self.scim_instance].map(|token| keys.encrypt(token));
         database::seed::set_scim_tokens(conn, [&encrypted[0], &encrypted[1]], now)?;

@@ -1,4 +1,4 @@
-//! Gitaly's authentication: a signature of the time that is at most 30 seconds off.
+//! Gitaly's authentication: a signed timestamp that differs by at most 30 seconds.
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use aws_lc_rs::hmac::{HMAC_SHA256, Key, verify};

@@ -1,4 +1,4 @@
-//! The three ways in which a Gitaly keeps repositories, and what its hook says about a change in each of them.
+//! The three ways in which Gitaly stores repositories, and the parameters of its hook in each of them.
 use std::path::{Component, Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,14 +10,15 @@ use tonic::Status;
 
 use super::{RecordedCall, State};
 
-/// How a Gitaly keeps its repositories. The hook's paths differ, and so does what a call must say.
+/// How Gitaly stores its repositories. The paths in the hook's parameters and the required metadata of calls
+/// differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
-    /// One Gitaly.
+    /// A single Gitaly.
     Plain,
-    /// A Gitaly Cluster: Praefect in front of replicas, of which only the primary has the quarantine.
+    /// A Gitaly Cluster: Praefect in front of replicas. Only the primary has the quarantine.
     Cluster,
-    /// One Gitaly with transactions: a change is made in a snapshot of the repository.
+    /// A single Gitaly with transactions: a change is made in a snapshot of the repository.
     Transactions,
 }
 
@@ -26,21 +27,21 @@ impl Form {
     pub const ALL: [Self; 3] = [Self::Plain, Self::Cluster, Self::Transactions];
 }
 
-/// A change that waits for the verdict of the hook. Its objects are in a quarantine.
+/// A change that the hook has not decided yet. Its objects are in a quarantine.
 #[derive(Debug, Clone)]
 pub struct PendingChange {
     /// The parameter `relative_path` of the hook.
     pub relative_path: String,
-    /// The directory of the new objects, as the hook names it; empty if nothing is written.
+    /// The directory of the new objects, as the hook names it. Empty if no objects are written.
     pub object_directory: String,
-    /// The further directories of objects, as the hook names them.
+    /// The alternate object directories, as the hook names them.
     pub alternates: Vec<String>,
     repository: PathBuf,
     quarantine: PathBuf,
 }
 
 impl PendingChange {
-    /// Runs git in the repository. New objects go to the quarantine.
+    /// Runs git in the repository. New objects are written to the quarantine.
     pub fn git(&self, arguments: &[&str]) -> String {
         let objects = self.repository.join("objects");
         crate::git::git_with(
@@ -50,13 +51,13 @@ impl PendingChange {
         )
     }
 
-    /// Makes a commit with an empty tree in the quarantine, and returns its id.
+    /// Creates a commit with an empty tree in the quarantine. Returns its id.
     pub fn commit(&self, parents: &[&str], message: &str) -> String {
         let tree = self.git(&["hash-object", "-w", "-t", "tree", "/dev/null"]);
         self.commit_tree(&tree, parents, message)
     }
 
-    /// Makes a commit with one file in the quarantine, and returns its id.
+    /// Creates a commit with one file in the quarantine. Returns its id.
     pub fn commit_file(&self, parents: &[&str], path: &str, content: &str) -> String {
         let file = self.quarantine.join("content");
         std::fs::write(&file, content).expect("the file is written");
@@ -80,7 +81,7 @@ impl PendingChange {
         self.commit_tree(&tree, parents, path)
     }
 
-    /// Makes an annotated tag in the quarantine, and returns its id.
+    /// Creates an annotated tag in the quarantine. Returns its id.
     pub fn tag(&self, commit: &str, name: &str) -> String {
         let file = self.quarantine.join("tag");
         let tag =
@@ -110,7 +111,7 @@ impl PendingChange {
     }
 }
 
-/// Where git works for one call.
+/// The directories in which git runs for one call.
 #[derive(Debug)]
 pub(super) struct Location {
     pub git_dir: PathBuf,
@@ -119,7 +120,7 @@ pub(super) struct Location {
 }
 
 impl State {
-    /// A `git push` to the repository at its own path begins.
+    /// Starts a `git push` to the repository at its own path.
     pub fn begin_push(&self, own_path: &str) -> PendingChange {
         let seen_at = self.seen_by_hook(own_path);
         match self.form {
@@ -131,7 +132,7 @@ impl State {
         }
     }
 
-    /// GitLab itself begins to change the repository at its own path, e.g. by a merge or a commit in the web editor.
+    /// Starts a change by GitLab itself, such as a merge or a commit in the web editor.
     pub fn begin_operation(&self, own_path: &str) -> PendingChange {
         let seen_at = self.seen_by_hook(own_path);
         match self.form {
@@ -144,7 +145,7 @@ impl State {
         }
     }
 
-    /// A change begins that writes nothing, such as the removal of a branch in the page.
+    /// Starts a change that writes no objects, such as the removal of a branch in the web interface.
     pub fn begin_removal(&self, own_path: &str) -> PendingChange {
         PendingChange {
             relative_path: self.seen_by_hook(own_path),
@@ -187,7 +188,7 @@ impl State {
         change
     }
 
-    /// Where the hook sees the repository. A transaction gets a snapshot of it.
+    /// The path of the repository in the hook's parameters. A transaction creates a snapshot of it.
     fn seen_by_hook(&self, own_path: &str) -> String {
         match self.form {
             Form::Plain => own_path.to_owned(),
@@ -200,7 +201,7 @@ impl State {
         }
     }
 
-    /// Copies a repository, and the object pool that it borrows from, as the paths between them are relative.
+    /// Copies a repository and its object pool, because the paths between them are relative.
     fn take_snapshot(&self, own_path: &str, snapshot: &str) {
         let from = self.repositories.join(own_path);
         let to = self.repositories.join(snapshot).join(own_path);
@@ -216,7 +217,8 @@ impl State {
         self.take_snapshot(&pool, snapshot);
     }
 
-    /// Where a path of the storage is on this disk: the stand-in keeps replicas at the own path of their repository.
+    /// The path on disk of a path in the storage. This stand-in stores replicas at their repository's own
+    /// path.
     fn on_disk(&self, own_path: &str, seen_at: &str, path: &Path) -> PathBuf {
         match (self.form, path.strip_prefix(seen_at)) {
             (Form::Cluster, Ok(below)) => self.repositories.join(own_path).join(below),
@@ -224,7 +226,7 @@ impl State {
         }
     }
 
-    /// Finds the repository and the quarantine of a call, or refuses them as Gitaly and Praefect do.
+    /// Finds the repository and the quarantine of a call. Refuses invalid ones as Gitaly and Praefect do.
     pub(super) fn locate(&self, call: &RecordedCall) -> Result<Location, Status> {
         let repository = &call.repository;
         let own_path = repository.relative_path.as_str();
@@ -265,7 +267,7 @@ impl State {
         })
     }
 
-    /// The directories of a quarantine are those that the hook named, letter by letter.
+    /// Checks that the directories of a quarantine are exactly those that the hook named.
     fn check_named_by_hook(&self, repository: &pb::Repository, seen_at: &str) -> Result<(), Status> {
         let pending = self.pending.lock().expect("the changes");
         let mut here = pending.iter().filter(|change| change.relative_path == seen_at).peekable();
@@ -302,14 +304,14 @@ impl State {
     }
 }
 
-/// Praefect's path of the replicas of a repository.
+/// Praefect's path for the replicas of a repository.
 fn replica_path(own_path: &str) -> String {
     let hash = hex(own_path);
     let number = u32::from_str_radix(&hash[..6], 16).expect("digits");
     format!("@cluster/repositories/{}/{}/{number}", &hash[..2], &hash[2..4])
 }
 
-/// Where the quarantines of GitLab's own changes to a repository are: the name depends on the repository.
+/// The directory prefix for quarantines of GitLab's own changes. It depends on the repository.
 fn quarantine_prefix(seen_at: &str) -> String {
     format!("+gitaly/tmp/quarantine-{}-", &hex(seen_at)[..16])
 }
@@ -323,7 +325,8 @@ fn unique() -> String {
     format!("{}{:06}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
-/// Resolves `.` and `..`; `None` if the path is absolute, leaves the storage or is the storage itself.
+/// Resolves `.` and `..`. Returns `None` if the path is absolute, leaves the storage or is the storage
+/// itself.
 fn normalise(path: &Path) -> Option<PathBuf> {
     let mut parts = Vec::new();
     for part in path.components() {

@@ -1,4 +1,4 @@
-//! Answers from git, in the repository and the quarantine of a call.
+//! Runs git in the repository and the quarantine of a call.
 use std::process::{Command, Output};
 
 use gitaly_proto as pb;
@@ -7,7 +7,7 @@ use tonic::Status;
 use super::forms::Location;
 
 impl Location {
-    /// Runs git, whatever its exit code is.
+    /// Runs git and accepts any exit code.
     pub fn run(&self, arguments: &[&str]) -> Result<Output, Status> {
         if !self.exists() {
             return Err(Status::not_found("repository does not exist"));
@@ -28,14 +28,14 @@ impl Location {
         self.git_dir.join("HEAD").exists()
     }
 
-    /// Makes an empty repository.
+    /// Creates an empty repository.
     pub fn create(&self, default_branch: &str) {
         std::fs::create_dir_all(&self.git_dir).expect("the directory is made");
         let branch = format!("--initial-branch={default_branch}");
         crate::git::git(&self.git_dir, &["init", "--quiet", "--bare", &branch, "."]);
     }
 
-    /// The default branch, by Gitaly's rule.
+    /// Returns the default branch, by Gitaly's rules.
     pub fn default_branch(&self) -> Result<Option<String>, Status> {
         let head = self.lines(&["symbolic-ref", "HEAD"])?.swap_remove(0);
         for name in [head.as_str(), "refs/heads/main", "refs/heads/master"] {
@@ -46,7 +46,7 @@ impl Location {
         Ok(self.lines(&["for-each-ref", "--count=1", "--format=%(refname)", "refs/heads/"])?.pop())
     }
 
-    /// What git prints, if it succeeds.
+    /// Returns git's output, or an error if it fails.
     pub fn git(&self, arguments: &[&str]) -> Result<Vec<u8>, Status> {
         let output = self.run(arguments)?;
         if output.status.success() {
@@ -60,7 +60,7 @@ impl Location {
         Ok(String::from_utf8_lossy(&output).lines().map(ToOwned::to_owned).collect())
     }
 
-    /// Id and path of every blob that is reachable from the revisions.
+    /// Returns the id and path of every blob that is reachable from the revisions.
     pub fn blobs(&self, revisions: &[String]) -> Result<Vec<(String, String)>, Status> {
         let walk = ["rev-list", "--objects", "--filter=object:type=blob", "--filter-provided-objects"];
         let arguments: Vec<&str> = walk.into_iter().chain(revisions.iter().map(String::as_str)).collect();

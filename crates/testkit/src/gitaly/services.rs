@@ -35,7 +35,7 @@ impl Services {
             .add_service(ServerServiceServer::new(self.clone()))
     }
 
-    /// Sends each message by itself, so that an answer has several.
+    /// Sends each item as a separate message of the response.
     fn messages<T: Send + 'static>(&self, all: Vec<T>) -> Response<Messages<T>> {
         let all = all.into_iter().map(Ok);
         let stream = futures_util::stream::iter(all);
@@ -176,7 +176,7 @@ impl CommitService for Services {
         let asked = request.get_ref();
         let repository = self.0.begin("CommitService/ListFiles", &request, asked.repository.as_ref()).await?;
         let revision = String::from_utf8_lossy(&asked.revision);
-        // As Gitaly has it: a revision that does not exist has no files.
+        // As in Gitaly, a revision that does not exist has no files.
         let exists = repository.run(&["cat-file", "-e", &revision])?.status.success();
         let arguments = ["ls-tree", "-r", "--full-tree", "--format=%(objecttype) %(path)", &revision];
         let entries = if exists { repository.lines(&arguments)? } else { Vec::new() };
@@ -200,7 +200,7 @@ impl DiffService for Services {
             self.0.begin("DiffService/FindChangedPaths", &request, asked.repository.as_ref()).await?;
         let mut messages = Vec::new();
         for request in &asked.requests {
-            // As Gitaly has it: without `--root`, so that nothing is listed for a commit without parents.
+            // As in Gitaly, `--root` is not set, so nothing is listed for a commit without parents.
             let mut arguments =
                 vec!["diff-tree", "-r", "-c", "--no-renames", "--no-commit-id", "--name-status"];
             match &request.r#type {

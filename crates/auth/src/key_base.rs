@@ -43,7 +43,8 @@ impl KeyBase {
         self.salted_digest(token)
     }
 
-    /// A Base64 digest, salted as GitLab salts it: SHA-256 of the text and the first 32 characters of `db_key_base`.
+    /// A base64 digest with GitLab's salt: SHA-256 of the string and the first 32 characters of
+    /// `db_key_base`.
     pub fn salted_digest(&self, text: &str) -> String {
         digest_of(text, self.current())
     }

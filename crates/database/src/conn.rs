@@ -1,4 +1,4 @@
-//! One connection type over PostgreSQL and SQLite.
+//! A connection type for PostgreSQL and SQLite.
 use diesel::connection::{AnsiTransactionManager, TransactionManager};
 use diesel::prelude::*;
 

@@ -1,4 +1,4 @@
-//! Opening connections, directly or through a pooler.
+//! Opens connections, directly or through a pooler.
 //!
 //! A pooler such as PgBouncer in transaction mode gives each transaction another server session. A named
 //! statement may then belong to another client, and a session setting affects other clients. Therefore the

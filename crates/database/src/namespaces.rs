@@ -10,7 +10,7 @@ use domain::namespace::{Kind, Namespace, NamespaceFacts};
 use domain::project::{GitProtocols, RootNamespace};
 use domain::{Role, Visibility};
 
-/// How the caller names a namespace.
+/// The identifier of a namespace in a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NamespaceId {
     Id(i64),

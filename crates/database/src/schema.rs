@@ -1,4 +1,4 @@
-//! The columns we read and write of each table, the same for both databases.
+//! The columns that we read and write in each table, the same for both databases.
 
 diesel::table! {
     organizations (id) {
@@ -1400,7 +1400,7 @@ diesel::table! {
     }
 }
 
-/// Every table, for the check that the database has what we read.
+/// All tables, for the check that the database has the required columns.
 macro_rules! each_table {
     ($do:ident) => {
         $do! {

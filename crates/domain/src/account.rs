@@ -1,4 +1,4 @@
-//! The account that credentials are requested for, named by an SSH key or by its id.
+//! The account that credentials are requested for, identified by an SSH key or by its id.
 use chrono::NaiveDateTime;
 
 use crate::access::Denial;
@@ -13,7 +13,7 @@ pub const NO_RECOVERY_FOR_DEPLOY_KEYS: &str = "Deploy keys cannot be used to ret
 pub const NO_SECOND_FACTOR: &str = "Two-factor authentication is not enabled for this user";
 pub const INVALID_OTP: &str = "Invalid OTP";
 
-/// How a caller names an account.
+/// The identifier of an account in a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AccountId {
     Key(i64),
@@ -34,8 +34,8 @@ pub struct Account {
 }
 
 impl Account {
-    /// Refuses an account that may not use git and cannot end that state in a browser: it is blocked, deactivated or
-    /// pending approval, or its type may not use git. Such an account gets no credentials of any kind.
+    /// Refuses an account that may not use git and cannot fix that in a browser: it is blocked, deactivated
+    /// or pending approval, or its type may not use git. Such an account gets no credentials of any kind.
     pub fn check_active(&self, url: &str) -> Result<(), Denial> {
         self.user_type.check()?;
         self.state.check(url)
@@ -50,7 +50,7 @@ pub enum AccountLookup {
     /// A user's key without a user.
     KeyWithoutUser,
     UserNotFound,
-    /// `key` is the key that named the account.
+    /// `key` is the key that identified the account.
     Found {
         key: Option<Key>,
         account: Account,
@@ -58,8 +58,8 @@ pub enum AccountLookup {
 }
 
 impl AccountLookup {
-    /// The account, or GitLab's message about the key. For a deploy key the message is `deploy_key`. Whether the account
-    /// is active is for [`Account::check_active`].
+    /// Returns the account, or GitLab's message about the key. For a deploy key the message is `deploy_key`.
+    /// [`Account::check_active`] checks whether the account is active.
     pub fn account(
         self,
         restrictions: &Restrictions,

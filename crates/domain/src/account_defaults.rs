@@ -1,14 +1,14 @@
-//! What the instance's settings say about a new account.
+//! The instance's defaults for new accounts.
 use regex::{Error, RegexBuilder};
 
-/// The settings of the instance for new accounts, with GitLab's defaults where a setting is missing.
+/// The settings of the instance for new accounts. A missing setting has GitLab's default.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccountDefaults {
-    /// Personal projects that a user may create.
+    /// The number of personal projects that a user may create.
     pub projects_limit: i32,
     /// Whether a user may create top-level groups.
     pub can_create_group: bool,
-    /// Whether a user is external: sees only projects that they are a member of.
+    /// Whether a user is external and sees only projects that they are a member of.
     pub external: bool,
     /// Addresses that match this regular expression belong to internal users.
     pub internal_email_pattern: Option<String>,
@@ -48,7 +48,7 @@ impl AccountDefaults {
         }
     }
 
-    /// The limits of an external user, who creates neither projects nor groups.
+    /// The limits of an external user, who can create neither projects nor groups.
     #[must_use]
     pub fn restrict_external(self) -> Self {
         Self { projects_limit: 0, can_create_group: false, external: true, ..self }

@@ -6,7 +6,7 @@ use crate::messages as text;
 use crate::ssh_key::Restrictions;
 use crate::user::User;
 
-/// An SSH key that may authenticate; keys that only sign are never loaded.
+/// An SSH key that may authenticate. Keys that can only sign are never loaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Key {
     pub id: i64,
@@ -22,7 +22,7 @@ impl Key {
         if self.has_expired(now) { Err(Denial::forbidden(text::KEY_EXPIRED)) } else { Ok(()) }
     }
 
-    /// Whether `expires_at` has been reached.
+    /// Whether the key has expired.
     pub fn has_expired(&self, now: NaiveDateTime) -> bool {
         self.expires_at.is_some_and(|expiry| expiry <= now)
     }
@@ -51,7 +51,7 @@ pub enum Actor {
 }
 
 impl Actor {
-    /// The user who authenticated. `None` for a deploy key, which authenticates for itself.
+    /// The user who authenticated. `None` for a deploy key, which authenticates a project.
     pub fn user(&self) -> Option<&User> {
         match self {
             Self::User(user) => Some(user),
@@ -60,8 +60,8 @@ impl Actor {
         }
     }
 
-    /// The person responsible for the request: the user, or the owner of a deploy key. A push has the authority of this
-    /// person, and answers and logs name them.
+    /// The user responsible for the request: the authenticated user, or the owner of a deploy key. A push
+    /// has this user's authority, and responses and logs name this user.
     pub fn responsible_user(&self) -> Option<&User> {
         match self {
             Self::DeployKey { owner, .. } => owner.as_ref(),

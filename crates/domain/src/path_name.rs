@@ -6,10 +6,10 @@
 /// The maximum length of a name, in characters.
 pub(crate) const MAX_LENGTH: usize = 255;
 
-/// Endings that GitLab's routes use for a repository and for a feed.
+/// Suffixes that GitLab's routes reserve for repositories and feeds.
 pub(crate) const RESERVED_ENDINGS: [&str; 2] = [".git", ".atom"];
 
-/// First segments of GitLab's own URLs: no user and no top-level group can have one of these names.
+/// First segments of GitLab's own URLs. No user and no top-level group can have one of these names.
 const TOP_LEVEL: &[&str] = &[
     "-",
     ".well-known",
@@ -55,8 +55,8 @@ const TOP_LEVEL: &[&str] = &[
 /// Names that a subgroup cannot have.
 const SUBGROUP: &[&str] = &["-"];
 
-/// First segments of the URLs below a project. GitLab's list has `new` too; the contract of push to create uses it as
-/// the name of a project, so it is accepted here.
+/// First segments of the URLs below a project. GitLab's list also has `new`. The contract of push to create
+/// uses it as a project name, so it is accepted here.
 const PROJECT: &[&str] = &[
     "-",
     "badges",
@@ -167,7 +167,8 @@ pub enum PathNameError {
 
 /// Checks that `name` has the format that GitLab requires, and that GitLab does not use it itself.
 pub fn check(name: &str, owner: Owner) -> Result<(), PathNameError> {
-    // Reserved names first: some of them do not have the format either, and this is the clearer reason.
+    // Reserved names are checked first: some of them also have an invalid format, and this is the clearer
+    // reason.
     let lower = name.to_ascii_lowercase();
     let reserved = match owner {
         Owner::User | Owner::TopLevelGroup => TOP_LEVEL,
@@ -190,14 +191,14 @@ pub fn check(name: &str, owner: Owner) -> Result<(), PathNameError> {
     Ok(())
 }
 
-/// Letters and digits, with single `_`, `.` or `-` between them.
+/// Whether the name consists of letters and digits, with single `_`, `.` or `-` between them.
 fn has_format(lower: &str) -> bool {
     let has_bad_word = |word: &str| word.is_empty() || !word.bytes().all(|byte| byte.is_ascii_alphanumeric());
     !lower.split(is_separator).any(has_bad_word)
         && !RESERVED_ENDINGS.iter().any(|ending| lower.ends_with(ending))
 }
 
-/// The special characters of a name.
+/// Whether the character is a separator in a name.
 pub(crate) fn is_separator(c: char) -> bool {
     matches!(c, '_' | '.' | '-')
 }

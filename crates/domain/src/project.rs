@@ -23,11 +23,11 @@ pub struct Project {
     /// The repositories of the project itself or of one of its ancestor groups are read-only.
     pub repository_read_only: bool,
     pub root: RootNamespace,
-    /// The group's setting for the first branch. `None`: the setting of the instance applies.
+    /// The group's setting for the first branch. `None` means that the setting of the instance applies.
     pub branch_protection: Option<BranchProtection>,
 }
 
-/// The top-level group, or the personal namespace, that holds a project.
+/// The top-level group, or the personal namespace, that contains a project.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RootNamespace {
     pub id: i64,
@@ -64,7 +64,7 @@ pub struct ActorAccess {
     pub role: Role,
     /// A deploy key that is enabled for the project.
     pub deploy_key: Option<DeployKeyGrant>,
-    /// A deploy token that is valid here: not revoked, not expired.
+    /// A deploy token that is valid for the project: not revoked and not expired.
     pub deploy_token: Option<DeployTokenGrant>,
     /// The user, or the owner of a deploy key, is banned from the top-level group.
     pub banned: bool,
@@ -125,7 +125,7 @@ impl Project {
         self.lets_push_code(user.admin, role)
     }
 
-    /// The pusher of a push by this user, or by a deploy key of theirs, with this access.
+    /// Creates the pusher for a push by this user, or by one of their deploy keys, with this access.
     pub fn pusher<'a>(&self, user: Option<&'a User>, access: ActorAccess) -> Pusher<'a> {
         Pusher {
             user,

@@ -1,12 +1,13 @@
-//! Memberships that follow from groups of an identity provider.
+//! Memberships derived from groups of an identity provider.
 //!
-//! A link between an identity provider's group and a GitLab group grants a role. A member who was added by hand keeps what
-//! they had: it is remembered while the identity provider grants access, and comes back afterwards.
+//! A link between an identity provider's group and a GitLab group grants a role. If a member was added
+//! manually before, that membership is remembered while the identity provider grants access, and restored
+//! afterwards.
 use chrono::NaiveDate;
 
 use crate::Role;
 
-/// A role, with the custom role that refines it.
+/// A role, with an optional custom role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Grant {
     /// The access level.
@@ -18,33 +19,33 @@ pub struct Grant {
 /// A membership of a GitLab group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Membership {
-    /// What the member may do.
+    /// The role of the member.
     pub grant: Grant,
-    /// The day on which the membership ends.
+    /// The date on which the membership expires.
     pub expires_on: Option<NaiveDate>,
 }
 
-/// What to do about a user's membership of a GitLab group.
+/// The action for a user's membership of a GitLab group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum MembershipAction {
     /// Leave it as it is.
     Leave,
     /// Add the user.
     Insert(Grant),
-    /// Remember the membership, and give the user this role without an end.
+    /// Remember the membership, and give the user this role without an expiry date.
     Remember(Grant),
     /// Change the role.
     Change(Grant),
-    /// Give back what was remembered, and forget it.
+    /// Restore the remembered membership, and forget it.
     Restore,
     /// Remove the user.
     Remove,
 }
 
-/// Compares a membership with what the links grant.
+/// Compares a membership with the roles that the links grant.
 ///
-/// `current` is a valid membership. `was_granted` says whether a link granted access before the change, `target` what the
-/// links grant now, and `remembered` what the user had by hand.
+/// `current` is a valid membership. `was_granted` says whether a link granted access before the change.
+/// `target` is the role that the links grant now, and `remembered` the manually added membership.
 pub fn decide(
     current: Option<&Membership>,
     was_granted: bool,

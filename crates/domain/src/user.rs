@@ -21,7 +21,8 @@ pub struct User {
     pub confirmed: bool,
     pub accepted_term_id: Option<i64>,
     pub password_expires_at: Option<NaiveDateTime>,
-    /// The user cannot renew the password: LDAP or single sign-on manages it, or there is none.
+    /// Whether the user cannot renew the password, because LDAP or single sign-on manages it or there is
+    /// none.
     pub password_managed_elsewhere: bool,
     pub locked_at: Option<NaiveDateTime>,
 }
@@ -88,7 +89,7 @@ impl UserType {
 }
 
 impl User {
-    /// The first reason, in GitLab's order, why this account may not use git.
+    /// Returns the first reason, in GitLab's order, why this account may not use git.
     pub fn may_use_git(&self, instance: &Instance, now: NaiveDateTime) -> Result<(), Denial> {
         let url = &instance.url;
         self.user_type.check()?;

@@ -10,9 +10,9 @@ pub fn is_valid(username: &str) -> bool {
     path_name::check(username, Owner::User).is_ok()
 }
 
-/// Derives the first candidate for a user name from an external name such as an e-mail address, as GitLab's
-/// `Gitlab::Slug::Path` and `Gitlab::Auth::ExternalUsernameSanitizer` do. A candidate for which [`is_valid`] is false,
-/// or that is taken, gets a suffix.
+/// Derives the first candidate for a username from an external name such as an e-mail address, as GitLab's
+/// `Gitlab::Slug::Path` and `Gitlab::Auth::ExternalUsernameSanitizer` do. A candidate that is taken, or for
+/// which [`is_valid`] is false, gets a suffix.
 pub fn from_name(name: &str) -> String {
     let local = name.split('@').next().unwrap_or_default();
     let mut username: String = local

@@ -1,7 +1,8 @@
-//! Audit events: one line in the log for each change that a request made, in the same form in every service.
+//! Audit events: one log entry for each change by a request, in the same format in every service.
 //!
-//! The field names are those of [GitLab's audit log](https://docs.gitlab.com/administration/compliance/audit_event_reports/).
-//! An event is written after the commit, and only if something changed.
+//! The field names are those of [GitLab's audit
+//! log](https://docs.gitlab.com/administration/compliance/audit_event_reports/). An event is logged after
+//! the commit, and only if something has changed.
 use std::net::IpAddr;
 
 use serde_json::{Value, json};
@@ -25,7 +26,7 @@ impl Author {
         Self { kind: "user", id: Some(id), name: Some(name.into()), impersonated_by: None }
     }
 
-    /// A service that is no user.
+    /// A service, which is not a user.
     pub fn service(kind: &'static str, name: &str) -> Self {
         Self { kind, id: None, name: Some(name.to_owned()), impersonated_by: None }
     }
@@ -49,7 +50,7 @@ pub struct Target {
     pub id: Option<i64>,
 }
 
-/// The stored columns on both sides of a change; null before a creation and after a removal.
+/// The stored columns before and after a change. Null before a creation and after a removal.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Difference {
     pub before: Value,
@@ -76,7 +77,7 @@ pub struct AuditEvent {
     pub entity: Entity,
     pub target: Target,
     pub gl_namespace_id: Option<i64>,
-    /// Absent if the values must not be logged.
+    /// `None` if the values must not be logged.
     pub difference: Option<Difference>,
 }
 
@@ -89,7 +90,7 @@ impl AuditEvent {
         );
     }
 
-    /// Writes the line, unless both sides of the difference are equal.
+    /// Logs the event, unless both sides of the difference are equal.
     pub fn write_if_changed(&self, context: Option<&Context>) {
         if !self.difference.as_ref().is_some_and(Difference::is_empty) {
             self.write(context);

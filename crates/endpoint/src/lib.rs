@@ -1,8 +1,8 @@
-//! One HTTP request: its parameters, errors, endpoint table, caller and rate limits.
+//! Types for one HTTP request: parameters, errors, endpoint table, caller and rate limits.
 //!
-//! A service declares its [`Endpoint`]s as data in a [`ServiceInfo`]; routes, metrics, limits and tests read the same
-//! table. Handlers take a [`Context`] (who sent the request, its deadline, its log fields) and a [`Core`] (pool,
-//! counters, clock). Listening, configuration and signals belong to the crate `server`.
+//! A service declares its [`Endpoint`]s as data in a [`ServiceInfo`]. Routes, metrics, limits and tests use
+//! the same table. Handlers take a [`Context`] (the client, deadline and log fields of the request) and a
+//! [`Core`] (pool, counters, clock). Listening, configuration and signals belong to the crate `server`.
 pub mod access_token;
 mod address;
 pub mod audit;

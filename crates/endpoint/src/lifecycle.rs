@@ -79,7 +79,7 @@ impl Lifecycle {
         i64::try_from(self.0.born.elapsed().as_millis()).unwrap_or(i64::MAX)
     }
 
-    /// Counts a request until the value goes.
+    /// Counts a running request until the returned guard is dropped.
     pub fn enter(&self) -> Running {
         self.0.running.fetch_add(1, Ordering::AcqRel);
         Running(self.clone())

@@ -1,8 +1,8 @@
-//! The part of Gitaly's protocol that our services speak: clients, and servers for tests.
+//! The subset of Gitaly's protocol that our services use: clients, and servers for tests.
 //!
-//! `proto/gitaly.proto` holds Gitaly's names and numbers, and `src/generated.rs` is generated from it. To speak more of
-//! the protocol, add a method or a field to the former, then run
-//! `UPDATE_GENERATED=1 cargo test -p gitaly-proto --test generated_code`.
+//! `proto/gitaly.proto` contains Gitaly's names and numbers, and `src/generated.rs` is generated from it. To
+//! use more of the protocol, add a method or a field to `proto/gitaly.proto`, then run `UPDATE_GENERATED=1
+//! cargo test -p gitaly-proto --test generated_code`.
 #[rustfmt::skip]
 #[expect(clippy::pedantic, clippy::allow_attributes, reason = "generated code")]
 mod generated;

@@ -10,7 +10,7 @@
 //! | [`search`] | the parameters of a list: page, order, filter, attributes |
 //! | [`message`], [`schema`] | envelopes, errors and discovery documents |
 //!
-//! Providers differ from the standard and from each other. What they send is accepted wherever it is not
+//! Providers differ from the standard and from each other. Their input is accepted wherever it is not
 //! ambiguous.
 #![warn(missing_docs)]
 

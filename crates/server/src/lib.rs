@@ -1,4 +1,4 @@
-//! One process: configuration, listeners, TLS, secrets, health, lifecycle and the request log.
+//! The process of a service: configuration, listeners, TLS, secrets, health, lifecycle and access log.
 //!
 //! A service implements [`Service`] for its clap struct and calls [`run`] in `main`. Tests call [`serve`] on
 //! their own port. The types that handlers use are in the crate `endpoint`.

@@ -63,7 +63,7 @@ impl SecretFile {
         )
     }
 
-    /// Like [`Self::open`], for a secret that is base64 of 32 bytes.
+    /// Like `open`, for a secret that is base64 of 32 bytes.
     pub fn open_base64(
         name: &'static str,
         path: &Path,
@@ -83,7 +83,7 @@ impl SecretFile {
 }
 
 impl SecretFile<KeyBase> {
-    /// Like [`Self::open`], for GitLab's `db_key_base`, whose earlier values are in the same file.
+    /// Like `open`, for GitLab's `db_key_base`, whose earlier values are in the same file.
     pub fn open_key_base(
         name: &'static str,
         path: &Path,

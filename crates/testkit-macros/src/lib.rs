@@ -1,18 +1,18 @@
 //! The attribute `#[testkit::test]`, which runs a test on every database shape.
 //!
-//! An attribute leaves the body of the test where rustfmt and rust-analyzer see it. A new shape is a new entry in
-//! [`SHAPES`] and a constructor of that name on `testkit::Database`.
+//! With an attribute, rustfmt and rust-analyzer still process the body of the test. To add a shape, add an
+//! entry to [`SHAPES`] and a constructor with that name to `testkit::Database`.
 use proc_macro::TokenStream;
 use proc_macro2::{Ident, Span};
 use quote::quote;
 use syn::ItemFn;
 
-/// The constructors of `testkit::Database`; each becomes a test of that name.
+/// The constructors of `testkit::Database`. Each becomes a test with that name.
 const SHAPES: [&str; 2] = ["sqlite", "postgresql"];
 
 /// Runs `async fn name(database: Database)` once per database shape, as `name::sqlite` and so on.
 ///
-/// Each test has a thread, an event loop and a database of its own.
+/// Each test has its own thread, event loop and database.
 #[proc_macro_attribute]
 pub fn test(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let function = syn::parse_macro_input!(item as ItemFn);

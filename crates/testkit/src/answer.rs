@@ -1,4 +1,4 @@
-//! Requests and answers.
+//! Requests and responses.
 use reqwest::Method;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
@@ -96,7 +96,7 @@ impl Request {
         Some(Answer { status, headers, text: response.text().await.ok()? })
     }
 
-    /// Status and JSON of the answer.
+    /// Sends the request. Returns status and JSON body.
     pub async fn answer(self) -> (u16, Value) {
         self.send().await.json()
     }

@@ -75,7 +75,7 @@ pub(crate) fn insert(conn: &mut Conn) {
     protect_tag(conn, 1, P, "v*", 40);
 }
 
-/// Runs statements that both databases understand.
+/// Runs statements that both databases support.
 pub fn run(conn: &mut Conn, statements: &str) {
     if let Err(error) = conn.batch_execute(statements) {
         panic!("{error}: {statements}");
@@ -87,7 +87,7 @@ pub fn now() -> NaiveDateTime {
     endpoint::Clock::System.now()
 }
 
-/// A user with a personal namespace of the same name, whose id is 1000 more.
+/// Inserts a user with a personal namespace of the same name, whose id is 1000 higher.
 pub fn user(conn: &mut Conn, id: i64, username: &str) {
     let namespace = 1000 + id;
     let traversal_ids = array(conn, &[namespace]);
@@ -104,7 +104,7 @@ pub fn user(conn: &mut Conn, id: i64, username: &str) {
     );
 }
 
-/// A group with its settings and its route.
+/// Inserts a group with its settings and route.
 pub fn group(conn: &mut Conn, id: i64, full_path: &str, parent: Option<i64>) {
     let traversal_ids = array(conn, &parent.into_iter().chain([id]).collect::<Vec<_>>());
     let path = full_path.rsplit('/').next().unwrap();
@@ -120,7 +120,7 @@ pub fn group(conn: &mut Conn, id: i64, full_path: &str, parent: Option<i64>) {
     );
 }
 
-/// A project with its twin namespace (id 2000 more), its features and its route.
+/// Inserts a project with its own namespace (id 2000 higher), features and route.
 pub fn project(conn: &mut Conn, id: i64, full_path: &str, namespace: i64, visibility: i32) {
     let twin = 2000 + id;
     let traversal_ids = array(conn, &[namespace, twin]);
@@ -170,7 +170,7 @@ pub fn key_expires(conn: &mut Conn, id: i64, days: i64) {
     run(conn, &format!("UPDATE keys SET expires_at = '{end}' WHERE id = {id};"));
 }
 
-/// A deploy key of one project.
+/// Inserts a deploy key of one project.
 pub fn deploy_key(conn: &mut Conn, id: i64, owner: Option<i64>, project_id: i64, can_push: bool) {
     key(conn, id, owner, &ssh::ed25519(id));
     run(
@@ -182,7 +182,7 @@ pub fn deploy_key(conn: &mut Conn, id: i64, owner: Option<i64>, project_id: i64,
     );
 }
 
-/// A rule for branches with one level for pushing and one for merging.
+/// Protects a branch, with one access level for pushing and one for merging.
 pub fn protect_branch(
     conn: &mut Conn,
     id: i64,
@@ -202,7 +202,7 @@ pub fn protect_branch(
     );
 }
 
-/// A rule for tags with one level for making them.
+/// Protects a tag, with one access level for creating it.
 pub fn protect_tag(conn: &mut Conn, id: i64, project_id: i64, name: &str, create: i32) {
     run(
         conn,

@@ -1,4 +1,4 @@
-//! Repositories for tests, made once by the real `git`: services only read them.
+//! Repositories for tests, created once with `git`. Services only read them.
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use crate::fixture::{E, I, P, Q};
 
-/// The storage's directory, and commits of [`P`]: `a` is an ancestor of `b`, `c` of neither.
+/// The storage directory, and commits of [`P`]: `a` is an ancestor of `b`; `c` is unrelated to both.
 #[derive(Debug)]
 pub struct Repositories {
     pub path: PathBuf,
@@ -17,8 +17,8 @@ pub struct Repositories {
     pub c: String,
 }
 
-/// The repositories that all tests share. Branch `main` of [`P`] is at `b`, `release/1` at `b` too, `old` at `a`, `apart`
-/// at `c`; tag `t` is at `a`, `v1` at `a`.
+/// The repositories that all tests share. In [`P`], branch `main` is at `b`, `release/1` at `b`, `old` at
+/// `a` and `apart` at `c`; tags `t` and `v1` are at `a`.
 pub fn repositories() -> &'static Repositories {
     static MADE: OnceLock<Repositories> = OnceLock::new();
     MADE.get_or_init(|| {
@@ -52,12 +52,12 @@ pub fn repositories() -> &'static Repositories {
     })
 }
 
-/// Where a project's repository lies below a storage; `suffix` is that of its kind.
+/// The path of a project's repository in a storage. `suffix` is that of the kind of repository.
 pub fn project(storage: &Path, id: i64, suffix: &str) -> PathBuf {
     storage.join(format!("{}{suffix}.git", hashed_path("@hashed", id)))
 }
 
-/// Makes a bare repository whose default branch is `main`.
+/// Creates a bare repository with the default branch `main`.
 pub fn init(path: &Path) {
     std::fs::create_dir_all(path).expect("the directory is made");
     git(path, &["init", "--quiet", "--bare", "--initial-branch=main", "."]);
@@ -73,12 +73,12 @@ pub fn commit(repository: &Path, parents: &[&str], message: &str) -> String {
     git(repository, &arguments)
 }
 
-/// Runs git in a repository, and returns what it printed.
+/// Runs git in a repository. Returns its output.
 pub fn git(repository: &Path, arguments: &[&str]) -> String {
     git_with(repository, arguments, &[])
 }
 
-/// The same, with paths in the environment.
+/// Like [`git`], with paths in environment variables.
 pub(crate) fn git_with(repository: &Path, arguments: &[&str], environment: &[(&str, &PathBuf)]) -> String {
     let output = Command::new("git")
         .current_dir(repository)

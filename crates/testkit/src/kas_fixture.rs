@@ -24,7 +24,7 @@ pub fn key_base() -> KeyBase {
     KeyBase::from_text(&key_base_text()).unwrap()
 }
 
-/// Puts it into a database that has the common fixture.
+/// Inserts the data into a database that has the common fixture.
 pub fn insert(conn: &mut Conn) {
     fixture::user(conn, 11, "dev");
     fixture::user(conn, 12, "guest");
@@ -51,7 +51,7 @@ pub fn insert(conn: &mut Conn) {
     token(conn, 60, 6, T6, 0);
 }
 
-/// An agent that user 1 has made.
+/// Inserts an agent that user 1 has created.
 pub fn agent(conn: &mut Conn, id: i64, project_id: i64, name: &str) {
     run(
         conn,
@@ -62,7 +62,7 @@ pub fn agent(conn: &mut Conn, id: i64, project_id: i64, name: &str) {
     );
 }
 
-/// A token of an agent; status 1 is revoked.
+/// Inserts an agent token. Status 1 means revoked.
 pub fn token(conn: &mut Conn, id: i64, agent_id: i64, token: &str, status: i16) {
     let stored = key_base().encrypt(token);
     run(
@@ -74,7 +74,7 @@ pub fn token(conn: &mut Conn, id: i64, agent_id: i64, token: &str, status: i16) 
     );
 }
 
-/// A personal access token with these scopes.
+/// Inserts a personal access token with this scope.
 pub fn personal_token(conn: &mut Conn, id: i64, user_id: i64, token: &str, scope: &str) {
     let digest = &key_base().digests(token)[0];
     run(

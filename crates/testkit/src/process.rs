@@ -1,4 +1,4 @@
-//! The binary of a service, as an operator runs it: its exit code, its log, its signals.
+//! Runs the binary of a service, to test its exit code, log and signal handling.
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::path::PathBuf;
@@ -35,12 +35,12 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts a binary with these arguments, and with `listen` and `monitoring_listen` at free ports.
+    /// Starts a binary with these arguments, with `listen` and `monitoring_listen` at free ports.
     pub fn start(name: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
         Self::start_at(&[free_address(), free_address()], name, arguments, environment)
     }
 
-    /// The same at these two addresses.
+    /// Like [`Self::start`], at these two addresses.
     pub fn start_at(
         addresses: &[String; 2],
         name: &str,
@@ -92,7 +92,7 @@ impl Process {
         Request::new(&self.client, reqwest::Method::GET, &format!("{}{path}", self.monitoring)).send().await
     }
 
-    /// The next line of the log for which `is_it` holds.
+    /// Returns the next log entry for which `is_it` holds.
     pub fn log_line(&self, is_it: impl Fn(&Value) -> bool) -> Value {
         loop {
             let line = self
@@ -118,7 +118,7 @@ impl Process {
         std::iter::from_fn(|| self.lines.recv_timeout(silence).ok()).collect()
     }
 
-    /// Sends a signal: `TERM`, `INT`, `HUP`.
+    /// Sends a signal, such as `TERM`, `INT` or `HUP`.
     pub fn signal(&self, name: &str) {
         let status = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status();
         assert!(status.expect("kill runs").success());

@@ -35,7 +35,7 @@ impl Redis {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    /// Ends the server at once.
+    /// Kills the server.
     pub fn stop(&mut self) {
         if let Some(mut child) = self.child.take() {
             child.kill().expect("the server ends");
@@ -43,7 +43,7 @@ impl Redis {
         }
     }
 
-    /// Starts it again, at the same port; empty, unless it is durable.
+    /// Starts the server again at the same port. It is empty unless it is durable.
     pub fn restart(&mut self) {
         let mut command = Command::new("redis-server");
         command.args(["--bind", "127.0.0.1", "--save", "", "--port", &self.port.to_string()]);

@@ -9,7 +9,7 @@ use server::Prepared;
 
 use crate::{Answer, Database, Request};
 
-/// A service that answers, and its database.
+/// A running service and its database.
 #[derive(Debug)]
 pub struct Service {
     pub core: Arc<Core>,
@@ -20,7 +20,7 @@ pub struct Service {
 }
 
 impl Service {
-    /// Serves what a service has prepared.
+    /// Starts a prepared service.
     pub async fn start(database: Database, prepared: Prepared) -> Self {
         let Prepared { core, routes, migrations, .. } = prepared;
         server::prepare_database(&core, migrations).await.expect("the database fits");
@@ -49,7 +49,7 @@ impl Service {
         self.request("GET", path).send().await
     }
 
-    /// Changes the database, with statements that both understand.
+    /// Runs statements that both databases support.
     pub fn sql(&self, statements: &str) {
         self.database.sql(statements);
     }

@@ -1,4 +1,4 @@
-//! A throw-away database for each test, copied from one that is made once.
+//! A temporary database for each test, copied from a template that is created once.
 use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -64,7 +64,7 @@ impl Database {
         Self::copy(TEMPLATE.get_or_init(|| make_template("template", &[])))
     }
 
-    /// A database with the shape that a release of GitLab gives it.
+    /// Creates a database with the schema of a GitLab release.
     pub fn gitlab(release: Release) -> Self {
         static TEMPLATES: [OnceLock<String>; 3] = [const { OnceLock::new() }; 3];
         let index = release as usize;
@@ -73,7 +73,7 @@ impl Database {
         Self::copy(template)
     }
 
-    /// A copy of a template, which nothing else uses.
+    /// Creates a private copy of a template.
     fn copy(template: &str) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let name = format!("test_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
@@ -89,12 +89,12 @@ impl Database {
         matches!(self.kind, Kind::Postgresql { .. })
     }
 
-    /// A connection to it.
+    /// Opens a connection to the database.
     pub fn open(&self) -> Conn {
         open(&self.url)
     }
 
-    /// Runs statements that both databases understand.
+    /// Runs statements that both databases support.
     pub fn sql(&self, statements: &str) {
         self.open().batch_execute(statements).expect("the statements run");
     }
@@ -108,7 +108,7 @@ impl Drop for Database {
     }
 }
 
-/// Makes a database with our tables, the fixture and these changes.
+/// Creates a database with our tables, the fixture and these changes.
 fn make_template(prefix: &str, changes: &[(&str, &str)]) -> String {
     let name = format!("{prefix}_{}", std::process::id());
     execute(&format!("CREATE DATABASE {name}"));
@@ -125,7 +125,7 @@ fn server() -> String {
     std::env::var("TEST_DATABASE_URL").expect("there is no PostgreSQL to test with: run `make test`")
 }
 
-/// The server's URL with another database.
+/// The URL of the server with another database.
 fn server_with(database: &str) -> String {
     let server = server();
     let (base, _) = server.rsplit_once('/').expect("TEST_DATABASE_URL ends with the name of a database");

@@ -9,7 +9,7 @@ use shared_state::Counters;
 
 use crate::{App, ScimError, ScimProvider};
 
-/// Sidekiq's job that computes the authorizations of a user.
+/// The Sidekiq job that recomputes the authorizations of a user.
 const REAUTHORIZE: &str = "AuthorizedProjectsWorker";
 const QUEUE: &str = "default";
 
@@ -33,7 +33,7 @@ pub(crate) struct Changed<T> {
 }
 
 impl<T> Changed<T> {
-    /// The resource, or 503 if a job was not enqueued. For requests that the client can repeat.
+    /// Returns the resource, or 503 if a job was not enqueued. For requests that the client can repeat.
     pub(crate) fn complete(self) -> Result<T, ScimError> {
         match self.failure {
             None => Ok(self.resource),

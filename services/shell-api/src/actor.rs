@@ -1,4 +1,4 @@
-//! The actor and the account that a request names.
+//! Reads the actor and the account from a request.
 use database::accounts;
 use database::git_access::ActorId;
 use domain::account::{Account, AccountId, AccountLookup, NO_RECOVERY_FOR_DEPLOY_KEYS};

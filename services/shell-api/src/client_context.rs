@@ -1,4 +1,4 @@
-//! The parameter `gitaly_client_context_bin`: what Gitaly's client knows about a push.
+//! The parameter `gitaly_client_context_bin`: the client's context of a push, as sent by Gitaly.
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use endpoint::{Params, RestError};

@@ -25,7 +25,8 @@ impl Hashing {
         let failed = |error: &dyn std::fmt::Display| RestError::Internal(error.to_string());
         let permit = Arc::clone(&self.0).acquire_owned().await.map_err(|error| failed(&error))?;
         let work = move || {
-            // Held by the thread, so that a cancelled request does not admit another while the thread still works.
+            // Held by the thread, so that a cancelled request does not release the permit while the thread
+            // is still working.
             let _permit = permit;
             texts.iter().map(|text| hash(text)).collect::<Result<Vec<_>, _>>()
         };

@@ -11,7 +11,7 @@ pub(crate) use self::row::ip_ranges;
 use crate::schema::{keys, users};
 use crate::{Conn, Result};
 
-/// How the caller names the actor.
+/// The identifier of the actor in a request.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum ActorId {
     /// No actor was named.
@@ -19,14 +19,14 @@ pub enum ActorId {
     Key(i64),
     User(i64),
     Username(String),
-    /// A confirmed primary address.
+    /// A confirmed primary e-mail address.
     Email(String),
     Kerberos(String),
     /// Finds no user. [`crate::deploy_tokens`] looks up the token.
     DeployToken(i64),
 }
 
-/// How the caller names the project.
+/// The identifier of the project in a request.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum ProjectId {
     Id(i64),

@@ -1,7 +1,7 @@
 //! Determines who owns an e-mail address.
 //!
-//! There are two questions: whose account may be linked, which only a confirmed address proves, and whether
-//! an address is in use, which any account's primary address shows.
+//! A confirmed address proves whose account may be linked. Any account's primary address, confirmed or not,
+//! counts as in use.
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 

@@ -59,7 +59,8 @@ pub fn decide(request: &Request, facts: &Facts) -> Result<Verdict, Denial> {
     if let Target::Design(facts) = target {
         return design(request, actor, facts).map(|()| Verdict::Allowed);
     }
-    // A deploy key would reach the primary as its owner, so it is not forwarded; neither is Gitaly's check of changes.
+    // A deploy key would reach the primary as its owner, so its push is not forwarded. Gitaly's check of
+    // changes is not forwarded either.
     if instance.geo_secondary
         && request.protocol == Protocol::Ssh
         && (request.action, &request.changes) == (Action::Push, &Changes::Any)
@@ -85,7 +86,7 @@ pub fn decide(request: &Request, facts: &Facts) -> Result<Verdict, Denial> {
         | Target::Snippet { .. }
         | Target::NoSnippet => {}
     }
-    // A personal snippet is in no group, so a certificate of a group does not reach it.
+    // A personal snippet belongs to no group, so it cannot be accessed with a group's certificate.
     if request.namespace_path.is_some() && matches!(target, Target::Snippet { project: None, .. }) {
         return Err(Denial::NotFound(text::SNIPPET_NOT_FOUND));
     }
@@ -118,7 +119,8 @@ fn forbidden(message: &str) -> Result<(), Denial> {
     Err(Denial::forbidden(message))
 }
 
-/// The instance and the top-level group may allow only one protocol. Changes made by the application pass.
+/// Refuses a protocol that the instance or the top-level group has disabled. Changes made by the application
+/// are always allowed.
 fn protocol_is_enabled(protocol: Protocol, instance: &Instance, target: &Target) -> Result<(), Denial> {
     let group = target.root().map_or(GitProtocols::All, |root| root.git_protocols);
     let refuses = |wanted: Protocol| {
@@ -162,9 +164,9 @@ fn check_reachable(
     if is_reachable { Ok(()) } else { Err(Denial::NotFound(facts.target.not_found())) }
 }
 
-/// Whether a group that enforces SSH certificates requires one for this request: a person has authenticated with an SSH
-/// key of their own, and GitLab Shell asks. Gitaly's check of a push with changes never carries the certificate's
-/// namespace, and deploy keys, bots and service accounts have no certificates.
+/// Whether a group that enforces SSH certificates requires one for this request: a human user has
+/// authenticated to GitLab Shell with their own SSH key. Gitaly's check of a push with changes never
+/// includes the certificate's namespace, and deploy keys, bots and service accounts have no certificates.
 fn needs_certificate(request: &Request, actor: &Actor) -> bool {
     let is_own_key_of_person =
         matches!(actor, Actor::Key { user: Some(user), .. } if user.user_type.is_human());
@@ -175,7 +177,7 @@ fn needs_certificate(request: &Request, actor: &Actor) -> bool {
         && is_from_shell
 }
 
-/// Whether the IP ranges of the top-level group, or the global list, let the address through.
+/// Whether the IP ranges of the top-level group, or the global list, allow the address.
 fn may_connect_from(address: ClientAddress, instance: &Instance, root: &RootNamespace) -> bool {
     root.ip_ranges.is_empty()
         || address.is_in(&root.ip_ranges)
@@ -231,7 +233,7 @@ fn push(request: &Request, facts: &Facts) -> Result<(), Denial> {
     }
 }
 
-/// The general check before the changes are known.
+/// The general check of push access, before the changes are known.
 fn may_push_somewhere(actor: &Actor, facts: &ProjectFacts) -> bool {
     match actor {
         Actor::DeployKey { .. } => facts.standing.deploy_key.is_some_and(|grant| grant.can_push),
@@ -241,8 +243,8 @@ fn may_push_somewhere(actor: &Actor, facts: &ProjectFacts) -> bool {
     }
 }
 
-/// Whether the user, or the owner of a deploy key, may write to the wiki. The owner must also be able to use git, which
-/// has not been checked yet.
+/// Whether the user, or the owner of a deploy key, may write to the wiki. The owner must also be able to use
+/// git, which has not been checked yet.
 fn may_push_wiki(facts: &Facts, wiki: &ProjectFacts) -> bool {
     let Facts { instance, actor, now, .. } = facts;
     let ProjectFacts { project, standing, .. } = wiki;

@@ -97,7 +97,8 @@ impl Target {
         }
     }
 
-    /// The project or namespace as the actor can use it. `None` for a personal snippet and a target that does not exist.
+    /// The project or namespace as the actor can access it. `None` for a personal snippet and a target that
+    /// does not exist.
     pub(super) fn container(&self, request: &Request, actor: &Actor) -> Option<Container> {
         let within = request.namespace_path.as_deref();
         let from_namespace = |facts: &'_ NamespaceFacts, readable| Container {
@@ -133,7 +134,7 @@ pub(super) struct Container {
     pub exists: bool,
     pub readable: bool,
     pub banned: bool,
-    /// It is inside the namespace of the SSH certificate, if one was used.
+    /// Whether it is inside the namespace of the SSH certificate, if one was used.
     pub within: bool,
     pub read_only: bool,
     pub archived: bool,

@@ -1,8 +1,9 @@
-//! Who may do what with a git repository.
+//! Access control for git repositories.
 //!
-//! [`decide`] decides the request as a whole; it is an ordered table, row by row. A push with a list of changes goes on
-//! to [`push`], which checks each line, and to [`push_content`], which checks the new commits and files. All of them
-//! only read facts: [`Request`] holds the parameters, [`Facts`] what the database and the storages know.
+//! [`decide`] decides the request as a whole with an ordered table. A push with a list of changes is then
+//! checked by [`push`], line by line, and by [`push_content`], which checks the new commits and files. All
+//! of them only read facts: [`Request`] contains the parameters, and [`Facts`] the data from the database
+//! and the storages.
 pub mod branch_protection;
 mod decision;
 mod denial;

@@ -2,7 +2,7 @@
 use crate::git::wildcard;
 use crate::{Role, user::User};
 
-/// A rule for branches; `name` may hold `*`.
+/// A rule for branches; `name` may contain `*`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ProtectedBranch {
     pub name: String,
@@ -11,32 +11,32 @@ pub struct ProtectedBranch {
     pub merge: Vec<Grant>,
 }
 
-/// A rule for tags; `name` may hold `*`.
+/// A rule for tags; `name` may contain `*`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ProtectedTag {
     pub name: String,
     pub create: Vec<Grant>,
 }
 
-/// One row of a rule's access levels. Access needs any one row of any rule.
+/// One row of a rule's access levels. Any matching row of any rule grants access.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Grant {
-    /// Everyone who may push code and has at least this role: 0 is no one, 60 administrators.
+    /// Everyone who may push code and has at least this role: 0 means no one, 60 administrators.
     Role(Role),
     User(i64),
     /// An invited group. `role` is the pusher's role through it.
     Group {
         role: Role,
     },
-    /// A deploy key. GitLab compares owners, not keys: the row admits the key's owner, in person or with any of their
-    /// keys. `None` if the key has no owner or no write access to the project.
+    /// A deploy key. GitLab compares owners, not keys: the row grants access to the key's owner, in person
+    /// or with any of their keys. `None` if the key has no owner or no write access to the project.
     DeployKey {
         owner_id: Option<i64>,
     },
 }
 
-/// The person whose authority a push has, and that person's access to the project: the user, or the owner of a deploy
-/// key (GitLab's `DeployKeyAccess`).
+/// The user whose authority a push has, with that user's access to the project: the authenticated user, or
+/// the owner of a deploy key (GitLab's `DeployKeyAccess`).
 #[derive(Debug, Clone, Copy)]
 pub struct Pusher<'a> {
     pub user: Option<&'a User>,
@@ -71,7 +71,7 @@ impl Grant {
     }
 }
 
-/// The rules for branches that match one name. Several can match; any of them gives access.
+/// The rules for branches that match a name. Any one of them can grant access.
 #[derive(Debug, Clone)]
 pub struct BranchRules<'a>(Vec<&'a ProtectedBranch>);
 
@@ -97,7 +97,7 @@ impl<'a> BranchRules<'a> {
     }
 }
 
-/// The rules for tags that match one name.
+/// The rules for tags that match a name.
 #[derive(Debug, Clone)]
 pub struct TagRules<'a>(Vec<&'a ProtectedTag>);
 

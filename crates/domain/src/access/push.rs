@@ -1,8 +1,8 @@
-//! A push with a list of changes: each line is checked alone, and the first that fails refuses the whole push.
-//! `docs/api/shell-api.md` lists the checks in the same order.
+//! Checks a push with a list of changes. Each line is checked separately, and the first failure refuses the
+//! whole push. `docs/api/shell-api.md` lists the checks in the same order.
 //!
-//! Some checks need to look into the repository. [`questions`] lists what to ask it, and [`check`] uses the answers; a
-//! missing answer counts as the worse one.
+//! Some checks need information from the repository. [`questions`] lists it, and [`check`] uses the answers.
+//! A missing answer counts as the less favourable one.
 use std::collections::{HashMap, HashSet};
 
 use chrono::NaiveDateTime;
@@ -18,7 +18,7 @@ use crate::instance::Instance;
 use crate::messages as text;
 use crate::project::{ActorAccess, Project};
 
-/// What the database knows about a push.
+/// The facts about a push from the database.
 #[derive(Debug, Clone)]
 pub struct PushFacts<'a> {
     pub actor: &'a Actor,
@@ -64,8 +64,8 @@ pub struct StateNeeds {
 }
 
 impl StateNeeds {
-    /// Whether the repository is empty matters to a new branch, and to every line that a deploy key pushes. The default
-    /// branch matters to a deleted branch and to a new tag.
+    /// Determines the needs of a push. A new branch, and every line that a deploy key pushes, depend on
+    /// whether the repository is empty. A deleted branch and a new tag depend on the default branch.
     pub fn new(actor: &Actor, changes: &[Change]) -> Self {
         let any = |kind, branch| {
             changes.iter().any(|change| {
@@ -94,7 +94,7 @@ pub enum Question {
 }
 
 impl Question {
-    /// The question without the ref, to ask each one once.
+    /// A key to ask each question once, whatever the ref.
     fn key(&self) -> (String, String) {
         match self {
             Self::FastForward { old, new, .. } => (old.clone(), new.clone()),
@@ -111,7 +111,7 @@ pub struct Answers {
     pub branches_with: HashMap<String, Vec<String>>,
 }
 
-/// The questions that [`check`] needs answers to, each once. There are none for unprotected refs.
+/// The questions that [`check`] needs answered, without duplicates. Unprotected refs need none.
 pub fn questions(facts: &PushFacts<'_>, changes: &[Change]) -> Vec<Question> {
     let pusher = facts.pusher();
     let mut asked = HashSet::new();
@@ -119,8 +119,8 @@ pub fn questions(facts: &PushFacts<'_>, changes: &[Change]) -> Vec<Question> {
     questions.filter(|question| asked.insert(question.key())).collect()
 }
 
-/// The part of the check of the first line's right to push that needs nothing from the repository. If it fails, the
-/// repository need not be asked.
+/// Checks the right to push the first line, as far as possible without the repository. If this fails, the
+/// repository is not queried.
 pub fn check_right(facts: &PushFacts<'_>, changes: &[Change]) -> Result<(), Denial> {
     let pusher = facts.pusher();
     let may_push = |first: &Change| {
@@ -131,7 +131,7 @@ pub fn check_right(facts: &PushFacts<'_>, changes: &[Change]) -> Result<(), Deni
     require(changes.first().is_none_or(may_push), text::PUSH_CODE)
 }
 
-/// Whether the pusher may update `branch` in an existing project: the right to push or to merge to it. A merge request
+/// Whether the pusher has the right to push or to merge to `branch` in an existing project. A merge request
 /// with this target branch then lets the pusher push to its source branch.
 pub fn may_update_branch(pusher: Pusher<'_>, rules: &[ProtectedBranch], branch: &str) -> bool {
     let rules = BranchRules::matching(rules, branch);
@@ -157,7 +157,8 @@ impl<'a> PushFacts<'a> {
         self.project.pusher(self.actor.responsible_user(), self.standing)
     }
 
-    /// The right to push this line: by role, as a deploy key, or to this branch through a merge request.
+    /// Whether the pusher may push this line: by role, as a deploy key, or to this branch through a merge
+    /// request.
     fn may_push(&self, pusher: Pusher<'_>, change: &Change) -> bool {
         let has_right = if self.actor.is_deploy_key() {
             self.deploy_key_may_push(pusher, change)
@@ -167,8 +168,8 @@ impl<'a> PushFacts<'a> {
         has_right || self.collaborates(pusher, change)
     }
 
-    /// A deploy key needs no role of its owner for refs that are not protected. The whole name of the ref decides, so
-    /// that a rule `*` protects tags and notes too.
+    /// Whether a deploy key may push this line. For unprotected refs its owner needs no role. Rules match
+    /// the full name of the ref, so a rule `*` protects tags and notes too.
     fn deploy_key_may_push(&self, pusher: Pusher<'_>, change: &Change) -> bool {
         if !self.has_capable_owner(pusher) {
             return false;
@@ -246,7 +247,7 @@ impl<'a> PushFacts<'a> {
         }
     }
 
-    /// Whether the change creates a branch in an empty repository. A branch that is updated or deleted exists: then the
+    /// Whether the change creates a branch in an empty repository. If a branch is updated or deleted, the
     /// repository is not empty, whatever was counted.
     fn begins(&self, change: &Change) -> bool {
         self.repository.empty && change.kind() == Kind::Create
@@ -266,7 +267,8 @@ impl<'a> PushFacts<'a> {
         })
     }
 
-    /// In an empty repository every branch counts as protected if the default branch protection is on.
+    /// Checks a new branch in an empty repository. Every branch counts as protected if the default branch
+    /// protection is on.
     fn first_branch(&self, pusher: Pusher<'_>, rules: &BranchRules<'_>) -> Result<(), Denial> {
         let unprotected = !self.branch_protection().on && rules.is_empty();
         if unprotected || self.may_start(pusher) || rules.may_push(pusher) {
@@ -292,7 +294,7 @@ impl<'a> PushFacts<'a> {
         require(self.protocol == Protocol::Web, text::CREATE_PROTECTED_WEB)
     }
 
-    /// A merge that the application carries out needs only the right to merge.
+    /// Checks the update of a protected branch. A merge by the application needs only the right to merge.
     fn update_protected(
         &self,
         pusher: Pusher<'_>,
@@ -313,12 +315,12 @@ impl<'a> PushFacts<'a> {
         let tag = change.name.strip_prefix("refs/tags/").unwrap_or_default();
         let kind = change.kind();
         require(self.may_push(pusher, change), text::PUSH_CODE)?;
-        // A user who passes the check before may push code; the owner of a deploy key perhaps not.
+        // A user who passes the previous check may push code, but the owner of a deploy key may not.
         require(kind == Kind::Create || pusher.may_push_code, text::CHANGE_TAG)?;
         let is_default = self.repository.default_branch.as_deref() == Some(tag);
         require(!(kind == Kind::Create && is_default), text::TAG_NAMED_AS_DEFAULT)?;
         if kind != Kind::Delete {
-            // Bytes that are not UTF-8 have been replaced by this character.
+            // Invalid UTF-8 has been replaced with this character.
             require(!tag.contains(char::REPLACEMENT_CHARACTER), text::TAG_NOT_UTF8)?;
             let prohibited = !ref_name::is_valid(name) || name.starts_with(b"refs/tags/");
             require(!prohibited, text::TAG_PROHIBITED)?;

@@ -16,16 +16,16 @@ pub struct Request {
     pub namespace_path: Option<String>,
 }
 
-/// The address of a client as GitLab Shell passes it on: the first word of `SSH_CONNECTION`, which OpenSSH fills.
+/// The address of a client as sent by GitLab Shell: the first word of `SSH_CONNECTION`, which OpenSSH sets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ClientAddress {
     Ip(IpAddr),
-    /// Not an address, such as `UNKNOWN` for a peer that is not an IP socket. It is in no range.
+    /// Not an IP address, such as `UNKNOWN` for a peer without an IP socket. No range contains it.
     Unknown,
 }
 
 impl ClientAddress {
-    /// Parses any text. A zone (`fe80::1%eth0`) is cut, and an IPv4-mapped address is read as IPv4.
+    /// Parses any string. A zone (`fe80::1%eth0`) is removed, and an IPv4-mapped address becomes IPv4.
     pub fn from_text(text: &str) -> Self {
         let text = text.trim();
         let address = text.split_once('%').map_or(text, |(address, _)| address);
@@ -47,8 +47,8 @@ pub fn parse_ip_range(text: &str) -> Option<IpNet> {
     text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
 }
 
-/// Parses `application_settings.globally_allowed_ips`: ranges separated by commas or white space. Entries that cannot be
-/// read are skipped.
+/// Parses `application_settings.globally_allowed_ips`: ranges separated by commas or white space. Invalid
+/// entries are skipped.
 pub fn parse_allowed_ips(text: &str) -> Vec<IpNet> {
     text.split(|c: char| c == ',' || c.is_whitespace()).filter_map(parse_ip_range).collect()
 }
@@ -63,7 +63,7 @@ pub enum Action {
 }
 
 impl Action {
-    /// Parses git's name of a command. Git LFS leaves out `git-`.
+    /// Parses the name of a git command. Git LFS omits `git-`.
     pub fn parse(text: &str) -> Self {
         match text.strip_prefix("git-").unwrap_or(text) {
             "upload-pack" | "upload-archive" => Self::Download,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::git::ref_name::RefName;
 
-/// The changes of a push, as the caller names them before or during the push.
+/// The changes of a push, as sent before or during the push.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Changes {
     /// Not known yet: the caller asks whether the actor may push at all.
@@ -88,7 +88,7 @@ impl fmt::Display for SharedStr {
     }
 }
 
-/// What a change does to its ref.
+/// The kind of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     Create,

@@ -1,7 +1,7 @@
 //! Push options: `git push -o ci.skip -o merge_request.label=a`.
 use serde_json::{Map, Value, json};
 
-/// The options of a push by namespace and key, in the form that GitLab's jobs take. Unknown options are left out.
+/// The options of a push by namespace and key, in the format of GitLab's jobs. Unknown options are skipped.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PushOptions(Map<String, Value>);
 
@@ -82,7 +82,7 @@ pub mod refusals {
     const MAX_BRANCHES: usize = 10;
 
     pub const USER: &str = "User is required";
-    /// The repository or the database did not answer.
+    /// The repository or the database did not respond.
     pub const NOT_NOW: &str = "Merge request push options could not be processed right now";
     pub const ONLY_PROJECTS: &str = "Push options are only supported for projects";
 

@@ -1,9 +1,11 @@
-//! A Gitaly for tests: it speaks the real protocol, answers from repositories on this disk, and records its calls.
+//! A Gitaly server for tests. It implements the real protocol, answers from repositories on disk, and
+//! records its calls.
 //!
-//! It is as strict as a real one, in each of three [`Form`]s: it knows a repository by its own path only, reads a
-//! quarantine only where the hook said, and refuses a call whose metadata does not lead there.
+//! It is as strict as a real one, in each of the three [`Form`]s. It knows a repository only by its own
+//! path, reads a quarantine only in the directories that the hook named, and refuses calls whose metadata
+//! does not match.
 //!
-//! It runs in a thread of its own, so that a service under test cannot affect it.
+//! It runs in its own thread, so that a service under test cannot affect it.
 mod authentication;
 mod forms;
 mod git;
@@ -27,7 +29,7 @@ pub use self::forms::{Form, PendingChange};
 use self::services::Services;
 pub use tonic::Code;
 
-/// A Gitaly that listens until it is dropped.
+/// A Gitaly server that runs until it is dropped.
 #[derive(Debug)]
 pub struct Gitaly {
     /// The address for the configuration of a service.
@@ -37,7 +39,7 @@ pub struct Gitaly {
     thread: Option<std::thread::JoinHandle<()>>,
 }
 
-/// One call.
+/// A recorded call.
 #[derive(Debug, Clone)]
 pub struct RecordedCall {
     /// E.g. `CommitService/CommitIsAncestor`.
@@ -47,16 +49,16 @@ pub struct RecordedCall {
     pub metadata: BTreeMap<String, String>,
 }
 
-/// What goes wrong with every call.
+/// A failure of every call.
 #[derive(Debug, Clone)]
 pub enum Fault {
-    /// No answer ever comes.
+    /// The call never gets a response.
     Hang,
     /// The call fails with this status.
     Status(Code),
-    /// An answer of several messages breaks off after the first.
+    /// A response with several messages ends after the first.
     BrokenStream,
-    /// Each call takes this much longer.
+    /// Each call is delayed by this duration.
     Delay(std::time::Duration),
 }
 
@@ -73,22 +75,22 @@ pub(crate) struct State {
 }
 
 impl Gitaly {
-    /// A plain Gitaly on a free port, which accepts every caller.
+    /// Starts a plain Gitaly on a free port. It accepts every caller.
     pub fn start(repositories: &Path) -> Self {
         Self::with_form(Form::Plain, repositories)
     }
 
-    /// A Gitaly of this form on a free port, which accepts every caller.
+    /// Starts a Gitaly of this form on a free port. It accepts every caller.
     pub fn with_form(form: Form, repositories: &Path) -> Self {
         Self::on_tcp(form, repositories, None, None)
     }
 
-    /// A plain Gitaly on a free port, which accepts callers that know the token.
+    /// Starts a plain Gitaly on a free port. It accepts callers with this token.
     pub fn with_token(repositories: &Path, token: &str) -> Self {
         Self::on_tcp(Form::Plain, repositories, Some(token), None)
     }
 
-    /// The same with TLS. The certificate and its key are PEM.
+    /// Like [`Self::with_token`], with TLS. The certificate and its key are PEM.
     pub fn with_tls(repositories: &Path, token: &str, certificate: &[u8], key: &[u8]) -> Self {
         let tls = ServerTlsConfig::new().identity(Identity::from_pem(certificate, key));
         Self::on_tcp(Form::Plain, repositories, Some(token), Some(tls))
@@ -109,7 +111,7 @@ impl Gitaly {
         })
     }
 
-    /// A plain Gitaly on a unix socket.
+    /// Starts a plain Gitaly on a Unix socket.
     pub fn on_socket(repositories: &Path, socket: &Path) -> Self {
         let listener = std::os::unix::net::UnixListener::bind(socket).expect("a socket");
         listener.set_nonblocking(true).expect("a listener");
@@ -164,22 +166,22 @@ impl Gitaly {
         Self { address, state, stop: Some(stop), thread: Some(thread) }
     }
 
-    /// Makes every call fail from now on; `None` ends it.
+    /// Makes every call fail from now on. `None` ends the failure.
     pub fn fail(&self, fault: impl Into<Option<Fault>>) {
         *self.state.fault.lock().expect("the fault") = fault.into();
     }
 
-    /// Begins a `git push` to the repository at its own path.
+    /// Starts a `git push` to the repository at its own path.
     pub fn begin_push(&self, own_path: &str) -> PendingChange {
         self.state.begin_push(own_path)
     }
 
-    /// Begins a change that GitLab itself makes, e.g. a merge or a commit in the web editor.
+    /// Starts a change by GitLab itself, such as a merge or a commit in the web editor.
     pub fn begin_operation(&self, own_path: &str) -> PendingChange {
         self.state.begin_operation(own_path)
     }
 
-    /// Begins a change that writes nothing, such as the removal of a branch in the page.
+    /// Starts a change that writes no objects, such as the removal of a branch in the web interface.
     pub fn begin_removal(&self, own_path: &str) -> PendingChange {
         self.state.begin_removal(own_path)
     }
@@ -194,7 +196,7 @@ impl Gitaly {
         self.calls().into_iter().map(|call| call.method).collect()
     }
 
-    /// How often a client connected.
+    /// The number of client connections so far.
     pub fn connections(&self) -> usize {
         self.state.connections.load(Ordering::SeqCst)
     }
@@ -208,7 +210,7 @@ impl Drop for Gitaly {
 }
 
 impl State {
-    /// Records a call about a repository, and finds where git works for it.
+    /// Records a call about a repository, and finds the directories in which git runs.
     async fn begin<M>(
         &self,
         method: &'static str,
@@ -220,7 +222,7 @@ impl State {
         self.locate(&call)
     }
 
-    /// Records a call, unless the caller is not known. Fails if the test wants it.
+    /// Records the call of an authenticated caller. Fails if the test has set a fault.
     async fn record<M>(
         &self,
         method: &'static str,

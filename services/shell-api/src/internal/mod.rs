@@ -1,4 +1,4 @@
-//! The endpoints, by their names under `/api/v4/internal`.
+//! The endpoints, named after their paths under `/api/v4/internal`.
 pub(crate) mod allowed;
 pub(crate) mod authorized_certs;
 pub(crate) mod authorized_keys;

@@ -20,7 +20,7 @@ pub(super) fn needs_person(actor: &ActorId) -> bool {
     matches!(actor, ActorId::Username(_) | ActorId::Email(_) | ActorId::Kerberos(_))
 }
 
-/// `person` is the user that was found by name.
+/// Counts the request. `person` is the user that was found by name.
 pub(super) async fn check(
     app: &App,
     context: Option<&Context>,
@@ -65,7 +65,7 @@ pub(super) async fn check(
     Err(AllowedError::Throttled { limit, observed, reset_s })
 }
 
-/// A user is counted by id, whatever name the caller uses.
+/// The key of the actor. A user is counted by id, whatever name the request uses.
 fn actor(actor: &ActorId, person: Option<&User>) -> Option<String> {
     match actor {
         ActorId::Key(id) => Some(format!("key:{id}")),
@@ -78,7 +78,7 @@ fn actor(actor: &ActorId, person: Option<&User>) -> Option<String> {
     }
 }
 
-/// The client's address. The address of a trusted proxy is shared by all clients and does not count.
+/// The client's address. A trusted proxy's address is not counted, because all clients share it.
 fn address(app: &App, context: Option<&Context>) -> Option<String> {
     let ip = context?.remote_ip?;
     let trusted = app.core.trusted_proxies.iter().any(|network| network.contains(&ip));

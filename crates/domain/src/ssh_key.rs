@@ -121,8 +121,8 @@ impl Restrictions {
     }
 }
 
-/// The raw SHA-256 fingerprint of a base64 key, with or without padding. A whole key line (`ssh-rsa AAAA…
-/// me`) is accepted too. A space inside the word is a `+` that form decoding has replaced.
+/// The raw SHA-256 fingerprint of a base64 key, with or without padding. A whole key line
+/// (`ssh-rsa AAAA… me`) is accepted too. A space inside the word is a `+` that form decoding has replaced.
 pub fn fingerprint(text: &str) -> Option<[u8; 32]> {
     Some(Sha256::digest(decode(base64_word(text)?.as_ref())?).into())
 }

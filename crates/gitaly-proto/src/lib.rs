@@ -1,8 +1,8 @@
 //! The subset of Gitaly's protocol that our services use: clients, and servers for tests.
 //!
 //! `proto/gitaly.proto` contains Gitaly's names and numbers, and `src/generated.rs` is generated from it. To
-//! use more of the protocol, add a method or a field to `proto/gitaly.proto`, then run `UPDATE_GENERATED=1
-//! cargo test -p gitaly-proto --test generated_code`.
+//! use more of the protocol, add a method or a field to `proto/gitaly.proto`, then run
+//! `UPDATE_GENERATED=1 cargo test -p gitaly-proto --test generated_code`.
 #[rustfmt::skip]
 #[expect(clippy::pedantic, clippy::allow_attributes, reason = "generated code")]
 mod generated;

@@ -131,8 +131,8 @@ fn merge(emails: &mut [Email], at: usize, value: &Value) -> Result<()> {
     Ok(())
 }
 
-/// Removes sub-attributes or whole elements. An element without a value is removed, and the last element is
-/// kept.
+/// Removes sub-attributes or whole elements. An element without a value is removed. Fails if no element is
+/// left.
 pub(super) fn remove(user: &mut User, elements: &Elements) -> Result<()> {
     let mut emails = user.emails();
     for email in emails.iter_mut().filter(|email| elements.condition.holds(email)) {

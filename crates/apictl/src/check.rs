@@ -19,10 +19,10 @@ const REDIS: &str = "Redis available via internal API";
 
 #[derive(Debug, Args)]
 pub struct Options {
-    /// Where clients reach the internal API
+    /// Base URL of the internal API for clients
     #[arg(long, env = "IAPI_BASE_URL", default_value = "http://127.0.0.1:8080")]
     base_url: String,
-    /// Host of the services' monitoring ports; one that is not reachable from here is no failure
+    /// Host of the services' monitoring ports; an unreachable port is not a failure
     #[arg(long, env = "IAPI_MONITORING_HOST", default_value = "127.0.0.1")]
     monitoring_host: String,
     #[command(flatten)]

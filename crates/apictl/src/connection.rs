@@ -10,13 +10,13 @@ use crate::files;
 
 #[derive(Debug, Clone, Args)]
 pub struct Options {
-    /// Directory of the embedded database and of the default secret files; made with mode 0700
+    /// Directory of the embedded database and of the default secret files; created with mode 0700
     #[arg(long, env = "IAPI_DATA_DIR", default_value = ".data")]
     pub data_dir: PathBuf,
     /// `postgres://…` or `sqlite://path` [default: internal-api.sqlite3 in the data directory]
     #[arg(long, env = "IAPI_DATABASE_URL", hide_env_values = true)]
     pub database_url: Option<String>,
-    /// File that holds the database URL, because it holds a password
+    /// File with the database URL, for a URL with a password
     #[arg(long, env = "IAPI_DATABASE_URL_FILE")]
     pub database_url_file: Option<PathBuf>,
 }

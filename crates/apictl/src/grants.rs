@@ -13,7 +13,7 @@ pub struct Options {
     /// The service: shell-api, kas-api, scim-api, admin-api or billing-api
     #[arg(value_parser = service)]
     service: Service,
-    /// Name of its role [default: the service's name with `_`]
+    /// Name of the service's database role [default: the service's name with `_`]
     #[arg(long)]
     role: Option<String>,
     #[command(flatten)]

@@ -17,31 +17,32 @@ use server::config::ConfigError;
 
 const INVALID_CONFIGURATION: u8 = 78;
 
-/// The operator's tool of GitLab's internal API
+/// Command-line tool for operators of GitLab's internal API
 #[derive(Debug, Parser)]
 #[command(name = "internal-apictl", version, about)]
 enum Command {
-    /// Secrets that two programs share through a file
+    /// Manage secrets that two programs share through a file
     #[command(subcommand)]
     Secrets(secrets::Command),
-    /// Bring the tables up to date; of a real GitLab's database only ours
+    /// Apply pending migrations; in a real GitLab's database, only those of our own tables
     Migrate(migrate::Options),
-    /// Put the demo into an empty database, and its repositories on disk
+    /// Add the demo data to an empty database, and create its repositories on disk
     Seed(seed::Options),
-    /// A fresh token on standard output
+    /// Print a new token
     #[command(subcommand)]
     Token(token::Command),
-    /// Ask a running installation whether it works; exit 0 or 1
+    /// Check a running installation; exit 0 or 1
     Check(check::Options),
-    /// Print the SQL that gives a service's database role its rights, and no others
+    /// Print the SQL that gives a service's database role exactly the rights that it needs
     Grants(grants::Options),
-    /// Print what does not fit in a database that a service is to use; exit 78 if the service would not start
+    /// Check whether a database fits a service and print the findings; exit 78 if the service would not
+    /// start
     CheckDatabase(grants::CheckOptions),
-    /// What is due once in a while: take away what has expired since
+    /// Run periodic maintenance: remove expired authorizations and count seats
     Maintain(maintain::Options),
-    /// What a shell completes this command line with
+    /// Generate a completion script for a shell
     Completions(manual::Options),
-    /// The manual pages, as roff
+    /// Print the manual pages, as roff
     Man,
 }
 

@@ -8,7 +8,7 @@ use clap_complete::Shell;
 
 #[derive(Debug, Args)]
 pub struct Options {
-    /// The shell they are for
+    /// Shell to generate the script for
     shell: Shell,
 }
 

@@ -11,13 +11,13 @@ use crate::files;
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Make the secrets that are missing, each in a file of mode 0600; keep those that are there
+    /// Generate missing secrets, each in a file with mode 0600; keep existing ones
     Generate(Options),
 }
 
 #[derive(Debug, Args)]
 pub struct Options {
-    /// Directory of the secret files; made with mode 0700
+    /// Directory of the secret files; created with mode 0700
     #[arg(long, env = "IAPI_DATA_DIR", default_value = ".data")]
     data_dir: PathBuf,
 }

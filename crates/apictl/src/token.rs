@@ -9,9 +9,9 @@ use server::config::ConfigError;
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// As GitLab Shell and Gitaly send it in Gitlab-Shell-Api-Request
+    /// Token of GitLab Shell and Gitaly, for the header Gitlab-Shell-Api-Request
     Shell(Options),
-    /// As kas sends it in Gitlab-Kas-Api-Request
+    /// Token of kas, for the header Gitlab-Kas-Api-Request
     Kas(KasOptions),
 }
 

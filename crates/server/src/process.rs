@@ -23,15 +23,15 @@ use endpoint::{ServiceInfo, Shared};
 const INVALID_CONFIGURATION: u8 = 78;
 const SECRETS_ARE_LOOKED_AT: Duration = Duration::from_secs(10);
 
-/// What the process is asked to do.
+/// The command to run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Command {
     /// Serve until SIGTERM
     #[default]
     Serve,
-    /// Print the configuration in effect, secrets masked; exit 78 if it is not valid
+    /// Print the effective configuration with masked secrets; exit 78 if it is invalid
     CheckConfig,
-    /// Ask the running service whether it lives; exit 0 or 1
+    /// Check whether the running service is alive; exit 0 or 1
     Healthcheck,
 }
 

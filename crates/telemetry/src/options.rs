@@ -4,22 +4,22 @@
 #[derive(clap::Args, serde::Deserialize, Default, Clone, Debug, PartialEq, Eq)]
 #[serde(default)]
 pub struct Options {
-    /// Form of the log: one JSON object a line, or lines for people
+    /// Log format: one JSON object per line, or human-readable lines
     #[arg(long, env = "IAPI_LOG_FORMAT", value_enum)]
     pub log_format: Option<Format>,
-    /// What is logged: error, warn, info, debug, trace, off, or directives in the syntax of `RUST_LOG`
+    /// Log level: error, warn, info, debug, trace, off, or directives in the syntax of `RUST_LOG`
     #[arg(long, env = "IAPI_LOG_LEVEL", value_name = "DIRECTIVES")]
     pub log_level: Option<String>,
 }
 
-/// The form of the log.
+/// The log format.
 #[derive(clap::ValueEnum, serde::Deserialize, Default, Clone, Copy, Debug, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
-    /// One JSON object a line
+    /// One JSON object per line
     #[default]
     Json,
-    /// Lines for people
+    /// Human-readable lines
     Pretty,
 }
 

@@ -11,11 +11,11 @@ use server::{Command, CoreBuilder, Prepared, SecretFile, Service};
 
 use crate::{App, INFO, with};
 
-/// Storage limit exclusions, as an API and as a page of the Admin area
+/// Storage limit exclusions: an API and pages of the Admin area
 #[derive(Debug, Parser)]
 #[command(name = "admin-api", version, about)]
 pub struct Options {
-    /// What to do
+    /// Command to run
     #[arg(value_enum, default_value_t)]
     pub command: Command,
     #[command(flatten)]
@@ -26,7 +26,8 @@ pub struct Options {
     pub redis: RedisOptions,
     #[command(flatten)]
     pub proxy: ProxyOptions,
-    /// GitLab's `db_key_base`, one value a line, the newest last [default: `.gitlab_db_key_base` in the data directory]
+    /// GitLab's `db_key_base`, one value per line, the current one last [default: `.gitlab_db_key_base` in
+    /// the data directory]
     #[arg(long, env = "IAPI_DB_KEY_BASE_FILE")]
     pub db_key_base_file: Option<PathBuf>,
 }

@@ -12,11 +12,11 @@ use server::{Command, CoreBuilder, Prepared, SecretFile, Service};
 
 use crate::{App, INFO, with};
 
-/// What identity providers ask of GitLab, as a service of its own
+/// GitLab's SCIM API for identity providers
 #[derive(Debug, Parser)]
 #[command(name = "scim-api", version, about)]
 pub struct Options {
-    /// What to do
+    /// Command to run
     #[arg(value_enum, default_value_t)]
     pub command: Command,
     #[command(flatten)]
@@ -27,38 +27,40 @@ pub struct Options {
     pub redis: RedisOptions,
     #[command(flatten)]
     pub proxy: ProxyOptions,
-    /// GitLab's `db_key_base`, one value a line, the last one writes [default: `.gitlab_db_key_base` in the data directory]
+    /// GitLab's `db_key_base`, one value per line, the current one last [default: `.gitlab_db_key_base` in
+    /// the data directory]
     #[arg(long, env = "IAPI_DB_KEY_BASE_FILE")]
     pub db_key_base_file: Option<PathBuf>,
     #[command(flatten)]
     pub scim: ScimOptions,
 }
 
-/// Settings of this service alone.
+/// Settings specific to this service.
 #[derive(Debug, Clone, Args)]
 pub struct ScimOptions {
-    /// How users are shown: gitlab has GitLab's seven keys, rfc the standard's; auto goes by the Accept header
+    /// Representation of users: gitlab (GitLab's seven keys), rfc (the RFC's keys) or auto (by the Accept header)
     #[arg(long, env = "IAPI_SCIM_REPRESENTATION", value_enum, default_value_t = Representing::Auto)]
     pub scim_representation: Representing,
-    /// What a group's provider may do: gitlab lets it change access alone, rfc the accounts that it made, too
+    /// Permissions of a group's provider: gitlab (change access only) or rfc (also change the accounts that it
+    /// created)
     #[arg(long, env = "IAPI_SCIM_GROUP_MODE", value_enum, default_value_t = ScimMode::Gitlab)]
     pub scim_group_mode: ScimMode,
-    /// What the instance's provider may do
+    /// Permissions of the instance's provider
     #[arg(long, env = "IAPI_SCIM_INSTANCE_MODE", value_enum, default_value_t = ScimMode::Rfc)]
     pub scim_instance_mode: ScimMode,
-    /// Serve the users of the whole instance
+    /// Serve SCIM for the whole instance
     #[arg(long, env = "IAPI_SCIM_INSTANCE_ENABLED", action = ArgAction::Set, default_value_t = true)]
     pub scim_instance_enabled: bool,
     /// Show deleted users as inactive, as GitLab does
     #[arg(long, env = "IAPI_SCIM_DELETED_VISIBLE", action = ArgAction::Set, default_value_t = false, num_args = 0..=1, default_missing_value = "true")]
     pub scim_deleted_visible: bool,
-    /// Let a deactivated user of a group keep the identity of single sign-on
+    /// Keep the single sign-on identity of a deactivated group user
     #[arg(long, env = "IAPI_SCIM_KEEP_SAML_IDENTITY", action = ArgAction::Set, default_value_t = false, num_args = 0..=1, default_missing_value = "true")]
     pub scim_keep_saml_identity: bool,
-    /// Offer SCIM groups at the instance, if the database has SAML group links
+    /// Serve SCIM groups for the instance, if the database has SAML group links
     #[arg(long, env = "IAPI_SCIM_GROUP_SYNC", action = ArgAction::Set, default_value_t = true, num_args = 0..=1, default_missing_value = "true")]
     pub scim_group_sync: bool,
-    /// Base of the URLs in answers [default: as the request says it]
+    /// Base of the URLs in responses [default: from the request]
     #[arg(long, env = "IAPI_SCIM_EXTERNAL_URL")]
     pub scim_external_url: Option<String>,
 }

@@ -38,7 +38,7 @@ pub struct Options {
     pub shell: ShellOptions,
 }
 
-/// Settings of this service alone.
+/// Settings specific to this service.
 #[derive(Debug, Clone, Args)]
 pub struct ShellOptions {
     /// Accept the shared secret itself as a credential, as clients before 15.0 send it
@@ -89,10 +89,10 @@ pub struct ShellOptions {
     /// Sidekiq's queue
     #[arg(long, env = "IAPI_POST_RECEIVE_QUEUE", default_value = "default")]
     pub post_receive_queue: String,
-    /// In front of Sidekiq's keys: resque:gitlab: before GitLab 16.0
+    /// Prefix of Sidekiq's keys: resque:gitlab: before GitLab 16.0
     #[arg(long, env = "IAPI_SIDEKIQ_KEY_PREFIX", default_value = "")]
     pub sidekiq_key_prefix: String,
-    /// What happens to push options that create or change merge requests. Nothing in GitLab reads the outbox
+    /// Handling of push options that create or change merge requests. Nothing in GitLab reads the outbox
     #[arg(long, env = "IAPI_MERGE_REQUEST_PUSH_OPTIONS", value_enum, default_value = "refuse")]
     pub merge_request_push_options: MergeRequestOptionsSink,
     /// User of git over SSH
@@ -110,7 +110,7 @@ pub struct ShellOptions {
     /// Base URL for Git LFS [default: that of git over HTTP]
     #[arg(long, env = "IAPI_LFS_HTTP")]
     pub lfs_http: Option<String>,
-    /// Directory of GitLab's LFS objects; without it none is served
+    /// Directory of GitLab's LFS objects; without it, none are served
     #[arg(long, env = "IAPI_LFS_STORAGE_PATH")]
     pub lfs_storage_path: Option<PathBuf>,
     /// Accept SSH certificates only of enterprise users of the group

@@ -24,16 +24,16 @@ use tokens::Tokens;
 
 #[derive(Debug, Args)]
 pub struct Options {
-    /// The demo data: there is no other
+    /// Add the demo data; required, because there is no other data
     #[arg(long, env = "IAPI_DEMO", required = true)]
     demo: bool,
-    /// Where clients will reach the internal API
+    /// Base URL of the internal API for clients
     #[arg(long, env = "IAPI_BASE_URL", default_value = "http://127.0.0.1:8080")]
     base_url: String,
     /// Directory of the repositories
     #[arg(long, env = "IAPI_REPOSITORIES_DIR")]
     repositories_dir: PathBuf,
-    /// Directory of the hooks that the demo's repository gets
+    /// Directory of the hooks for the demo's repository
     #[arg(long, env = "IAPI_HOOKS_DIR")]
     hooks_dir: PathBuf,
     /// GitLab's `db_key_base`, which encrypts tokens [default: `.gitlab_db_key_base` in the data directory]

@@ -42,7 +42,8 @@ fn assert_fields(line: &Value, expected: &Value) {
 
 fn columns(seats: i32, max: i32) -> Value {
     json!({
-        "plan_code": "premium", "start_date": "2020-07-15", "end_date": null, "seats": seats, "seats_in_use": 1,
+        "plan_code": "premium", "start_date": "2020-07-15", "end_date": null, "seats": seats,
+        "seats_in_use": 1,
         "max_seats_used": max, "trial": false, "trial_starts_on": null, "trial_ends_on": null,
         "trial_extension_type": null, "auto_renew": null,
     })
@@ -58,7 +59,8 @@ async fn subscription_event_has_both_states(database: Database) {
     let created = running.event("gitlab_subscription_created");
     let id = created["target_id"].as_i64().unwrap();
     let common = json!({
-        "author_type": "user", "author_id": 1, "entity_type": "Group", "entity_id": 123, "entity_path": "acme",
+        "author_type": "user", "author_id": 1, "entity_type": "Group", "entity_id": 123,
+        "entity_path": "acme",
         "target_type": "GitlabSubscription", "gl_namespace_id": 123, "severity": "info",
     });
     assert_fields(&created, &common);
@@ -116,7 +118,10 @@ async fn purchases_and_moves_have_events(database: Database) {
 async fn reconciliations_have_events(database: Database) {
     let running = start(&database);
     let path = format!("{CURRENT}/namespaces/127/upcoming_reconciliations");
-    let dates = |day: u8| json!({ "next_reconciliation_date": format!("2021-06-0{day}"), "display_alert_from": "2021-06-01" });
+    let dates = |day: u8| {
+        json!({ "next_reconciliation_date": format!("2021-06-0{day}"),
+        "display_alert_from": "2021-06-01" })
+    };
     let target = json!({ "target_type": "UpcomingReconciliation", "entity_id": 127, "gl_namespace_id": 127 });
     // The second request changes nothing and has no event.
     for day in [2, 2, 3] {

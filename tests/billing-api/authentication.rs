@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use testkit::Request;
 
 /// What a service must not have changed.
-const ROWS: &str = "SELECT (SELECT count(*) FROM gitlab_subscriptions) + (SELECT count(*) FROM ci_minutes_additional_packs) \
+const ROWS: &str = "SELECT (SELECT count(*) FROM gitlab_subscriptions) + (SELECT count(*) FROM \
+                    ci_minutes_additional_packs) \
     + (SELECT count(*) FROM upcoming_reconciliations) + (SELECT count(*) FROM subscription_add_on_purchases) \
     + (SELECT count(*) FROM namespace_limits) + (SELECT count(*) FROM user_credit_card_validations)";
 const JWT: &str = "X-CUSTOMERS-DOT-INTERNAL-TOKEN";
@@ -14,12 +15,16 @@ const JWT: &str = "X-CUSTOMERS-DOT-INTERNAL-TOKEN";
 /// A body that every endpoint takes.
 fn everything() -> Value {
     json!({
-        "start_date": "2020-07-15", "seats": 1, "namespace_id": 123, "quantity": 1, "started_on": "2024-01-01",
+        "start_date": "2020-07-15", "seats": 1, "namespace_id": 123, "quantity": 1,
+        "started_on": "2024-01-01",
         "expires_on": "2024-12-31", "purchase_xid": "x", "additional_purchased_storage_size": 1,
         "packs": [{ "number_of_minutes": 1, "expires_at": "2022-01-01", "purchase_xid": "x" }],
-        "upcoming_reconciliations": [{ "namespace_id": 123, "next_reconciliation_date": "2021-06-13", "display_alert_from": "2021-06-06" }],
-        "provision": { "storage": { "additional_purchased_storage_size": 1 } }, "credit_card_validated_at": "2020-01-01T00:00:00Z",
-        "add_on_purchases": { "duo_pro": [{ "quantity": 1, "started_on": "2024-01-01", "expires_on": "2024-12-31", "purchase_xid": "x" }] },
+        "upcoming_reconciliations": [{ "namespace_id": 123, "next_reconciliation_date": "2021-06-13",
+            "display_alert_from": "2021-06-06" }],
+        "provision": { "storage": { "additional_purchased_storage_size": 1 } },
+        "credit_card_validated_at": "2020-01-01T00:00:00Z",
+        "add_on_purchases": { "duo_pro": [{ "quantity": 1, "started_on": "2024-01-01",
+            "expires_on": "2024-12-31", "purchase_xid": "x" }] },
     })
 }
 
@@ -49,7 +54,6 @@ async fn whoever_may_not_ask_hears_that_first(database: Database) {
     }
 }
 
-/// 33, 35, 36
 #[testkit::test]
 async fn no_endpoint_answers_whoever_has_no_good_token(database: Database) {
     let billing = billing_api(database).await;
@@ -74,7 +78,6 @@ async fn no_endpoint_answers_whoever_has_no_good_token(database: Database) {
     assert_eq!(billing.number(ROWS), 0);
 }
 
-/// 34
 #[testkit::test]
 async fn no_endpoint_answers_whoever_is_no_administrator(database: Database) {
     let billing = billing_api(database).await;
@@ -166,7 +169,8 @@ async fn a_token_that_has_ended_says_so(database: Database) {
         ask("t-revoked").await.json(),
         invalid("Token was revoked. You have to re-authorize from the user.")
     );
-    let scope = json!({ "error": "insufficient_scope", "error_description": "The request requires higher privileges than provided by the access token.", "scope": "api" });
+    let scope = json!({ "error": "insufficient_scope", "error_description": "The request requires higher \
+        privileges than provided by the access token.", "scope": "api" });
     assert_eq!(ask("t-narrow").await.json(), (403, scope));
     assert_eq!(ask("t-api").await.status, 200);
     billing.sql("UPDATE application_settings SET admin_mode = true");

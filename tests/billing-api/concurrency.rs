@@ -40,7 +40,8 @@ async fn beside(
         futures_util::future::join_all((0..count).map(|_| until_taken(&asking, method, path, &body))).await
     });
     // Until one waits, or none did.
-    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND \
+                   wait_event_type = 'Lock'";
     while is_postgresql && !requests.is_finished() && billing.number(waiting) == 0 {
         tokio::task::yield_now().await;
     }
@@ -55,9 +56,12 @@ async fn a_purchase_sees_the_one_that_it_waited_for(database: Database) {
     let billing = billing_api(database).await;
     let body =
         json!({ "packs": [{ "number_of_minutes": 1, "expires_at": "2022-01-01", "purchase_xid": "x" }] });
-    let insert = "INSERT INTO ci_minutes_additional_packs (namespace_id, expires_at, number_of_minutes, purchase_xid, created_at, updated_at) VALUES (123, '2023-01-01', 7, 'x', '2020-01-01', '2020-01-01')";
+    let insert = "INSERT INTO ci_minutes_additional_packs (namespace_id, expires_at, number_of_minutes, \
+                  purchase_xid, created_at, updated_at) VALUES (123, '2023-01-01', 7, 'x', '2020-01-01', \
+                  '2020-01-01')";
     let (billing, answers) = beside(billing, 5, "POST", MINUTES, body, insert).await;
-    let shown = json!([{ "namespace_id": 123, "expires_at": "2023-01-01", "number_of_minutes": 7, "purchase_xid": "x" }]);
+    let shown = json!([{ "namespace_id": 123, "expires_at": "2023-01-01", "number_of_minutes": 7,
+        "purchase_xid": "x" }]);
     assert_eq!(answers, vec![(201, shown); 5]);
     assert_eq!(billing.number("SELECT count(*) FROM ci_minutes_additional_packs"), 1);
 }
@@ -66,11 +70,14 @@ async fn a_purchase_sees_the_one_that_it_waited_for(database: Database) {
 #[testkit::test]
 async fn a_move_takes_what_it_waited_for(database: Database) {
     let billing = billing_api(database).await;
-    let insert = "INSERT INTO ci_minutes_additional_packs (namespace_id, expires_at, number_of_minutes, purchase_xid, created_at, updated_at) VALUES (123, '2023-01-01', 7, 'x', '2020-01-01', '2020-01-01')";
+    let insert = "INSERT INTO ci_minutes_additional_packs (namespace_id, expires_at, number_of_minutes, \
+                  purchase_xid, created_at, updated_at) VALUES (123, '2023-01-01', 7, 'x', '2020-01-01', \
+                  '2020-01-01')";
     let (billing, answers) =
         beside(billing, 1, "PATCH", "/namespaces/123/minutes/move/321", json!({}), insert).await;
     assert_eq!(answers, [(202, json!({ "message": "202 Accepted" }))]);
-    let moved = "SELECT count(*) FROM ci_minutes_additional_packs WHERE namespace_id = 321 AND updated_at > '2021-01-10' AND created_at < '2021-01-10'";
+    let moved = "SELECT count(*) FROM ci_minutes_additional_packs WHERE namespace_id = 321 AND updated_at > \
+                 '2021-01-10' AND created_at < '2021-01-10'";
     assert_eq!(billing.number(moved), 1);
 }
 
@@ -86,7 +93,8 @@ async fn two_changes_of_one_subscription_both_count(database: Database) {
         (answers[0].0, &answers[0].1["usage"]),
         (
             200,
-            &json!({ "seats_in_subscription": 100, "seats_in_use": 82, "max_seats_used": 90, "seats_owed": 0 })
+            &json!({ "seats_in_subscription": 100, "seats_in_use": 82, "max_seats_used": 90,
+                "seats_owed": 0 })
         )
     );
     assert_eq!(

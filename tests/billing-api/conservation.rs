@@ -50,7 +50,8 @@ async fn work(client: u64, url: Arc<Mutex<String>>, ledger: Arc<Ledger>) {
         if next(&mut state).is_multiple_of(2) || one == other {
             purchase += 1;
             let (xid, minutes) = (format!("{client}-{purchase}"), 1 + next(&mut state) % 1000);
-            let pack = json!({ "packs": [{ "number_of_minutes": minutes, "expires_at": "2030-01-01", "purchase_xid": xid }] });
+            let pack = json!({ "packs": [{ "number_of_minutes": minutes, "expires_at": "2030-01-01",
+                "purchase_xid": xid }] });
             match http.post(&root).header("PRIVATE-TOKEN", A).json(&pack).send().await {
                 Ok(answer) if answer.status() == 201 => ledger.buy(xid, minutes),
                 Ok(answer) => ledger.refuse(answer).await,
@@ -96,7 +97,8 @@ fn plant(database: &Database) {
         write!(rows, "{comma}({id}, 'n{id}', 'n{id}', 'Group', 1, '{ids}', '{THEN}', '{THEN}')").unwrap();
     }
     database.sql(&format!(
-        "INSERT INTO namespaces (id, name, path, type, organization_id, traversal_ids, created_at, updated_at) VALUES {rows}"
+        "INSERT INTO namespaces (id, name, path, type, organization_id, traversal_ids, created_at, \
+         updated_at) VALUES {rows}"
     ));
 }
 
@@ -158,12 +160,14 @@ async fn no_minute_is_lost(database: Database) {
     let made: HashSet<String> = xids(&database);
     let in_doubt: u64 = open.iter().filter(|(xid, _)| made.contains(xid)).map(|(_, minutes)| minutes).sum();
     assert_eq!(stored, sum(&bought) + in_doubt);
-    let twice = "SELECT count(*) FROM (SELECT purchase_xid FROM ci_minutes_additional_packs GROUP BY purchase_xid HAVING count(*) > 1) AS x";
+    let twice = "SELECT count(*) FROM (SELECT purchase_xid FROM ci_minutes_additional_packs GROUP BY \
+                 purchase_xid HAVING count(*) > 1) AS x";
     assert_eq!(number(&database, twice), 0);
     let (purchases, moves) = (bought.len(), ledger.moves.load(Ordering::Relaxed));
     assert!(purchases > 100 && moves > 100, "{purchases} purchases, {moves} moves");
     println!(
-        "{} in {:?}: {purchases} purchases ({} in doubt), {moves} moves, {KILLS} kills, {stored} minutes bought and kept",
+        "{} in {:?}: {purchases} purchases ({} in doubt), {moves} moves, {KILLS} kills, {stored} minutes \
+         bought and kept",
         if database.is_postgresql() { "PostgreSQL" } else { "SQLite" },
         elapsed,
         open.len(),

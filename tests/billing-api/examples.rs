@@ -8,7 +8,10 @@ use testkit::{Answer, fixture};
 
 const S: &str = "/api/v4/namespaces/1234/gitlab_subscription";
 const RECONCILIATIONS: &str = "/api/v4/internal/upcoming_reconciliations";
-const PACKS: &str = r#"{"packs":[{"number_of_minutes":10000,"expires_at":"2022-01-01","purchase_xid":"46952fe69bebc1a4de10b2b4ff439d0c"}]}"#;
+const PACKS: &str = concat!(
+    r#"{"packs":[{"number_of_minutes":10000,"expires_at":"2022-01-01","#,
+    r#""purchase_xid":"46952fe69bebc1a4de10b2b4ff439d0c"}]}"#,
+);
 
 /// Group 1234, which has one billable member.
 async fn with_group(database: testkit::Database) -> Billing {
@@ -63,7 +66,8 @@ async fn example_72(database: Database) {
 #[testkit::test]
 async fn example_73(database: Database) {
     let billing = billing_api(database).await;
-    let expected = json!([{ "namespace_id": 123, "expires_at": "2022-01-01", "number_of_minutes": 10000, "purchase_xid": "46952fe69bebc1a4de10b2b4ff439d0c" }]);
+    let expected = json!([{ "namespace_id": 123, "expires_at": "2022-01-01", "number_of_minutes": 10000,
+        "purchase_xid": "46952fe69bebc1a4de10b2b4ff439d0c" }]);
     let answer = with_json(&billing, "POST", "/api/v4/namespaces/123/minutes", PACKS).await;
     assert_eq!(answer.json(), (201, expected));
 }
@@ -86,9 +90,17 @@ async fn example_74(database: Database) {
 #[testkit::test]
 async fn example_75(database: Database) {
     let billing = billing_api(database).await;
-    let body = r#"{"upcoming_reconciliations": [{"namespace_id": 127, "next_reconciliation_date": "13 Jun 2021", "display_alert_from": "06 Jun 2021"}, {"namespace_id": 129, "next_reconciliation_date": "12 Jun 2021", "display_alert_from": "05 Jun 2021"}]}"#;
+    let body = concat!(
+        r#"{"upcoming_reconciliations": [{"namespace_id": 127,"#,
+        r#" "next_reconciliation_date": "13 Jun 2021", "display_alert_from": "06 Jun 2021"},"#,
+        r#" {"namespace_id": 129, "next_reconciliation_date": "12 Jun 2021","#,
+        r#" "display_alert_from": "05 Jun 2021"}]}"#,
+    );
     assert_eq!(with_json(&billing, "PUT", RECONCILIATIONS, body).await.json(), (200, json!(200)));
-    let stored = "SELECT count(*) FROM upcoming_reconciliations WHERE (namespace_id = 127 AND next_reconciliation_date = '2021-06-13' AND display_alert_from = '2021-06-06') OR (namespace_id = 129 AND next_reconciliation_date = '2021-06-12' AND display_alert_from = '2021-06-05')";
+    let stored = "SELECT count(*) FROM upcoming_reconciliations WHERE (namespace_id = 127 AND \
+                  next_reconciliation_date = '2021-06-13' AND display_alert_from = '2021-06-06') OR \
+                  (namespace_id = 129 AND next_reconciliation_date = '2021-06-12' AND display_alert_from = \
+                  '2021-06-05')";
     assert_eq!(billing.number(stored), 2);
 }
 
@@ -96,7 +108,11 @@ async fn example_75(database: Database) {
 async fn example_76(database: Database) {
     let billing = billing_api(database).await;
     fixture::group(&mut billing.service.database.open(), 22, "namespace-22", None);
-    billing.sql("INSERT INTO upcoming_reconciliations (namespace_id, next_reconciliation_date, display_alert_from, organization_id, created_at, updated_at) VALUES (22, '2021-06-14', '2021-06-07', 1, '2020-01-01', '2020-01-01')");
+    billing.sql(
+        "INSERT INTO upcoming_reconciliations (namespace_id, next_reconciliation_date, \
+                 display_alert_from, organization_id, created_at, updated_at) VALUES (22, '2021-06-14', \
+                 '2021-06-07', 1, '2020-01-01', '2020-01-01')",
+    );
     let deleted = billing.request("DELETE", &format!("{RECONCILIATIONS}?namespace_id=22")).send().await;
     assert_eq!(deleted.json(), (204, json!("")));
     assert_eq!(billing.number("SELECT count(*) FROM upcoming_reconciliations"), 0);

@@ -5,7 +5,8 @@ use serde_json::json;
 
 const S: &str = "/namespaces/123/gitlab_subscription";
 const PURCHASES: &str = "/namespaces/123/subscription_add_on_purchases";
-const NUMBER: &str = "SELECT CAST(COALESCE(hosted_plan_name_uid, 0) AS bigint) FROM gitlab_subscriptions WHERE namespace_id = 123";
+const NUMBER: &str = "SELECT CAST(COALESCE(hosted_plan_name_uid, 0) AS bigint) FROM gitlab_subscriptions \
+                      WHERE namespace_id = 123";
 
 /// From 18.7 on a subscription holds its plan's number, which is what GitLab goes by later.
 #[testkit::test]
@@ -13,13 +14,15 @@ async fn a_plan_is_named_by_id_and_by_number(database: Database) {
     let billing = billing_api(database).await;
     let begin = json!({ "start_date": "2020-07-15", "plan_code": "ultimate_trial" });
     assert_eq!(billing.send("POST", S, begin).await.0, 201);
-    let plans = "SELECT count(*) FROM plans WHERE name = 'ultimate_trial' AND title = 'Ultimate Trial' AND plan_name_uid = 8";
+    let plans = "SELECT count(*) FROM plans WHERE name = 'ultimate_trial' AND title = 'Ultimate Trial' AND \
+                 plan_name_uid = 8";
     assert_eq!((billing.number(plans), billing.number(NUMBER)), (1, 8));
     // A number that another program left behind is put right.
     billing.sql("UPDATE gitlab_subscriptions SET hosted_plan_name_uid = 2");
     assert_eq!(billing.send("PUT", S, json!({ "plan_code": "premium" })).await.0, 200);
     assert_eq!(billing.number(NUMBER), 5);
-    let history = "SELECT count(*) FROM gitlab_subscription_histories AS h JOIN plans ON plans.id = h.hosted_plan_id WHERE plans.name = 'ultimate_trial' AND h.hosted_plan_name_uid = 8";
+    let history = "SELECT count(*) FROM gitlab_subscription_histories AS h JOIN plans ON plans.id = \
+                   h.hosted_plan_id WHERE plans.name = 'ultimate_trial' AND h.hosted_plan_name_uid = 8";
     assert_eq!(billing.number(history), 1);
 }
 
@@ -72,7 +75,10 @@ async fn each_age_takes_what_is_written(database: Database) {
 #[testkit::test]
 async fn add_ons_have_numbers_too(database: Database) {
     let billing = billing_api(database).await;
-    let order = |quantity: i32| json!({ "add_on_purchases": { "duo_enterprise": [{ "quantity": quantity, "started_on": "2024-01-01", "expires_on": "2024-12-31", "purchase_xid": "C-1" }] } });
+    let order = |quantity: i32| {
+        json!({ "add_on_purchases": { "duo_enterprise": [{ "quantity": quantity,
+        "started_on": "2024-01-01", "expires_on": "2024-12-31", "purchase_xid": "C-1" }] } })
+    };
     assert_eq!(billing.current("POST", PURCHASES, order(1)).await.0, 201);
     assert_eq!(
         billing
@@ -81,7 +87,10 @@ async fn add_ons_have_numbers_too(database: Database) {
     );
     if billing.service.database.is_postgresql() {
         billing.sql("CREATE TABLE ar_internal_metadata (key text PRIMARY KEY, value text)");
-        billing.sql("ALTER TABLE subscription_add_on_purchases ALTER subscription_add_on_id DROP NOT NULL, ADD CONSTRAINT a_number CHECK (subscription_add_on_uid IS NOT NULL)");
+        billing.sql(
+            "ALTER TABLE subscription_add_on_purchases ALTER subscription_add_on_id DROP NOT NULL, \
+                     ADD CONSTRAINT a_number CHECK (subscription_add_on_uid IS NOT NULL)",
+        );
         billing.sql("UPDATE subscription_add_on_purchases SET subscription_add_on_id = NULL");
         assert_eq!(billing.current("POST", PURCHASES, order(2)).await.1[0]["quantity"], 2);
         assert_eq!(billing.get_current(&format!("{PURCHASES}/duo_enterprise")).await.1["quantity"], 2);

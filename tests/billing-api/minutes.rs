@@ -25,7 +25,8 @@ fn with(further: Value) -> Value {
 }
 
 fn shown(xid: &str) -> Value {
-    json!({ "namespace_id": 123, "expires_at": "2022-01-01", "number_of_minutes": 10000, "purchase_xid": xid })
+    json!({ "namespace_id": 123, "expires_at": "2022-01-01", "number_of_minutes": 10000,
+        "purchase_xid": xid })
 }
 
 async fn buy(billing: &Billing, packs: Value) -> (u16, Value) {
@@ -36,7 +37,6 @@ fn rows(billing: &Billing) -> i64 {
     billing.number("SELECT count(*) FROM ci_minutes_additional_packs")
 }
 
-/// 38, 39, 40
 #[testkit::test]
 async fn a_purchase_is_made_once(database: Database) {
     let billing = billing_api(database).await;
@@ -52,7 +52,6 @@ async fn a_purchase_is_made_once(database: Database) {
     assert_eq!((status, rows(&billing)), (201, 2));
 }
 
-/// 41, 42
 #[testkit::test]
 async fn each_is_answered_in_its_place(database: Database) {
     let billing = billing_api(database).await;
@@ -60,7 +59,11 @@ async fn each_is_answered_in_its_place(database: Database) {
     assert_eq!(answer, (201, json!([shown("b"), shown("a"), shown("b")])));
     assert_eq!(rows(&billing), 2);
     // Of several old ones the oldest is shown.
-    billing.sql("INSERT INTO ci_minutes_additional_packs (namespace_id, expires_at, number_of_minutes, purchase_xid, created_at, updated_at) VALUES (123, '2030-01-01', 7, 'a', '2020-01-01', '2020-01-01')");
+    billing.sql(
+        "INSERT INTO ci_minutes_additional_packs (namespace_id, expires_at, number_of_minutes, \
+                 purchase_xid, created_at, updated_at) VALUES (123, '2030-01-01', 7, 'a', '2020-01-01', \
+                 '2020-01-01')",
+    );
     assert_eq!(buy(&billing, json!([pack("a")])).await, (201, json!([shown("a")])));
 }
 
@@ -107,7 +110,8 @@ async fn what_is_wrong_is_said_and_nothing_bought(database: Database) {
         (
             json!([{}]),
             error(
-                "packs[0][expires_at] is missing, packs[0][number_of_minutes] is missing, packs[0][purchase_xid] is missing",
+                "packs[0][expires_at] is missing, packs[0][number_of_minutes] is missing, \
+                 packs[0][purchase_xid] is missing",
             ),
         ),
         (json!([good, 7]), error("packs[1] is invalid")),
@@ -125,7 +129,6 @@ async fn what_is_wrong_is_said_and_nothing_bought(database: Database) {
     assert_eq!(buy(&billing, json!([pack(&longest)])).await, (201, json!([shown(&longest)])));
 }
 
-/// 48
 #[testkit::test]
 async fn dates_may_be_words_and_past(database: Database) {
     let billing = billing_api(database).await;
@@ -133,11 +136,11 @@ async fn dates_may_be_words_and_past(database: Database) {
     assert_eq!(buy(&billing, json!([words])).await, (201, json!([shown(XID)])));
     let past = json!({ "number_of_minutes": "1", "expires_at": "1999-12-31", "purchase_xid": 7 });
     let (status, answer) = buy(&billing, json!([past])).await;
-    let expected = json!([{ "namespace_id": 123, "expires_at": "1999-12-31", "number_of_minutes": 1, "purchase_xid": "7" }]);
+    let expected = json!([{ "namespace_id": 123, "expires_at": "1999-12-31", "number_of_minutes": 1,
+        "purchase_xid": "7" }]);
     assert_eq!((status, answer), (201, expected));
 }
 
-/// 50
 #[testkit::test]
 async fn only_roots_buy(database: Database) {
     let billing = billing_api(database).await;
@@ -154,7 +157,6 @@ async fn only_roots_buy(database: Database) {
     assert_eq!(rows(&billing), 0);
 }
 
-/// 51
 #[testkit::test]
 async fn of_twenty_at_once_one_is_bought(database: Database) {
     let billing = billing_api(database).await;
@@ -163,7 +165,6 @@ async fn of_twenty_at_once_one_is_bought(database: Database) {
     assert_eq!(rows(&billing), 1);
 }
 
-/// 52
 #[testkit::test]
 async fn forms_name_lists_in_two_ways(database: Database) {
     let billing = billing_api(database).await;

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 fn packs(billing: &Billing, namespace_id: i64, xids: &[&str]) {
     for xid in xids {
         billing.sql(&format!(
-            "INSERT INTO ci_minutes_additional_packs (namespace_id, expires_at, number_of_minutes, purchase_xid, created_at, updated_at)
+            "INSERT INTO ci_minutes_additional_packs (namespace_id, expires_at, number_of_minutes, \
+             purchase_xid, created_at, updated_at)
              VALUES ({namespace_id}, '2020-01-01', 10, '{xid}', '2020-01-01', '2020-01-01')"
         ));
     }
@@ -29,7 +30,6 @@ fn accepted() -> (u16, Value) {
 
 const SUM: &str = "SELECT CAST(sum(number_of_minutes) AS bigint) FROM ci_minutes_additional_packs";
 
-/// 53, 54, 56
 #[testkit::test]
 async fn all_packs_go_also_where_there_are_none(database: Database) {
     let billing = billing_api(database).await;
@@ -47,7 +47,6 @@ async fn all_packs_go_also_where_there_are_none(database: Database) {
     assert_eq!(rows(&billing, 123), 3);
 }
 
-/// 55, 57, 58
 #[testkit::test]
 async fn what_cannot_be_moved_stays(database: Database) {
     let billing = billing_api(database).await;
@@ -66,7 +65,6 @@ async fn what_cannot_be_moved_stays(database: Database) {
     assert_eq!(rows(&billing, 123), 1);
 }
 
-/// 59
 #[testkit::test]
 async fn a_move_never_merges(database: Database) {
     let billing = billing_api(database).await;
@@ -76,7 +74,6 @@ async fn a_move_never_merges(database: Database) {
     assert_eq!((rows(&billing, 321), billing.number(SUM)), (2, 20));
 }
 
-/// 60
 #[testkit::test]
 async fn a_storm_of_moves_loses_nothing(database: Database) {
     let billing = billing_api(database).await;
@@ -90,7 +87,6 @@ async fn a_storm_of_moves_loses_nothing(database: Database) {
     assert_eq!((rows(&billing, 123) + rows(&billing, 321), billing.number(SUM)), (50, 500));
 }
 
-/// 61
 #[testkit::test]
 async fn a_pack_that_is_bought_meanwhile_is_somewhere(database: Database) {
     let billing = billing_api(database).await;

@@ -3,15 +3,19 @@ use super::billing_api;
 use super::support::{error, no_namespace, not_root};
 use serde_json::json;
 
-/// 75
 #[testkit::test]
 async fn a_namespace_is_told_whole(database: Database) {
     let billing = billing_api(database).await;
-    billing.sql("INSERT INTO namespace_root_storage_statistics (namespace_id, repository_size, updated_at) VALUES (123, 100, '2020-01-01')");
+    billing.sql(
+        "INSERT INTO namespace_root_storage_statistics (namespace_id, repository_size, updated_at) \
+                 VALUES (123, 100, '2020-01-01')",
+    );
     let group = json!({
         "id": 123, "name": "acme", "path": "acme", "kind": "group", "full_path": "acme", "parent_id": null,
-        "avatar_url": null, "web_url": "https://gitlab.example.com/groups/acme", "members_count_with_descendants": 1,
-        "billable_members_count": 1, "max_seats_used": 0, "seats_in_use": 0, "plan": "default", "end_date": null,
+        "avatar_url": null, "web_url": "https://gitlab.example.com/groups/acme",
+        "members_count_with_descendants": 1,
+        "billable_members_count": 1, "max_seats_used": 0, "seats_in_use": 0, "plan": "default",
+        "end_date": null,
         "trial_ends_on": null, "trial": false, "root_repository_size": 100, "projects_count": 0,
     });
     assert_eq!(billing.get_current("/namespaces/123").await, (200, group.clone()));
@@ -46,7 +50,6 @@ async fn a_namespace_is_told_whole(database: Database) {
     assert_eq!(billing.get_current("/namespaces/20").await.1["projects_count"], 4);
 }
 
-/// 76, 77
 #[testkit::test]
 async fn limits_are_set_and_cleared(database: Database) {
     let billing = billing_api(database).await;
@@ -54,12 +57,21 @@ async fn limits_are_set_and_cleared(database: Database) {
     let (status, told) =
         put(json!({ "shared_runners_minutes_limit": 1000, "extra_shared_runners_minutes_limit": "5" })).await;
     assert_eq!((status, &told["full_path"]), (200, &json!("acme")));
-    let limits = "SELECT shared_runners_minutes_limit || ' ' || COALESCE(CAST(extra_shared_runners_minutes_limit AS text), 'none') FROM namespaces WHERE id = 123";
+    let limits = "SELECT shared_runners_minutes_limit || ' ' || \
+                  COALESCE(CAST(extra_shared_runners_minutes_limit AS text), 'none') FROM namespaces WHERE \
+                  id = 123";
     assert_eq!(billing.text(limits).as_deref(), Some("1000 5"));
     assert_eq!(put(json!({ "extra_shared_runners_minutes_limit": null })).await.0, 200);
     assert_eq!(billing.text(limits).as_deref(), Some("1000 none"));
-    let storage = "SELECT additional_purchased_storage_size || ' ' || additional_purchased_storage_ends_on FROM namespace_limits WHERE namespace_id = 123";
-    assert_eq!(put(json!({ "additional_purchased_storage_size": 100, "additional_purchased_storage_ends_on": "2025-01-01" })).await.0, 200);
+    let storage = "SELECT additional_purchased_storage_size || ' ' || additional_purchased_storage_ends_on \
+                   FROM namespace_limits WHERE namespace_id = 123";
+    assert_eq!(
+        put(json!({ "additional_purchased_storage_size": 100,
+        "additional_purchased_storage_ends_on": "2025-01-01" }))
+        .await
+        .0,
+        200
+    );
     assert_eq!(billing.text(storage).as_deref(), Some("100 2025-01-01"));
     assert_eq!(put(json!({ "additional_purchased_storage_size": 200 })).await.0, 200);
     assert_eq!(billing.text(storage).as_deref(), Some("200 2025-01-01"));
@@ -78,7 +90,6 @@ async fn limits_are_set_and_cleared(database: Database) {
     assert_eq!(billing.current("PUT", "/namespaces/999", json!({})).await, no_namespace());
 }
 
-/// 78
 #[testkit::test]
 async fn a_subscription_is_set_with_its_namespace(database: Database) {
     let billing = billing_api(database).await;
@@ -106,14 +117,15 @@ async fn a_subscription_is_set_with_its_namespace(database: Database) {
     );
 }
 
-/// 79
 #[testkit::test]
 async fn owners_are_listed(database: Database) {
     let billing = billing_api(database).await;
-    let bob = json!({ "user": { "id": 3, "username": "bob", "name": "bob the user" }, "access_level": 50, "notification_email": "bob@example.com" });
+    let bob = json!({ "user": { "id": 3, "username": "bob", "name": "bob the user" }, "access_level": 50,
+        "notification_email": "bob@example.com" });
     assert_eq!(billing.get_current("/namespaces/123/owners").await, (200, json!([bob])));
     billing.sql("UPDATE users SET notification_email = 'alice@elsewhere.example' WHERE id = 2");
-    let alice = json!([{ "user": { "id": 2, "username": "alice", "name": "alice the user" }, "access_level": 50, "notification_email": "alice@elsewhere.example" }]);
+    let alice = json!([{ "user": { "id": 2, "username": "alice", "name": "alice the user" },
+        "access_level": 50, "notification_email": "alice@elsewhere.example" }]);
     assert_eq!(billing.get_current("/namespaces/125/owners").await, (200, alice));
     billing.sql("UPDATE users SET state = 'blocked' WHERE id = 3");
     assert_eq!(billing.get_current("/namespaces/123/owners").await, (200, json!([])));
@@ -121,7 +133,6 @@ async fn owners_are_listed(database: Database) {
     assert_eq!(billing.get_current("/namespaces/999/owners").await, no_namespace());
 }
 
-/// 83
 #[testkit::test]
 async fn owners_and_administrators_edit_billing(database: Database) {
     let billing = billing_api(database).await;
@@ -142,11 +153,11 @@ async fn owners_and_administrators_edit_billing(database: Database) {
     assert_eq!(billing.get_current("/namespaces/124/user_permissions/3").await, not_root());
 }
 
-/// 84
 #[testkit::test]
 async fn people_are_told(database: Database) {
     let billing = billing_api(database).await;
-    let alice = json!({ "id": 2, "username": "alice", "name": "alice the user", "web_url": "https://gitlab.example.com/alice" });
+    let alice = json!({ "id": 2, "username": "alice", "name": "alice the user",
+        "web_url": "https://gitlab.example.com/alice" });
     assert_eq!(billing.get_current("/users/2").await, (200, alice));
     for id in ["999", "alice", "-1"] {
         assert_eq!(

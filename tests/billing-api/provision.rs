@@ -7,10 +7,14 @@ const PATH: &str = "/namespaces/123/provision";
 
 fn everything() -> Value {
     json!({ "provision": {
-        "base_product": { "plan_code": "premium", "start_date": "2021-01-01", "end_date": "2022-01-01", "seats": 10, "auto_renew": true },
-        "storage": { "additional_purchased_storage_size": 100, "additional_purchased_storage_ends_on": "2025-01-01" },
-        "compute_minutes": { "shared_runners_minutes_limit": 2000, "extra_shared_runners_minutes_limit": 1000 },
-        "add_on_purchases": { "duo_pro": [{ "quantity": 1, "started_on": "2024-01-01", "expires_on": "2024-12-31", "purchase_xid": "C-00123456", "trial": false }] },
+        "base_product": { "plan_code": "premium", "start_date": "2021-01-01", "end_date": "2022-01-01",
+            "seats": 10, "auto_renew": true },
+        "storage": { "additional_purchased_storage_size": 100,
+            "additional_purchased_storage_ends_on": "2025-01-01" },
+        "compute_minutes": { "shared_runners_minutes_limit": 2000,
+            "extra_shared_runners_minutes_limit": 1000 },
+        "add_on_purchases": { "duo_pro": [{ "quantity": 1, "started_on": "2024-01-01",
+            "expires_on": "2024-12-31", "purchase_xid": "C-00123456", "trial": false }] },
     } })
 }
 
@@ -22,15 +26,18 @@ async fn repeated_provision_is_idempotent(database: Database) {
     }
     for (query, expected) in [
         (
-            "SELECT count(*) FROM gitlab_subscriptions WHERE namespace_id = 123 AND seats = 10 AND auto_renew",
+            "SELECT count(*) FROM gitlab_subscriptions WHERE namespace_id = 123 AND seats = 10 AND \
+             auto_renew",
             1,
         ),
         (
-            "SELECT count(*) FROM namespace_limits WHERE namespace_id = 123 AND additional_purchased_storage_size = 100",
+            "SELECT count(*) FROM namespace_limits WHERE namespace_id = 123 AND \
+             additional_purchased_storage_size = 100",
             1,
         ),
         (
-            "SELECT count(*) FROM namespaces WHERE id = 123 AND shared_runners_minutes_limit = 2000 AND extra_shared_runners_minutes_limit = 1000",
+            "SELECT count(*) FROM namespaces WHERE id = 123 AND shared_runners_minutes_limit = 2000 AND \
+             extra_shared_runners_minutes_limit = 1000",
             1,
         ),
         ("SELECT count(*) FROM subscription_add_on_purchases WHERE namespace_id = 123 AND quantity = 1", 1),

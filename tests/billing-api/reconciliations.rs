@@ -11,8 +11,10 @@ const MANY: &str = "/internal/upcoming_reconciliations";
 
 fn example() -> Value {
     json!({ "upcoming_reconciliations": [
-        { "namespace_id": 127, "next_reconciliation_date": "13 Jun 2021", "display_alert_from": "06 Jun 2021" },
-        { "namespace_id": 129, "next_reconciliation_date": "12 Jun 2021", "display_alert_from": "05 Jun 2021" },
+        { "namespace_id": 127, "next_reconciliation_date": "13 Jun 2021",
+            "display_alert_from": "06 Jun 2021" },
+        { "namespace_id": 129, "next_reconciliation_date": "12 Jun 2021",
+            "display_alert_from": "05 Jun 2021" },
     ] })
 }
 
@@ -36,7 +38,6 @@ fn stored(billing: &Billing) -> String {
     billing.text(&format!("SELECT {list} FROM ({rows}) AS x")).unwrap_or_default()
 }
 
-/// 62, 63
 #[testkit::test]
 async fn the_example_is_stored_and_changed(database: Database) {
     let billing = billing_api(database).await;
@@ -48,7 +49,6 @@ async fn the_example_is_stored_and_changed(database: Database) {
     assert_eq!(stored(&billing), "127 2022-01-02 2022-01-01;129 2021-06-12 2021-06-05");
 }
 
-/// 64, 65
 #[testkit::test]
 async fn the_last_counts_and_the_lost_hold_nobody_up(database: Database) {
     let billing = billing_api(database).await;
@@ -60,12 +60,12 @@ async fn the_last_counts_and_the_lost_hold_nobody_up(database: Database) {
         of(127, "2021-08-13", "2021-08-06"),
         of(124, "2021-08-13", "2021-08-06")
     ]);
-    let expected = json!({ "message": { "error": { "999": ["Namespace must exist"], "124": ["Namespace must be a root namespace"] } } });
+    let expected = json!({ "message": { "error": { "999": ["Namespace must exist"],
+        "124": ["Namespace must be a root namespace"] } } });
     assert_eq!(put(&billing, lost).await, (400, expected));
     assert_eq!(stored(&billing), "127 2021-08-13 2021-08-06");
 }
 
-/// 66, 67
 #[testkit::test]
 async fn what_is_wrong_is_said_and_nothing_stored(database: Database) {
     let billing = billing_api(database).await;
@@ -94,7 +94,6 @@ async fn what_is_wrong_is_said_and_nothing_stored(database: Database) {
     assert_eq!(stored(&billing), "");
 }
 
-/// 68
 #[testkit::test]
 async fn five_thousand_take_no_five_seconds(database: Database) {
     let billing = billing_api(database).await;
@@ -104,7 +103,10 @@ async fn five_thousand_take_no_five_seconds(database: Database) {
         let comma = if rows.is_empty() { "" } else { "," };
         write!(rows, "{comma}({id}, 'n{id}', 'n{id}', 'Group', 1, '{ids}', '{THEN}', '{THEN}')").unwrap();
     }
-    billing.sql(&format!("INSERT INTO namespaces (id, name, path, type, organization_id, traversal_ids, created_at, updated_at) VALUES {rows}"));
+    billing.sql(&format!(
+        "INSERT INTO namespaces (id, name, path, type, organization_id, traversal_ids, \
+                          created_at, updated_at) VALUES {rows}"
+    ));
     let list: Vec<Value> = (10_000..15_000).rev().map(|id| of(id, "13 Jun 2021", "06 Jun 2021")).collect();
     let started = Instant::now();
     assert_eq!(put(&billing, json!(list)).await, (200, json!(200)));
@@ -112,7 +114,6 @@ async fn five_thousand_take_no_five_seconds(database: Database) {
     assert_eq!(billing.number("SELECT count(*) FROM upcoming_reconciliations"), 5000);
 }
 
-/// 69, 70, 71
 #[testkit::test]
 async fn one_is_deleted_once(database: Database) {
     let billing = billing_api(database).await;
@@ -138,12 +139,12 @@ async fn one_is_deleted_once(database: Database) {
     assert_eq!(stored(&billing), "");
 }
 
-/// 72, 73
 #[testkit::test]
 async fn the_newer_path_takes_one_in_each_form(database: Database) {
     let billing = billing_api(database).await;
     let plain = json!({ "next_reconciliation_date": "12 Jun 2021", "display_alert_from": "05 Jun 2021" });
-    let listed = json!({ "upcoming_reconciliations": [{ "next_reconciliation_date": "13 Jun 2021", "display_alert_from": "06 Jun 2021" }] });
+    let listed = json!({ "upcoming_reconciliations": [{ "next_reconciliation_date": "13 Jun 2021",
+        "display_alert_from": "06 Jun 2021" }] });
     let named = json!({ "upcoming_reconciliations": [of(129, "14 Jun 2021", "07 Jun 2021")] });
     for (path, body, expected) in [
         ("/namespaces/129/upcoming_reconciliations", &plain, "129 2021-06-12 2021-06-05"),
@@ -171,7 +172,6 @@ async fn the_newer_path_takes_one_in_each_form(database: Database) {
     );
 }
 
-/// 74
 #[testkit::test]
 async fn nobody_else_sets_them(database: Database) {
     let billing = billing_api(database).await;

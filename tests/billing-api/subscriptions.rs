@@ -110,7 +110,8 @@ async fn dates_are_accepted_in_every_form(database: Database) {
 #[testkit::test]
 async fn trial_starts_with_its_subscription(database: Database) {
     let billing = billing_api(database).await;
-    let body = json!({ "start_date": "2021-01-10", "trial": true, "plan": "ultimate_trial", "trial_ends_on": "2021-02-09", "auto_renew": "1" });
+    let body = json!({ "start_date": "2021-01-10", "trial": true, "plan": "ultimate_trial",
+        "trial_ends_on": "2021-02-09", "auto_renew": "1" });
     let plan = json!({ "code": "ultimate_trial", "trial": true, "auto_renew": true, "exclude_guests": true });
     let expected = shown(plan, [0, 1, 0, 0], [Some("2021-01-10"), None, Some("2021-02-09")]);
     assert_eq!(billing.send("POST", S, body).await, (201, expected));
@@ -147,7 +148,11 @@ async fn only_roots_buy(database: Database) {
 #[testkit::test]
 async fn purchase_replaces_a_free_subscription(database: Database) {
     let billing = billing_api(database).await;
-    billing.sql("INSERT INTO gitlab_subscriptions (namespace_id, hosted_plan_id, created_at, updated_at) VALUES (123, 2, '2020-01-01 00:00:00', '2020-01-01 00:00:00'), (321, NULL, '2020-01-01 00:00:00', '2020-01-01 00:00:00')");
+    billing.sql(
+        "INSERT INTO gitlab_subscriptions (namespace_id, hosted_plan_id, created_at, updated_at) \
+                 VALUES (123, 2, '2020-01-01 00:00:00', '2020-01-01 00:00:00'), (321, NULL, '2020-01-01 \
+                 00:00:00', '2020-01-01 00:00:00')",
+    );
     for id in [123, 321] {
         let path = format!("/namespaces/{id}/gitlab_subscription");
         let body =
@@ -218,7 +223,8 @@ async fn owner_may_read_own_namespaces_only(database: Database) {
     for (id, token) in [("123", B), ("321", O), ("124", O), ("999", O), ("125", O)] {
         assert_eq!(get(LEGACY, id, token).await, forbidden(), "{id}");
     }
-    let scope = json!({ "error": "insufficient_scope", "error_description": "The request requires higher privileges than provided by the access token.", "scope": "api" });
+    let scope = json!({ "error": "insufficient_scope", "error_description": "The request requires higher \
+        privileges than provided by the access token.", "scope": "api" });
     assert_eq!(get(CURRENT, "123", O).await, (403, scope));
     // Whoever was owner until yesterday is none.
     billing.sql("UPDATE members SET expires_at = '2021-01-10' WHERE source_id = 123 AND user_id = 3");

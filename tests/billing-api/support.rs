@@ -76,12 +76,16 @@ pub fn plant(database: &Database) {
     fixture::run(
         conn,
         &format!(
-            "INSERT INTO namespaces (id, name, path, owner_id, type, organization_id, traversal_ids, created_at, updated_at)
+            "INSERT INTO namespaces (id, name, path, owner_id, type, organization_id, traversal_ids, \
+             created_at, updated_at)
              VALUES (125, 'alice too', 'alice-too', 2, 'User', 1, '{ids}', '{THEN}', '{THEN}');
-             INSERT INTO namespaces (id, name, path, type, parent_id, organization_id, traversal_ids, created_at, updated_at)
+             INSERT INTO namespaces (id, name, path, type, parent_id, organization_id, traversal_ids, \
+             created_at, updated_at)
              VALUES (126, 'project', 'project', 'Project', 123, 1, '{ids}', '{THEN}', '{THEN}');
-             INSERT INTO routes (source_id, source_type, path, name, namespace_id) VALUES (125, 'Namespace', 'alice-too', 'alice too', 125);
-             INSERT INTO plans (id, name, title, created_at, updated_at) VALUES (1, 'default', 'Default', '{THEN}', '{THEN}'),
+             INSERT INTO routes (source_id, source_type, path, name, namespace_id) VALUES (125, 'Namespace', \
+             'alice-too', 'alice too', 125);
+             INSERT INTO plans (id, name, title, created_at, updated_at) VALUES (1, 'default', 'Default', \
+             '{THEN}', '{THEN}'),
                (2, 'free', 'Free', '{THEN}', '{THEN}'), (3, 'premium', 'Premium', '{THEN}', '{THEN}');"
         ),
     );
@@ -99,7 +103,8 @@ pub fn token_of(database: &Database, user_id: i64, token: &str, scopes: &str) {
     let digest = &auth::KeyBase::from_text(KEY_BASE).unwrap().digests(token)[0];
     let scopes: String = scopes.split(' ').map(|scope| format!("- {scope}\n")).collect();
     database.sql(&format!(
-        "INSERT INTO personal_access_tokens (user_id, name, scopes, token_digest, organization_id, created_at, updated_at)
+        "INSERT INTO personal_access_tokens (user_id, name, scopes, token_digest, organization_id, \
+         created_at, updated_at)
          VALUES ({user_id}, 'a token', '---\n{scopes}', '{digest}', 1, '{THEN}', '{THEN}')"
     ));
 }
@@ -165,11 +170,25 @@ impl Billing {
     /// A subscription with seats, seats in use and most seats used, and with start and end.
     pub fn subscription(&self, namespace_id: i64, plan: &str, seats: &str, dates: &str) {
         self.sql(&format!(
-            "INSERT INTO plans (name, title, created_at, updated_at) SELECT '{plan}', '{plan}', '{THEN}', '{THEN}'
+            "INSERT INTO plans (name, title, created_at, updated_at) SELECT '{plan}', '{plan}', '{THEN}', \
+             '{THEN}'
                WHERE NOT EXISTS (SELECT 1 FROM plans WHERE name = '{plan}');
-             INSERT INTO gitlab_subscriptions (namespace_id, hosted_plan_id, seats, seats_in_use, max_seats_used, start_date, end_date, created_at, updated_at)
+             INSERT INTO gitlab_subscriptions (namespace_id, hosted_plan_id, seats, seats_in_use, \
+             max_seats_used, start_date, end_date, created_at, updated_at)
              SELECT {namespace_id}, id, {seats}, {}, '{THEN}', '{THEN}' FROM plans WHERE name = '{plan}'",
-            dates.split(", ").map(|date| if date == "NULL" { "NULL".to_owned() } else { format!("CAST({date} AS {})", self.date_type()) }).collect::<Vec<_>>().join(", ")
+            dates
+                .split(", ")
+                .map(|date| if date == "NULL" {
+                    "NULL".to_owned()
+                } else {
+                    format!(
+                        "CAST({date} \
+                AS {})",
+                        self.date_type()
+                    )
+                })
+                .collect::<Vec<_>>()
+                .join(", ")
         ));
     }
 
@@ -183,7 +202,8 @@ pub fn number(database: &Database, query: &str) -> i64 {
     diesel::select(sql).get_result(&mut database.open()).unwrap()
 }
 
-/// The answer about a subscription: plan, seats (bought, in use, most used, owed), dates (start, end, end of trial).
+/// The answer about a subscription: plan, seats (bought, in use, most used, owed), dates (start, end, end of
+/// trial).
 pub fn shown(plan: Value, seats: [i32; 4], dates: [Option<&str>; 3]) -> Value {
     let mut all = json!({ "trial": false, "auto_renew": null, "upgradable": false, "exclude_guests": false });
     let Value::Object(plan) = plan else { panic!("an object") };
@@ -196,7 +216,8 @@ pub fn shown(plan: Value, seats: [i32; 4], dates: [Option<&str>; 3]) -> Value {
     json!({
         "plan": all,
         "usage": {
-            "seats_in_subscription": seats[0], "seats_in_use": seats[1], "max_seats_used": seats[2], "seats_owed": seats[3],
+            "seats_in_subscription": seats[0], "seats_in_use": seats[1], "max_seats_used": seats[2],
+            "seats_owed": seats[3],
         },
         "billing": {
             "subscription_start_date": dates[0], "subscription_end_date": dates[1], "trial_ends_on": dates[2],

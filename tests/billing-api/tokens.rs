@@ -54,7 +54,8 @@ impl Signer {
 /// Claims that are taken at `now`, with others over them; `null` takes one away.
 pub fn claims(now: i64, further: Value) -> Value {
     let mut claims = json!({
-        "iss": "https://customers.gitlab.com", "aud": "gitlab-subscriptions", "iat": now, "nbf": now, "exp": now + 60,
+        "iss": "https://customers.gitlab.com", "aud": "gitlab-subscriptions", "iat": now, "nbf": now,
+        "exp": now + 60,
     });
     let Value::Object(further) = further else { panic!("an object") };
     for (name, value) in further {

@@ -19,7 +19,8 @@ async fn example_of_the_documentation_resets_the_maximum(database: Database) {
         "{HISTORIES} WHERE max_seats_used = 82 AND change_type = 1 AND namespace_id = 123 AND seats = 80"
     );
     assert_eq!(billing.number(&before), 1);
-    let changed = "SELECT count(*) FROM gitlab_subscriptions WHERE seats_owed = 2 AND max_seats_used_changed_at IS NOT NULL AND max_seats_used = 0";
+    let changed = "SELECT count(*) FROM gitlab_subscriptions WHERE seats_owed = 2 AND \
+                   max_seats_used_changed_at IS NOT NULL AND max_seats_used = 0";
     assert_eq!(billing.number(changed), 1);
 }
 

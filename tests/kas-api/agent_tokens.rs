@@ -29,7 +29,6 @@ fn events(kas: &Kas) -> i64 {
     kas.number("SELECT count(*) FROM agent_activity_events")
 }
 
-/// 20
 #[testkit::test]
 async fn the_first_use_is_noted_and_the_agent_has_connected(database: Database) {
     let redis = Redis::start();
@@ -40,7 +39,8 @@ async fn the_first_use_is_noted_and_the_agent_has_connected(database: Database) 
     assert!(*noted >= *before && *noted <= *ago(0), "{before} {noted}");
     let updated = "SELECT CAST(updated_at AS text) FROM cluster_agent_tokens WHERE id = 50";
     assert!(kas.texts(updated)[0].starts_with("2020-01-01 00:00:00"));
-    let event = "SELECT count(*) FROM agent_activity_events WHERE agent_id = 5 AND agent_token_id = 50 AND kind = 2 AND level = 1 AND agent_project_id = 7";
+    let event = "SELECT count(*) FROM agent_activity_events WHERE agent_id = 5 AND agent_token_id = 50 AND \
+                 kind = 2 AND level = 1 AND agent_project_id = 7";
     assert_eq!((events(&kas), kas.number(event)), (1, 1));
     // The fresher moment is where GitLab looks for it.
     let kept: String = redis.ask(&["GET", "cache:Clusters::AgentToken:50:attributes"]);
@@ -52,7 +52,6 @@ async fn the_first_use_is_noted_and_the_agent_has_connected(database: Database) 
     );
 }
 
-/// 21
 #[testkit::test]
 async fn a_use_soon_after_another_is_not(database: Database) {
     let kas = kas_api(database).await;
@@ -73,7 +72,6 @@ async fn a_use_soon_after_another_is_not(database: Database) {
     assert_eq!(events(&kas), 0, "it was connected");
 }
 
-/// 22
 #[testkit::test]
 async fn an_agent_with_another_token_in_use_is_connected(database: Database) {
     kas_fixture_with_second_token(&database);
@@ -91,7 +89,6 @@ async fn an_agent_with_another_token_in_use_is_connected(database: Database) {
     assert_eq!(events(&kas), 1);
 }
 
-/// 23
 #[testkit::test]
 async fn what_cannot_be_noted_fails_no_request(database: Database) {
     let mut redis = Redis::start();
@@ -118,7 +115,13 @@ async fn requests_that_come_together_connect_once(database: Database) {
 async fn the_newest_200_events_of_an_agent_are_kept(database: Database) {
     let kas = kas_api(database).await;
     for n in 0..250 {
-        kas.sql(&format!("INSERT INTO agent_activity_events (agent_id, recorded_at, kind, level, agent_project_id) VALUES ({}, '2020-01-01 00:{:02}:{:02}', 0, 1, 7)", if n < 240 { 5 } else { 6 }, n / 60, n % 60));
+        kas.sql(&format!(
+            "INSERT INTO agent_activity_events (agent_id, recorded_at, kind, level, \
+                          agent_project_id) VALUES ({}, '2020-01-01 00:{:02}:{:02}', 0, 1, 7)",
+            if n < 240 { 5 } else { 6 },
+            n / 60,
+            n % 60
+        ));
     }
     ask(&kas).await;
     assert_eq!(kas.number("SELECT count(*) FROM agent_activity_events WHERE agent_id = 5"), 200);

@@ -17,7 +17,8 @@ fn count(kas: &Kas, condition: &str) -> i64 {
 
 /// The page's example.
 fn minimal() -> Value {
-    json!({ "title": "minimal", "message": "network problem", "evalMatches": [{ "value": 1, "metric": "Count", "tags": {} }] })
+    json!({ "title": "minimal", "message": "network problem", "evalMatches": [{ "value": 1, "metric": "Count",
+        "tags": {} }] })
 }
 
 #[testkit::test]
@@ -27,7 +28,8 @@ async fn repeated_alert_is_counted(database: Database) {
     assert_eq!(
         count(
             &kas,
-            "title = 'minimal' AND domain = 1 AND status = 0 AND events = 1 AND iid = 1 AND project_id = 7 AND severity = 0 AND monitoring_tool = 'Cilium' AND ended_at IS NULL"
+            "title = 'minimal' AND domain = 1 AND status = 0 AND events = 1 AND iid = 1 AND project_id = 7 \
+             AND severity = 0 AND monitoring_tool = 'Cilium' AND ended_at IS NULL"
         ),
         1
     );
@@ -56,14 +58,17 @@ async fn repeated_alert_is_counted(database: Database) {
 async fn every_field_is_stored(database: Database) {
     let kas = kas_api(database).await;
     let body = json!({
-        "title": "t".repeat(300), "description": "d".repeat(1100), "service": "web", "monitoring_tool": "Hubble", "severity": "low",
-        "hosts": ["a\"b", ["c,d"]], "start_time": "2022-06-02T05:36:26Z", "fingerprint": "f", "gitlab_environment_name": "production",
+        "title": "t".repeat(300), "description": "d".repeat(1100), "service": "web",
+        "monitoring_tool": "Hubble", "severity": "low",
+        "hosts": ["a\"b", ["c,d"]], "start_time": "2022-06-02T05:36:26Z", "fingerprint": "f",
+        "gitlab_environment_name": "production",
     });
     assert_eq!(alert(&kas, body).await, NOTHING);
     assert_eq!(
         count(
             &kas,
-            "length(title) = 200 AND length(description) = 1000 AND service = 'web' AND monitoring_tool = 'Hubble' AND severity = 3"
+            "length(title) = 200 AND length(description) = 1000 AND service = 'web' AND monitoring_tool = \
+             'Hubble' AND severity = 3"
         ),
         1
     );
@@ -72,7 +77,8 @@ async fn every_field_is_stored(database: Database) {
     let hosts = if kas.service.database.is_postgresql() {
         "SELECT hosts[1] || ' ' || hosts[2] FROM alert_management_alerts"
     } else {
-        "SELECT json_extract(hosts, '$[0]') || ' ' || json_extract(hosts, '$[1]') FROM alert_management_alerts"
+        "SELECT json_extract(hosts, '$[0]') || ' ' || json_extract(hosts, '$[1]') FROM \
+         alert_management_alerts"
     };
     assert_eq!(kas.texts(hosts), ["a\"b c,d"]);
 }
@@ -80,7 +86,11 @@ async fn every_field_is_stored(database: Database) {
 #[testkit::test]
 async fn alert_of_a_policy_has_its_name(database: Database) {
     let kas = kas_api(database).await;
-    let flow = |namespace: &str| json!({ "flow": { "time": "2022-06-02T05:36:26Z", "source": { "namespace": namespace } }, "ciliumNetworkPolicy": { "metadata": { "name": "deny", "namespace": "n" } } });
+    let flow = |namespace: &str| {
+        json!({ "flow": { "time": "2022-06-02T05:36:26Z",
+        "source": { "namespace": namespace } }, "ciliumNetworkPolicy": { "metadata": { "name": "deny",
+            "namespace": "n" } } })
+    };
     for namespace in ["a", "b", "a"] {
         assert_eq!(alert(&kas, flow(namespace)).await, NOTHING);
     }

@@ -181,7 +181,6 @@ async fn no_endpoint_of_agents_answers_whoever_is_none(database: Database) {
     }
 }
 
-/// 36, 46
 #[testkit::test]
 async fn the_other_endpoints_ask_for_no_agent(database: Database) {
     let kas = kas_api(database).await;
@@ -212,7 +211,6 @@ async fn an_agent_gets_nothing_of_another_agents_project(database: Database) {
     assert_eq!(kas.number("SELECT project_id FROM alert_management_alerts"), 13);
 }
 
-/// 5, 8
 #[testkit::test]
 async fn what_kas_sends_is_taken(database: Database) {
     let kas = kas_api(database).await;
@@ -260,7 +258,6 @@ async fn the_first_header_that_is_there_counts(database: Database) {
     }
 }
 
-/// 19
 #[testkit::test]
 async fn tokens_that_old_releases_have_stored_are_known(database: Database) {
     let kas = kas_api(database).await;

@@ -15,10 +15,12 @@ const TABLES: [&str; 4] = [
 pub fn granting() -> Value {
     json!({ "agent_id": "5", "agent_config": {
         "ci_access": {
-            "projects": [{ "id": "acme/app", "default_namespace": "staging", "access_as": { "agent": {} }, "environments": ["prod/*"] }],
+            "projects": [{ "id": "acme/app", "default_namespace": "staging", "access_as": { "agent": {} },
+                "environments": ["prod/*"] }],
             "groups": [{ "id": "acme", "default_namespace": "production" }],
         },
-        "user_access": { "access_as": { "agent": {} }, "projects": [{ "id": "acme/app" }], "groups": [{ "id": "acme/sub" }] },
+        "user_access": { "access_as": { "agent": {} }, "projects": [{ "id": "acme/app" }],
+            "groups": [{ "id": "acme/sub" }] },
         "gitops": { "unknown": true },
     } })
 }
@@ -31,7 +33,8 @@ async fn configure(kas: &Kas, config: Value) -> (u16, Value) {
 fn rows(kas: &Kas, table: &str) -> Vec<(i64, Value)> {
     let entity = if table.contains("group") { "group_id" } else { "project_id" };
     let query = format!(
-        "SELECT CAST({entity} AS text) || '|' || CAST(config AS text) FROM {table} WHERE agent_id = 5 ORDER BY {entity}"
+        "SELECT CAST({entity} AS text) || '|' || CAST(config AS text) FROM {table} WHERE agent_id = 5 ORDER \
+         BY {entity}"
     );
     let rows = kas.texts(&query);
     rows.iter()
@@ -130,13 +133,23 @@ async fn changed_grant_keeps_its_row(database: Database) {
 #[testkit::test]
 async fn grant_outside_the_root_namespace_is_ignored(database: Database) {
     let kas = kas_api(database).await;
-    let lists = json!({ "projects": [{ "id": "other/x" }, { "id": "acme/none" }, { "id": "acme" }, { "id": "grp/p" }], "groups": [{ "id": "other" }, { "id": "grp" }, { "id": "acme/app" }, { "id": "dev" }] });
+    let lists = json!({ "projects": [{ "id": "other/x" }, { "id": "acme/none" }, { "id": "acme" },
+        { "id": "grp/p" }], "groups": [{ "id": "other" }, { "id": "grp" }, { "id": "acme/app" },
+        { "id": "dev" }] });
     assert_eq!(configure(&kas, json!({ "ci_access": lists, "user_access": lists })).await, NOTHING);
     assert_eq!(counts(&kas), [0, 0, 0, 0]);
     // A name that only begins alike is elsewhere.
     testkit::fixture::group(&mut kas.service.database.open(), 70, "acmeother", None);
     testkit::fixture::project(&mut kas.service.database.open(), 71, "acmeother/x", 70, 0);
-    assert_eq!(configure(&kas, json!({ "ci_access": { "projects": [{ "id": "acmeother/x" }], "groups": [{ "id": "acmeother" }] } })).await, NOTHING);
+    assert_eq!(
+        configure(
+            &kas,
+            json!({ "ci_access": { "projects": [{ "id": "acmeother/x" }],
+        "groups": [{ "id": "acmeother" }] } })
+        )
+        .await,
+        NOTHING
+    );
     assert_eq!(counts(&kas), [0, 0, 0, 0]);
 }
 
@@ -147,7 +160,8 @@ async fn personal_namespace_grants_to_its_projects_only(database: Database) {
     testkit::fixture::project(&mut conn, 70, "dev/tools", 1011, 0);
     testkit::fixture::project(&mut conn, 71, "dev/app", 1011, 0);
     kas.sql("UPDATE cluster_agents SET project_id = 70 WHERE id = 5");
-    let lists = json!({ "projects": [{ "id": "dev/app" }, { "id": "acme/app" }], "groups": [{ "id": "dev" }, { "id": "acme" }] });
+    let lists = json!({ "projects": [{ "id": "dev/app" }, { "id": "acme/app" }], "groups": [{ "id": "dev" },
+        { "id": "acme" }] });
     assert_eq!(configure(&kas, json!({ "ci_access": lists })).await, NOTHING);
     assert_eq!(rows(&kas, TABLES[0]), [(71, json!({}))]);
     assert_eq!(counts(&kas), [1, 0, 0, 0]);
@@ -156,12 +170,16 @@ async fn personal_namespace_grants_to_its_projects_only(database: Database) {
 #[testkit::test]
 async fn setting_allows_grants_to_the_whole_organization(database: Database) {
     let kas = kas_api(database).await;
-    let config = json!({ "ci_access": { "projects": [{ "id": "other/x" }], "groups": [{ "id": "other" }], "instance": { "default_namespace": "n" } } });
+    let config = json!({ "ci_access": { "projects": [{ "id": "other/x" }], "groups": [{ "id": "other" }],
+        "instance": { "default_namespace": "n" } } });
     let instance =
         "SELECT count(*) FROM agent_organization_authorizations WHERE organization_id = 1 AND agent_id = 5";
     assert_eq!(configure(&kas, config.clone()).await, NOTHING);
     assert_eq!((counts(&kas), kas.number(instance)), ([0, 0, 0, 0], 0));
-    kas.sql("UPDATE application_settings SET cluster_agents = '{\"organization_cluster_agent_authorization_enabled\": true}'");
+    kas.sql(
+        "UPDATE application_settings SET cluster_agents = \
+             '{\"organization_cluster_agent_authorization_enabled\": true}'",
+    );
     for _ in 0..2 {
         assert_eq!(configure(&kas, config.clone()).await, NOTHING);
         assert_eq!((counts(&kas), kas.number(instance)), ([1, 1, 0, 0], 1));
@@ -172,7 +190,11 @@ async fn setting_allows_grants_to_the_whole_organization(database: Database) {
     .unwrap();
     assert_eq!(kept, json!({ "default_namespace": "n" }));
     // What belongs to another organization is nobody's to grant.
-    kas.sql("INSERT INTO organizations (id, created_at, updated_at, name, path) VALUES (2, '2020-01-01 00:00:00', '2020-01-01 00:00:00', 'Two', 'two'); UPDATE projects SET organization_id = 2 WHERE id = 13");
+    kas.sql(
+        "INSERT INTO organizations (id, created_at, updated_at, name, path) VALUES (2, '2020-01-01 \
+             00:00:00', '2020-01-01 00:00:00', 'Two', 'two'); UPDATE projects SET organization_id = 2 WHERE \
+             id = 13",
+    );
     assert_eq!(configure(&kas, config).await, NOTHING);
     assert_eq!(counts(&kas), [0, 1, 0, 0]);
     assert_eq!(configure(&kas, json!({})).await, NOTHING);
@@ -182,7 +204,8 @@ async fn setting_allows_grants_to_the_whole_organization(database: Database) {
 #[testkit::test]
 async fn last_entry_with_the_same_path_is_used(database: Database) {
     let kas = kas_api(database).await;
-    let projects = json!([{ "id": "Acme/App", "default_namespace": "a" }, { "id": "acme/app", "default_namespace": "b" }, { "default_namespace": "c" }, { "id": 9 }, "acme/pub"]);
+    let projects = json!([{ "id": "Acme/App", "default_namespace": "a" }, { "id": "acme/app",
+        "default_namespace": "b" }, { "default_namespace": "c" }, { "id": 9 }, "acme/pub"]);
     assert_eq!(configure(&kas, json!({ "ci_access": { "projects": projects } })).await, NOTHING);
     assert_eq!(rows(&kas, TABLES[0]), [(9, json!({ "default_namespace": "b" }))]);
 }
@@ -225,7 +248,8 @@ async fn unreadable_configuration_changes_nothing(database: Database) {
             error("agent_config is invalid"),
         ),
         (
-            json!({ "agent_id": 5, "agent_config": { "ci_access": { "projects": [{ "id": "acme/app", "x": "a\0b" }] } } }),
+            json!({ "agent_id": 5, "agent_config": { "ci_access": { "projects": [{ "id": "acme/app",
+                "x": "a\0b" }] } } }),
             400,
             error("agent_config is invalid"),
         ),

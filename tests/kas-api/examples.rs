@@ -1,4 +1,5 @@
-//! The examples 20 to 29 of GitLab's page, each as it is printed, on a database that holds what the page speaks of.
+//! The examples 20 to 29 of GitLab's page, each as it is printed, on a database that holds what the page
+//! speaks of.
 use super::support::{Kas, NOTHING, kas_api_on, token};
 use serde_json::{Value, json};
 use testkit::{Database, Request, fixture, kas_fixture};
@@ -40,7 +41,10 @@ fn printed() -> Value {
         "project_id": 7,
         "gitaly_repository": {
             "storage_name": "default",
-            "relative_path": "@hashed/79/02/7902699be42c8a8e46fbbb4501726517e86b22c56a189f7625a6da49081b2451.git",
+            "relative_path": concat!(
+                "@hashed/79/02/",
+                "7902699be42c8a8e46fbbb4501726517e86b22c56a189f7625a6da49081b2451.git"
+            ),
             "git_object_directory": "", "git_alternate_object_directories": [],
             "gl_repository": "project-7", "gl_project_path": "gitlab-org/agent-config",
         },
@@ -55,7 +59,13 @@ fn with_agent() -> Value {
     answer
 }
 
-const VULNERABILITY: &str = r#"{"vulnerability":{"name":"CVE-123-4567 in libc","severity":"high","confidence":"unknown","location":{"kubernetes_resource":{"namespace":"production","kind":"deployment","name":"nginx","container":"nginx"}},"identifiers":[{"type":"cve","name":"CVE-123-4567","value":"CVE-123-4567"}]},"scanner":{"id":"starboard_trivy","name":"Trivy (via Starboard Operator)","vendor":"GitLab"}}"#;
+const VULNERABILITY: &str = concat!(
+    r#"{"vulnerability":{"name":"CVE-123-4567 in libc","severity":"high","confidence":"unknown","#,
+    r#""location":{"kubernetes_resource":{"namespace":"production","kind":"deployment","#,
+    r#""name":"nginx","container":"nginx"}},"identifiers":[{"type":"cve","name":"CVE-123-4567","#,
+    r#""value":"CVE-123-4567"}]},"scanner":{"id":"starboard_trivy","#,
+    r#""name":"Trivy (via Starboard Operator)","vendor":"GitLab"}}"#,
+);
 
 fn found(kas: &Kas) -> Request {
     json_body(agent(kas, "PUT", STARBOARD), VULNERABILITY)
@@ -63,9 +73,12 @@ fn found(kas: &Kas) -> Request {
 
 fn policy(kas: &Kas, content: &str) {
     kas.sql(&format!(
-        "INSERT INTO security_orchestration_policy_configurations (id, project_id, security_policy_management_project_id, configured_at, created_at, updated_at)
+        "INSERT INTO security_orchestration_policy_configurations (id, project_id, \
+         security_policy_management_project_id, configured_at, created_at, updated_at)
          VALUES (1, 7, 7, '{THEN}', '{THEN}', '{THEN}');
-         INSERT INTO security_policies (id, security_orchestration_policy_configuration_id, security_policy_management_project_id, policy_index, type, enabled, name, description, checksum, content, created_at, updated_at)
+         INSERT INTO security_policies (id, security_orchestration_policy_configuration_id, \
+         security_policy_management_project_id, policy_index, type, enabled, name, description, checksum, \
+         content, created_at, updated_at)
          VALUES (1, 1, 7, 0, 1, true, 'Policy', 'Policy description', 'x', '{content}', '{THEN}', '{THEN}')"
     ));
 }
@@ -115,9 +128,13 @@ async fn example_24_agent_events(database: Database) {
 #[testkit::test]
 async fn example_25_cilium_alert(database: Database) {
     let kas = documented(database).await;
-    let body = r#""{\"alert\":{\"title\":\"minimal\",\"message\":\"network problem\",\"evalMatches\":[{\"value\":1,\"metric\":\"Count\",\"tags\":{}}]}}""#;
+    let body = concat!(
+        r#""{\"alert\":{\"title\":\"minimal\",\"message\":\"network problem\","#,
+        r#"\"evalMatches\":[{\"value\":1,\"metric\":\"Count\",\"tags\":{}}]}}""#,
+    );
     assert_eq!(json_body(agent(&kas, "POST", "/modules/cilium_alert"), body).answer().await, NOTHING);
-    let alerts = "SELECT title || ' ' || CAST(events AS text) || ' ' || CAST(project_id AS text) FROM alert_management_alerts";
+    let alerts = "SELECT title || ' ' || CAST(events AS text) || ' ' || CAST(project_id AS text) FROM \
+                  alert_management_alerts";
     assert_eq!(kas.texts(&format!("SELECT ({alerts})")), ["minimal 1 7"]);
 }
 
@@ -150,7 +167,8 @@ async fn example_28_scan_execution_policies(database: Database) {
     );
     let policies = json!({ "policies": [{
             "name": "Policy", "description": "Policy description", "enabled": true,
-            "yaml": "---\nname: Policy\ndescription: 'Policy description'\nenabled: true\nactions:\n- scan: container_scanning\nrules:\n- type: pipeline\n  branches:\n  - main\n",
+            "yaml": "---\nname: Policy\ndescription: 'Policy description'\nenabled: true\nactions:\n- scan: \
+                     container_scanning\nrules:\n- type: pipeline\n  branches:\n  - main\n",
             "updated_at": "2022-06-02T05:36:26+00:00",
         }] });
     let answer = agent(&kas, "GET", &format!("{STARBOARD}/scan_execution_policies")).answer().await;
@@ -162,10 +180,14 @@ async fn example_29_policies_configuration(database: Database) {
     let kas = documented(database).await;
     policy(
         &kas,
-        r#"{"actions":[{"scan":"container_scanning"}],"rules":[{"type":"schedule","cadence":"30 2 * * *","agents":{"agent1":{"namespaces":["namespace-a","namespace-b"]}}}]}"#,
+        concat!(
+            r#"{"actions":[{"scan":"container_scanning"}],"rules":[{"type":"schedule","#,
+            r#""cadence":"30 2 * * *","agents":{"agent1":{"namespaces":["namespace-a","namespace-b"]}}}]}"#,
+        ),
     );
     let configurations = json!({ "configurations": [{
-            "cadence": "30 2 * * *", "namespaces": ["namespace-a", "namespace-b"], "updated_at": "2022-06-02T05:36:26+00:00",
+            "cadence": "30 2 * * *", "namespaces": ["namespace-a", "namespace-b"],
+            "updated_at": "2022-06-02T05:36:26+00:00",
         }] });
     let answer = agent(&kas, "GET", &format!("{STARBOARD}/policies_configuration")).answer().await;
     assert_eq!(answer, (200, configurations));

@@ -15,7 +15,8 @@ async fn without_its_database_every_endpoint_that_needs_it_is_unavailable() {
     testkit::fixture::run(
         &mut server,
         &format!(
-            "ALTER DATABASE {name} WITH ALLOW_CONNECTIONS false; SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+            "ALTER DATABASE {name} WITH ALLOW_CONNECTIONS false; SELECT pg_terminate_backend(pid) FROM \
+             pg_stat_activity WHERE datname = '{name}'"
         ),
     );
     let unavailable = (503, message("503 Service Unavailable"));
@@ -97,7 +98,10 @@ async fn a_redis_that_hangs_holds_nobody_for_long() {
 async fn a_redis_that_became_a_replica_is_left() {
     let redis = Redis::start();
     let kas = kas_api_with(Database::sqlite(), &["--redis-url", &redis.url()]).await;
-    let report = || json!({ "counters": { "gitops_sync": 1 }, "unique_counters": { "flux_git_push_notified_unique_projects": [1] } });
+    let report = || {
+        json!({ "counters": { "gitops_sync": 1 },
+        "unique_counters": { "flux_git_push_notified_unique_projects": [1] } })
+    };
     let clients = || {
         let list: String = redis.ask(&["CLIENT", "LIST"]);
         let ids =

@@ -1,4 +1,5 @@
-//! The default branch of an agent's project, read through Gitaly. kas keeps an answer for minutes and applies the
+//! The default branch of an agent's project, read through Gitaly. kas keeps an answer for minutes and
+//! applies the
 //! configuration that it finds on this branch, so an unknown branch must be an error and never a guess.
 use std::time::Duration;
 

@@ -59,7 +59,8 @@ async fn request_line_names_its_subject(database: Database) {
         (
             "POST",
             "/usage_metrics",
-            json!({ "counters": { "gitops_sync": 1, "k8s_api_proxy_request": 0 }, "unique_counters": { user: [1, 2] } }),
+            json!({ "counters": { "gitops_sync": 1, "k8s_api_proxy_request": 0 },
+                "unique_counters": { user: [1, 2] } }),
             json!({ "counters": ["gitops_sync"], "unique_ids": 2 }),
         ),
         (
@@ -72,7 +73,8 @@ async fn request_line_names_its_subject(database: Database) {
             "POST",
             "/agent_configuration",
             granting(),
-            json!({ "agent_id": 5, "gl_project_id": 7, "authorizations_added": 4, "authorizations_removed": 0 }),
+            json!({ "agent_id": 5, "gl_project_id": 7, "authorizations_added": 4,
+                "authorizations_removed": 0 }),
         ),
         (
             "POST",

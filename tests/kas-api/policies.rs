@@ -4,12 +4,16 @@ use super::{Kas, kas_api, kas_api_with, vulnerabilities};
 use serde_json::{Value, json};
 
 const ROOT: &str = "/modules/starboard_vulnerability";
-const PAGE_YAML: &str = "---\nname: Policy\ndescription: 'Policy description'\nenabled: true\nactions:\n- scan: container_scanning\nrules:\n- type: pipeline\n  branches:\n  - main\n";
+const PAGE_YAML: &str = "---\nname: Policy\ndescription: 'Policy description'\nenabled: true\nactions:\n- \
+                         scan: container_scanning\nrules:\n- type: pipeline\n  branches:\n  - main\n";
 
 fn policy(kas: &Kas, configuration: i64, index: i64, name: &str, content: &Value) {
     kas.sql(&format!(
-        "INSERT INTO security_policies (id, security_orchestration_policy_configuration_id, security_policy_management_project_id, policy_index, type, enabled, name, description, checksum, content, created_at, updated_at)
-         VALUES ({}, {configuration}, 7, {index}, 1, true, '{name}', 'Policy description', 'x', '{content}', '2022-01-01 00:00:00', '2022-01-01 00:00:00')",
+        "INSERT INTO security_policies (id, security_orchestration_policy_configuration_id, \
+         security_policy_management_project_id, policy_index, type, enabled, name, description, checksum, \
+         content, created_at, updated_at)
+         VALUES ({}, {configuration}, 7, {index}, 1, true, '{name}', 'Policy description', 'x', '{content}', \
+         '2022-01-01 00:00:00', '2022-01-01 00:00:00')",
         100 * configuration + index
     ));
 }
@@ -25,18 +29,21 @@ fn of_group(kas: &Kas, id: i64, group: i64) {
 /// Policies that lie in a project or a group.
 fn configuration(kas: &Kas, id: i64, column: &str, owner: i64) {
     kas.sql(&format!(
-        "INSERT INTO security_orchestration_policy_configurations (id, {column}, security_policy_management_project_id, configured_at, created_at, updated_at)
+        "INSERT INTO security_orchestration_policy_configurations (id, {column}, \
+         security_policy_management_project_id, configured_at, created_at, updated_at)
          VALUES ({id}, {owner}, 7, '2022-06-02 05:36:26.789', '2022-06-02 05:36:26', '2022-06-02 05:36:26')"
     ));
 }
 
 /// The page's policy.
 fn page() -> Value {
-    json!({ "actions": [{ "scan": "container_scanning" }], "rules": [{ "branches": ["main"], "type": "pipeline" }] })
+    json!({ "actions": [{ "scan": "container_scanning" }], "rules": [{ "branches": ["main"],
+        "type": "pipeline" }] })
 }
 
 fn scheduled(cadence: &str, agents: &Value) -> Value {
-    json!({ "actions": [{ "scan": "container_scanning" }], "rules": [{ "type": "schedule", "cadence": cadence, "agents": agents }] })
+    json!({ "actions": [{ "scan": "container_scanning" }], "rules": [{ "type": "schedule", "cadence": cadence,
+        "agents": agents }] })
 }
 
 async fn configurations(kas: &Kas) -> (u16, Value) {
@@ -63,7 +70,8 @@ async fn policy_of_the_documentation_is_shown_to_the_letter(database: Database) 
     let kas = kas_api(database).await;
     of_project(&kas);
     policy(&kas, 1, 0, "Policy", &page());
-    let expected = json!({ "name": "Policy", "description": "Policy description", "enabled": true, "yaml": PAGE_YAML, "updated_at": "2022-06-02T05:36:26+00:00" });
+    let expected = json!({ "name": "Policy", "description": "Policy description", "enabled": true,
+        "yaml": PAGE_YAML, "updated_at": "2022-06-02T05:36:26+00:00" });
     assert_eq!(policies(&kas).await, (200, json!({ "policies": [expected] })));
     kas.sql("UPDATE security_policies SET updated_at = '2023-01-02 03:04:05.678', enabled = false");
     let (_, answer) = policies(&kas).await;
@@ -79,7 +87,8 @@ async fn yaml_parses_to_the_policy(database: Database) {
     let kas = kas_api(database).await;
     of_project(&kas);
     let content = json!({
-        "actions": [{ "scan": "dast", "tags": ["yes", "007", "null", "a: b"] }], "skip_ci": { "allowed": true }, "a": "it's \"so\"",
+        "actions": [{ "scan": "dast", "tags": ["yes", "007", "null", "a: b"] }],
+        "skip_ci": { "allowed": true }, "a": "it's \"so\"",
         "rules": [{ "type": "schedule", "cadence": "0 0 * * *", "agents": { "prod": null } }],
     });
     policy(&kas, 1, 0, "no", &json!({}));
@@ -114,13 +123,19 @@ async fn rules_may_be_in_their_own_table(database: Database) {
         (1, 1, json!({ "cadence": "@daily", "agents": { "prod": {} } })),
         (0, 0, json!({ "branches": ["main"] })),
     ] {
-        kas.sql(&format!("INSERT INTO scan_execution_policy_rules (security_policy_id, security_policy_management_project_id, rule_index, type, content, created_at, updated_at) VALUES (100, 7, {index}, {kind}, '{content}', '2020-01-01 00:00:00', '2020-01-01 00:00:00')"));
+        kas.sql(&format!(
+            "INSERT INTO scan_execution_policy_rules (security_policy_id, \
+                          security_policy_management_project_id, rule_index, type, content, created_at, \
+                          updated_at) VALUES (100, 7, {index}, {kind}, '{content}', '2020-01-01 00:00:00', \
+                          '2020-01-01 00:00:00')"
+        ));
     }
     let (_, answer) = policies(&kas).await;
     let value: Value = yaml_serde::from_str(answer["policies"][0]["yaml"].as_str().unwrap()).unwrap();
     assert_eq!(
         value["rules"],
-        json!([{ "type": "pipeline", "branches": ["main"] }, { "type": "schedule", "cadence": "@daily", "agents": { "prod": {} } }])
+        json!([{ "type": "pipeline", "branches": ["main"] }, { "type": "schedule", "cadence": "@daily",
+            "agents": { "prod": {} } }])
     );
     let expected =
         json!([{ "cadence": "@daily", "namespaces": [], "updated_at": "2022-06-02T05:36:26+00:00" }]);
@@ -169,7 +184,8 @@ async fn agent_gets_its_schedule(database: Database) {
         "Scan",
         &scheduled("30 2 * * *", &json!({ "prod": { "namespaces": ["namespace-a", "namespace-b"] } })),
     );
-    let expected = json!({ "cadence": "30 2 * * *", "namespaces": ["namespace-a", "namespace-b"], "updated_at": "2022-06-02T05:36:26+00:00" });
+    let expected = json!({ "cadence": "30 2 * * *", "namespaces": ["namespace-a", "namespace-b"],
+        "updated_at": "2022-06-02T05:36:26+00:00" });
     assert_eq!(configurations(&kas).await, (200, json!({ "configurations": [expected] })));
 }
 
@@ -217,7 +233,8 @@ async fn no_namespaces_mean_all_of_them(database: Database) {
             "UPDATE security_policies SET content = '{}'",
             scheduled("TZ=Europe/Berlin 0 1 * * *", &agents)
         ));
-        let expected = json!({ "cadence": "TZ=Europe/Berlin 0 1 * * *", "namespaces": [], "updated_at": "2022-06-02T05:36:26+00:00" });
+        let expected = json!({ "cadence": "TZ=Europe/Berlin 0 1 * * *", "namespaces": [],
+            "updated_at": "2022-06-02T05:36:26+00:00" });
         assert_eq!(configurations(&kas).await, (200, json!({ "configurations": [expected] })), "{agents}");
     }
     kas.sql("UPDATE security_policies SET enabled = false");

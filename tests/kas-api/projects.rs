@@ -13,7 +13,8 @@ fn infra() -> Value {
         "gitaly_info": { "address": "unix:/srv/gitaly.socket", "token": "s3cret", "features": {} },
         "gitaly_repository": {
             "storage_name": "default", "relative_path": PATH_7, "git_object_directory": "",
-            "git_alternate_object_directories": [], "gl_repository": "project-7", "gl_project_path": "acme/infra",
+            "git_alternate_object_directories": [], "gl_repository": "project-7",
+            "gl_project_path": "acme/infra",
         },
         "default_branch": "main",
     })
@@ -31,7 +32,6 @@ async fn project_id(kas: &Kas, query: &str) -> (u16, Value) {
     (status, id.unwrap_or(answer))
 }
 
-/// 11, 12
 #[testkit::test]
 async fn an_agent_hears_who_it_is(database: Database) {
     let kas = kas_api(database).await;
@@ -61,7 +61,6 @@ async fn projects_of_old_lie_at_their_path(database: Database) {
     assert_eq!(answer["gitaly_repository"]["relative_path"], "acme/infra.git");
 }
 
-/// 24
 #[testkit::test]
 async fn flags_of_gitaly_are_texts(database: Database) {
     let kas = kas_api(database).await;
@@ -76,17 +75,20 @@ async fn flags_of_gitaly_are_texts(database: Database) {
         ("other_flag", "boolean", "true"),
         ("gitaly", "boolean", "true"),
     ] {
-        kas.sql(&format!("INSERT INTO feature_gates (feature_key, key, value, created_at, updated_at) VALUES ('{flag}', '{gate}', '{value}', '2020-01-01 00:00:00', '2020-01-01 00:00:00')"));
+        kas.sql(&format!(
+            "INSERT INTO feature_gates (feature_key, key, value, created_at, updated_at) VALUES \
+                          ('{flag}', '{gate}', '{value}', '2020-01-01 00:00:00', '2020-01-01 00:00:00')"
+        ));
     }
     let (_, answer) = kas.get("/agent_info").await;
     let expected = json!({
         "gitaly-feature-on-for-all": "true", "gitaly-feature-off": "false", "gitaly-feature-for-this": "true",
-        "gitaly-feature-for-that": "false", "gitaly-feature-all-actors": "true", "gitaly-feature-some-actors": "false",
+        "gitaly-feature-for-that": "false", "gitaly-feature-all-actors": "true",
+        "gitaly-feature-some-actors": "false",
     });
     assert_eq!(answer["gitaly_info"]["features"], expected);
 }
 
-/// 25
 #[testkit::test]
 async fn the_default_branch_is_the_repositorys_or_the_installations(database: Database) {
     let kas = kas_api(database).await;
@@ -108,7 +110,6 @@ async fn the_installation_names_its_first_branches(database: Database) {
     assert_eq!(kas.get("/agent_info").await.1["default_branch"], "develop");
 }
 
-/// 26
 #[testkit::test]
 async fn an_agents_own_project_is_told(database: Database) {
     let kas = kas_api(database).await;
@@ -157,7 +158,10 @@ async fn a_project_is_told_to_who_may_download_it(database: Database) {
 #[testkit::test]
 async fn an_old_path_leads_to_where_the_project_is(database: Database) {
     let kas = kas_api(database).await;
-    kas.sql("INSERT INTO redirect_routes (source_id, source_type, path, created_at, updated_at) VALUES (8, 'Project', 'acme/old', '2020-01-01 00:00:00', '2020-01-01 00:00:00')");
+    kas.sql(
+        "INSERT INTO redirect_routes (source_id, source_type, path, created_at, updated_at) VALUES (8, \
+             'Project', 'acme/old', '2020-01-01 00:00:00', '2020-01-01 00:00:00')",
+    );
     assert_eq!(project_id(&kas, "?id=acme%2Fold").await, (200, json!(8)));
 }
 
@@ -171,7 +175,6 @@ async fn nothing_is_public_where_that_level_is_taken_away(database: Database) {
     assert_eq!(project_id(&kas, "?id=8").await, (200, json!(8)));
 }
 
-/// 33, 34
 #[testkit::test]
 async fn access_is_verified_without_a_word(database: Database) {
     let kas = kas_api(database).await;

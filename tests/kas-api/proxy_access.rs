@@ -28,7 +28,10 @@ async fn ask(kas: &Kas, agent_id: impl Into<Value>, token: &str) -> (u16, Value)
 }
 
 async fn access_as(kas: &Kas, config: Value) -> (u16, Value) {
-    kas.sql(&format!("UPDATE agent_user_access_project_authorizations SET config = '{config}'; UPDATE agent_user_access_group_authorizations SET config = '{config}'"));
+    kas.sql(&format!(
+        "UPDATE agent_user_access_project_authorizations SET config = '{config}'; UPDATE \
+                      agent_user_access_group_authorizations SET config = '{config}'"
+    ));
     let (status, answer) = ask(kas, 5, DEV).await;
     (status, answer.get("access_as").cloned().unwrap_or(answer))
 }
@@ -36,7 +39,8 @@ async fn access_as(kas: &Kas, config: Value) -> (u16, Value) {
 fn as_agent() -> (u16, Value) {
     (
         200,
-        json!({ "agent": { "id": 5, "config_project": { "id": 7 } }, "user": { "id": 11, "username": "dev" }, "access_as": { "agent": {} } }),
+        json!({ "agent": { "id": 5, "config_project": { "id": 7 } }, "user": { "id": 11, "username": "dev" },
+            "access_as": { "agent": {} } }),
     )
 }
 
@@ -76,7 +80,9 @@ async fn group_members_have_access(database: Database) {
     testkit::fixture::member(conn, 12, Source::Group(72), Role::OWNER);
     let share = |access: i32| {
         format!(
-            "DELETE FROM group_group_links; INSERT INTO group_group_links (shared_group_id, shared_with_group_id, group_access, created_at, updated_at) VALUES (1, 72, {access}, '2020-01-01 00:00:00', '2020-01-01 00:00:00')"
+            "DELETE FROM group_group_links; INSERT INTO group_group_links (shared_group_id, \
+             shared_with_group_id, group_access, created_at, updated_at) VALUES (1, 72, {access}, \
+             '2020-01-01 00:00:00', '2020-01-01 00:00:00')"
         )
     };
     kas.sql(&share(30));
@@ -91,7 +97,8 @@ async fn group_members_have_access(database: Database) {
 #[testkit::test]
 async fn token_must_be_valid_and_have_the_scope(database: Database) {
     let kas = granted(database).await;
-    let scope = json!({ "error": "insufficient_scope", "error_description": "The request requires higher privileges than provided by the access token.", "scope": "k8s_proxy" });
+    let scope = json!({ "error": "insufficient_scope", "error_description": "The request requires higher \
+        privileges than provided by the access token.", "scope": "k8s_proxy" });
     assert_eq!(ask(&kas, 5, "glpat-reader").await, (403, scope));
     let unknown = (400, message("400 Bad request - Unable to get user from request data"));
     for token in ["nope", "", " ", "glpat-de", "glpat-dev "] {

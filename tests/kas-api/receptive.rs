@@ -7,27 +7,30 @@ use testkit::fixture;
 fn url(kas: &Kas, id: i64, agent_id: i64, columns: &str, values: &str) {
     let then = fixture::THEN;
     kas.sql(&format!(
-        "INSERT INTO cluster_agent_url_configurations (id, created_at, updated_at, agent_id, project_id, url, {columns}) VALUES ({id}, '{then}', '{then}', {agent_id}, 7, 'grpcs://agent{id}:8182', {values})"
+        "INSERT INTO cluster_agent_url_configurations (id, created_at, updated_at, agent_id, project_id, \
+         url, {columns}) VALUES ({id}, '{then}', '{then}', {agent_id}, 7, 'grpcs://agent{id}:8182', {values})"
     ));
 }
 
-/// 71
 #[testkit::test]
 async fn there_may_be_none(database: Database) {
     let kas = kas_api(database).await;
     url(&kas, 1, 5, "client_cert, client_key", "'c', 'k'");
     assert_eq!(kas.request("GET", "/receptive_agents").answer().await, (200, json!({ "agents": [] })));
-    kas.sql("UPDATE cluster_agents SET is_receptive = true; UPDATE cluster_agent_url_configurations SET status = 1");
+    kas.sql(
+        "UPDATE cluster_agents SET is_receptive = true; UPDATE cluster_agent_url_configurations SET \
+             status = 1",
+    );
     assert_eq!(kas.request("GET", "/receptive_agents").answer().await, (200, json!({ "agents": [] })));
 }
 
-/// 72
 #[testkit::test]
 async fn each_has_one_credential(database: Database) {
     let kas = kas_api(database).await;
     kas.sql("UPDATE cluster_agents SET is_receptive = true");
     let conn = kas.service.database.open();
-    // AES-256-GCM by another implementation: key 0123456789abcdef0123456789abcdef, nonce 000102030405060708090a0b.
+    // AES-256-GCM by another implementation: key 0123456789abcdef0123456789abcdef, nonce
+    // 000102030405060708090a0b.
     let (sealed, iv) = ("5d97d20ab86cb7a7620e5f2dba65413021a6848fc2aa88", "000102030405060708090a0b");
     let blob = |hex: &str| {
         fixture::blob(
@@ -46,8 +49,10 @@ async fn each_has_one_credential(database: Database) {
         &format!("'-----BEGIN', 'agent.internal', {}, {}", blob(sealed), blob(iv)),
     );
     let expected = json!({ "agents": [
-            { "id": 5, "url": "grpcs://agent1:8182", "ca_cert": "-----BEGIN", "tls_host": "agent.internal", "jwt": { "private_key": "cHJpdmF0ZQ==" } },
-            { "id": 6, "url": "grpcs://agent2:8182", "mtls": { "client_cert": "-----BEGIN CERTIFICATE", "client_key": "-----BEGIN KEY" } },
+            { "id": 5, "url": "grpcs://agent1:8182", "ca_cert": "-----BEGIN", "tls_host": "agent.internal",
+                "jwt": { "private_key": "cHJpdmF0ZQ==" } },
+            { "id": 6, "url": "grpcs://agent2:8182", "mtls": { "client_cert": "-----BEGIN CERTIFICATE",
+                "client_key": "-----BEGIN KEY" } },
         ] });
     assert_eq!(kas.request("GET", "/receptive_agents").answer().await, (200, expected.clone()));
     // A credential that cannot be read hides its agent and no other.

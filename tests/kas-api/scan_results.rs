@@ -36,10 +36,12 @@ fn set_state(kas: &Kas, uuid: &str, state: i64) {
     let of_uuid = format!(
         "(SELECT vulnerability_id FROM vulnerability_occurrences WHERE CAST(uuid AS text) = '{uuid}')"
     );
-    kas.sql(&format!("UPDATE vulnerabilities SET state = {state} WHERE id = {of_uuid}; UPDATE vulnerability_reads SET state = {state} WHERE vulnerability_id = {of_uuid}"));
+    kas.sql(&format!(
+        "UPDATE vulnerabilities SET state = {state} WHERE id = {of_uuid}; UPDATE \
+                      vulnerability_reads SET state = {state} WHERE vulnerability_id = {of_uuid}"
+    ));
 }
 
-/// 83
 #[testkit::test]
 async fn what_was_not_found_again_is_resolved(database: Database) {
     let kas = kas_api(database).await;
@@ -49,16 +51,17 @@ async fn what_was_not_found_again_is_resolved(database: Database) {
         (200, json!({}))
     );
     assert_eq!(states(&kas), [1, 3, 3]);
-    let resolved = "SELECT count(*) FROM vulnerabilities WHERE state = 3 AND resolved_at IS NOT NULL AND resolved_by_id = 1 AND resolved_on_default_branch AND auto_resolved";
+    let resolved = "SELECT count(*) FROM vulnerabilities WHERE state = 3 AND resolved_at IS NOT NULL AND \
+                    resolved_by_id = 1 AND resolved_on_default_branch AND auto_resolved";
     assert_eq!(kas.number(resolved), 2);
-    let transitions = "SELECT count(*) FROM vulnerability_state_transitions WHERE from_state = 1 AND to_state = 3 AND author_id = 1 AND project_id = 7";
+    let transitions = "SELECT count(*) FROM vulnerability_state_transitions WHERE from_state = 1 AND \
+                       to_state = 3 AND author_id = 1 AND project_id = 7";
     assert_eq!(kas.number(transitions), 2);
     // Once more changes nothing.
     assert_eq!(scanned(&kas, json!([uuids[0]])).await, (200, json!({})));
     assert_eq!((states(&kas), kas.number(transitions)), (vec![1, 3, 3], 2));
 }
 
-/// 84
 #[testkit::test]
 async fn what_people_have_dismissed_stays_so(database: Database) {
     let kas = kas_api(database).await;
@@ -75,7 +78,6 @@ async fn what_people_have_dismissed_stays_so(database: Database) {
     );
 }
 
-/// 85
 #[testkit::test]
 async fn other_scans_results_are_not_touched(database: Database) {
     let kas = kas_api(database).await;
@@ -85,7 +87,6 @@ async fn other_scans_results_are_not_touched(database: Database) {
     assert_eq!(states(&kas), [3, 1]);
 }
 
-/// 86
 #[testkit::test]
 async fn other_projects_are_not_touched(database: Database) {
     let kas = kas_api(database).await;
@@ -96,7 +97,6 @@ async fn other_projects_are_not_touched(database: Database) {
     assert_eq!(states(&kas), [3, 1]);
 }
 
-/// 87, 88
 #[testkit::test]
 async fn a_garbled_list_resolves_nothing(database: Database) {
     let kas = kas_api(database).await;

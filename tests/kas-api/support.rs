@@ -159,7 +159,8 @@ impl Kas {
     fn events_of_tables(&self) -> Vec<Value> {
         let number = |column| format!("COALESCE(CAST({column} AS text), 'null')");
         let query = format!(
-            "'{{\"name\":\"' || name || '\",\"user_id\":' || {} || ',\"project_id\":' || {} || ',\"properties\":' || properties || '}}' FROM kas_events ORDER BY id",
+            "'{{\"name\":\"' || name || '\",\"user_id\":' || {} || ',\"project_id\":' || {} || \
+             ',\"properties\":' || properties || '}}' FROM kas_events ORDER BY id",
             number("user_id"),
             number("project_id")
         );

@@ -138,7 +138,8 @@ async fn negative_number_stores_nothing(world: World) {
     let refusal = |name: &str| {
         (400, message(&format!("400 Bad request - {name} count must be greater than or equal to zero")))
     };
-    let bad = json!({ "counters": { "flux_git_push_notifications_total": 1, "k8s_api_proxy_request": -1 }, "unique_counters": { CI_USERS: [1] } });
+    let bad = json!({ "counters": { "flux_git_push_notifications_total": 1, "k8s_api_proxy_request": -1 },
+        "unique_counters": { CI_USERS: [1] } });
     assert_eq!(world.send_report(bad).await, refusal("k8s_api_proxy_request"));
     assert_eq!(world.send_report(json!({ "gitops_sync_count": -1 })).await, refusal("gitops_sync"));
     for (name, n) in
@@ -200,7 +201,8 @@ async fn empty_report_changes_nothing(world: World) {
     for body in [
         json!({}),
         json!({ "counters": { "gitops_sync": 0 }, "unique_counters": { CI_USERS: [] } }),
-        json!({ "counters": { "new_thing": 1, "flux_dropped_git_push_notifications_total": "2" }, "unique_counters": { "new": "x" }, "other": [] }),
+        json!({ "counters": { "new_thing": 1, "flux_dropped_git_push_notifications_total": "2" },
+            "unique_counters": { "new": "x" }, "other": [] }),
         json!({ "counters": null, "unique_counters": null, "gitops_sync_count": null }),
         json!({ "counters": { "gitops_sync": null }, "unique_counters": { CI_USERS: null } }),
     ] {
@@ -270,13 +272,18 @@ async fn invalid_event_stores_nothing(world: World) {
         assert_eq!(world.send_events(body).await, (400, expected));
     }
     for (body, expected) in [
-            (json!({ "events": [] }), "events is invalid".to_owned()),
-            (json!({ "events": { CI_USERS: {} } }), format!("events[{CI_USERS}] is invalid")),
-            (json!({ "events": { "register_agent_at_kas": [{ "agent_version": {}, "extra_telemetry_data": 1 }] } }),
-             "events[register_agent_at_kas][0][agent_version] is invalid, events[register_agent_at_kas][0][extra_telemetry_data] is invalid".to_owned()),
-        ] {
-            assert_eq!(world.send_events(body).await, (400, error(&expected)));
-        }
+        (json!({ "events": [] }), "events is invalid".to_owned()),
+        (json!({ "events": { CI_USERS: {} } }), format!("events[{CI_USERS}] is invalid")),
+        (
+            json!({ "events": { "register_agent_at_kas": [{ "agent_version": {},
+                "extra_telemetry_data": 1 }] } }),
+            "events[register_agent_at_kas][0][agent_version] is invalid, \
+              events[register_agent_at_kas][0][extra_telemetry_data] is invalid"
+                .to_owned(),
+        ),
+    ] {
+        assert_eq!(world.send_events(body).await, (400, error(&expected)));
+    }
     assert_eq!(world.events(), Vec::<Value>::new());
 }
 
@@ -325,7 +332,8 @@ async fn empty_integer_counts_as_absent(world: World) {
 
 async fn form_is_read_like_json(world: World) {
     let form = format!(
-        "counters[k8s_api_proxy_request]=1&unique_counters[{CI_AGENTS}][]=4&unique_counters[{CI_AGENTS}][]=5&gitops_sync_count=2"
+        "counters[k8s_api_proxy_request]=1&unique_counters[{CI_AGENTS}][]=4\
+         &unique_counters[{CI_AGENTS}][]=5&gitops_sync_count=2"
     );
     assert_eq!(world.kas.request("POST", "/usage_metrics").form(&form).answer().await, NOTHING);
     let counted = (
@@ -356,7 +364,8 @@ async fn report_is_one_round_trip_to_redis(database: Database) {
     let calls = async || {
         kas.service.metric("gitlab_redis_client_requests_total{storage=\"shared_state\"}").await.unwrap()
     };
-    let body = json!({ "counters": { "k8s_api_proxy_request": 5, "gitops_sync": 1 }, "unique_counters": { CI_USERS: [10, 11], CI_AGENTS: [5] } });
+    let body = json!({ "counters": { "k8s_api_proxy_request": 5, "gitops_sync": 1 },
+        "unique_counters": { CI_USERS: [10, 11], CI_AGENTS: [5] } });
     let (before, first) = (statements().await, calls().await);
     let reading = calls().await - first;
     assert_eq!(kas.post("/usage_metrics", body).await, NOTHING);

@@ -13,7 +13,8 @@ pub fn page() -> Value {
     json!({
         "vulnerability": {
             "name": "CVE-123-4567 in libc", "severity": "high", "confidence": "unknown",
-            "location": { "kubernetes_resource": { "namespace": "production", "kind": "deployment", "name": "nginx", "container": "nginx" } },
+            "location": { "kubernetes_resource": { "namespace": "production", "kind": "deployment",
+                "name": "nginx", "container": "nginx" } },
             "identifiers": [{ "type": "cve", "name": "CVE-123-4567", "value": "CVE-123-4567" }],
         },
         "scanner": { "id": "starboard_trivy", "name": "Trivy (via Starboard Operator)", "vendor": "GitLab" },
@@ -24,16 +25,22 @@ pub fn page() -> Value {
 fn agentk() -> Value {
     json!({
         "vulnerability": {
-            "name": "CVE-2020-27350", "message": "CVE-2020-27350 in apt", "description": "APT had several integer overflows",
+            "name": "CVE-2020-27350", "message": "CVE-2020-27350 in apt",
+            "description": "APT had several integer overflows",
             "solution": "Upgrade apt to 1.8.2.2", "severity": "High", "confidence": "Unknown",
             "location": {
-                "dependency": { "package": { "name": "apt" }, "version": "1.8.2" }, "image": "index.docker.io/library/nginx:1.16", "operating_system": "debian 10",
-                "kubernetes_resource": { "namespace": "default", "kind": "Deployment", "name": "nginx116", "container_name": "nginx", "agent_id": "99" },
+                "dependency": { "package": { "name": "apt" }, "version": "1.8.2" },
+                "image": "index.docker.io/library/nginx:1.16", "operating_system": "debian 10",
+                "kubernetes_resource": { "namespace": "default", "kind": "Deployment", "name": "nginx116",
+                    "container_name": "nginx", "agent_id": "99" },
             },
-            "identifiers": [{ "type": "cve", "name": "CVE-2020-27350", "value": "CVE-2020-27350", "url": "https://avd.aquasec.com/nvd/cve-2020-27350" }],
-            "links": [{ "url": "https://avd.aquasec.com/nvd/cve-2020-27350" }, { "name": "no link", "url": "javascript:alert(1)" }],
+            "identifiers": [{ "type": "cve", "name": "CVE-2020-27350", "value": "CVE-2020-27350",
+                "url": "https://avd.aquasec.com/nvd/cve-2020-27350" }],
+            "links": [{ "url": "https://avd.aquasec.com/nvd/cve-2020-27350" }, { "name": "no link",
+                "url": "javascript:alert(1)" }],
         },
-        "scanner": { "id": "starboard_trivy", "name": "Trivy", "version": "0.16.0", "vendor": { "name": "GitLab" } },
+        "scanner": { "id": "starboard_trivy", "name": "Trivy", "version": "0.16.0",
+            "vendor": { "name": "GitLab" } },
     })
 }
 
@@ -96,12 +103,19 @@ async fn finding_becomes_a_vulnerability(database: Database) {
     assert_eq!(put(&kas, &page()).await, ok(UUID));
     assert_eq!(counts(&kas), [1, 1, 1, 1, 1, 1, 0]);
     for query in [
-        "vulnerabilities WHERE project_id = 7 AND author_id = 1 AND state = 1 AND severity = 6 AND report_type = 7 AND title = 'CVE-123-4567 in libc' AND present_on_default_branch AND detected_at IS NOT NULL",
-        "vulnerability_occurrences o JOIN vulnerabilities v ON v.finding_id = o.id AND o.vulnerability_id = v.id WHERE o.severity = 6 AND o.report_type = 7 AND o.name = 'CVE-123-4567 in libc' AND o.cve = 'CVE-123-4567' AND o.metadata_version = '15.0.0' AND o.detection_method = 0",
-        "vulnerability_scanners WHERE project_id = 7 AND external_id = 'starboard_trivy' AND vendor = 'GitLab'",
-        "vulnerability_identifiers WHERE project_id = 7 AND external_type = 'cve' AND external_id = 'CVE-123-4567'",
+        "vulnerabilities WHERE project_id = 7 AND author_id = 1 AND state = 1 AND severity = 6 AND \
+         report_type = 7 AND title = 'CVE-123-4567 in libc' AND present_on_default_branch AND detected_at IS \
+         NOT NULL",
+        "vulnerability_occurrences o JOIN vulnerabilities v ON v.finding_id = o.id AND o.vulnerability_id = \
+         v.id WHERE o.severity = 6 AND o.report_type = 7 AND o.name = 'CVE-123-4567 in libc' AND o.cve = \
+         'CVE-123-4567' AND o.metadata_version = '15.0.0' AND o.detection_method = 0",
+        "vulnerability_scanners WHERE project_id = 7 AND external_id = 'starboard_trivy' AND vendor = \
+         'GitLab'",
+        "vulnerability_identifiers WHERE project_id = 7 AND external_type = 'cve' AND external_id = \
+         'CVE-123-4567'",
         "vulnerability_occurrence_identifiers WHERE project_id = 7",
-        "vulnerability_reads WHERE project_id = 7 AND cluster_agent_id = '5' AND casted_cluster_agent_id = 5 AND state = 1 AND severity = 6 AND report_type = 7 AND location_image IS NULL",
+        "vulnerability_reads WHERE project_id = 7 AND cluster_agent_id = '5' AND casted_cluster_agent_id = 5 \
+         AND state = 1 AND severity = 6 AND report_type = 7 AND location_image IS NULL",
         "cluster_agents WHERE id = 5 AND has_vulnerabilities",
     ] {
         assert_eq!(kas.number(&format!("SELECT count(*) FROM {query}")), 1, "{query}");
@@ -172,10 +186,12 @@ async fn form_of_agentk_is_read(database: Database) {
     assert_eq!(put(&kas, &agentk()).await, ok(uuid));
     assert_eq!(counts(&kas), [1, 1, 1, 1, 1, 1, 1]);
     for query in [
-        "vulnerability_occurrences WHERE name = 'CVE-2020-27350 in apt' AND severity = 6 AND solution = 'Upgrade apt to 1.8.2.2' AND description = 'APT had several integer overflows'",
+        "vulnerability_occurrences WHERE name = 'CVE-2020-27350 in apt' AND severity = 6 AND solution = \
+         'Upgrade apt to 1.8.2.2' AND description = 'APT had several integer overflows'",
         "vulnerability_reads WHERE location_image = 'index.docker.io/library/nginx:1.16'",
         "vulnerability_identifiers WHERE url = 'https://avd.aquasec.com/nvd/cve-2020-27350'",
-        "vulnerability_finding_links WHERE url = 'https://avd.aquasec.com/nvd/cve-2020-27350' AND name IS NULL AND project_id = 7",
+        "vulnerability_finding_links WHERE url = 'https://avd.aquasec.com/nvd/cve-2020-27350' AND name IS \
+         NULL AND project_id = 7",
     ] {
         assert_eq!(kas.number(&format!("SELECT count(*) FROM {query}")), 1, "{query}");
     }
@@ -235,11 +251,23 @@ async fn changed_names_are_stored(database: Database) {
 async fn resolved_vulnerability_is_detected_again(database: Database) {
     let kas = kas_api(database).await;
     assert_eq!(put(&kas, &page()).await, ok(UUID));
-    kas.sql("UPDATE vulnerabilities SET state = 3, resolved_at = '2020-01-01 00:00:00', resolved_by_id = 1, auto_resolved = true, resolved_on_default_branch = true; UPDATE vulnerability_reads SET state = 3");
+    kas.sql(
+        "UPDATE vulnerabilities SET state = 3, resolved_at = '2020-01-01 00:00:00', resolved_by_id = 1, \
+             auto_resolved = true, resolved_on_default_branch = true; UPDATE vulnerability_reads SET state = \
+             3",
+    );
     assert_eq!(put(&kas, &page()).await, ok(UUID));
-    let reopened = "SELECT count(*) FROM vulnerabilities v JOIN vulnerability_reads r ON r.vulnerability_id = v.id WHERE v.state = 1 AND r.state = 1 AND resolved_at IS NULL AND resolved_by_id IS NULL AND NOT v.auto_resolved AND NOT v.resolved_on_default_branch";
+    let reopened = "SELECT count(*) FROM vulnerabilities v JOIN vulnerability_reads r ON r.vulnerability_id \
+                    = v.id WHERE v.state = 1 AND r.state = 1 AND resolved_at IS NULL AND resolved_by_id IS \
+                    NULL AND NOT v.auto_resolved AND NOT v.resolved_on_default_branch";
     assert_eq!(kas.number(reopened), 1);
-    assert_eq!(kas.number("SELECT count(*) FROM vulnerability_state_transitions WHERE from_state = 3 AND to_state = 1 AND author_id = 1 AND project_id = 7"), 1);
+    assert_eq!(
+        kas.number(
+            "SELECT count(*) FROM vulnerability_state_transitions WHERE from_state = 3 AND \
+                           to_state = 1 AND author_id = 1 AND project_id = 7"
+        ),
+        1
+    );
 }
 
 #[testkit::test]
@@ -373,12 +401,14 @@ async fn report_that_waits_for_a_resolution_detects_again() {
     let other = &mut kas.service.database.open();
     testkit::fixture::run(
         other,
-        "BEGIN; UPDATE vulnerabilities SET state = 3, resolved_at = now(); UPDATE vulnerability_reads SET state = 3",
+        "BEGIN; UPDATE vulnerabilities SET state = 3, resolved_at = now(); UPDATE vulnerability_reads SET \
+         state = 3",
     );
     let body = page();
     let again = put(&kas, &body);
     let commit = async {
-        let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND \
+                       wait_event_type = 'Lock'";
         while kas.number(waiting) == 0 {
             tokio::time::sleep(std::time::Duration::from_millis(5)).await;
         }
@@ -479,7 +509,8 @@ fn insert_trigger(kas: &Kas) {
     };
     if kas.service.database.is_postgresql() {
         kas.sql(&format!(
-            "CREATE FUNCTION insert_read() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {}; RETURN NULL; END $$",
+            "CREATE FUNCTION insert_read() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {}; RETURN NULL; END \
+             $$",
             insert
         ));
         kas.sql(

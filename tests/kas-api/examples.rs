@@ -119,9 +119,12 @@ async fn example_24_agent_events(database: Database) {
     let kas = documented(database).await;
     let name = "k8s_api_proxy_requests_unique_users_via_ci_access";
     let body = format!(r#"{{"events":{{"{name}":[{{"user_id":1,"project_id":1}}]}}}}"#);
-    kas.sql("DELETE FROM projects WHERE id = 1");
+    // Events of a project that does not exist are dropped.
     assert_eq!(json_body(kas.request("POST", "/agent_events"), &body).answer().await, NOTHING);
-    let event = |name| json!({ "name": name, "user_id": 1, "project_id": null, "properties": {} });
+    assert_eq!(kas.events(None), [] as [Value; 0]);
+    fixture::project(&mut kas.service.database.open(), 1, "gitlab-org/app", 200, 0);
+    assert_eq!(json_body(kas.request("POST", "/agent_events"), &body).answer().await, NOTHING);
+    let event = |name| json!({ "name": name, "user_id": 1, "project_id": 1, "properties": {} });
     assert_eq!(kas.events(None), [event(name), event("agent_users_using_ci_tunnel")]);
 }
 

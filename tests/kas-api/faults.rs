@@ -42,7 +42,8 @@ async fn without_redis_reports_are_unavailable_and_the_rest_goes_on(database: Da
     let unavailable = (503, message("503 Service Unavailable"));
     assert_eq!(kas.post("/usage_metrics", report()).await, unavailable);
     assert_eq!(
-        kas.post("/agent_events", json!({ "events": { "register_agent_at_kas": [{}] } })).await,
+        kas.post("/agent_events", json!({ "events": { "register_agent_at_kas": [{ "project_id": 7 }] } }))
+            .await,
         unavailable
     );
     assert_eq!(kas.agent("GET", "/agent_info").send().await.status, 200);

@@ -468,6 +468,10 @@ async fn many_members_fit_in_one_request(database: Database) {
 #[testkit::test]
 async fn authorizations_and_custom_roles_follow(database: Database) {
     let scim = with_links(database).await;
+    scim.sql(
+        "INSERT INTO member_roles (id, namespace_id, name, base_access_level, created_at, updated_at) \
+         VALUES (7, 500, 'Lead', 40, '2026-01-02 03:04:05', '2026-01-02 03:04:05')",
+    );
     scim.sql("UPDATE saml_group_links SET member_role_id = 7 WHERE saml_group_name = 'leads'");
     let id = leads(&scim, &["ua"]).await;
     let reachable = "SELECT count(*) FROM project_authorizations WHERE user_id = 81 AND project_id = 75 AND access_level = 40";

@@ -374,16 +374,23 @@ async fn what_could_not_be_handed_over_is_with_the_next_try(database: Database) 
     }
 }
 
-/// Single sign-on identifies a user by the external id.
+/// A sign-in row follows the external id. Without one none is written: the account is linked at the next sign-in.
 #[testkit::test]
 async fn at_the_instance_single_sign_on_follows_the_external_id(database: Database) {
     let scim = scim_api(database).await;
     let known = "SELECT extern_uid FROM identities WHERE user_id = 50 AND provider = 'saml'";
+    let rows = "SELECT count(*) FROM identities WHERE user_id = 50 AND provider = 'saml'";
+    for (active, external_id) in [(false, "n1"), (true, "n2")] {
+        is_empty(&instance(&scim, &op("replace", "active", json!(active))).await);
+        is_empty(&instance(&scim, &op("replace", "externalId", json!(external_id))).await);
+        assert_eq!(scim.number(rows), 0);
+    }
+    scim.sql("INSERT INTO identities (user_id, provider, extern_uid) VALUES (50, 'saml', 'n2')");
     is_empty(&instance(&scim, &op("replace", "active", json!(false))).await);
-    is_empty(&instance(&scim, &op("replace", "externalId", json!("n2"))).await);
-    assert_eq!(scim.text(known).as_deref(), Some("n2"));
+    is_empty(&instance(&scim, &op("replace", "externalId", json!("n3"))).await);
+    assert_eq!(scim.text(known).as_deref(), Some("n3"));
     is_empty(&instance(&scim, &op("replace", "active", json!(true))).await);
-    assert_eq!(scim.text(known).as_deref(), Some("n2"));
+    assert_eq!((scim.text(known).as_deref(), scim.number(rows)), (Some("n3"), 1));
 }
 
 /// If GitLab has changed the identity in the shared database, its id is used.

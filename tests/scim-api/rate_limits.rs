@@ -1,4 +1,4 @@
-//! Rate limits by token and by client address.
+//! So many requests of one token.
 use super::support::{GROUP, RFC, Scim, TG, TI, scim_api_with};
 use serde_json::json;
 
@@ -21,14 +21,14 @@ async fn each_token_has_its_own_limit(database: Database) {
     assert_eq!(third.header("content-type"), Some(RFC));
     third.assert_throttled(2);
     assert_eq!(scim.instance("GET", "/Users").send().await.status, 200);
-    // The instance's token is not valid for a group's path.
+    // The instance's token at a group's path is nobody's.
     assert_eq!(scim.with_token(TI, "GET", &format!("{GROUP}/Users")).send().await.status, 401);
     let series =
         r#"internal_api_requests_throttled_total{consumer="scim",throttle_key="internal_api_request"}"#;
     assert_eq!(scim.service.metric(series).await, Some(1.0));
 }
 
-/// A scim-api with an empty file of limits, so that every limit has its default.
+/// A file that names nothing: every limit has its default.
 async fn scim_api_by_default(database: testkit::Database) -> Scim {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), "{}").unwrap();
@@ -38,11 +38,27 @@ async fn scim_api_by_default(database: testkit::Database) -> Scim {
 #[testkit::test]
 async fn limit_is_on_by_default(database: Database) {
     let scim = scim_api_by_default(database).await;
-    let answers =
-        futures_util::future::join_all((0..600).map(|_| scim.group("GET", "/Schemas").send())).await;
-    let throttled = answers.iter().filter(|answer| answer.status == 429).count();
-    // The default is 50 requests a second with a burst of 200; 600 requests take less than eight seconds.
-    assert!((1..=400).contains(&throttled), "{throttled}");
+    let started = std::time::Instant::now();
+    let (mut answered, mut throttled) = (0_u32, 0_u32);
+    // More at once than wait for a connection (32 for each) would be refused with 503. A slow machine needs more of them.
+    for _ in 0..100 {
+        let requests = (0..60).map(|_| scim.group("GET", "/Schemas").send());
+        for answer in futures_util::future::join_all(requests).await {
+            if answer.status == 200 {
+                answered += 1;
+            } else {
+                answer.assert_throttled(200);
+                throttled += 1;
+            }
+        }
+        if answered + throttled >= 600 && throttled > 0 {
+            break;
+        }
+    }
+    // 200 at once and 50 a second.
+    let most = 201.0 + 50.0 * started.elapsed().as_secs_f64();
+    assert!(throttled > 0, "{answered}");
+    assert!(answered >= 200 && f64::from(answered) <= most, "{answered} of at most {most}");
 }
 
 #[testkit::test]

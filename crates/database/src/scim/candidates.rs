@@ -109,10 +109,15 @@ impl Sql {
     }
 }
 
-/// The address that an element must have, if an index can find it.
+/// The address that an element must have, if an index can find it. No row has an empty one: it stands for an account
+/// that the tenant may not see.
 pub(super) fn required_value(condition: &EmailCondition) -> Option<&String> {
     match condition {
-        EmailCondition::Text(EmailPart::Value, TextTest::Equals(value)) if value.is_ascii() => Some(value),
+        EmailCondition::Text(EmailPart::Value, TextTest::Equals(value))
+            if value.is_ascii() && !value.is_empty() =>
+        {
+            Some(value)
+        }
         EmailCondition::All(parts) => parts.iter().find_map(required_value),
         _ => None,
     }

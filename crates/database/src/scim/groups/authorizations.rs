@@ -1,5 +1,4 @@
-//! Updates `project_authorizations` of many users at once, by the rules of
-//! [`crate::memberships::recompute`].
+//! `project_authorizations` of many users at once, by the rules of [`crate::memberships::recompute`].
 use std::collections::{BTreeMap, HashSet};
 
 use chrono::{NaiveDate, NaiveDateTime};
@@ -17,8 +16,7 @@ statement!(Write, BigInt);
 /// User, project and access level.
 type Authorization = (i64, i64, i32);
 
-/// Updates the authorizations after membership changes, either here or through jobs of the GitLab that owns
-/// the tables.
+/// Updates the authorizations after a change of memberships: here, or by jobs of the GitLab that owns the tables.
 pub(super) fn follow(
     conn: &mut Conn,
     users: &[i64],
@@ -92,7 +90,7 @@ fn execute(conn: &mut Conn, text: String) -> Result<()> {
 }
 
 /// The query for roles that follow from memberships, group hierarchies and invitations of groups. Expired
-/// ones are ignored.
+/// ones are ignored. A subgroup is reached from its parent and by a membership of its own; the highest role wins.
 fn effective(ids: &str, today: NaiveDate) -> String {
     let counts = format!(
         "access_level > 5 AND requested_at IS NULL AND invite_token IS NULL AND state = 0 \
@@ -109,10 +107,8 @@ fn effective(ids: &str, today: NaiveDate) -> String {
            FROM group_group_links l JOIN mine m ON m.group_id = l.shared_with_group_id WHERE {lasts}), \
          reach (user_id, group_id, access_level) AS (\
          SELECT user_id, group_id, CAST(access_level AS integer) FROM start UNION \
-         SELECT r.user_id, n.id, \
-                CASE WHEN m.access_level > r.access_level THEN m.access_level ELSE r.access_level END \
-           FROM reach r JOIN namespaces n ON n.parent_id = r.group_id AND n.type = 'Group' \
-           LEFT JOIN mine m ON m.group_id = n.id AND m.user_id = r.user_id) \
+         SELECT r.user_id, n.id, r.access_level \
+           FROM reach r JOIN namespaces n ON n.parent_id = r.group_id AND n.type = 'Group') \
          SELECT user_id, project_id, CAST(max(access_level) AS integer) FROM (\
          SELECT user_id, source_id AS project_id, access_level FROM members \
           WHERE type = 'ProjectMember' AND source_type = 'Project' AND {counts} \

@@ -120,9 +120,11 @@ fn candidates(conn: &mut Conn, tenant: &Tenant, values: &[&String]) -> Result<Ve
         }
         sql.push(")");
     };
+    // UNION is computed once. With UNION ALL, PostgreSQL searches both tables anew for each identity while it does not know
+    // how many there are, as after an import.
     sql.push(" AND i.user_id IN (SELECT x.user_id FROM scim_api_records x WHERE x.scope = 0 AND ");
     push_values(&mut sql, "x.scim_id");
-    sql.push(" UNION ALL SELECT x.user_id FROM scim_identities x WHERE x.group_id IS NULL AND ");
+    sql.push(" UNION SELECT x.user_id FROM scim_identities x WHERE x.group_id IS NULL AND ");
     push_values(&mut sql, "x.extern_uid");
     sql.push(")");
     Ok(Resolved(sql).load(conn)?)

@@ -509,9 +509,8 @@ fn insert_trigger(kas: &Kas) {
     };
     if kas.service.database.is_postgresql() {
         kas.sql(&format!(
-            "CREATE FUNCTION insert_read() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {}; RETURN NULL; END \
-             $$",
-            insert
+            "CREATE FUNCTION insert_read() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {insert}; RETURN NULL; END \
+             $$"
         ));
         kas.sql(
             "CREATE TRIGGER insert_read AFTER UPDATE OF vulnerability_id ON vulnerability_occurrences \
@@ -520,8 +519,7 @@ fn insert_trigger(kas: &Kas) {
     } else {
         kas.sql(&format!(
             "CREATE TRIGGER insert_read AFTER UPDATE OF vulnerability_id ON vulnerability_occurrences \
-             WHEN OLD.vulnerability_id IS NULL BEGIN {}; END",
-            insert
+             WHEN OLD.vulnerability_id IS NULL BEGIN {insert}; END"
         ));
     }
 }

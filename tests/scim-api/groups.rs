@@ -444,13 +444,13 @@ async fn parallel_changes_all_arrive(database: Database) {
 #[testkit::test]
 async fn many_members_fit_in_one_request(database: Database) {
     let scim = with_group(database, &[]).await;
-    let mut sql = String::new();
-    for id in 20_000..22_000 {
-        sql.push_str(&format!(
+    let insert = |id: i32| {
+        format!(
             "INSERT INTO users (id, username, name, email, projects_limit, state) VALUES ({id}, 'm{id}', 'M', 'm{id}@example.com', 0, 'active'); \
              INSERT INTO scim_identities (user_id, extern_uid, active, created_at, updated_at) VALUES ({id}, 'm{id}', true, '2026-01-01 00:00:00', '2026-01-01 00:00:00');"
-        ));
-    }
+        )
+    };
+    let sql: String = (20_000..22_000).map(insert).collect();
     scim.sql(&format!("BEGIN; {sql} COMMIT"));
     let values: Vec<Value> = (20_000..22_000).map(|id| json!({ "value": format!("m{id}") })).collect();
     let body = json!({ "displayName": "engineering", "members": values });

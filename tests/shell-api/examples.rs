@@ -299,89 +299,89 @@ async fn example_11(database: Database, credential: Credential) {
 
 #[testkit::test]
 async fn example_1_allowed(database: Database) {
-    example_1(database, Token).await
+    example_1(database, Token).await;
 }
 #[testkit::test]
 async fn example_1l_allowed_with_the_shared_secret(database: Database) {
-    example_1(database, SharedSecret).await
+    example_1(database, SharedSecret).await;
 }
 #[testkit::test]
 async fn example_2_lfs_authenticate(database: Database) {
-    example_2(database, Token).await
+    example_2(database, Token).await;
 }
 #[testkit::test]
 async fn example_2l_lfs_authenticate_with_the_shared_secret(database: Database) {
-    example_2(database, SharedSecret).await
+    example_2(database, SharedSecret).await;
 }
 #[testkit::test]
 async fn example_3_authorized_keys(database: Database) {
-    example_3(database, Token).await
+    example_3(database, Token).await;
 }
 #[testkit::test]
 async fn example_3l_authorized_keys_with_the_shared_secret(database: Database) {
-    example_3(database, SharedSecret).await
+    example_3(database, SharedSecret).await;
 }
 #[testkit::test]
 async fn example_4_authorized_certs(database: Database) {
-    example_4(database, Token).await
+    example_4(database, Token).await;
 }
 #[testkit::test]
 async fn example_5_discover(database: Database) {
-    example_5(database, Token).await
+    example_5(database, Token).await;
 }
 #[testkit::test]
 async fn example_5l_discover_with_the_shared_secret(database: Database) {
-    example_5(database, SharedSecret).await
+    example_5(database, SharedSecret).await;
 }
 #[testkit::test]
 async fn example_6_check(database: Database) {
-    example_6(database, Token).await
+    example_6(database, Token).await;
 }
 #[testkit::test]
 async fn example_6l_check_with_the_shared_secret(database: Database) {
-    example_6(database, SharedSecret).await
+    example_6(database, SharedSecret).await;
 }
 #[testkit::test]
 async fn example_7_recovery_codes(database: Database) {
-    example_7(database, Token, "POST").await
+    example_7(database, Token, "POST").await;
 }
 #[testkit::test]
 async fn example_7g_recovery_codes_by_get(database: Database) {
-    example_7(database, Token, "GET").await
+    example_7(database, Token, "GET").await;
 }
 #[testkit::test]
 async fn example_7l_recovery_codes_with_the_shared_secret(database: Database) {
-    example_7(database, SharedSecret, "POST").await
+    example_7(database, SharedSecret, "POST").await;
 }
 #[testkit::test]
 async fn example_8_personal_access_token(database: Database) {
-    example_8(database, Token).await
+    example_8(database, Token).await;
 }
 #[testkit::test]
 async fn example_8l_personal_access_token_with_the_shared_secret(database: Database) {
-    example_8(database, SharedSecret).await
+    example_8(database, SharedSecret).await;
 }
 #[testkit::test]
 async fn example_9_error_tracking_allowed(database: Database) {
-    example_9(database, Token).await
+    example_9(database, Token).await;
 }
 #[testkit::test]
 async fn example_9l_error_tracking_allowed_with_the_shared_secret(database: Database) {
-    example_9(database, SharedSecret).await
+    example_9(database, SharedSecret).await;
 }
 #[testkit::test]
 async fn example_10_pre_receive(database: Database) {
-    example_10(database, Token).await
+    example_10(database, Token).await;
 }
 #[testkit::test]
 async fn example_10l_pre_receive_with_the_shared_secret(database: Database) {
-    example_10(database, SharedSecret).await
+    example_10(database, SharedSecret).await;
 }
 #[testkit::test]
 async fn example_11_post_receive(database: Database) {
-    example_11(database, Token).await
+    example_11(database, Token).await;
 }
 #[testkit::test]
 async fn example_11l_post_receive_with_the_shared_secret(database: Database) {
-    example_11(database, SharedSecret).await
+    example_11(database, SharedSecret).await;
 }

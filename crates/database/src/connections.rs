@@ -222,7 +222,7 @@ impl Connections {
                 true
             }
             Fate::Outdated(reason) => {
-                self.shared.forget_catalogue(reason);
+                self.shared.forget_catalogue(&reason);
                 true
             }
         }
@@ -265,9 +265,9 @@ impl Shared {
     }
 
     /// Makes the next connection reload the catalogue, at most every [`CATALOGUE_PAUSE`].
-    fn forget_catalogue(&self, reason: String) {
+    fn forget_catalogue(&self, reason: &str) {
         let mut state = self.state();
-        state.misfit.get_or_insert_with(|| reason.clone());
+        state.misfit.get_or_insert_with(|| reason.to_owned());
         if state.catalogue_forgotten.is_some_and(|at| at.elapsed() < CATALOGUE_PAUSE) {
             return;
         }

@@ -110,13 +110,12 @@ impl Connector {
     pub fn connect_with_catalogue(&self) -> Result<Conn> {
         let mut conn = self.connect()?;
         let known = self.known().catalogue.clone();
-        let catalogue = match known {
-            Some(catalogue) => catalogue,
-            None => {
-                let catalogue = conn.catalogue()?;
-                self.known().catalogue = Some(Arc::clone(&catalogue));
-                catalogue
-            }
+        let catalogue = if let Some(catalogue) = known {
+            catalogue
+        } else {
+            let catalogue = conn.catalogue()?;
+            self.known().catalogue = Some(Arc::clone(&catalogue));
+            catalogue
         };
         conn.set_catalogue(Some(catalogue));
         Ok(conn)
@@ -196,14 +195,13 @@ impl Connector {
             diesel::sql_query("SELECT '' AS nonce, pg_is_in_recovery() AS is_standby").get_result(&mut pg)?;
         probe.refuse_standby()?;
         let known = self.known().mode;
-        let (prepared, role_settings) = match known {
-            Some(Mode::Pooled { prepared, role_settings }) => (prepared, role_settings),
-            _ => {
-                let prepared = self.finds_managed_statements(url)?;
-                let role_settings = self.has_role_settings(&mut pg)?;
-                self.remember_mode(Mode::Pooled { prepared, role_settings }, reason);
-                (prepared, role_settings)
-            }
+        let (prepared, role_settings) = if let Some(Mode::Pooled { prepared, role_settings }) = known {
+            (prepared, role_settings)
+        } else {
+            let prepared = self.finds_managed_statements(url)?;
+            let role_settings = self.has_role_settings(&mut pg)?;
+            self.remember_mode(Mode::Pooled { prepared, role_settings }, reason);
+            (prepared, role_settings)
         };
         if prepared {
             pg.set_prepared_statement_cache_size(CacheSize::Unbounded);

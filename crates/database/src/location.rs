@@ -1,4 +1,6 @@
 //! The location of the database.
+use std::fmt::Write;
+
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::{Error, Result};
@@ -151,7 +153,8 @@ fn encode(text: &str) -> String {
         if byte.is_ascii_alphanumeric() || b"-_.".contains(&byte) {
             encoded.push(char::from(byte));
         } else {
-            encoded.push_str(&format!("%{byte:02X}"));
+            // Writing to a string cannot fail.
+            let _ = write!(encoded, "%{byte:02X}");
         }
     }
     encoded

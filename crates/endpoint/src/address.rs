@@ -42,7 +42,7 @@ pub fn client(
             readable.iter().rev().find(|ip| !is_trusted(ip)).or(readable.first()).copied()
         }
         // A request with fewer entries has passed fewer load balancers; the first one recorded its peer.
-        ClientEntry::FromRight(hops) => entries.iter().rev().take(hops.get()).last().copied().flatten(),
+        ClientEntry::FromRight(hops) => entries.iter().rev().take(hops.get()).next_back().copied().flatten(),
     };
     (client.or(peer).map(canonical), true)
 }

@@ -3,6 +3,7 @@
 //! A parsed tree of values takes up to a hundred times the memory of its text, because each `{"":0}` becomes
 //! a map. A [`Json`] is a slice of the request body instead, so a body of any shape needs no further memory.
 use std::borrow::Cow;
+use std::fmt::Write;
 
 use serde_json::{Map, Number, Value};
 
@@ -169,7 +170,10 @@ impl<'a> Json<'a> {
         let (mut quoted, mut escaped) = (false, false);
         for letter in self.0.chars() {
             match letter {
-                '\0'..'\u{20}' if quoted => json.push_str(&format!("\\u{:04x}", u32::from(letter))),
+                '\0'..'\u{20}' if quoted => {
+                    // Writing to a string cannot fail.
+                    let _ = write!(json, "\\u{:04x}", u32::from(letter));
+                }
                 letter => json.push(letter),
             }
             quoted ^= letter == '"' && !escaped;

@@ -22,6 +22,7 @@ mod tests {
     /// The bytes that Gitaly reads: number and type of a field, its length, its value.
     #[test]
     fn requests_have_gitalys_field_numbers() {
+        use find_changed_paths_request::{MergeCommitDiffMode, Request, request};
         let repository = Repository {
             storage_name: text("a"),
             relative_path: text("b"),
@@ -47,7 +48,6 @@ mod tests {
         assert_eq!(pointers.encode_to_vec(), b"\x12\x01a");
         let files = ListFilesRequest { repository: None, revision: b"a".to_vec() };
         assert_eq!(files.encode_to_vec(), b"\x12\x01a");
-        use find_changed_paths_request::{MergeCommitDiffMode, Request, request};
         let commit = request::CommitRequest { commit_revision: text("a") };
         let paths = FindChangedPathsRequest {
             repository: None,

@@ -19,7 +19,7 @@ pub struct Repository(pub(crate) BackEnd);
 #[derive(Debug, Clone)]
 pub(crate) enum BackEnd {
     Gitaly(Box<gitaly::Repository>),
-    Local(local::Repository),
+    Local(Box<local::Repository>),
     None,
 }
 

@@ -19,7 +19,7 @@ pub struct Storages(Arc<BTreeMap<String, (Storage, Inspector)>>);
 /// What reads the repositories of a storage.
 #[derive(Debug)]
 enum Inspector {
-    Gitaly(Gitaly),
+    Gitaly(Box<Gitaly>),
     Local(PathBuf, Processes),
     None,
 }
@@ -93,7 +93,7 @@ impl Storages {
         let with_inspector = storages.into_iter().map(|(name, storage)| {
             let inspector = match (storage.inspect(), &storage.path) {
                 (Inspect::Gitaly, _) => Gitaly::new(client_name, &storage, observer.clone())
-                    .map(Inspector::Gitaly)
+                    .map(|gitaly| Inspector::Gitaly(Box::new(gitaly)))
                     .map_err(|error| InvalidStorage::Address(name.clone(), error))?,
                 (Inspect::Local, Some(path)) => Inspector::Local(path.clone(), processes.clone()),
                 (Inspect::Local, None) => return Err(InvalidStorage::NoPath(name)),
@@ -120,7 +120,7 @@ impl Storages {
         Some(Repository(match inspector {
             Inspector::Gitaly(gitaly) => BackEnd::Gitaly(Box::new(gitaly.repository(place, quarantine))),
             Inspector::Local(path, processes) => {
-                BackEnd::Local(local::Repository::new(path, place, quarantine, processes.clone()))
+                BackEnd::Local(Box::new(local::Repository::new(path, place, &quarantine, processes.clone())))
             }
             Inspector::None => BackEnd::None,
         }))

@@ -1,4 +1,5 @@
 //! Both back ends give the same answers about the same repositories: the local disk, and each form of Gitaly.
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
@@ -291,8 +292,7 @@ async fn content_of_a_push_is_listed() {
             paths.sort_by(|one, other| one.path.cmp(&other.path));
             let added = |path: &str| ChangedPath { path: path.to_owned(), status: PathStatus::Added };
             let removed = ChangedPath { path: "old".to_owned(), status: PathStatus::Deleted };
-            let mut expected =
-                vec![added("both"), added("lfs"), added("old"), removed.clone(), added("root")];
+            let mut expected = [added("both"), added("lfs"), added("old"), removed.clone(), added("root")];
             expected.sort_by_key(|path| path.path.clone());
             assert_eq!(paths.len(), expected.len(), "{fixture}: {paths:?}");
             assert!(expected.iter().all(|path| paths.contains(path)), "{fixture}: {paths:?}");

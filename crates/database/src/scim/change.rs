@@ -59,7 +59,7 @@ pub(super) fn store(
     effects.fields = changed_fields(old, &change.user);
     let mut user = change.user;
     user.version += 1;
-    let mut stored = Stored { user, is_deleted, ..before.clone() };
+    let mut stored = Stored { is_deleted, user, ..before.clone() };
     record::update(conn, tenant, &stored, now)?;
     stored.user.last_modified = shown(now).and_utc();
     Ok((stored, effects))

@@ -130,9 +130,8 @@ impl QueryFragment<MultiBackend> for Lookup<'_> {
             out.push_bind_param::<Binary, _>(form.as_bytes())?;
         }
         out.push_sql(")) AS t LEFT JOIN routes r ON r.source_type = 'Namespace' AND lower(r.path) = lower(");
-        const NO_PATH: &str = "";
         match self.scope {
-            Scope::Instance => out.push_bind_param::<Text, _>(NO_PATH)?,
+            Scope::Instance => out.push_bind_param::<Text, _>("")?,
             Scope::Group(path) => out.push_bind_param::<Text, _>(path)?,
         }
         out.push_sql(

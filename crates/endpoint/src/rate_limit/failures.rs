@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::{FAILURES_NAME, Throttled};
 
-const WINDOW: Duration = Duration::from_secs(60);
+const WINDOW: Duration = Duration::from_mins(1);
 /// The maximum number of addresses to remember. The address with the oldest last failure is removed first.
 const MAX_ADDRESSES: usize = 10_000;
 

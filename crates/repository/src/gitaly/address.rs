@@ -25,7 +25,7 @@ pub enum InvalidAddress {
 pub(super) struct Address {
     pub endpoint: Endpoint,
     /// The host, or the path of the socket.
-    pub server_address: String,
+    pub host: String,
     pub server_port: Option<u16>,
 }
 
@@ -64,7 +64,7 @@ fn unix(rest: &str) -> Result<Address, InvalidAddress> {
         return Err(InvalidAddress::Form);
     }
     let endpoint = Endpoint::from_shared(format!("unix:{path}")).map_err(|_| InvalidAddress::Form)?;
-    Ok(Address { endpoint, server_address: path.to_owned(), server_port: None })
+    Ok(Address { endpoint, host: path.to_owned(), server_port: None })
 }
 
 fn remote(scheme: &str, host_and_port: &str) -> Result<Address, InvalidAddress> {
@@ -73,8 +73,8 @@ fn remote(scheme: &str, host_and_port: &str) -> Result<Address, InvalidAddress> 
     let host = endpoint.uri().host().filter(|host| !host.is_empty()).map(ToOwned::to_owned);
     let port = endpoint.uri().port_u16().filter(|port| *port > 0);
     match (host, port) {
-        (Some(server_address), Some(_)) if !host_and_port.contains(['/', '?', '#', '@']) => {
-            Ok(Address { endpoint, server_address, server_port: port })
+        (Some(host), Some(_)) if !host_and_port.contains(['/', '?', '#', '@']) => {
+            Ok(Address { endpoint, host, server_port: port })
         }
         _ => Err(InvalidAddress::Form),
     }

@@ -78,7 +78,7 @@ impl Call {
             rpc.system.name = "grpc",
             rpc.method = method,
             rpc.response.status_code = tracing::field::Empty,
-            server.address = address.server_address.as_str(),
+            server.address = address.host.as_str(),
             server.port = address.server_port.map(i64::from),
         )
     }

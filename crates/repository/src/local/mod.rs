@@ -46,7 +46,7 @@ pub(crate) struct Repository {
 }
 
 impl Repository {
-    pub fn new(storage: &Path, place: &Place<'_>, quarantine: Quarantine, processes: Processes) -> Self {
+    pub fn new(storage: &Path, place: &Place<'_>, quarantine: &Quarantine, processes: Processes) -> Self {
         Self {
             storage: storage.to_owned(),
             accepted: View::accepted(storage, place.relative_path),

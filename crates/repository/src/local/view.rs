@@ -36,11 +36,11 @@ impl View {
         Self::Own(storage.join(own_path))
     }
 
-    pub fn pushed(storage: &Path, own_path: &str, quarantine: Quarantine) -> Self {
-        if quarantine == Quarantine::default() {
+    pub fn pushed(storage: &Path, own_path: &str, quarantine: &Quarantine) -> Self {
+        if *quarantine == Quarantine::default() {
             return Self::accepted(storage, own_path);
         }
-        Self::inside(storage, own_path, &quarantine).unwrap_or(Self::Outside)
+        Self::inside(storage, own_path, quarantine).unwrap_or(Self::Outside)
     }
 
     fn inside(storage: &Path, own_path: &str, quarantine: &Quarantine) -> Option<Self> {

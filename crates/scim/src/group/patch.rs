@@ -90,7 +90,7 @@ impl GroupPatch {
         match (attribute, path.elements) {
             (None, _) => self.ignored.add(text),
             (Some(Attribute::Emails), Some((filter, _))) if names_unknown_part(&filter) => {
-                self.ignored.add(text)
+                self.ignored.add(text);
             }
             (Some(Attribute::Emails), Some((filter, None))) => {
                 let condition = EmailCondition::from_filter(&filter)

@@ -22,6 +22,7 @@ fn patch(operations: &Value) -> crate::Result<GroupPatch> {
     GroupPatch::read(&Object::parse(json!({ "Operations": operations }).to_string().as_bytes())?)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "an operation is written where it is sent")]
 fn changes(operation: Value) -> Vec<MemberChange> {
     patch(&json!([operation])).unwrap().changes().to_vec()
 }

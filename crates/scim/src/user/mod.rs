@@ -134,8 +134,12 @@ impl User {
             TextAttribute::ExternalId => return Some(self.external_id.clone()),
             TextAttribute::UserName => (&sent.user_name, self.account.username.as_str()),
             TextAttribute::Formatted => (&sent.formatted, self.account.name.as_str()),
-            TextAttribute::FamilyName => return self.name_part(&sent.family_name, |(_, family)| family),
-            TextAttribute::GivenName => return self.name_part(&sent.given_name, |(given, _)| given),
+            TextAttribute::FamilyName => {
+                return self.name_part(sent.family_name.as_deref(), |(_, family)| family);
+            }
+            TextAttribute::GivenName => {
+                return self.name_part(sent.given_name.as_deref(), |(given, _)| given);
+            }
             TextAttribute::DisplayName => (&sent.display_name, self.account.name.as_str()),
         };
         let text = said.as_deref().unwrap_or(account);
@@ -145,11 +149,11 @@ impl User {
     /// Returns a part of the name: as sent, or derived from the full name in the same response.
     fn name_part(
         &self,
-        sent: &Option<String>,
+        sent: Option<&str>,
         part: impl for<'a> FnOnce((&'a str, &'a str)) -> &'a str,
     ) -> Option<String> {
         let text = match sent {
-            Some(text) => text.clone(),
+            Some(text) => text.to_owned(),
             None => part(split(&self.text(TextAttribute::Formatted)?)).to_owned(),
         };
         (!text.is_empty()).then_some(text)

@@ -135,8 +135,11 @@ fn remembered(conn: &mut Conn, users: &[i64], groups: &[i64]) -> Result<HashMap<
     Ok(memberships)
 }
 
+/// User, group, access level, custom role and date of expiry.
+type MembershipRow = (i64, i64, i32, Option<i64>, Option<NaiveDate>);
+
 fn load_memberships(conn: &mut Conn, statement: Sql) -> Result<Vec<(Pair, Membership)>> {
-    let rows: Vec<(i64, i64, i32, Option<i64>, Option<NaiveDate>)> = Memberships(statement).load(conn)?;
+    let rows: Vec<MembershipRow> = Memberships(statement).load(conn)?;
     let membership = |(user, group, level, member_role_id, expires_on)| {
         ((user, group), Membership { grant: Grant { role: Role(level), member_role_id }, expires_on })
     };

@@ -21,8 +21,18 @@ async fn acknowledged_increments_outlive_redis_and_the_service() {
     let config = write_config(data.path());
     let url = redis.url();
     let directory = data.path().to_str().unwrap();
-    let arguments =
-        ["--config", &config, "--database-url", database.url(), "--data-dir", directory, "--redis-url", &url];
+    let unlimited = testkit::without_rate_limits(data.path(), &[]);
+    let mut arguments = vec![
+        "--config",
+        &config,
+        "--database-url",
+        database.url(),
+        "--data-dir",
+        directory,
+        "--redis-url",
+        &url,
+    ];
+    arguments.extend(unlimited.iter().map(String::as_str));
     let start = || Process::start("kas-api", &arguments, &[("IAPI_LOG_LEVEL", "info")]).until_ready();
     let process = std::cell::RefCell::new(std::rc::Rc::new(start()));
     let (acknowledged, uncertain, done) = (AtomicI64::new(0), AtomicI64::new(0), AtomicUsize::new(0));

@@ -304,7 +304,7 @@ async fn links_out_of_the_local_storage_are_refused(database: Database) {
         assert_eq!(shell.push_with(14, &line, env(path)).await, refused("env"), "{path}");
     }
     let elsewhere = json!({ "relative_path": "other.git" });
-    assert_eq!(shell.push_with(14, &line, elsewhere).await, refused("env"));
+    assert_eq!(shell.push_with(14, &line, elsewhere).await, refused("relative_path"));
     // A link that stays inside the storage is followed.
     std::os::unix::fs::symlink(copy.join("objects"), copy.join("objects/inside")).unwrap();
     assert_eq!(verdict(&shell.push_with(14, &line, env("objects/inside")).await), ALLOWED);

@@ -47,7 +47,7 @@ async fn a_line_has_the_fields_of_the_contract() {
     let line = binary.line_of_at_most(1, ask).await;
     let expected = json!({
         "severity": "info", "message": "access", "service_name": "shell-api", "consumer": "shell", "correlation_id": "abc",
-        "method": "POST", "url": "/api/v4/internal/allowed?x=1", "route": "/api/v4/internal/allowed",
+        "method": "POST", "url": "/api/v4/internal/allowed?x=[FILTERED]", "route": "/api/v4/internal/allowed",
         "endpoint_id": "POST /api/v4/internal/allowed", "status": 200, "db_count": 1, "redis_calls": 0,
         "remote_ip": "203.0.113.9", "user_agent": "GitLab-Shell", "written_bytes": written_bytes,
         "gl_user_id": 2, "gl_user_name": "alice", "gl_project_id": 3, "gl_namespace_id": 20,
@@ -66,7 +66,7 @@ async fn a_line_without_more_to_say_is_shorter() {
     assert!(id.len() == 26 && id.bytes().all(|byte| byte.is_ascii_alphanumeric()), "{id}");
     let expected = json!({
         "severity": "info", "message": "access", "service_name": "shell-api", "consumer": "shell", "correlation_id": id,
-        "method": "GET", "url": "/nope/17?a=b", "route": "unmatched", "endpoint_id": "GET unmatched", "status": 404,
+        "method": "GET", "url": "/nope/17?a=[FILTERED]", "route": "unmatched", "endpoint_id": "GET unmatched", "status": 404,
         "db_count": 0, "redis_calls": 0, "remote_ip": "127.0.0.1", "written_bytes": answer.text.len(), "feature_category": "not_owned",
     });
     assert_eq!(fixed(binary.access()), expected);

@@ -62,8 +62,7 @@ fn change(change: &Change) {
     };
     let short = std::str::from_utf8(short).unwrap();
     assert_eq!(ref_name::is_valid(short.as_bytes()), is_valid(short), "{short:?}");
-    let digits =
-        short.chars().take_while(|digit| digit.is_ascii_digit() || ('a'..='f').contains(digit)).count();
+    let digits = short.chars().take_while(char::is_ascii_hexdigit).count();
     assert_eq!(ref_name::starts_like_object_id(short.as_bytes()), digits >= 40, "{short:?}");
 }
 

@@ -15,14 +15,14 @@ use domain::actor::Actor;
 use super::support::{TestDatabase, USERS, open, run, server_url};
 
 fn pool(url: &str, size: u32) -> Pool {
-    pool_with(url, size, ConnectOptions::default())
+    pool_with(url, size, &ConnectOptions::default())
 }
 
-fn pool_with(url: &str, size: u32, connect: ConnectOptions) -> Pool {
+fn pool_with(url: &str, size: u32, connect: &ConnectOptions) -> Pool {
     let connect = ConnectOptions {
         statement_timeout: Duration::from_secs(15),
         application_name: "pool-test".to_owned(),
-        ..connect
+        ..connect.clone()
     };
     let options = PoolOptions { size, timeout: Duration::from_secs(5), connect };
     Pool::new(Location::parse(url).unwrap(), options, |_| ())
@@ -212,7 +212,7 @@ async fn a_pooler_is_an_error_where_none_is_expected() {
         ConnectOptions { pooler: Pooler::None, ..ConnectOptions::default() },
         ConnectOptions { prepared_statements: PreparedStatements::On, ..ConnectOptions::default() },
     ] {
-        let pool = pool_with(&bouncer.url(&database), 1, connect);
+        let pool = pool_with(&bouncer.url(&database), 1, &connect);
         let error = ask(&pool, 0).await.unwrap_err();
         assert!(matches!(&error, Error::Configuration(text) if text.contains("pooler")), "{error:?}");
     }

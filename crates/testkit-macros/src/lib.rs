@@ -1,7 +1,7 @@
 //! The attribute `#[testkit::test]`, which runs a test on every database shape.
 //!
 //! With an attribute, rustfmt and rust-analyzer still process the body of the test. To add a shape, add an
-//! entry to [`SHAPES`] and a constructor with that name to `testkit::Database`.
+//! entry to `SHAPES` and a constructor with that name to `testkit::Database`.
 use proc_macro::TokenStream;
 use proc_macro2::{Ident, Span};
 use quote::quote;

@@ -136,16 +136,18 @@ fn configuration(servers: &[(&str, &[String; 2])]) -> String {
     let mut text = String::new();
     let mut backend = String::new();
     for line in read("deploy/haproxy/haproxy.cfg").lines() {
-        line.strip_prefix("backend ").inspect(|name| (*name).clone_into(&mut backend));
+        if let Some(rest) = line.strip_prefix("backend ") {
+            rest.split(' ').next().unwrap().clone_into(&mut backend);
+        }
         let Some((_, options)) =
-            line.split_once(" inter ").filter(|_| line.trim_start().starts_with("server "))
+            line.split_once(" maxconn ").filter(|_| line.trim_start().starts_with("server s1 "))
         else {
             writeln!(text, "{line}").unwrap();
             continue;
         };
         for (i, (_, [main, monitoring])) in servers.iter().filter(|(name, _)| *name == backend).enumerate() {
             let port = monitoring.rsplit(':').next().unwrap();
-            writeln!(text, "  server s{i} {main} check port {port} inter {options}").unwrap();
+            writeln!(text, "  server s{i} {main} port {port} maxconn {options}").unwrap();
         }
     }
     text

@@ -130,9 +130,12 @@ pub fn fingerprint(text: &str) -> Option<[u8; 32]> {
 /// Parses a SHA-256 fingerprint in OpenSSH's format, with or without `SHA256:` and padding. A space is a `+`
 /// that form decoding has replaced.
 pub fn parse_fingerprint(text: &str) -> Option<[u8; 32]> {
-    let text = text.trim();
-    let word = text.strip_prefix("SHA256:").unwrap_or(text).replace(' ', "+");
-    LENIENT.decode(word).ok()?.try_into().ok()
+    let decode = |text: &str| {
+        let word = text.strip_prefix("SHA256:").unwrap_or(text).replace(' ', "+");
+        LENIENT.decode(word).ok()?.try_into().ok()
+    };
+    // A fingerprint may begin with `+`, so the spaces around it are removed only if it is none otherwise.
+    decode(text).or_else(|| decode(text.trim()))
 }
 
 fn base64_word(text: &str) -> Option<std::borrow::Cow<'_, str>> {
@@ -234,6 +237,11 @@ mod tests {
         {
             assert_eq!(parse_fingerprint(text), expected, "{text}");
         }
+        let begins_with_plus = "++7qynjVX9IRrKSpHRPw1AZf2W9Uw56ZM2xAP0r6sjQ";
+        let parsed = parse_fingerprint(begins_with_plus);
+        assert!(parsed.is_some());
+        assert_eq!(parse_fingerprint(&begins_with_plus.replace('+', " ")), parsed);
+        assert_eq!(parse_fingerprint(&format!(" {written}\n")), expected);
         for text in ["", "SHA256:", "SHA256:AAAA", "!", &written[1..], &format!("{written}AAAA")] {
             assert_eq!(parse_fingerprint(text), None, "{text}");
         }

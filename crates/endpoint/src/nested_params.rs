@@ -42,7 +42,7 @@ pub enum NestedParamsError {
     Invalid(String),
     #[error("The provided content-type '{0}' is not supported.")]
     UnsupportedMediaType(String),
-    /// The form has more than [`MAX_PAIRS`] pairs, or the tree would have more than [`MAX_TREE_VALUES`]
+    /// The form has more than `MAX_PAIRS` pairs, or the tree would have more than `MAX_TREE_VALUES`
     /// values.
     #[error("too many parameters")]
     TooMany,

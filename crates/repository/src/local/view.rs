@@ -83,7 +83,7 @@ impl View {
                         error => error,
                     })?,
                     objects: match objects {
-                        Some(path) => Some(resolve(&storage, path).await?),
+                        Some(path) => existing(resolve(&storage, path).await?).await?,
                         None => None,
                     },
                     alternates: resolved,
@@ -118,6 +118,16 @@ async fn resolve(storage: &Path, path: &Path) -> Result<PathBuf> {
             }
             Err(error) => return Err(Error::Storage(error)),
         }
+    }
+}
+
+/// The directory of new objects if it exists. Without it git takes the repository itself for missing, while the right
+/// answer is that the new objects are.
+async fn existing(path: PathBuf) -> Result<Option<PathBuf>> {
+    match tokio::fs::try_exists(&path).await {
+        Ok(true) => Ok(Some(path)),
+        Ok(false) => Ok(None),
+        Err(error) => Err(Error::Storage(error)),
     }
 }
 

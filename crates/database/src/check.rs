@@ -61,13 +61,14 @@ impl fmt::Display for Finding {
 
 /// Compares the database with what a service uses. Rereads the catalogue and changes nothing.
 pub fn check(conn: &mut Conn, service: Service) -> Result<CheckOutcome> {
-    conn.set_catalogue(None);
-    let catalogue = conn.catalogue()?;
-    let is_lacking = |table: TableUse| registry::is_own(table.table) && !catalogue.has_table(table.table);
+    // Before the catalogue is read: a migration that ends in between must not leave an old catalogue.
     if !is_owned_by_rails(conn)? && !migrations::is_current(conn)? {
         let reason = "the tables are missing or older than this service; run: internal-apictl migrate";
         return Ok(CheckOutcome::Waiting(reason.to_owned()));
     }
+    conn.set_catalogue(None);
+    let catalogue = conn.catalogue()?;
+    let is_lacking = |table: TableUse| registry::is_own(table.table) && !catalogue.has_table(table.table);
     if service.tables().any(is_lacking) {
         let reason =
             "schema internal_api is missing or older than this service; run: internal-apictl migrate";

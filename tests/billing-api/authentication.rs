@@ -31,7 +31,7 @@ fn everything() -> Value {
 /// Each endpoint, ready to be sent by `who`.
 async fn each(billing: &Billing, who: impl Fn(Request) -> Request) -> Vec<(String, (u16, Value))> {
     let mut answers = Vec::new();
-    for endpoint in billing_api::ENDPOINTS {
+    for endpoint in billing_api::ENDPOINTS.iter() {
         let path = endpoint.path.replace("{target_id}", "321").replace("{add_on_name}", "duo_pro");
         let path = path.replace("{user_id}", "2").replace("users/{id}", "users/2");
         let path = path.replace("{id}", "123").replace("{namespace_id}", "123");

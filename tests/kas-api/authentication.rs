@@ -120,7 +120,7 @@ fn nothing_changed(kas: &Kas, redis: &Redis) {
 async fn no_endpoint_answers_whoever_is_not_kas(database: Database) {
     let redis = Redis::start();
     let kas = kas_api_with(database, &["--redis-url", &redis.url()]).await;
-    for endpoint in kas_api::ENDPOINTS {
+    for endpoint in kas_api::ENDPOINTS.iter() {
         for (what, bad) in bad() {
             let request = kas
                 .service
@@ -311,7 +311,7 @@ async fn the_previous_secret_verifies_until_its_file_is_empty(database: Database
 #[testkit::test]
 async fn credentials_are_looked_at_before_the_body(database: Database) {
     let kas = kas_api(database).await;
-    for endpoint in kas_api::ENDPOINTS {
+    for endpoint in kas_api::ENDPOINTS.iter() {
         let answer =
             kas.service.request(endpoint.method, endpoint.path).body("application/json", "{").send().await;
         assert_eq!((answer.status, answer.text.as_str()), (401, NOT_KAS), "{}", endpoint.path);

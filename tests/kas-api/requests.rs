@@ -49,7 +49,7 @@ async fn unknown_path_is_not_found(database: Database) {
 #[testkit::test]
 async fn wrong_method_gets_the_allowed_ones(database: Database) {
     let kas = kas_api(database).await;
-    for endpoint in kas_api::ENDPOINTS {
+    for endpoint in kas_api::ENDPOINTS.iter() {
         let allow = if endpoint.method == "GET" { "GET, HEAD" } else { endpoint.method };
         for path in [endpoint.path.to_owned(), format!("{}/", endpoint.path)] {
             let answer = kas.service.request("DELETE", &path).send().await;
@@ -230,7 +230,7 @@ async fn body_of_any_shape_is_no_server_error(database: Database) {
         json!({ "": null }),
         json!("\0"),
     ];
-    for endpoint in kas_api::ENDPOINTS {
+    for endpoint in kas_api::ENDPOINTS.iter() {
         for shape in &shapes {
             let body = json!({
                 "counters": shape, "unique_counters": shape, "events": { "register_agent_at_kas": shape },

@@ -17,7 +17,7 @@ async fn with_header(scim: &Scim, value: &str) -> Answer {
 #[testkit::test]
 async fn every_endpoint_wants_a_token(database: Database) {
     let scim = scim_api(database).await;
-    for endpoint in scim_api::ENDPOINTS {
+    for endpoint in scim_api::ENDPOINTS.iter() {
         let path = endpoint.path.replace("{group_path}", "test_group").replace("{id}", UID);
         for path in [path.clone(), format!("{path}/"), path.replace("test_group", "none")] {
             let request = scim.service.request(endpoint.method, &path).header("Content-Type", "text/plain");

@@ -21,7 +21,7 @@ async fn no_endpoint_answers_whoever_has_no_good_token(database: Database) {
     let shell = shell_api_with(database, &["--redis-url", &redis.url()]).await;
     let key = testkit::ssh::ed25519(11);
     let parameters = format!("{PARAMETERS}&key={}", testkit::ssh::word(&key));
-    for endpoint in shell_api::ENDPOINTS {
+    for endpoint in shell_api::ENDPOINTS.iter() {
         let ask = || shell.service.request(endpoint.method, &format!("{}?{parameters}", endpoint.path));
         for (what, bad) in tokens::bad() {
             let request = match bad {
@@ -34,7 +34,7 @@ async fn no_endpoint_answers_whoever_has_no_good_token(database: Database) {
         }
     }
     nothing_changed(&shell, &redis);
-    for endpoint in shell_api::ENDPOINTS {
+    for endpoint in shell_api::ENDPOINTS.iter() {
         let request = shell.service.request(endpoint.method, &format!("{}?{parameters}", endpoint.path));
         let answer = request.header("Gitlab-Shell-Api-Request", &token()).send().await;
         assert_ne!(answer.status, 401, "{}: {}", endpoint.path, answer.text);

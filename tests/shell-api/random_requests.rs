@@ -185,7 +185,7 @@ fn multipart(parameters: &Map<String, Value>) -> String {
 }
 
 fn request(dice: &mut Dice, shell: &Shell) -> (String, Request) {
-    let endpoint = dice.pick(shell_api::ENDPOINTS);
+    let endpoint = dice.pick(&shell_api::ENDPOINTS);
     let name = endpoint.path.strip_prefix("/api/v4/internal").unwrap();
     let parameters = parameters(dice);
     let json = Value::Object(parameters.clone()).to_string();

@@ -23,7 +23,7 @@ fn has_the_headers(answer: &Answer, what: &str) {
 #[testkit::test]
 async fn what_is_not_there_is_said(database: Database) {
     let shell = shell_api(database).await;
-    for endpoint in shell_api::ENDPOINTS {
+    for endpoint in shell_api::ENDPOINTS.iter() {
         let same = |other: &&endpoint::Endpoint| other.path == endpoint.path;
         let methods: Vec<&str> =
             shell_api::ENDPOINTS.iter().filter(same).map(|endpoint| endpoint.method).collect();

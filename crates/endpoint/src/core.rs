@@ -9,7 +9,7 @@ use shared_state::Counters;
 use telemetry::metrics::Metrics;
 
 use crate::rate_limit::RateLimits;
-use crate::{BodyBudget, ClientEntry, Clock, Endpoint, Lifecycle};
+use crate::{BodyBudget, ClientEntry, Clock, EndpointTable, Lifecycle};
 
 /// The static description of a service.
 #[derive(Debug)]
@@ -21,7 +21,7 @@ pub struct ServiceInfo {
     pub version: &'static str,
     pub port: u16,
     pub monitoring_port: u16,
-    pub endpoints: &'static [Endpoint],
+    pub endpoints: &'static EndpointTable,
     /// The default of `--body-budget`: bytes that all request bodies may use together.
     pub body_budget: usize,
     /// Sections of the configuration file that have no command-line flag.

@@ -30,5 +30,7 @@ pub use nested_params::{DeferredParams, NestedParams, NestedParamsError};
 pub use params::Params;
 pub use rate_limit::Throttled;
 pub use rest::{RestError, status};
-pub use route::{Endpoint, MIB, not_found, or_not_allowed, resource, with_methods};
+pub use route::{
+    Endpoint, EndpointBuilder, EndpointTable, MIB, add_routes, not_found, or_not_allowed, resources,
+};
 pub use settings::SettingsCache;

@@ -15,13 +15,12 @@ mod params;
 mod users;
 
 use std::net::TcpListener;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use actix_web::dev::Server;
-use actix_web::http::Method;
-use actix_web::web::{Data, ServiceConfig, to};
+use actix_web::web::{Data, ServiceConfig};
 use auth::KeyBase;
-use endpoint::{Core, Endpoint, MIB, ServiceInfo, resource};
+use endpoint::{Core, Endpoint, EndpointTable, MIB, ServiceInfo, add_routes};
 use server::SecretFile;
 
 pub use error::AdminError;
@@ -29,45 +28,39 @@ pub use identity::Admin;
 pub use options::Options;
 
 const LIMITS: &str = "consumables_cost_management";
-const PEOPLE: &str = "user_management";
+const USERS: &str = "user_management";
 
-/// Every endpoint, for tests, metrics and limits: the API under both prefixes, then the pages.
-pub const ENDPOINTS: &[Endpoint] = &[
-    Endpoint::new("GET", "/api/v4/namespaces/storage/limit_exclusions", LIMITS),
-    Endpoint::new("POST", "/api/v4/namespaces/{id}/storage/limit_exclusion", LIMITS),
-    Endpoint::new("DELETE", "/api/v4/namespaces/{id}/storage/limit_exclusion", LIMITS),
-    Endpoint::new("GET", "/api/v4/namespaces", LIMITS),
-    Endpoint::new("GET", "/api/v4/users", PEOPLE),
-    Endpoint::new("GET", "/api/v4/users/{id}/identities", PEOPLE),
-    Endpoint::new("GET", "/v4/namespaces/storage/limit_exclusions", LIMITS),
-    Endpoint::new("POST", "/v4/namespaces/{id}/storage/limit_exclusion", LIMITS),
-    Endpoint::new("DELETE", "/v4/namespaces/{id}/storage/limit_exclusion", LIMITS),
-    Endpoint::new("GET", "/v4/namespaces", LIMITS),
-    Endpoint::new("GET", "/v4/users", PEOPLE),
-    Endpoint::new("GET", "/v4/users/{id}/identities", PEOPLE),
-    Endpoint::new("GET", "/admin", LIMITS),
-    Endpoint::new("GET", "/admin/session/new", "system_access"),
-    Endpoint::new("GET", "/admin/session", "system_access"),
-    Endpoint::new("POST", "/admin/session", "system_access"),
-    Endpoint::new("DELETE", "/admin/session", "system_access"),
-    Endpoint::new("GET", "/admin/namespace_limits", LIMITS),
-    Endpoint::new("POST", "/admin/namespace_limits", LIMITS),
-    Endpoint::new("GET", "/admin/namespace_limits/namespaces", LIMITS),
-    Endpoint::new("GET", "/admin/namespace_limits/{id}/remove", LIMITS),
-    Endpoint::new("POST", "/admin/namespace_limits/{id}/remove", LIMITS),
-    Endpoint::new("GET", "/admin/users", PEOPLE),
-    Endpoint::new("GET", "/admin/users/{username}/identities", PEOPLE),
-    Endpoint::new("GET", "/admin/audit_events", "audit_events"),
-    Endpoint::new("GET", "/admin/assets/{name}", LIMITS),
-];
+/// Every endpoint, with its route and limits: the API under both prefixes, then the pages.
+pub static ENDPOINTS: EndpointTable = LazyLock::new(|| {
+    let mut endpoints = Vec::new();
+    for prefix in ["/api/v4", "/v4"] {
+        let path = |rest: &str| format!("{prefix}{rest}");
+        endpoints.extend([
+            Endpoint::get(path("/namespaces/storage/limit_exclusions"))
+                .category(LIMITS)
+                .to(exclusions::list::handler),
+            Endpoint::post(path("/namespaces/{id}/storage/limit_exclusion"))
+                .category(LIMITS)
+                .to(exclusions::create::handler),
+            Endpoint::delete(path("/namespaces/{id}/storage/limit_exclusion"))
+                .category(LIMITS)
+                .to(exclusions::delete::handler),
+            Endpoint::get(path("/namespaces")).category(LIMITS).to(namespaces::handler),
+            Endpoint::get(path("/users")).category(USERS).to(users::list::handler),
+            Endpoint::get(path("/users/{id}/identities")).category(USERS).to(users::identities::handler),
+        ]);
+    }
+    endpoints.extend(page::endpoints());
+    endpoints
+});
 
-pub const INFO: ServiceInfo = ServiceInfo {
+pub static INFO: ServiceInfo = ServiceInfo {
     name: "admin-api",
     consumer: "admin",
     version: env!("CARGO_PKG_VERSION"),
     port: 8084,
     monitoring_port: 9084,
-    endpoints: ENDPOINTS,
+    endpoints: &ENDPOINTS,
     body_budget: 16 * MIB,
     structures: &[],
 };
@@ -81,30 +74,11 @@ pub struct App {
     pub started: i64,
 }
 
-/// Every route of this service.
-pub fn routes(config: &mut ServiceConfig) {
-    for prefix in ["/api/v4", "/v4"] {
-        let path = |rest: &str| format!("{prefix}{rest}");
-        config
-            .service(resource(
-                &path("/namespaces/storage/limit_exclusions"),
-                vec![(Method::GET, to(exclusions::list::handler))],
-            ))
-            .service(resource(
-                &path("/namespaces/{id}/storage/limit_exclusion"),
-                vec![
-                    (Method::POST, to(exclusions::create::handler)),
-                    (Method::DELETE, to(exclusions::delete::handler)),
-                ],
-            ))
-            .service(resource(&path("/namespaces"), vec![(Method::GET, to(namespaces::handler))]))
-            .service(resource(&path("/users"), vec![(Method::GET, to(users::list::handler))]))
-            .service(resource(
-                &path("/users/{id}/identities"),
-                vec![(Method::GET, to(users::identities::handler))],
-            ));
-    }
-    page::routes(config);
+fn routes(config: &mut ServiceConfig) {
+    let (pages, api): (Vec<_>, Vec<_>) =
+        ENDPOINTS.iter().partition(|endpoint| endpoint.path.starts_with(page::ROOT));
+    add_routes(config, api);
+    page::routes(config, pages);
 }
 
 /// Serves `app` on `listener` until the returned server is stopped.

@@ -14,15 +14,13 @@ mod request;
 mod users;
 
 use std::net::TcpListener;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use actix_web::dev::Server;
-use actix_web::http::Method;
 use actix_web::middleware::from_fn;
-use actix_web::web::{Data, ServiceConfig, scope, to};
-use actix_web::{Resource, Route};
+use actix_web::web::{Data, ServiceConfig, resource, scope, to};
 use auth::KeyBase;
-use endpoint::{Core, Endpoint, MIB, ServiceInfo};
+use endpoint::{Core, Endpoint, EndpointBuilder, EndpointTable, MIB, ServiceInfo};
 use server::SecretFile;
 
 pub use error::ScimError;
@@ -31,61 +29,53 @@ pub use options::{Options, Representing, ScimMode, ScimOptions};
 
 const ROOT: &str = "/api/scim/v2";
 
-const fn endpoint(method: &'static str, path: &'static str) -> Endpoint {
-    Endpoint::new(method, path, "system_access")
-}
+/// The base paths: of a group, and of the instance.
+const BASES: [&str; 2] = ["/groups/{group_path}", "/application"];
 
-/// Every endpoint, for tests, metrics and limits: first those of a group, then those of the instance.
-pub const ENDPOINTS: &[Endpoint] = &[
-    endpoint("GET", "/api/scim/v2/groups/{group_path}/Users"),
-    endpoint("POST", "/api/scim/v2/groups/{group_path}/Users"),
-    endpoint("POST", "/api/scim/v2/groups/{group_path}/Users/.search"),
-    endpoint("POST", "/api/scim/v2/groups/{group_path}/.search"),
-    endpoint("GET", "/api/scim/v2/groups/{group_path}/Users/{id}"),
-    endpoint("PUT", "/api/scim/v2/groups/{group_path}/Users/{id}"),
-    endpoint("PATCH", "/api/scim/v2/groups/{group_path}/Users/{id}"),
-    endpoint("DELETE", "/api/scim/v2/groups/{group_path}/Users/{id}"),
-    endpoint("GET", "/api/scim/v2/groups/{group_path}/Groups"),
-    endpoint("POST", "/api/scim/v2/groups/{group_path}/Groups"),
-    endpoint("POST", "/api/scim/v2/groups/{group_path}/Groups/.search"),
-    endpoint("GET", "/api/scim/v2/groups/{group_path}/Groups/{id}"),
-    endpoint("PUT", "/api/scim/v2/groups/{group_path}/Groups/{id}"),
-    endpoint("PATCH", "/api/scim/v2/groups/{group_path}/Groups/{id}"),
-    endpoint("DELETE", "/api/scim/v2/groups/{group_path}/Groups/{id}"),
-    endpoint("GET", "/api/scim/v2/groups/{group_path}/ServiceProviderConfig"),
-    endpoint("GET", "/api/scim/v2/groups/{group_path}/ResourceTypes"),
-    endpoint("GET", "/api/scim/v2/groups/{group_path}/ResourceTypes/{id}"),
-    endpoint("GET", "/api/scim/v2/groups/{group_path}/Schemas"),
-    endpoint("GET", "/api/scim/v2/groups/{group_path}/Schemas/{id}"),
-    endpoint("GET", "/api/scim/v2/application/Users"),
-    endpoint("POST", "/api/scim/v2/application/Users"),
-    endpoint("POST", "/api/scim/v2/application/Users/.search"),
-    endpoint("POST", "/api/scim/v2/application/.search"),
-    endpoint("GET", "/api/scim/v2/application/Users/{id}"),
-    endpoint("PUT", "/api/scim/v2/application/Users/{id}"),
-    endpoint("PATCH", "/api/scim/v2/application/Users/{id}"),
-    endpoint("DELETE", "/api/scim/v2/application/Users/{id}"),
-    endpoint("GET", "/api/scim/v2/application/Groups"),
-    endpoint("POST", "/api/scim/v2/application/Groups"),
-    endpoint("POST", "/api/scim/v2/application/Groups/.search"),
-    endpoint("GET", "/api/scim/v2/application/Groups/{id}"),
-    endpoint("PUT", "/api/scim/v2/application/Groups/{id}"),
-    endpoint("PATCH", "/api/scim/v2/application/Groups/{id}"),
-    endpoint("DELETE", "/api/scim/v2/application/Groups/{id}"),
-    endpoint("GET", "/api/scim/v2/application/ServiceProviderConfig"),
-    endpoint("GET", "/api/scim/v2/application/ResourceTypes"),
-    endpoint("GET", "/api/scim/v2/application/ResourceTypes/{id}"),
-    endpoint("GET", "/api/scim/v2/application/Schemas"),
-    endpoint("GET", "/api/scim/v2/application/Schemas/{id}"),
-];
+/// Every endpoint, with its route and limits: first those of a group, then those of the instance.
+pub static ENDPOINTS: EndpointTable = LazyLock::new(|| {
+    let in_category = |endpoint: EndpointBuilder| endpoint.category("system_access");
+    let mut endpoints = Vec::new();
+    for base in BASES {
+        let path = |path: &str| format!("{ROOT}{base}{path}");
+        let get = |name: &str| in_category(Endpoint::get(path(name)));
+        let post = |name: &str| in_category(Endpoint::post(path(name)));
+        let put = |name: &str| in_category(Endpoint::put(path(name)));
+        let patch = |name: &str| in_category(Endpoint::patch(path(name)));
+        let delete = |name: &str| in_category(Endpoint::delete(path(name)));
+        endpoints.extend([
+            get("/Users").to(users::list::handler),
+            post("/Users").to(users::create::handler),
+            post("/Users/.search").to(users::search::handler),
+            post("/.search").to(users::search::handler),
+            get("/Users/{id}").to(users::get::handler),
+            put("/Users/{id}").to(users::put::handler),
+            patch("/Users/{id}").to(users::patch::handler),
+            delete("/Users/{id}").to(users::delete::handler),
+            get("/Groups").to(groups::list::handler),
+            post("/Groups").to(groups::create::handler),
+            post("/Groups/.search").to(groups::search::handler),
+            get("/Groups/{id}").to(groups::get::handler),
+            put("/Groups/{id}").to(groups::put::handler),
+            patch("/Groups/{id}").to(groups::patch::handler),
+            delete("/Groups/{id}").to(groups::delete::handler),
+            get("/ServiceProviderConfig").to(discovery::service_provider_config),
+            get("/ResourceTypes").to(discovery::resource_types),
+            get("/ResourceTypes/{id}").to(discovery::resource_type),
+            get("/Schemas").to(discovery::schemas),
+            get("/Schemas/{id}").to(discovery::schema),
+        ]);
+    }
+    endpoints
+});
 
-pub const INFO: ServiceInfo = ServiceInfo {
+pub static INFO: ServiceInfo = ServiceInfo {
     name: "scim-api",
     consumer: "scim",
     version: env!("CARGO_PKG_VERSION"),
     port: 8083,
     monitoring_port: 9083,
-    endpoints: ENDPOINTS,
+    endpoints: &ENDPOINTS,
     body_budget: 16 * MIB,
     structures: &[],
 };
@@ -107,68 +97,22 @@ impl App {
     }
 }
 
-/// Every route of this service, under both base paths.
-pub fn routes(config: &mut ServiceConfig) {
-    use users::{create, delete, get, list, patch, put, search};
+/// Adds the routes. Other methods of a path get a 405 response after authentication.
+fn routes(config: &mut ServiceConfig) {
     let mut root = scope(ROOT).wrap(from_fn(answer::media_type));
-    for base in ["/groups/{group_path}", "/application"] {
-        let resource = |path: &str, routes: Vec<(Method, Route)>| resource(&format!("{base}{path}"), routes);
-        root = root
-            .service(resource(
-                "/Users",
-                vec![(Method::GET, to(list::handler)), (Method::POST, to(create::handler))],
-            ))
-            .service(resource("/Users/.search", vec![(Method::POST, to(search::handler))]))
-            .service(resource("/.search", vec![(Method::POST, to(search::handler))]))
-            .service(resource(
-                "/Users/{id}",
-                vec![
-                    (Method::GET, to(get::handler)),
-                    (Method::PUT, to(put::handler)),
-                    (Method::PATCH, to(patch::handler)),
-                    (Method::DELETE, to(delete::handler)),
-                ],
-            ))
-            .service(resource(
-                "/Groups",
-                vec![(Method::GET, to(groups::list::handler)), (Method::POST, to(groups::create::handler))],
-            ))
-            .service(resource("/Groups/.search", vec![(Method::POST, to(groups::search::handler))]))
-            .service(resource(
-                "/Groups/{id}",
-                vec![
-                    (Method::GET, to(groups::get::handler)),
-                    (Method::PUT, to(groups::put::handler)),
-                    (Method::PATCH, to(groups::patch::handler)),
-                    (Method::DELETE, to(groups::delete::handler)),
-                ],
-            ))
-            .service(resource(
-                "/ServiceProviderConfig",
-                vec![(Method::GET, to(discovery::service_provider_config))],
-            ))
-            .service(resource("/ResourceTypes", vec![(Method::GET, to(discovery::resource_types))]))
-            .service(resource("/ResourceTypes/{id}", vec![(Method::GET, to(discovery::resource_type))]))
-            .service(resource("/Schemas", vec![(Method::GET, to(discovery::schemas))]))
-            .service(resource("/Schemas/{id}", vec![(Method::GET, to(discovery::schema))]));
-        for word in ["/Me", "/Bulk"] {
-            let path = format!("{base}{word}");
-            let resource: Resource = actix_web::web::resource([path.clone(), format!("{path}/")]);
-            root = root.service(resource.default_service(to(answer::not_implemented)));
+    for (resource, allow) in endpoint::resources(ROOT, ENDPOINTS.iter()) {
+        root = root.service(resource.default_service(to(move |_: ScimProvider| {
+            let refusal = ScimError::MethodNotAllowed(allow.clone());
+            async move { Err::<&str, _>(refusal) }
+        })));
+    }
+    for base in BASES {
+        for name in ["Me", "Bulk"] {
+            let path = format!("{base}/{name}");
+            root = root.service(resource(path).default_service(to(answer::not_implemented)));
         }
     }
     config.service(root.default_service(to(answer::not_found)));
-}
-
-/// Creates a resource, with and without a trailing slash. Other methods get a 405 response after
-/// authentication.
-fn resource(path: &str, routes: Vec<(Method, Route)>) -> Resource {
-    let resource: Resource = actix_web::web::resource([path.to_owned(), format!("{path}/")]);
-    let (resource, allow) = endpoint::with_methods(resource, routes);
-    resource.default_service(to(move |_: ScimProvider| {
-        let refusal = ScimError::MethodNotAllowed(allow.clone());
-        async move { Err::<&str, _>(refusal) }
-    }))
 }
 
 /// Serves `app` on `listener` until the returned server is stopped.

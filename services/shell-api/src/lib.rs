@@ -16,14 +16,12 @@ mod shell_reply;
 mod urls;
 
 use std::net::TcpListener;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use actix_web::Route;
 use actix_web::dev::Server;
-use actix_web::http::Method;
-use actix_web::web::{Data, ServiceConfig, to};
-use endpoint::{Core, Endpoint, MIB, ServiceInfo, SettingsCache, or_not_allowed, resource};
+use actix_web::web::{Data, ServiceConfig};
+use endpoint::{Core, Endpoint, EndpointTable, MIB, ServiceInfo, SettingsCache, add_routes};
 use repository::Storages;
 use server::SecretFile;
 
@@ -35,40 +33,65 @@ pub use jobs::JobSink;
 pub use keys::{KeyOptions, Keys};
 pub use options::{Options, ShellOptions};
 
-const ROOT: &str = "/api/v4/internal";
+const GIT: &str = "source_code_management";
+const SIGN_IN: &str = "system_access";
 
-/// Every endpoint, for tests, metrics and limits.
-pub const ENDPOINTS: &[Endpoint] = &[
-    // The handler's own deadline of 50 s expires first and reports the step.
-    Endpoint::new("POST", "/api/v4/internal/allowed", "source_code_management")
-        .timeout(Duration::from_secs(55))
-        .max_body(20 * MIB),
-    Endpoint::new("GET", "/api/v4/internal/authorized_keys", "source_code_management"),
-    Endpoint::new("GET", "/api/v4/internal/discover", "system_access"),
-    Endpoint::new("GET", "/api/v4/internal/check", "not_owned"),
-    Endpoint::new("POST", "/api/v4/internal/pre_receive", "source_code_management"),
-    Endpoint::new("POST", "/api/v4/internal/post_receive", "source_code_management").max_body(20 * MIB),
-    Endpoint::new("POST", "/api/v4/internal/lfs_authenticate", "source_code_management"),
-    Endpoint::new("GET", "/api/v4/internal/lfs", "source_code_management"),
-    Endpoint::new("GET", "/api/v4/internal/authorized_certs", "source_code_management"),
-    Endpoint::new("POST", "/api/v4/internal/two_factor_recovery_codes", "system_access"),
-    Endpoint::new("GET", "/api/v4/internal/two_factor_recovery_codes", "system_access"),
-    Endpoint::new("POST", "/api/v4/internal/two_factor_config", "system_access"),
-    Endpoint::new("POST", "/api/v4/internal/two_factor_manual_otp_check", "system_access"),
-    Endpoint::new("POST", "/api/v4/internal/two_factor_push_otp_check", "system_access"),
-    Endpoint::new("POST", "/api/v4/internal/personal_access_token", "system_access"),
-    Endpoint::new("POST", "/api/v4/internal/error_tracking/allowed", "observability"),
-    Endpoint::new("POST", "/api/v4/internal/shellhorse/git_audit_event", "source_code_management"),
-    Endpoint::new("GET", "/api/v4/internal/gitaly/object_pool_members", "gitaly"),
-];
+/// Every endpoint: its route, category and limits.
+pub static ENDPOINTS: EndpointTable = LazyLock::new(|| {
+    use internal::{
+        allowed, authorized_certs, authorized_keys, check, discover, error_tracking, gitaly, lfs,
+    };
+    use internal::{lfs_authenticate, personal_access_token, post_receive, pre_receive, shellhorse};
+    use internal::{two_factor_config, two_factor_otp_check, two_factor_recovery_codes};
+    let path = |name: &str| format!("/api/v4/internal/{name}");
+    vec![
+        // The handler's own deadline of 50 s expires first and reports the step.
+        Endpoint::post(path("allowed"))
+            .category(GIT)
+            .timeout(Duration::from_secs(55))
+            .max_body(20 * MIB)
+            .to(allowed::handler),
+        Endpoint::get(path("authorized_keys")).category(GIT).to(authorized_keys::handler),
+        Endpoint::get(path("discover")).category(SIGN_IN).to(discover::handler),
+        Endpoint::get(path("check")).to(check::handler),
+        Endpoint::post(path("pre_receive")).category(GIT).to(pre_receive::handler),
+        Endpoint::post(path("post_receive")).category(GIT).max_body(20 * MIB).to(post_receive::handler),
+        Endpoint::post(path("lfs_authenticate")).category(GIT).to(lfs_authenticate::handler),
+        Endpoint::get(path("lfs")).category(GIT).to(lfs::handler),
+        Endpoint::get(path("authorized_certs")).category(GIT).to(authorized_certs::handler),
+        // Both methods create codes. HEAD would discard them.
+        Endpoint::post(path("two_factor_recovery_codes"))
+            .category(SIGN_IN)
+            .to(two_factor_recovery_codes::handler),
+        Endpoint::get(path("two_factor_recovery_codes"))
+            .category(SIGN_IN)
+            .without_head()
+            .to(two_factor_recovery_codes::handler),
+        Endpoint::post(path("two_factor_config")).category(SIGN_IN).to(two_factor_config::handler),
+        Endpoint::post(path("two_factor_manual_otp_check"))
+            .category(SIGN_IN)
+            .to(two_factor_otp_check::manual),
+        Endpoint::post(path("two_factor_push_otp_check")).category(SIGN_IN).to(two_factor_otp_check::push),
+        Endpoint::post(path("personal_access_token")).category(SIGN_IN).to(personal_access_token::handler),
+        Endpoint::post(path("error_tracking/allowed"))
+            .category("observability")
+            .to(error_tracking::allowed::handler),
+        Endpoint::post(path("shellhorse/git_audit_event"))
+            .category(GIT)
+            .to(shellhorse::git_audit_event::handler),
+        Endpoint::get(path("gitaly/object_pool_members"))
+            .category("gitaly")
+            .to(gitaly::object_pool_members::handler),
+    ]
+});
 
-pub const INFO: ServiceInfo = ServiceInfo {
+pub static INFO: ServiceInfo = ServiceInfo {
     name: "shell-api",
     consumer: "shell",
     version: env!("CARGO_PKG_VERSION"),
     port: 8081,
     monitoring_port: 9081,
-    endpoints: ENDPOINTS,
+    endpoints: &ENDPOINTS,
     body_budget: 64 * MIB,
     structures: &["storages", "geo"],
 };
@@ -86,42 +109,6 @@ pub struct App {
     pub options: ShellOptions,
 }
 
-/// Every route of this service.
-pub fn routes(config: &mut ServiceConfig) {
-    use internal::{
-        allowed, authorized_certs, authorized_keys, check, discover, error_tracking, gitaly, lfs,
-    };
-    use internal::{lfs_authenticate, personal_access_token, post_receive, pre_receive, shellhorse};
-    use internal::{two_factor_config, two_factor_otp_check, two_factor_recovery_codes};
-    let path = |name: &str| format!("{ROOT}/{name}");
-    let get = |name: &str, route: Route| resource(&path(name), vec![(Method::GET, route)]);
-    let post = |name: &str, route: Route| resource(&path(name), vec![(Method::POST, route)]);
-    config
-        .service(post("allowed", to(allowed::handler)))
-        .service(get("authorized_keys", to(authorized_keys::handler)))
-        .service(get("discover", to(discover::handler)))
-        .service(get("check", to(check::handler)))
-        .service(post("pre_receive", to(pre_receive::handler)))
-        .service(post("post_receive", to(post_receive::handler)))
-        .service(post("lfs_authenticate", to(lfs_authenticate::handler)))
-        .service(get("lfs", to(lfs::handler)))
-        .service(get("authorized_certs", to(authorized_certs::handler)))
-        // Both methods create codes. HEAD is not routed to GET, because it would discard them.
-        .service(or_not_allowed(
-            actix_web::web::resource(path("two_factor_recovery_codes"))
-                .route(to(two_factor_recovery_codes::handler).method(Method::POST))
-                .route(to(two_factor_recovery_codes::handler).method(Method::GET)),
-            "POST, GET".to_owned(),
-        ))
-        .service(post("two_factor_config", to(two_factor_config::handler)))
-        .service(post("two_factor_manual_otp_check", to(two_factor_otp_check::manual)))
-        .service(post("two_factor_push_otp_check", to(two_factor_otp_check::push)))
-        .service(post("personal_access_token", to(personal_access_token::handler)))
-        .service(post("error_tracking/allowed", to(error_tracking::allowed::handler)))
-        .service(post("shellhorse/git_audit_event", to(shellhorse::git_audit_event::handler)))
-        .service(get("gitaly/object_pool_members", to(gitaly::object_pool_members::handler)));
-}
-
 /// Serves `app` on `listener` until the returned server is stopped.
 pub fn serve(listener: TcpListener, app: App) -> std::io::Result<Server> {
     let core = Arc::clone(&app.core);
@@ -133,6 +120,6 @@ fn with(app: App) -> impl Fn(&mut ServiceConfig) + Clone + Send + Sync {
     let app = Data::new(app);
     move |config: &mut ServiceConfig| {
         config.app_data(app.clone());
-        routes(config);
+        add_routes(config, ENDPOINTS.iter());
     }
 }

@@ -18,47 +18,49 @@ mod users;
 use actix_web::Error;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, HeaderName, HeaderValue};
-use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{Data, ServiceConfig, scope, to};
 use actix_web::{HttpRequest, HttpResponse};
 
-use endpoint::resource;
+use endpoint::{Endpoint, or_not_allowed, resources};
 
 use self::error::PageError;
 use self::session::SignedIn;
-use crate::App;
+use crate::{App, LIMITS, USERS};
 
-pub fn routes(config: &mut ServiceConfig) {
-    config.service(
-        scope("/admin")
-            .wrap(from_fn(guard))
-            .service(resource("", vec![(Method::GET, to(home))]))
-            .service(resource("/session/new", vec![(Method::GET, to(sign_in::form))]))
-            .service(resource(
-                "/session",
-                vec![
-                    (Method::GET, to(sign_in::again)),
-                    (Method::POST, to(sign_in::begin)),
-                    (Method::DELETE, to(sign_in::end)),
-                ],
-            ))
-            .service(resource("/namespace_limits/namespaces", vec![(Method::GET, to(limits::choices))]))
-            .service(resource(
-                "/namespace_limits",
-                vec![(Method::GET, to(limits::show)), (Method::POST, to(limits::add))],
-            ))
-            .service(resource(
-                "/namespace_limits/{id}/remove",
-                vec![(Method::GET, to(remove::confirm)), (Method::POST, to(remove::remove))],
-            ))
-            .service(resource("/users", vec![(Method::GET, to(users::show))]))
-            .service(resource("/users/{username}/identities", vec![(Method::GET, to(identities::show))]))
-            .service(resource("/audit_events", vec![(Method::GET, to(audit::show))]))
-            .service(resource("/assets/{name}", vec![(Method::GET, to(assets::show))]))
-            .default_service(to(nowhere)),
-    );
+/// The path of every page begins with this.
+pub const ROOT: &str = "/admin";
+
+/// The endpoints of the pages.
+pub fn endpoints() -> [Endpoint; 14] {
+    let path = |rest: &str| format!("{ROOT}{rest}");
+    [
+        Endpoint::get(path("")).category(LIMITS).to(home),
+        Endpoint::get(path("/session/new")).category("system_access").to(sign_in::form),
+        Endpoint::get(path("/session")).category("system_access").to(sign_in::again),
+        Endpoint::post(path("/session")).category("system_access").to(sign_in::begin),
+        Endpoint::delete(path("/session")).category("system_access").to(sign_in::end),
+        Endpoint::get(path("/namespace_limits")).category(LIMITS).to(limits::show),
+        Endpoint::post(path("/namespace_limits")).category(LIMITS).to(limits::add),
+        Endpoint::get(path("/namespace_limits/namespaces")).category(LIMITS).to(limits::choices),
+        Endpoint::get(path("/namespace_limits/{id}/remove")).category(LIMITS).to(remove::confirm),
+        Endpoint::post(path("/namespace_limits/{id}/remove")).category(LIMITS).to(remove::remove),
+        Endpoint::get(path("/users")).category(USERS).to(users::show),
+        Endpoint::get(path("/users/{username}/identities")).category(USERS).to(identities::show),
+        Endpoint::get(path("/audit_events")).category("audit_events").to(audit::show),
+        Endpoint::get(path("/assets/{name}")).category(LIMITS).to(assets::show),
+    ]
+}
+
+/// Adds the routes of the pages.
+pub fn routes<'a>(config: &mut ServiceConfig, endpoints: impl IntoIterator<Item = &'a Endpoint>) {
+    let mut pages = scope(ROOT).wrap(from_fn(guard));
+    for (resource, allow) in resources(ROOT, endpoints) {
+        pages = pages.service(or_not_allowed(resource, allow));
+    }
+    config.service(pages.default_service(to(nowhere)));
 }
 
 /// `GET /admin`

@@ -333,14 +333,20 @@ async fn beside_a_real_gitlab_roles_are_its_own_work(database: Database) {
         let redis = Redis::start();
         let scim = scim_api_with(database, &["--redis-url", &redis.url()]).await;
         scim.sql("CREATE TABLE ar_internal_metadata (key text PRIMARY KEY, value text)");
-        is_empty(&group(&scim, &op("replace", "active", json!(false))).await);
+        let inactive = op("replace", "active", json!(false));
+        let request = scim.group("PATCH", &format!("/Users/{UID}")).header("X-Request-Id", "abc");
+        is_empty(&request.json(&inactive).send().await);
         assert_eq!(scim.number("SELECT count(*) FROM project_authorizations WHERE user_id = 50"), 1);
         let jobs = redis.ask::<Vec<String>>(&["LRANGE", "queue:default", "0", "-1"]);
-        let job: Value = serde_json::from_str(&jobs[0]).unwrap();
-        assert_eq!(
-            (jobs.len(), &job["class"], &job["args"]),
-            (1, &json!("AuthorizedProjectsWorker"), &json!([50]))
-        );
+        let mut job: Value = serde_json::from_str(&jobs[0]).unwrap();
+        for field in ["jid", "created_at", "enqueued_at"] {
+            assert!(job.as_object_mut().unwrap().remove(field).is_some(), "{field}");
+        }
+        let expected = json!({
+            "class": "AuthorizedProjectsWorker", "args": [50], "queue": "default", "retry": 3, "version": 0,
+            "correlation_id": "abc",
+        });
+        assert_eq!((jobs.len(), job), (1, expected));
     }
 }
 
@@ -361,6 +367,8 @@ async fn what_could_not_be_handed_over_is_with_the_next_try(database: Database) 
             ),
             1
         );
+        let correlated = "SELECT correlation_id FROM internal_api.outbox_messages";
+        assert_eq!(scim.text(correlated).map(|id| id.len()), Some(26));
         redis.restart();
         is_empty(&group(&scim, &inactive).await);
         assert_eq!(redis.ask::<i64>(&["LLEN", "queue:default"]), 1);

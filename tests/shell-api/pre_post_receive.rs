@@ -80,6 +80,12 @@ async fn the_context_of_a_push_reaches_the_job(database: Database) {
     let identity = json!([2, 7, "permission_check"]);
     let none = (4, &Value::Null, None);
     assert_eq!(seen, [(5, &scoped, Some(&identity)), (5, &scoped, None), (5, &build, None), none, none]);
+    let meta = |name: &str| jobs.iter().map(|job| job[format!("meta.{name}")].clone()).collect::<Vec<_>>();
+    let caller = json!("POST /api/:version/internal/post_receive");
+    assert_eq!(meta("caller_id"), [&caller, &caller, &caller, &Value::Null, &Value::Null].map(Value::clone));
+    assert_eq!(meta("feature_category")[0], "source_code_management");
+    assert_eq!(meta("remote_ip")[0], "127.0.0.1");
+    assert_eq!(meta("client_id"), [json!("user/2"), Value::Null, Value::Null, Value::Null, Value::Null]);
     for malformed in ["!!", "bnVsbA==", "W10="] {
         assert_eq!(post("user-2", json!(malformed)).await, 400, "{malformed}");
     }
@@ -231,6 +237,22 @@ async fn without_redis_the_job_waits_in_the_outbox(database: Database) {
         { "ci": { "skip": true } }], "retry": 3,
             "queue": "default", "correlation_id": "abc", "version": 0 });
     assert_eq!(shell.outbox().into_iter().map(fixed).collect::<Vec<_>>(), [expected]);
+}
+
+/// If Redis does not take the job, it is stored in the outbox, with the correlation id of the request.
+#[testkit::test]
+async fn job_that_redis_does_not_take_is_in_the_outbox(database: Database) {
+    let mut redis = Redis::start();
+    let shell = shell_api_with(database, &["--redis-url", &redis.url()]).await;
+    redis.stop();
+    let body = json!({ "gl_repository": "project-3", "identifier": "key-11", "changes": CHANGES });
+    let request = shell.request("POST", "/post_receive").header("X-Request-Id", "abc").json(&body);
+    let (status, answer) = request.answer().await;
+    assert_eq!((status, &answer["reference_counter_decreased"]), (200, &json!(false)));
+    let jobs = shell.outbox();
+    assert_eq!((jobs.len(), &jobs[0]["correlation_id"]), (1, &json!("abc")));
+    let failed = r#"internal_api_jobs_enqueued_total{queue="default",result="error"}"#;
+    assert_eq!(shell.service.metric(failed).await, Some(1.0));
 }
 
 #[testkit::test]

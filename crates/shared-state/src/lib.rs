@@ -7,6 +7,7 @@ mod connection;
 mod memory;
 mod redis;
 mod sessions;
+pub mod sidekiq;
 mod usage;
 
 use std::borrow::Cow;

@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use redis::{FromRedisValue, Pipeline, pipe};
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::Value;
 
 use crate::connection::Connections;
 use crate::{Observer, Usage};
@@ -96,18 +95,6 @@ impl Store {
         for key in keys {
             pipeline.get(key).del(key).ignore();
         }
-        self.ask(&pipeline).await
-    }
-
-    /// Pushes a job to a queue of Sidekiq, as its own client does.
-    pub async fn enqueue(&self, prefix: &str, queue: &str, job: &Value) -> Result<(), RedisError> {
-        let mut pipeline = pipe();
-        pipeline
-            .atomic()
-            .sadd(format!("{prefix}queues"), queue)
-            .ignore()
-            .lpush(format!("{prefix}queue:{queue}"), job.to_string())
-            .ignore();
         self.ask(&pipeline).await
     }
 }

@@ -2,18 +2,17 @@
 use database::Conn;
 use database::scim::groups::GroupEffects;
 use database::scim::{Effects, Error, Stored};
-use endpoint::RestError;
+use endpoint::{EnqueueError, JobSink, RestError};
 use scim::Group;
-use serde_json::{Value, json};
-use shared_state::Counters;
+use serde_json::json;
+use shared_state::sidekiq::Job;
 
 use crate::{App, ScimError, ScimProvider};
 
-/// The Sidekiq job that recomputes the authorizations of a user.
-const REAUTHORIZE: &str = "AuthorizedProjectsWorker";
-const QUEUE: &str = "default";
-
-type Failure = Box<dyn std::error::Error + Send + Sync>;
+/// GitLab's worker that recomputes the authorizations of a user.
+const AUTHORIZED_PROJECTS: &str = "AuthorizedProjectsWorker";
+/// The outbox topic of jobs that Sidekiq did not get.
+const TOPIC: &str = "authorized_projects";
 
 /// Separates a refusal from a database failure, which the pool must handle.
 fn split<T>(result: Result<T, Error>) -> database::Result<Result<T, scim::Error>> {
@@ -29,7 +28,7 @@ fn split<T>(result: Result<T, Error>) -> database::Result<Result<T, scim::Error>
 pub(crate) struct Changed<T> {
     pub resource: T,
     /// Why a job could not be enqueued.
-    failure: Option<Failure>,
+    failure: Option<EnqueueError>,
 }
 
 impl<T> Changed<T> {
@@ -37,7 +36,7 @@ impl<T> Changed<T> {
     pub(crate) fn complete(self) -> Result<T, ScimError> {
         match self.failure {
             None => Ok(self.resource),
-            Some(failure) => Err(RestError::Unavailable(failure).into()),
+            Some(failure) => Err(RestError::Unavailable(failure.into()).into()),
         }
     }
 }
@@ -64,12 +63,17 @@ impl App {
             fields = effects.fields.join(","),
             "changed a SCIM identity"
         );
-        let failure = self.follow(effects).await;
+        let failure = self.follow(provider, effects).await;
         Ok(Changed { resource: stored, failure })
     }
 
     /// Changes a group. The log contains the number of members, but no names.
-    pub(crate) async fn change_group<F>(&self, operation: &str, f: F) -> Result<Changed<Group>, ScimError>
+    pub(crate) async fn change_group<F>(
+        &self,
+        provider: &ScimProvider,
+        operation: &str,
+        f: F,
+    ) -> Result<Changed<Group>, ScimError>
     where
         F: FnOnce(&mut Conn) -> Result<(Group, GroupEffects), Error> + Send + 'static,
     {
@@ -87,7 +91,7 @@ impl App {
         for (group_id, user_id) in &effects.kept_owners {
             tracing::warn!(group.id = group_id, user.id = user_id, "kept the last owner of a group");
         }
-        let failure = self.follow(effects.effects).await;
+        let failure = self.follow(provider, effects.effects).await;
         Ok(Changed { resource: group, failure })
     }
 
@@ -110,54 +114,24 @@ impl App {
     }
 
     /// Applies the effects of a committed change. Returns the last error of a job.
-    async fn follow(&self, effects: Effects) -> Option<Failure> {
+    async fn follow(&self, provider: &ScimProvider, effects: Effects) -> Option<EnqueueError> {
         for user_id in &effects.sign_out {
             // The user is already blocked, so a session that Redis still has gives no access.
             if let Err(error) = self.core.counters.sign_out(*user_id).await {
                 tracing::error!(
                     user.id = user_id,
                     error = &error as &dyn std::error::Error,
-                    "could not sign out"
+                    "failed to sign out a user"
                 );
             }
         }
         let mut failure = None;
         for user_id in effects.reauthorize {
-            if let Err(error) = self.reauthorize(user_id).await {
-                tracing::error!(
-                    user.id = user_id,
-                    error = &*error as &dyn std::error::Error,
-                    "a job could not be handed over"
-                );
-                failure = Some(error);
-            }
+            // GitLab recomputes the authorizations of the user.
+            let job = Job::new(AUTHORIZED_PROJECTS, vec![json!(user_id)], &provider.correlation_id);
+            let enqueued = self.core.enqueue(&job, TOPIC, JobSink::Sidekiq { key_prefix: "" }).await;
+            failure = enqueued.err().or(failure);
         }
         failure
-    }
-
-    /// Enqueues a job for the GitLab instance that owns the tables.
-    async fn reauthorize(&self, user_id: i64) -> Result<(), Failure> {
-        let now = self.core.clock.unix_float();
-        let job = json!({
-            "class": REAUTHORIZE, "args": [user_id], "retry": 3, "queue": QUEUE, "version": 0,
-            "jid": domain::hex(&rand::random::<[u8; 12]>()), "created_at": now, "enqueued_at": now,
-        });
-        let result: Result<(), Failure> = match &self.core.counters {
-            Counters::Redis(redis) => match redis.enqueue("", QUEUE, &job).await {
-                // The job is stored in the outbox, where an operator can find it.
-                Err(error) => self.keep(&job).await.and(Err(error.into())),
-                done => Ok(done?),
-            },
-            Counters::Memory(_) => self.keep(&job).await,
-        };
-        self.core.metrics.job_enqueued(QUEUE, result.is_ok());
-        result
-    }
-
-    async fn keep(&self, job: &Value) -> Result<(), Failure> {
-        let (payload, now) = (job.to_string(), self.core.clock.now());
-        let put =
-            move |conn: &mut Conn| database::outbox::put(conn, "authorized_projects", &payload, None, now);
-        Ok(self.core.pool.run(put).await?)
     }
 }

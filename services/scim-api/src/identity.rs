@@ -24,6 +24,8 @@ pub struct ScimProvider {
     pub representation: Representation,
     /// Whether the request itself uses the SCIM media type.
     pub names_scim: bool,
+    /// The correlation id of the request, for jobs.
+    pub correlation_id: String,
 }
 
 impl ScimProvider {
@@ -111,6 +113,9 @@ async fn identify(app: &App, request: &HttpRequest) -> Result<ScimProvider, Scim
         base_url: base.url(request, app),
         representation,
         names_scim,
+        correlation_id: Context::of(request)
+            .map(|context| context.correlation_id.to_string())
+            .unwrap_or_default(),
     })
 }
 

@@ -21,7 +21,7 @@ pub(crate) async fn handler(
     let uid = uuid::Builder::from_random_bytes(rand::random()).into_uuid().to_string();
     let (tenant, now) = (provider.tenant.clone(), app.core.clock.now());
     let work = move |conn: &mut database::Conn| groups::create(conn, &tenant, &draft, &uid, now);
-    let group = app.change_group("create", work).await?.resource;
+    let group = app.change_group(&provider, "create", work).await?.resource;
     let selection = search::selection(&request::query(&request));
     let mut created = HttpResponse::Created();
     created.insert_header((LOCATION, group.location(&provider.groups_url())));

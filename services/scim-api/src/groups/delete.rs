@@ -18,6 +18,6 @@ pub(crate) async fn handler(
     let (tenant, now) = (provider.tenant.clone(), app.core.clock.now());
     let work = move |conn: &mut database::Conn| groups::delete(conn, &tenant, &id, precondition, now);
     // The group is deleted, so the client cannot repeat the request.
-    let _ = app.change_group("delete", work).await?;
+    let _ = app.change_group(&provider, "delete", work).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -3,6 +3,7 @@ mod landed_push;
 mod merge_request_options;
 mod messages;
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use actix_web::web::Data;
@@ -13,16 +14,19 @@ use domain::messages::push_options_failed;
 use endpoint::{Context, Params, RestError};
 use serde::Serialize;
 use serde_json::{Value, json};
+use shared_state::sidekiq::Job;
 
 use self::landed_push::LandedPush;
 pub use self::merge_request_options::MergeRequestOptionsSink;
 use self::messages::Message;
 use crate::client_context::ClientContext;
-use crate::jobs::PostReceiveJob;
 use crate::{App, Shell, actor};
 
 /// The lifetime of a message that `/allowed` stores for the end of the push.
 pub(crate) const MESSAGE_TTL: Duration = Duration::from_mins(5);
+
+/// GitLab's worker class, unless `--post-receive-worker` names another.
+const POST_RECEIVE: &str = "PostReceive";
 
 /// The parameters of a push that has been written.
 struct Push {
@@ -33,7 +37,7 @@ struct Push {
     raw_options: Vec<String>,
     options: PushOptions,
     context: Option<ClientContext>,
-    correlation_id: std::rc::Rc<str>,
+    correlation_id: Rc<str>,
 }
 
 #[derive(Serialize)]
@@ -55,7 +59,9 @@ pub async fn handler(
     let raw_options = params.list("push_options")?;
     let options = PushOptions::parse(raw_options.iter().map(String::as_str));
     let client_context = ClientContext::from_params(&params)?;
-    let correlation_id = Context::of(&request).map(|context| context.correlation_id).unwrap_or_default();
+    let request_context = Context::of(&request);
+    let correlation_id =
+        request_context.as_ref().map(|context| Rc::clone(&context.correlation_id)).unwrap_or_default();
 
     let decreased = app.core.counters.decrease_references(&gl_repository).await;
     if let Err(error) = &decreased {
@@ -71,12 +77,7 @@ pub async fn handler(
         correlation_id,
     };
     // The job is enqueued before anything slow, so that a timeout does not lose it.
-    let job = PostReceiveJob {
-        args: push.args(),
-        composite_identity: push.composite_identity(&app).await,
-        correlation_id: &push.correlation_id,
-    };
-    let is_enqueued = app.enqueue_post_receive(&job).await;
+    let is_enqueued = app.enqueue_post_receive(push.job(&app, request_context.as_ref()).await).await;
     // The push has been written, so a message that cannot be loaded must not fail the request.
     let landed = LandedPush::load(&app, &push).await;
     let outcome = merge_request_options::check(&app, &push, &landed).await;
@@ -98,29 +99,39 @@ pub async fn handler(
 }
 
 impl Push {
-    /// The arguments of the job.
-    fn args(&self) -> Value {
+    /// The job after the push.
+    async fn job(&self, app: &App, request: Option<&Context>) -> Job<'_> {
         let mut args = vec![
             json!(self.gl_repository),
             json!(self.identifier),
             json!(self.changes),
             self.options.to_json(),
         ];
-        args.extend(self.context.as_ref().map(|context| json!({ "gitaly_context": context.as_json() })));
-        Value::Array(args)
+        // Workers of releases whose Gitaly sends no context accept four arguments only.
+        let Some(context) = &self.context else {
+            return Job::new(POST_RECEIVE, args, &self.correlation_id);
+        };
+        args.push(json!({ "gitaly_context": context.as_json() }));
+        let mut job = Job::new(POST_RECEIVE, args, &self.correlation_id);
+        job.meta = request.map(request_meta).unwrap_or_default();
+        if let Some(scoped_user_id) = context.scoped_user_id()
+            && let Some(pusher) = self.pusher(app).await
+        {
+            job.composite_identity = Some((pusher.id, scoped_user_id));
+            job.meta.push(("user", json!(pusher.username)));
+            job.meta.push(("client_id", json!(format!("user/{}", pusher.id))));
+        }
+        job
     }
 
-    /// The pusher and the scoped user, if the client's context names one.
-    async fn composite_identity(&self, app: &App) -> Option<(i64, i64)> {
-        let scoped_user_id = self.context.as_ref()?.scoped_user_id()?;
+    /// Loads the pusher. `None` if the pusher is unknown or cannot be loaded.
+    async fn pusher(&self, app: &App) -> Option<users::Person> {
         let actor = actor::from_identifier(&self.identifier);
-        match app.core.pool.read(move |conn| users::find(conn, &actor)).await {
-            Ok(pusher) => pusher.map(|pusher| (pusher.id, scoped_user_id)),
-            Err(error) => {
-                tracing::error!(error = &error as &dyn std::error::Error, "failed to load the pusher");
-                None
-            }
-        }
+        let pusher = app.core.pool.read(move |conn| users::find(conn, &actor)).await;
+        pusher.unwrap_or_else(|error| {
+            tracing::error!(error = &error as &dyn std::error::Error, "failed to load the pusher");
+            None
+        })
     }
 
     /// The warning about push options that were not applied.
@@ -128,6 +139,14 @@ impl Push {
         let options = self.raw_options.iter().map(String::as_str);
         if reasons.is_empty() { Vec::new() } else { vec![push_options_failed(options, reasons)] }
     }
+}
+
+/// The context of this request for GitLab's log.
+fn request_meta(request: &Context) -> Vec<(&'static str, Value)> {
+    let mut meta = vec![("caller_id", json!("POST /api/:version/internal/post_receive"))];
+    meta.extend(request.endpoint.map(|endpoint| ("feature_category", json!(endpoint.feature_category))));
+    meta.extend(request.remote_ip.map(|ip| ("remote_ip", json!(ip))));
+    meta
 }
 
 /// The key of the stored message that a project has moved.

@@ -47,6 +47,24 @@ async fn unreadable_body_is_refused(database: Database) {
     assert_eq!(anonymous.send().await.status, 401);
 }
 
+/// Only its bytes and its nesting limit a JSON body. A response reports the first ten errors.
+#[testkit::test]
+async fn body_may_have_any_number_of_values(database: Database) {
+    let billing = billing_api(database).await;
+    let path = format!("{LEGACY}/internal/upcoming_reconciliations");
+    let put =
+        async |body: String| billing.request("PUT", &path).body("application/json", body).answer().await;
+    let unused = format!(r#"{{"x":[{}0],"upcoming_reconciliations":[]}}"#, "0,".repeat(300_000));
+    assert_eq!(put(unused).await, (200, json!(200)));
+    let invalid = format!(r#"{{"upcoming_reconciliations":[{}{{}}]}}"#, "{},".repeat(300_000));
+    let (status, body) = put(invalid).await;
+    let reported = body["error"].as_str().unwrap().split(", ").count();
+    assert_eq!((status, reported), (400, 10));
+    let scalars = format!(r#"{{"upcoming_reconciliations":[{}0]}}"#, "0,".repeat(300_000));
+    let names: Vec<String> = (0..10).map(|at| format!("upcoming_reconciliations[{at}] is invalid")).collect();
+    assert_eq!(put(scalars).await, error(&names.join(", ")));
+}
+
 #[testkit::test]
 async fn unknown_paths_and_methods_are_refused(database: Database) {
     let billing = billing_api(database).await;

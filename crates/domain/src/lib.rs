@@ -14,6 +14,7 @@ mod error;
 pub mod git;
 mod hex;
 pub mod instance;
+pub mod json;
 pub mod messages;
 pub mod namespace;
 pub mod path_name;

@@ -6,8 +6,8 @@ use std::pin::Pin;
 use actix_web::dev::Payload;
 use actix_web::web::Bytes;
 use actix_web::{FromRequest, HttpRequest};
+use domain::json::{Json, Kind};
 
-use crate::json::{Json, Kind};
 use crate::nested_params::content_type;
 use crate::{NestedParams, RestError, body};
 
@@ -82,8 +82,8 @@ impl Params {
     /// Returns an array of strings. A single string counts as an array of one.
     pub fn list(&self, name: &str) -> Result<Vec<String>, RestError> {
         let Some(value) = self.0.get(name) else { return Ok(Vec::new()) };
-        if value.is_array() {
-            let items = value.items().filter(|item| !item.is_null());
+        if let Some(items) = value.items() {
+            let items = items.filter(|item| !item.is_null());
             return items.map(|item| Ok(text(name, item)?.into_owned())).collect();
         }
         let bare = text(name, value)?;

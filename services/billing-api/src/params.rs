@@ -1,10 +1,12 @@
 //! Parameters, read as Grape reads them: one response reports every error.
+use std::borrow::Cow;
 use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{NaiveDate, NaiveDateTime};
 use domain::billing::{Patch, date};
+use domain::json::Json;
 use endpoint::DeferredParams;
-use serde_json::{Map, Value};
 
 use crate::error::BillingError;
 
@@ -16,16 +18,17 @@ pub async fn read<T>(
     sent: DeferredParams<BillingError>,
     f: impl FnOnce(&Fields<'_>) -> T,
 ) -> Result<T, BillingError> {
-    let (map, errors) = (sent.read().await?.to_map()?, RefCell::default());
-    let value = f(&Fields { map: &map, prefix: String::new(), errors: &errors });
+    let (params, errors) = (sent.read().await?.to_json(), RefCell::default());
+    let value = f(&Fields { object: Json::from_valid(&params), prefix: String::new(), errors: &errors });
     let errors = errors.into_inner();
     if errors.is_empty() { Ok(value) } else { Err(BillingError::Parameters(errors.join(", "))) }
 }
 
-/// The fields of an object. Errors are collected; the value that a method returns after an error is never used.
+/// The fields of an object, which stay text. Errors are collected; the value that a method returns after an
+/// error is never used.
 #[derive(Debug)]
 pub struct Fields<'a> {
-    map: &'a Map<String, Value>,
+    object: Json<'a>,
     prefix: String,
     errors: &'a RefCell<Vec<String>>,
 }
@@ -48,7 +51,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Reports that only one of these fields may be present.
-    pub fn are_exclusive(&self, fields: &[&str]) {
+    pub fn are_exclusive(&self, fields: &BTreeSet<String>) {
         let names: Vec<String> = fields.iter().map(|field| self.name(field)).collect();
         self.add_error(format!("{} are mutually exclusive", names.join(", ")));
     }
@@ -70,20 +73,24 @@ impl<'a> Fields<'a> {
     }
 
     pub fn has_empty_list(&self, field: &str) -> bool {
-        matches!(self.map.get(field), Some(Value::Array(values)) if values.is_empty())
+        self.object.get(field).and_then(Json::items).is_some_and(|mut items| items.next().is_none())
+    }
+
+    /// A value that is not null.
+    fn present(&self, field: &str) -> Option<Json<'a>> {
+        self.object.get(field).filter(|value| !value.is_null())
     }
 
     /// Whether a field is present and not null.
     pub fn has(&self, field: &str) -> bool {
-        self.map.get(field).is_some_and(|value| !value.is_null())
+        self.present(field).is_some()
     }
 
     /// An optional value. Null and the empty string mean the same.
-    fn optional<T>(&self, field: &str, parse: impl Fn(&Value) -> Option<T>) -> Patch<T> {
-        match self.map.get(field) {
+    fn optional<T>(&self, field: &str, parse: impl Fn(Json<'a>) -> Option<T>) -> Patch<T> {
+        match self.object.get(field) {
             None => Patch::Absent,
-            Some(Value::Null) => Patch::Null,
-            Some(Value::String(text)) if text.is_empty() => Patch::Null,
+            Some(value) if value.is_null() || value.as_json() == "\"\"" => Patch::Null,
             Some(value) => parse(value).map_or_else(
                 || {
                     self.is_invalid(field);
@@ -94,9 +101,9 @@ impl<'a> Fields<'a> {
         }
     }
 
-    fn required<T: Default>(&self, field: &str, parse: impl Fn(&Value) -> Option<T>) -> T {
-        match self.map.get(field) {
-            None | Some(Value::Null) => self.is_missing(field),
+    fn required<T: Default>(&self, field: &str, parse: impl Fn(Json<'a>) -> Option<T>) -> T {
+        match self.present(field) {
+            None => self.is_missing(field),
             Some(value) => match parse(value) {
                 Some(value) => return value,
                 None => self.is_invalid(field),
@@ -123,7 +130,7 @@ impl<'a> Fields<'a> {
     }
 
     pub fn required_timestamp(&self, field: &str) -> NaiveDateTime {
-        self.required(field, |value| date::parse_timestamp(value.as_str()?))
+        self.required(field, |value| date::parse_timestamp(&value.as_str()?))
     }
 
     pub fn integer(&self, field: &str) -> Patch<i32> {
@@ -147,16 +154,11 @@ impl<'a> Fields<'a> {
     }
 
     pub fn text(&self, field: &str) -> Option<String> {
-        match self.map.get(field)? {
-            Value::Null => None,
-            value => {
-                let text = to_text(value);
-                if text.is_none() {
-                    self.is_invalid(field);
-                }
-                text
-            }
+        let text = to_text(self.present(field)?);
+        if text.is_none() {
+            self.is_invalid(field);
         }
+        text
     }
 
     pub fn required_text(&self, field: &str) -> String {
@@ -165,101 +167,77 @@ impl<'a> Fields<'a> {
 
     /// An optional object.
     pub fn object(&self, field: &str) -> Option<Fields<'a>> {
-        match self.map.get(field) {
-            None | Some(Value::Null) => None,
-            Some(Value::Object(map)) => Some(Fields { map, prefix: self.name(field), errors: self.errors }),
-            Some(_) => {
-                self.is_invalid(field);
-                None
-            }
+        let object = self.present(field)?;
+        if object.is_object() {
+            return Some(Fields { object, prefix: self.name(field), errors: self.errors });
         }
+        self.is_invalid(field);
+        None
     }
 
-    /// The names of the fields.
-    pub fn names(&self) -> impl Iterator<Item = &'a str> {
-        self.map.keys().map(String::as_str)
+    /// The names of the fields, in alphabetical order.
+    pub fn names(&self) -> BTreeSet<Cow<'a, str>> {
+        self.object.entries().map(|(name, _)| name.decoded()).collect()
     }
 
-    /// A list of objects: an array, or what a form writes as `name[0][…]`, `name[1][…]`.
-    pub fn objects(&self, field: &str) -> Vec<Fields<'a>> {
-        let values: Option<Vec<&'a Value>> = match self.map.get(field) {
-            None | Some(Value::Null) => {
-                self.is_missing(field);
-                return Vec::new();
-            }
-            Some(Value::Array(values)) => Some(values.iter().collect()),
-            Some(Value::Object(map)) => numbered(map),
-            Some(_) => None,
+    /// A list of objects: an array, or what a form writes as `name[0][…]`, `name[1][…]`. It ends early once
+    /// no further error is reported, so that invalid entries take no memory.
+    pub fn objects<'b>(&'b self, field: &str) -> Box<dyn Iterator<Item = Fields<'a>> + 'b> {
+        let Some(value) = self.present(field) else {
+            self.is_missing(field);
+            return Box::new(std::iter::empty());
+        };
+        let values: Option<Values<'a>> = match value.items() {
+            Some(items) => Some(Box::new(items)),
+            None => numbered(value).map(|values| Box::new(values.into_values()) as Values<'a>),
         };
         let Some(values) = values else {
             self.is_invalid(field);
-            return Vec::new();
+            return Box::new(std::iter::empty());
         };
-        let list = self.name(field);
-        let object = |(at, value): (usize, &'a Value)| {
-            let Value::Object(map) = value else {
+        let (list, field, errors) = (self.name(field), field.to_owned(), self.errors);
+        let values = values.take_while(move |_| errors.borrow().len() < MAX_ERRORS);
+        Box::new(values.enumerate().filter_map(move |(at, object)| {
+            if !object.is_object() {
                 self.is_invalid(&format!("{field}[{at}]"));
                 return None;
-            };
-            Some(Fields { map, prefix: format!("{list}[{at}]"), errors: self.errors })
-        };
-        values.into_iter().enumerate().filter_map(object).collect()
+            }
+            Some(Fields { object, prefix: format!("{list}[{at}]"), errors: self.errors })
+        }))
     }
 }
 
-/// The values of an object whose keys are numbers, in numeric order.
-fn numbered(map: &Map<String, Value>) -> Option<Vec<&Value>> {
-    let mut numbered = map
-        .iter()
-        .map(|(name, value)| Some((name.parse::<u32>().ok()?, value)))
-        .collect::<Option<Vec<_>>>()?;
-    numbered.sort_by_key(|(number, _)| *number);
-    (!numbered.is_empty()).then(|| numbered.into_iter().map(|(_, value)| value).collect())
+type Values<'a> = Box<dyn Iterator<Item = Json<'a>> + 'a>;
+
+/// The values of an object whose keys are all numbers, by number. `None` for anything else.
+fn numbered(value: Json<'_>) -> Option<BTreeMap<u32, Json<'_>>> {
+    let values = value.entries().map(|(name, value)| Some((name.decoded().parse().ok()?, value)));
+    values.collect::<Option<BTreeMap<_, _>>>().filter(|values| !values.is_empty())
 }
 
-fn to_date(value: &Value) -> Option<NaiveDate> {
-    date::parse(value.as_str()?)
+fn to_date(value: Json<'_>) -> Option<NaiveDate> {
+    date::parse(&value.as_str()?)
 }
 
-fn to_id(value: &Value) -> Option<i64> {
-    match value {
-        Value::Number(number) => number.as_i64(),
-        Value::String(text) => {
-            let digits = text.strip_prefix('-').unwrap_or(text);
-            if digits.bytes().all(|byte| byte.is_ascii_digit()) { text.parse().ok() } else { None }
-        }
-        _ => None,
-    }
+fn to_id(value: Json<'_>) -> Option<i64> {
+    let Some(text) = value.as_str() else { return value.as_i64() };
+    let digits = text.strip_prefix('-').unwrap_or(&text);
+    if digits.bytes().all(|byte| byte.is_ascii_digit()) { text.parse().ok() } else { None }
 }
 
-fn to_integer(value: &Value) -> Option<i32> {
+fn to_integer(value: Json<'_>) -> Option<i32> {
     to_id(value)?.try_into().ok()
 }
 
-fn to_boolean(value: &Value) -> Option<bool> {
-    match value {
-        Value::Bool(yes) => Some(*yes),
-        Value::Number(number) => match number.as_i64() {
-            Some(1) => Some(true),
-            Some(0) => Some(false),
-            _ => None,
-        },
-        Value::String(text) => match text.as_str() {
-            "true" | "1" => Some(true),
-            "false" | "0" => Some(false),
-            _ => None,
-        },
+fn to_boolean(value: Json<'_>) -> Option<bool> {
+    match &*value.to_text()? {
+        "true" | "1" => Some(true),
+        "false" | "0" => Some(false),
         _ => None,
     }
 }
 
 /// PostgreSQL cannot store a NUL, and no parameter needs one.
-fn to_text(value: &Value) -> Option<String> {
-    let text = match value {
-        Value::String(text) => text.clone(),
-        Value::Number(number) => number.to_string(),
-        Value::Bool(yes) => yes.to_string(),
-        _ => return None,
-    };
-    (!text.contains('\0')).then_some(text)
+fn to_text(value: Json<'_>) -> Option<String> {
+    value.to_text().filter(|text| !text.contains('\0')).map(Cow::into_owned)
 }

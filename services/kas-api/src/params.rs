@@ -1,9 +1,11 @@
 //! Parameters, each of which knows its full name: `counters[k8s_api_proxy_request]`.
 //!
-//! They stay text, so that a request of 10 MiB needs little memory beside its body. The number of values is not limited.
+//! They stay text, so that a request of 10 MiB needs little memory beside its body. The number of values is
+//! not limited.
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use domain::agents::raw_json::{RawJson, has_nul, without_nul};
+use domain::json::{Json, has_nul, without_nul};
 use endpoint::DeferredParams;
 
 use crate::error::KasError;
@@ -29,7 +31,7 @@ impl Params {
     }
 
     pub fn field(&self, name: &str) -> Field<'_> {
-        Field::new(name.to_owned(), RawJson::from_valid(&self.0).get(name))
+        Field::new(name.to_owned(), Json::from_valid(&self.0).get(name))
     }
 }
 
@@ -52,11 +54,11 @@ impl Problems {
 #[derive(Debug, Clone)]
 pub struct Field<'a> {
     name: String,
-    pub value: Option<RawJson<'a>>,
+    pub value: Option<Json<'a>>,
 }
 
 impl<'a> Field<'a> {
-    fn new(name: String, value: Option<RawJson<'a>>) -> Self {
+    fn new(name: String, value: Option<Json<'a>>) -> Self {
         Self { name, value: value.filter(|value| !value.is_null()) }
     }
 
@@ -78,7 +80,7 @@ impl<'a> Field<'a> {
         self
     }
 
-    fn read<T>(&self, problems: &mut Problems, read: impl FnOnce(RawJson<'a>) -> Option<T>) -> Option<T> {
+    fn read<T>(&self, problems: &mut Problems, read: impl FnOnce(Json<'a>) -> Option<T>) -> Option<T> {
         let value = read(self.value?);
         if value.is_none() {
             problems.add(self, "is invalid");
@@ -88,7 +90,7 @@ impl<'a> Field<'a> {
 
     /// An optional integer. The empty string counts as absent.
     pub fn integer(&self, problems: &mut Problems) -> Option<i64> {
-        if self.value.is_some_and(|value| value.as_text() == "\"\"") {
+        if self.value.is_some_and(|value| value.as_json() == "\"\"") {
             return None;
         }
         self.read(problems, integer)
@@ -101,12 +103,12 @@ impl<'a> Field<'a> {
 
     /// A string. PostgreSQL cannot store a NUL.
     pub fn string(&self, problems: &mut Problems) -> Option<String> {
-        self.read(problems, |value| value.string().filter(|text| !text.contains('\0')))
+        self.read(problems, |value| value.as_str().filter(|text| !text.contains('\0')).map(Cow::into_owned))
     }
 
     /// A string; a value of another type counts as absent.
     pub fn lenient_string(&self) -> Option<String> {
-        self.value?.string()
+        self.value?.as_str().map(Cow::into_owned)
     }
 
     /// A string that must be present and not blank.
@@ -119,33 +121,33 @@ impl<'a> Field<'a> {
         Some(text)
     }
 
-    pub fn object(&self, problems: &mut Problems) -> Option<RawJson<'a>> {
+    pub fn object(&self, problems: &mut Problems) -> Option<Json<'a>> {
         self.read(problems, |value| Some(value).filter(|value| value.is_object()))
     }
 
     /// An object without a NUL anywhere in it, for a column that could not store it.
-    pub fn document(&self, problems: &mut Problems) -> Option<RawJson<'a>> {
+    pub fn document(&self, problems: &mut Problems) -> Option<Json<'a>> {
         self.read(problems, |value| {
-            Some(value).filter(|value| value.is_object() && !has_nul(value.as_text()))
+            Some(value).filter(|value| value.is_object() && !has_nul(value.as_json()))
         })
     }
 
     /// The items of a list, each named when it is read. An absent list has none.
     pub fn items(&self, problems: &mut Problems) -> impl Iterator<Item = Field<'a>> + use<'a> {
-        let items = self.read(problems, RawJson::items);
+        let items = self.read(problems, Json::items);
         named(&self.name, items)
     }
 
     /// The items of a list; a value of another type counts as absent.
     pub fn lenient_items(&self) -> impl Iterator<Item = Field<'a>> + use<'a> {
-        named(&self.name, self.value.and_then(RawJson::items))
+        named(&self.name, self.value.and_then(Json::items))
     }
 
     /// The set of a list's items. One invalid item makes the whole list invalid; no item is named.
     pub fn set<T: Ord>(
         &self,
         problems: &mut Problems,
-        read: impl Fn(RawJson<'_>) -> Option<T>,
+        read: impl Fn(Json<'_>) -> Option<T>,
     ) -> Option<BTreeSet<T>> {
         self.read(problems, |value| value.items()?.map(read).collect())
     }
@@ -153,7 +155,7 @@ impl<'a> Field<'a> {
 
 fn named<'a>(
     list: &str,
-    items: Option<impl Iterator<Item = RawJson<'a>> + 'a>,
+    items: Option<impl Iterator<Item = Json<'a>> + 'a>,
 ) -> Box<dyn Iterator<Item = Field<'a>> + 'a> {
     let list = list.to_owned();
     let items = items.into_iter().flatten().enumerate();
@@ -161,11 +163,17 @@ fn named<'a>(
 }
 
 /// An integer, as a number or as a decimal string: in protobuf's JSON, integers of 64 bits are strings.
-pub fn integer(value: RawJson<'_>) -> Option<i64> {
-    if !value.is_string() {
-        return value.integer();
+pub fn integer(value: Json<'_>) -> Option<i64> {
+    match value.as_str() {
+        Some(text) => {
+            if text.starts_with('+') {
+                None
+            } else {
+                text.parse().ok()
+            }
+        }
+        None => value.as_i64(),
     }
-    value.string().filter(|text| !text.starts_with('+')).and_then(|text| text.parse().ok())
 }
 
 #[cfg(test)]

@@ -162,10 +162,10 @@ async fn default_branch(repository: &Repository) -> repository::Result<Option<St
 /// Digits are an id, all else is a path.
 fn project_id(params: &Params) -> Option<ProjectId> {
     let field = params.field("id");
-    if let Some(id) = field.value?.integer() {
+    if let Some(id) = field.value?.as_i64() {
         return Some(ProjectId::Id(id));
     }
-    let text = field.value?.string()?;
+    let text = field.value?.as_str()?;
     let text = text.trim();
     if text.is_empty() || text.contains('\0') {
         None

@@ -1,8 +1,8 @@
 //! Alerts about a cluster, as agentk's module for Cilium or any other tool sends them.
 use chrono::{DateTime, NaiveDateTime};
 
-use super::raw_json::RawJson;
 use crate::agents::vulnerability::{Fingerprint, fingerprint};
+use crate::json::{Json, Kind};
 
 const UNTITLED: &str = "New: Alert";
 const TOOL: &str = "Cilium";
@@ -27,7 +27,7 @@ pub struct Alert {
 
 impl Alert {
     /// Reads an alert that was sent at `now`. Members of the wrong type count as absent.
-    pub fn read(payload: RawJson<'_>, now: NaiveDateTime) -> Self {
+    pub fn read(payload: Json<'_>, now: NaiveDateTime) -> Self {
         let at = |path: &[&str]| {
             let value = path.iter().try_fold(payload, |value, name| value.get(name));
             value.and_then(text)
@@ -52,18 +52,18 @@ impl Alert {
             started_at: timestamp(&["start_time"]).or_else(|| timestamp(&["flow", "time"])).unwrap_or(now),
             ended_at: at(&["end_time"]).map(|text| self::timestamp(&text).unwrap_or(now)),
             title,
-            payload: payload.as_text().to_owned(),
+            payload: payload.as_json().to_owned(),
         }
     }
 }
 
 /// A string that is not blank, or the digits of a number.
-fn text(value: RawJson<'_>) -> Option<String> {
-    if value.is_string() {
-        return value.string().filter(|text| !text.trim().is_empty());
+fn text(value: Json<'_>) -> Option<String> {
+    match value.kind() {
+        Kind::Text(text) if !text.trim().is_empty() => Some(text.into_owned()),
+        Kind::Number(digits) => Some(digits.to_owned()),
+        _ => None,
     }
-    let is_number = value.as_text().starts_with(|first: char| first == '-' || first.is_ascii_digit());
-    is_number.then(|| value.as_text().to_owned())
 }
 
 fn cut(text: &str, characters: usize) -> String {
@@ -85,14 +85,14 @@ fn severity(word: Option<&str>) -> i16 {
 const MAX_HOSTS_CHARACTERS: usize = 255;
 
 /// One host, or nested lists of hosts, as one list.
-fn hosts(value: RawJson<'_>) -> Vec<String> {
+fn hosts(value: Json<'_>) -> Vec<String> {
     let (mut room, mut found) = (MAX_HOSTS_CHARACTERS, Vec::new());
     collect_hosts(value, &mut room, &mut found);
     found
 }
 
-/// Adds hosts while there is room. A document is nested at most [`super::raw_json::MAX_DEPTH`] deep.
-fn collect_hosts(value: RawJson<'_>, room: &mut usize, found: &mut Vec<String>) {
+/// Adds hosts while there is room. A document is nested at most [`crate::json::MAX_DEPTH`] deep.
+fn collect_hosts(value: Json<'_>, room: &mut usize, found: &mut Vec<String>) {
     if let Some(items) = value.items() {
         for item in items {
             if *room == 0 {
@@ -131,7 +131,7 @@ mod tests {
     use serde_json::{Value, json};
 
     fn read(payload: &Value) -> Alert {
-        Alert::read(RawJson::parse(&payload.to_string()).unwrap(), now())
+        Alert::read(Json::parse(payload.to_string().as_bytes()).unwrap(), now())
     }
 
     fn now() -> NaiveDateTime {

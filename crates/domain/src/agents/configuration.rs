@@ -1,7 +1,7 @@
 //! The access that an agent's configuration grants: projects and groups whose CI jobs or members may use its cluster.
 use std::collections::BTreeMap;
 
-use super::raw_json::RawJson;
+use crate::json::Json;
 use crate::{Error, Result};
 
 /// The number of entries of a list that are used.
@@ -27,20 +27,20 @@ pub struct AgentConfiguration {
 
 impl AgentConfiguration {
     /// Reads the configuration that kas sends. A list that cannot be read is an error: it must not remove grants.
-    pub fn parse(config: RawJson<'_>) -> Result<Self> {
+    pub fn parse(config: Json<'_>) -> Result<Self> {
         if !config.is_object() {
             return Err(invalid());
         }
         let (ci, user) = (section(config, "ci_access")?, section(config, "user_access")?);
         let access_as = user.and_then(|user| present(user, "access_as"));
         let shared = access_as
-            .map_or_else(|| "{}".to_owned(), |value| format!("{{\"access_as\":{}}}", value.as_text()));
-        let own = |entry: RawJson<'_>| entry.without_member("id");
+            .map_or_else(|| "{}".to_owned(), |value| format!("{{\"access_as\":{}}}", value.as_json()));
+        let own = |entry: Json<'_>| entry.without_field("id");
         let instance = ci.and_then(|ci| ci.get("instance")).filter(|instance| instance.is_object());
         Ok(Self {
             ci_projects: grants(ci, "projects", own)?,
             ci_groups: grants(ci, "groups", own)?,
-            ci_instance: instance.map(|instance| instance.as_text().to_owned()),
+            ci_instance: instance.map(|instance| instance.as_json().to_owned()),
             user_projects: grants(user, "projects", |_| shared.clone())?,
             user_groups: grants(user, "groups", |_| shared.clone())?,
         })
@@ -52,25 +52,21 @@ fn invalid() -> Error {
 }
 
 /// A member that is not null.
-fn present<'a>(object: RawJson<'a>, name: &str) -> Option<RawJson<'a>> {
+fn present<'a>(object: Json<'a>, name: &str) -> Option<Json<'a>> {
     object.get(name).filter(|value| !value.is_null())
 }
 
-fn section<'a>(config: RawJson<'a>, name: &str) -> Result<Option<RawJson<'a>>> {
+fn section<'a>(config: Json<'a>, name: &str) -> Result<Option<Json<'a>>> {
     let section = present(config, name);
     if section.is_some_and(|section| !section.is_object()) { Err(invalid()) } else { Ok(section) }
 }
 
 /// The first entries of a list. Of entries with the same path the last one is used; entries without a path are skipped.
-fn grants(
-    section: Option<RawJson<'_>>,
-    name: &str,
-    config: impl Fn(RawJson<'_>) -> String,
-) -> Result<Grants> {
+fn grants(section: Option<Json<'_>>, name: &str, config: impl Fn(Json<'_>) -> String) -> Result<Grants> {
     let Some(list) = section.and_then(|section| present(section, name)) else { return Ok(Grants::new()) };
     let entries = list.items().ok_or_else(invalid)?.take(MAX_ENTRIES).filter(|entry| entry.is_object());
-    let grant = |entry: RawJson<'_>| {
-        let path = entry.get("id").and_then(RawJson::string)?;
+    let grant = |entry: Json<'_>| {
+        let path = entry.get("id").and_then(Json::as_str)?;
         Some((path.to_lowercase(), config(entry)))
     };
     Ok(entries.filter_map(grant).collect())
@@ -82,7 +78,7 @@ mod tests {
     use serde_json::{Value, json};
 
     fn parse(config: &Value) -> Result<AgentConfiguration> {
-        AgentConfiguration::parse(RawJson::parse(&config.to_string()).unwrap())
+        AgentConfiguration::parse(Json::parse(config.to_string().as_bytes()).unwrap())
     }
 
     #[test]

@@ -2,6 +2,5 @@
 pub mod alert;
 pub mod cadence;
 pub mod configuration;
-pub mod raw_json;
 pub mod usage;
 pub mod vulnerability;

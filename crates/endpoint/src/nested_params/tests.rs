@@ -1,5 +1,7 @@
+use super::form::MAX_PAIRS;
 use super::*;
-use serde_json::json;
+use domain::json::MAX_DEPTH;
+use serde_json::{Value, json};
 
 const FORM: &str = "application/x-www-form-urlencoded";
 const JSON: &str = "application/json";
@@ -7,9 +9,7 @@ const JSON: &str = "application/json";
 async fn decode(query: &str, content_type: &str, body: &str) -> Result<Value, NestedParamsError> {
     let body = Bytes::copy_from_slice(body.as_bytes());
     let params = NestedParams::decode(query, content_type, body).await?;
-    let value = Value::Object(params.to_map()?);
-    assert_eq!(serde_json::from_str::<Value>(&params.to_json()).unwrap(), value);
-    Ok(value)
+    Ok(serde_json::from_str(&params.to_json()).unwrap())
 }
 
 fn multipart(pairs: &str) -> String {
@@ -143,12 +143,11 @@ async fn a_form_has_at_most_250_000_pairs_and_json_any_number_of_values() {
         }
         let body = Bytes::from(format!("{{\"a\":[{}0]}}", "{\"\":0},".repeat(pairs)));
         let params = NestedParams::decode("", JSON, body).await.unwrap();
-        assert_eq!(params.get("a").unwrap().items().count(), pairs + 1);
-        assert_eq!(params.to_map(), Err(NestedParamsError::TooMany));
+        assert_eq!(params.get("a").unwrap().items().unwrap().count(), pairs + 1);
     }
     let names: String = (0..MAX_PAIRS).map(|name| format!("a[{name}]=1&")).collect();
     let params = NestedParams::decode("", FORM, Bytes::from(names)).await.unwrap();
-    assert_eq!(params.get("a").unwrap().names().count(), MAX_PAIRS);
+    assert_eq!(params.get("a").unwrap().entries().count(), MAX_PAIRS);
     let deep = format!("a{}=1&", "[]".repeat(60)).repeat(10_000);
     assert!(matches!(
         NestedParams::decode("", FORM, Bytes::from(deep)).await,

@@ -39,19 +39,19 @@ pub fn items(fields: &Fields<'_>, required: bool) -> Vec<Item> {
         return Vec::new();
     };
     let mut items = Vec::new();
-    let mut names: BTreeMap<AddOn, BTreeSet<&str>> = BTreeMap::new();
+    let mut names: BTreeMap<AddOn, BTreeSet<String>> = BTreeMap::new();
     for name in purchases.names() {
-        let Some(add_on) = AddOn::parse(name) else {
-            purchases.is_invalid(name);
+        let Some(add_on) = AddOn::parse(&name) else {
+            purchases.is_invalid(&name);
             continue;
         };
-        names.entry(add_on).or_default().insert(name);
-        for one in purchases.objects(name) {
-            items.push(Item { name: name.to_owned(), add_on, order: order(&one) });
+        for one in purchases.objects(&name) {
+            items.push(Item { name: name.clone().into_owned(), add_on, order: order(&one) });
         }
+        names.entry(add_on).or_default().insert(name.into_owned());
     }
     for names in names.into_values().filter(|names| names.len() > 1) {
-        purchases.are_exclusive(&names.into_iter().collect::<Vec<_>>());
+        purchases.are_exclusive(&names);
     }
     items
 }

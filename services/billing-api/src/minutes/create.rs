@@ -56,7 +56,7 @@ fn wanted(fields: &Fields<'_>) -> Vec<domain::Result<Pack>> {
             pack.required_text("purchase_xid"),
         )
     };
-    packs.iter().map(pack).collect()
+    packs.map(|fields| pack(&fields)).collect()
 }
 
 /// The first purchase with an id wins. A second one with other values may be a mistake of the portal.

@@ -20,7 +20,7 @@ pub async fn handler(
     const LIST: &str = "upcoming_reconciliations";
     let wanted: BTreeMap<i64, _> = read(sent, |fields| {
         // If a namespace is named twice, the last entry wins.
-        fields.objects(LIST).iter().map(|one| (one.required_id("namespace_id"), dates(one))).collect()
+        fields.objects(LIST).map(|one| (one.required_id("namespace_id"), dates(&one))).collect()
     })
     .await?;
     let now = app.core.clock.now();

@@ -39,8 +39,9 @@ pub async fn handler(
 
 /// The only element of the list, and its optional `namespace_id`.
 fn only(fields: &Fields<'_>) -> (Dates, Option<i64>) {
-    if let [one] = &fields.objects(LIST)[..] {
-        return (dates(one), one.id("namespace_id"));
+    let mut objects = fields.objects(LIST);
+    if let (Some(one), None) = (objects.next(), objects.next()) {
+        return (dates(&one), one.id("namespace_id"));
     }
     fields.is_invalid(LIST);
     Default::default()

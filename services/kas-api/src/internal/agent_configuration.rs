@@ -3,7 +3,7 @@ use actix_web::HttpResponse;
 use actix_web::web::Data;
 use database::agents::authorizations::{self, AuthorizationOutcome, GrantedPaths};
 use domain::agents::configuration::AgentConfiguration;
-use domain::agents::raw_json::{RawJson, has_nul};
+use domain::json::{Json, has_nul};
 use endpoint::audit::{AuditEvent, Author, Difference, Entity, Target};
 use serde_json::{Value, json};
 
@@ -41,8 +41,8 @@ pub async fn handler(
 /// An object, or a string with the JSON of one.
 fn read(field: &Field<'_>, problems: &mut Problems) -> Option<AgentConfiguration> {
     let value = field.value?;
-    let configuration = match value.string() {
-        Some(text) => RawJson::parse(&text).and_then(parse),
+    let configuration = match value.as_str() {
+        Some(text) => Json::parse(text.as_bytes()).ok().and_then(parse),
         None => parse(value),
     };
     if configuration.is_none() {
@@ -51,8 +51,8 @@ fn read(field: &Field<'_>, problems: &mut Problems) -> Option<AgentConfiguration
     configuration
 }
 
-fn parse(config: RawJson<'_>) -> Option<AgentConfiguration> {
-    if has_nul(config.as_text()) { None } else { AgentConfiguration::parse(config).ok() }
+fn parse(config: Json<'_>) -> Option<AgentConfiguration> {
+    if has_nul(config.as_json()) { None } else { AgentConfiguration::parse(config).ok() }
 }
 
 fn audit(log: &RequestLog, agent_id: i64, outcome: AuthorizationOutcome) {

@@ -118,7 +118,7 @@ impl Push {
             && let Some(pusher) = self.pusher(app).await
         {
             job.composite_identity = Some((pusher.id, scoped_user_id));
-            job.meta.push(("user", json!(pusher.username)));
+            job.meta.extend(pusher.username.map(|username| ("user", json!(username))));
             job.meta.push(("client_id", json!(format!("user/{}", pusher.id))));
         }
         job

@@ -1,13 +1,13 @@
 //! The command line of this service.
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Parser;
 use endpoint::Clock;
 use server::config::{
-    ConfigError, Options as WebOptions, ProxyOptions, RedisOptions, StorageOptions, Structures,
+    ConfigError, KeyBaseOptions, Options as WebOptions, ProxyOptions, RedisOptions, StorageOptions,
+    Structures,
 };
-use server::{Command, CoreBuilder, Prepared, SecretFile, Service};
+use server::{Command, CoreBuilder, Prepared, Service};
 
 use crate::{App, INFO, with};
 
@@ -26,10 +26,8 @@ pub struct Options {
     pub redis: RedisOptions,
     #[command(flatten)]
     pub proxy: ProxyOptions,
-    /// GitLab's `db_key_base`, one value per line, the current one last [default: `.gitlab_db_key_base` in
-    /// the data directory]
-    #[arg(long, env = "IAPI_DB_KEY_BASE_FILE")]
-    pub db_key_base_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub key_base: KeyBaseOptions,
 }
 
 impl Service for Options {
@@ -49,13 +47,13 @@ impl Service for Options {
 impl Options {
     /// Builds the service with a clock, which a test can choose.
     pub fn prepare_at(self, clock: Clock) -> Result<Prepared, ConfigError> {
-        let Self { web, storage, redis, proxy, db_key_base_file, .. } = self;
+        let Self { web, storage, redis, proxy, key_base, .. } = self;
         let migrations = storage.migrations;
-        let key_base_file = db_key_base_file.unwrap_or_else(|| web.data_dir.join(".gitlab_db_key_base"));
+        let data_dir = web.data_dir.clone();
         let core = Arc::new(
             CoreBuilder { info: &INFO, options: web, storage, redis, clock, proxy: Some(proxy) }.build()?,
         );
-        let key_base = SecretFile::open_key_base("gitlab_db_key_base", &key_base_file, &core.metrics, clock)?;
+        let key_base = key_base.open(&data_dir, &core)?;
         core.metrics.initialise_auth(INFO.consumer, "personal_access_token");
         let app =
             App { core: Arc::clone(&core), key_base: Arc::clone(&key_base), started: core.clock.unix() };

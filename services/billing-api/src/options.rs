@@ -7,9 +7,10 @@ use clap::{Args, Parser, ValueEnum};
 use endpoint::Clock;
 use jsonwebtoken::Algorithm;
 use server::config::{
-    ConfigError, Options as WebOptions, ProxyOptions, RedisOptions, StorageOptions, Structures,
+    ConfigError, KeyBaseOptions, Options as WebOptions, ProxyOptions, RedisOptions, StorageOptions,
+    Structures,
 };
-use server::{Command, CoreBuilder, Prepared, SecretFile, Service};
+use server::{Command, CoreBuilder, Prepared, Service};
 
 use crate::portal::Source;
 use crate::{App, INFO, Portal, with};
@@ -29,9 +30,8 @@ pub struct Options {
     pub redis: RedisOptions,
     #[command(flatten)]
     pub proxy: ProxyOptions,
-    /// GitLab's `db_key_base`, one value a line, the newest last [default: `.gitlab_db_key_base` in the data directory]
-    #[arg(long, env = "IAPI_DB_KEY_BASE_FILE")]
-    pub db_key_base_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub key_base: KeyBaseOptions,
     #[command(flatten)]
     pub billing: BillingOptions,
 }
@@ -111,14 +111,14 @@ impl Service for Options {
 impl Options {
     /// Puts the service together, by a clock that a test may choose.
     pub fn prepare_at(self, clock: Clock) -> Result<Prepared, ConfigError> {
-        let Self { web, storage, redis, proxy, db_key_base_file, billing, .. } = self;
+        let Self { web, storage, redis, proxy, key_base, billing, .. } = self;
         let portal = Arc::new(billing.portal()?);
         let migrations = storage.migrations;
-        let key_base_file = db_key_base_file.unwrap_or_else(|| web.data_dir.join(".gitlab_db_key_base"));
+        let data_dir = web.data_dir.clone();
         let core = Arc::new(
             CoreBuilder { info: &INFO, options: web, storage, redis, clock, proxy: Some(proxy) }.build()?,
         );
-        let key_base = SecretFile::open_key_base("gitlab_db_key_base", &key_base_file, &core.metrics, clock)?;
+        let key_base = key_base.open(&data_dir, &core)?;
         for scheme in ["jwt", "personal_access_token"] {
             core.metrics.initialise_auth(INFO.consumer, scheme);
         }

@@ -7,7 +7,8 @@ use clap::{ArgAction, Args, Parser};
 use endpoint::{Clock, SettingsCache};
 use repository::{Inspect, Storage, Storages};
 use server::config::{
-    ConfigError, Options as WebOptions, ProxyOptions, RedisOptions, StorageOptions, Structures,
+    ConfigError, KeyBaseOptions, Options as WebOptions, ProxyOptions, RedisOptions, StorageOptions,
+    Structures,
 };
 use server::secrets::Reload;
 use server::{Command, CoreBuilder, Prepared, SecretFile, Service};
@@ -38,9 +39,8 @@ pub struct Options {
     /// The secret before, while it is being changed: it verifies too
     #[arg(long, env = "IAPI_KAS_SECRET_PREVIOUS_FILE")]
     pub kas_secret_previous_file: Option<PathBuf>,
-    /// GitLab's `db_key_base`, one value a line: the key of its tokens [default: `.gitlab_db_key_base` in the data directory]
-    #[arg(long, env = "IAPI_DB_KEY_BASE_FILE")]
-    pub db_key_base_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub key_base: KeyBaseOptions,
     #[command(flatten)]
     pub kas: KasOptions,
 }
@@ -97,15 +97,7 @@ impl Service for Options {
 
     fn prepare(self, structures: &Structures) -> Result<Prepared, ConfigError> {
         let Self {
-            web,
-            storage,
-            redis,
-            proxy,
-            kas_secret_file,
-            kas_secret_previous_file,
-            db_key_base_file,
-            kas,
-            ..
+            web, storage, redis, proxy, kas_secret_file, kas_secret_previous_file, key_base, kas, ..
         } = self;
         let storages: BTreeMap<String, Storage> = structures.get("storages")?;
         check(&storages)?;
@@ -113,14 +105,14 @@ impl Service for Options {
             .map_err(|error| ConfigError(format!("storages: {error}")))?;
         let migrations = storage.migrations;
         let secret_file = kas_secret_file.unwrap_or_else(|| web.data_dir.join(".gitlab_kas_secret"));
-        let key_base_file = db_key_base_file.unwrap_or_else(|| web.data_dir.join(".gitlab_db_key_base"));
+        let data_dir = web.data_dir.clone();
         let clock = Clock::System;
         let core = Arc::new(
             CoreBuilder { info: &INFO, options: web, storage, redis, clock, proxy: Some(proxy) }.build()?,
         );
         let previous = kas_secret_previous_file.as_deref();
         let secret = SecretFile::open_base64("gitlab_kas", &secret_file, previous, &core.metrics, clock)?;
-        let key_base = SecretFile::open_key_base("gitlab_db_key_base", &key_base_file, &core.metrics, clock)?;
+        let key_base = key_base.open(&data_dir, &core)?;
         for scheme in ["jwt", "agent_token"] {
             core.metrics.initialise_auth(INFO.consumer, scheme);
         }

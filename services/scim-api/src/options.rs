@@ -1,14 +1,14 @@
 //! The command line of this service.
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::{ArgAction, Args, Parser};
 use endpoint::Clock;
 use scim::Mode;
 use server::config::{
-    ConfigError, Options as WebOptions, ProxyOptions, RedisOptions, StorageOptions, Structures,
+    ConfigError, KeyBaseOptions, Options as WebOptions, ProxyOptions, RedisOptions, StorageOptions,
+    Structures,
 };
-use server::{Command, CoreBuilder, Prepared, SecretFile, Service};
+use server::{Command, CoreBuilder, Prepared, Service};
 
 use crate::{App, INFO, with};
 
@@ -27,10 +27,8 @@ pub struct Options {
     pub redis: RedisOptions,
     #[command(flatten)]
     pub proxy: ProxyOptions,
-    /// GitLab's `db_key_base`, one value per line, the current one last [default: `.gitlab_db_key_base` in
-    /// the data directory]
-    #[arg(long, env = "IAPI_DB_KEY_BASE_FILE")]
-    pub db_key_base_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub key_base: KeyBaseOptions,
     #[command(flatten)]
     pub scim: ScimOptions,
 }
@@ -97,17 +95,17 @@ impl Service for Options {
     }
 
     fn prepare(self, _: &Structures) -> Result<Prepared, ConfigError> {
-        let Self { web, storage, redis, proxy, db_key_base_file, scim, .. } = self;
+        let Self { web, storage, redis, proxy, key_base, scim, .. } = self;
         if scim.scim_external_url.as_ref().is_some_and(|url| !url.contains("://")) {
             return Err(ConfigError("scim_external_url: it must start with https:// or http://".to_owned()));
         }
         let migrations = storage.migrations;
-        let key_base_file = db_key_base_file.unwrap_or_else(|| web.data_dir.join(".gitlab_db_key_base"));
+        let data_dir = web.data_dir.clone();
         let clock = Clock::System;
         let core = Arc::new(
             CoreBuilder { info: &INFO, options: web, storage, redis, clock, proxy: Some(proxy) }.build()?,
         );
-        let key_base = SecretFile::open_key_base("gitlab_db_key_base", &key_base_file, &core.metrics, clock)?;
+        let key_base = key_base.open(&data_dir, &core)?;
         core.metrics.initialise_auth(INFO.consumer, "bearer");
         let app = App::new(Arc::clone(&core), Arc::clone(&key_base), scim);
         Ok(Prepared { core, secrets: vec![key_base], migrations, routes: Arc::new(with(app)) })

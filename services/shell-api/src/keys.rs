@@ -6,7 +6,7 @@ use auth::KeyBase;
 use clap::Args;
 use endpoint::Core;
 use server::SecretFile;
-use server::config::ConfigError;
+use server::config::{ConfigError, KeyBaseOptions};
 use server::secrets::Reload;
 
 #[derive(Debug, Clone, Args)]
@@ -17,9 +17,8 @@ pub struct KeyOptions {
     /// The previous secret, accepted while it is being rotated
     #[arg(long, env = "IAPI_WORKHORSE_SECRET_PREVIOUS_FILE", requires = "workhorse_secret_file")]
     pub workhorse_secret_previous_file: Option<PathBuf>,
-    /// GitLab's `db_key_base`, one value per line, the current one last [default: `.gitlab_db_key_base` in the data directory]
-    #[arg(long, env = "IAPI_DB_KEY_BASE_FILE")]
-    pub db_key_base_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub key_base: KeyBaseOptions,
     /// GitLab's `otp_key_base`, in the same form. Required by `--two-factor-for-cli`
     #[arg(long, env = "IAPI_OTP_KEY_BASE_FILE")]
     pub otp_key_base_file: Option<PathBuf>,
@@ -36,17 +35,16 @@ pub struct Keys {
 impl KeyOptions {
     /// Reads the files at start.
     pub(crate) fn open(self, data_dir: &Path, core: &Core) -> Result<Keys, ConfigError> {
-        let key_base =
-            |name, path: PathBuf| SecretFile::open_key_base(name, &path, &core.metrics, core.clock);
         let previous = self.workhorse_secret_previous_file.as_deref();
         let workhorse = self.workhorse_secret_file.map(|path| {
             SecretFile::open_base64("gitlab_workhorse", &path, previous, &core.metrics, core.clock)
         });
-        let db_key_base = self.db_key_base_file.unwrap_or_else(|| data_dir.join(".gitlab_db_key_base"));
-        let otp_key_base = self.otp_key_base_file.map(|path| key_base("gitlab_otp_key_base", path));
+        let otp_key_base = self
+            .otp_key_base_file
+            .map(|path| SecretFile::open_key_base("gitlab_otp_key_base", &path, &core.metrics, core.clock));
         Ok(Keys {
             workhorse: workhorse.transpose()?,
-            db_key_base: key_base("gitlab_db_key_base", db_key_base)?,
+            db_key_base: self.key_base.open(data_dir, core)?,
             otp_key_base: otp_key_base.transpose()?,
         })
     }

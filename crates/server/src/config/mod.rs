@@ -5,6 +5,7 @@
 //! file; the service defines their keys.
 mod effective;
 mod file;
+mod key_base;
 pub mod mask;
 pub(crate) mod options;
 mod types;
@@ -16,6 +17,7 @@ use clap::{CommandFactory, FromArgMatches};
 use yaml_serde::Value;
 
 pub use effective::print;
+pub use key_base::KeyBaseOptions;
 pub use options::{Options, ProxyOptions, RedisOptions, StorageOptions};
 pub use types::{Seconds, read_url};
 

@@ -16,7 +16,8 @@ fn each_consumer_has_its_own_range_of_replicas() {
                 "maxReplicas": most,
                 "metrics": [{
                     "type": "Resource",
-                    "resource": { "name": "cpu", "target": { "type": "Utilization", "averageUtilization": 60 } },
+                    "resource": { "name": "cpu",
+                        "target": { "type": "Utilization", "averageUtilization": 60 } },
                 }],
                 "behavior": { "scaleDown": { "stabilizationWindowSeconds": 300 } },
             });
@@ -47,7 +48,10 @@ fn a_service_is_reached_inside_the_cluster_at_80_and_its_metrics_at_9090() {
     for overlay in overlays() {
         for Service { name, .. } in &SERVICES {
             let spec = &overlay.get("Service", name)["spec"];
-            let port = |name: &str, port: u16| json!({ "name": name, "port": port, "targetPort": name, "appProtocol": "http" });
+            let port = |name: &str, port: u16| {
+                let (target, protocol) = (name, "http");
+                json!({ "name": name, "port": port, "targetPort": target, "appProtocol": protocol })
+            };
             assert_eq!(spec["type"], "ClusterIP");
             assert_eq!(spec["clusterIP"], Value::Null);
             assert_eq!(spec["ports"], json!([port("http", 80), port("monitoring", 9090)]));
@@ -59,8 +63,8 @@ fn a_service_is_reached_inside_the_cluster_at_80_and_its_metrics_at_9090() {
 /// The connections of a default PostgreSQL (`max_connections` 100), less the 3 that it reserves.
 const AVAILABLE: u64 = 97;
 
-/// Replicas × pool, and while everything rolls one new pod (its pool) and one that drains (1 connection) a service, and
-/// the two jobs. `docs/next-to-gitlab.md` has the table.
+/// Replicas × pool, and while everything rolls one new pod (its pool) and one that drains (1 connection) a
+/// service, and the two jobs. `docs/next-to-gitlab.md` has the table.
 #[test]
 fn all_services_together_stay_within_the_connections_of_a_default_postgresql() {
     for overlay in overlays().filter(|overlay| overlay.name != "dev") {

@@ -1,4 +1,5 @@
-//! HAProxy with its real configuration, in front of stubs that respond with their name and record their requests.
+//! HAProxy with its real configuration, in front of stubs that respond with their name and record their
+//! requests.
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read, Write};

@@ -122,8 +122,8 @@ fn every_page_is_in_the_index() {
     }
 }
 
-/// Tables, code and a line that is a single link cannot be wrapped. The references of the API and of the configuration
-/// are tables for the most part.
+/// Tables, code and a line that is a single link cannot be wrapped. The references of the API and of the
+/// configuration are tables for the most part.
 #[test]
 fn prose_is_wrapped() {
     let mut long = Vec::new();

@@ -1,4 +1,5 @@
-//! The edge listener of HAProxy: identity providers outside the network reach only SCIM, and cannot forge headers.
+//! The edge listener of HAProxy: identity providers outside the network reach only SCIM, and cannot forge
+//! headers.
 use std::collections::BTreeSet;
 
 use crate::balancer::{Balancer, Stubs, configuration};

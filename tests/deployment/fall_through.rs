@@ -78,7 +78,8 @@ fn with_gitlab_other_paths_reach_it_unchanged() {
     for path in ["/", "/api/v4/projects", "/api/v4/job", "/users/sign_in", "/v4/internal/pages"] {
         assert_eq!(setup.balancer.get(path, &[]).status, 404, "{path} is no second front door");
     }
-    let request = "POST /api/v4/job/allowed_agents?a=%2Fb HTTP/1.1\r\nHost: gl.example.com\r\nJob-Token: t\r\n\
+    let request = "POST /api/v4/job/allowed_agents?a=%2Fb HTTP/1.1\r\nHost: gl.example.com\r\nJob-Token: \
+        t\r\n\
         Content-Length: 0\r\nConnection: close\r\n\r\n";
     assert_eq!(setup.balancer.send(request).status, 200);
     let head = setup.gitlab.heads().pop().unwrap();

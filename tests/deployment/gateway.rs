@@ -1,4 +1,5 @@
-//! The routes of a Gateway, matched by the rules of the Gateway API: an exact path first, then the longest prefix.
+//! The routes of a Gateway, matched by the rules of the Gateway API: an exact path first, then the longest
+//! prefix.
 use regex::Regex;
 use serde_json::Value;
 

@@ -1,5 +1,5 @@
-//! Compares the deployment with the services: the rendered manifests of every overlay, the images and the load
-//! balancer. `services.rs` has the only list of services.
+//! Compares the deployment with the services: the rendered manifests of every overlay, the images and the
+//! load balancer. `services.rs` has the only list of services.
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
 mod alone;
 mod availability;

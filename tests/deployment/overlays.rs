@@ -170,7 +170,8 @@ fn only_the_balancers_pods_are_trusted_proxies() {
     }
 }
 
-/// The connection limits of the balancer's pods are high enough for the maximum number of replicas of each service.
+/// The connection limits of the balancer's pods are high enough for the maximum number of replicas of each
+/// service.
 #[test]
 fn the_balancer_never_caps_the_autoscaler() {
     for overlay in overlays().filter(|overlay| overlay.has("Deployment", "haproxy")) {

@@ -64,7 +64,8 @@ fn every_pod_is_restricted() {
             }
             let container = container(pod, &place);
             let context = json!({
-                "allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true, "capabilities": { "drop": ["ALL"] },
+                "allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true,
+                "capabilities": { "drop": ["ALL"] },
             });
             assert_eq!(container["securityContext"], context, "{place}");
             let tmp = json!({ "name": "tmp", "emptyDir": { "medium": "Memory", "sizeLimit": "16Mi" } });
@@ -102,8 +103,10 @@ fn probes_ask_the_monitoring_port() {
             let ask = |path: &str| json!({ "path": path, "port": "monitoring" });
             let startup =
                 json!({ "httpGet": ask("/-/liveness"), "periodSeconds": 2, "failureThreshold": 30 });
-            let liveness = json!({ "httpGet": ask("/-/liveness"), "periodSeconds": 20, "timeoutSeconds": 5, "failureThreshold": 3 });
-            let readiness = json!({ "httpGet": ask("/-/readiness"), "periodSeconds": 5, "timeoutSeconds": 2, "failureThreshold": 2 });
+            let liveness = json!({ "httpGet": ask("/-/liveness"), "periodSeconds": 20, "timeoutSeconds": 5,
+                "failureThreshold": 3 });
+            let readiness = json!({ "httpGet": ask("/-/readiness"), "periodSeconds": 5, "timeoutSeconds": 2,
+                "failureThreshold": 2 });
             assert_eq!(container["startupProbe"], startup);
             assert_eq!(container["livenessProbe"], liveness);
             assert_eq!(container["readinessProbe"], readiness);
@@ -120,7 +123,8 @@ fn a_service_has_a_memory_limit_and_no_cpu_limit() {
                 json!({ "requests": { "cpu": cpu, "memory": memory }, "limits": { "memory": limit } });
             assert_eq!(container["resources"], resources, "{name}");
             let ports = json!([
-                { "name": "http", "containerPort": port }, { "name": "monitoring", "containerPort": monitoring },
+                { "name": "http", "containerPort": port },
+                { "name": "monitoring", "containerPort": monitoring },
             ]);
             assert_eq!(container["ports"], ports, "{name}");
         }

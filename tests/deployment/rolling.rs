@@ -1,5 +1,5 @@
-//! Replaces one of two replicas of shell-api by a new build under load, as a Deployment does: the new process starts,
-//! and the old one gets SIGTERM. Every response is compared.
+//! Replaces one of two replicas of shell-api by a new build under load, as a Deployment does: the new
+//! process starts, and the old one gets SIGTERM. Every response is compared.
 use std::fmt::Write;
 use std::path::Path;
 use std::process::Command;
@@ -131,7 +131,8 @@ async fn answer(request: reqwest::RequestBuilder) -> reqwest::Result<(u16, Strin
     Ok((status, answer.text().await?))
 }
 
-/// The balancer's configuration with these servers (address, monitoring port) for the one that each backend has.
+/// The balancer's configuration with these servers (address, monitoring port) for the one that each backend
+/// has.
 fn configuration(servers: &[(&str, &[String; 2])]) -> String {
     let mut text = String::new();
     let mut backend = String::new();
@@ -255,7 +256,8 @@ async fn nobody_notices_that_a_replica_is_replaced() {
     let [sent, failed, wrong] =
         [&counts.sent, &counts.failed, &counts.wrong].map(|count| count.load(Relaxed));
     println!(
-        "rolling: {sent} requests in {:.1} s, {failed} failed, {wrong} wrong; the old replica was told to end at {:.1} s \
+        "rolling: {sent} requests in {:.1} s, {failed} failed, {wrong} wrong; the old replica was told to \
+         end at {:.1} s \
          and had ended at {:.1} s; the new one has answered {served}",
         begin.elapsed().as_secs_f64(),
         told.as_secs_f64(),

@@ -6,7 +6,8 @@ use crate::gateway::Gateway;
 use crate::rendered::{Rendered, overlays};
 use crate::services::{built, endpoints};
 
-/// Values of path parameters. A namespace may be a path with an encoded slash, or have the name of an API segment.
+/// Values of path parameters. A namespace may be a path with an encoded slash, or have the name of an API
+/// segment.
 const VALUES: [&str; 5] = ["1", "gitlab-org", "gitlab-org%2Fgroup", "storage", "minutes"];
 
 /// Paths that are easily routed wrongly: path, service at HAProxy, service at the Gateway. `-` is none.
@@ -20,7 +21,8 @@ fn tricky() -> impl Iterator<Item = [&'static str; 3]> {
     })
 }
 
-/// Every path of every endpoint, with each value in each place, with and without a final slash; and its service.
+/// Every path of every endpoint, with each value in each place, with and without a final slash; and its
+/// service.
 fn samples() -> BTreeMap<String, &'static str> {
     let mut samples = BTreeMap::new();
     for service in built() {
@@ -103,8 +105,8 @@ fn the_edge_reaches_scim_only() {
     assert_eq!(gateways[0].route("/api/scim/v2/groups/g/Users"), Some("scim-api"));
 }
 
-/// The Gateway appends the client's address to `X-Forwarded-For`, and the services read that entry. At the edge, a
-/// client cannot impersonate a proxy, a tracer or GitLab.
+/// The Gateway appends the client's address to `X-Forwarded-For`, and the services read that entry. At the
+/// edge, a client cannot impersonate a proxy, a tracer or GitLab.
 #[test]
 fn routes_keep_client_addresses_and_the_edge_removes_forged_headers() {
     for overlay in with_gateways() {

@@ -103,7 +103,8 @@ pub fn version() -> String {
     line.trim_end_matches('"').to_owned()
 }
 
-/// Method and path of each endpoint, from the documentation, which the service's tests compare with its endpoint table.
+/// Method and path of each endpoint, from the documentation, which the service's tests compare with its
+/// endpoint table.
 pub fn endpoints(service: &str) -> Vec<(String, String)> {
     let page = read(&format!("docs/api/{service}.md"));
     let lines = page.lines().filter_map(|line| line.strip_prefix("- `")?.strip_suffix('`'));

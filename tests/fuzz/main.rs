@@ -1,5 +1,6 @@
-//! Fuzzes every parser of untrusted input. A target asserts what must hold for any input, and returns whether the
-//! parser accepted it. An ordinary test run uses the same inputs each time. More inputs, different each time:
+//! Fuzzes every parser of untrusted input. A target asserts what must hold for any input, and returns
+//! whether the parser accepted it. An ordinary test run uses the same inputs each time. More inputs,
+//! different each time:
 //! `FUZZ_INPUTS=10000000 cargo test --release -p fuzz-tests -- --ignored --nocapture`.
 //!
 //! To add one: a file in `targets`, and a line in [`TARGETS`]. An input that fails becomes a seed.

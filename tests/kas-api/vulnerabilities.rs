@@ -509,7 +509,8 @@ fn insert_trigger(kas: &Kas) {
     };
     if kas.service.database.is_postgresql() {
         kas.sql(&format!(
-            "CREATE FUNCTION insert_read() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {insert}; RETURN NULL; END \
+            "CREATE FUNCTION insert_read() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {insert}; RETURN \
+             NULL; END \
              $$"
         ));
         kas.sql(

@@ -78,7 +78,10 @@ async fn a_token_opens_its_own_tenant(database: Database) {
 #[testkit::test]
 async fn without_single_sign_on_there_is_no_scim(database: Database) {
     let scim = scim_api_with(database, &["--scim-instance-enabled", "false"]).await;
-    scim.sql("UPDATE saml_providers SET enabled = false WHERE group_id = 10; DELETE FROM saml_providers WHERE group_id = 11");
+    scim.sql(
+        "UPDATE saml_providers SET enabled = false WHERE group_id = 10; DELETE FROM saml_providers \
+         WHERE group_id = 11",
+    );
     for (token, path) in [(TG, GROUP), (TH, "/api/scim/v2/groups/other"), (TI, INSTANCE)] {
         let answer = scim.with_token(token, "GET", &format!("{path}/Users")).send().await;
         assert_eq!(
@@ -97,7 +100,8 @@ async fn a_group_is_found_however_its_path_is_written(database: Database) {
     fixture::group(&mut conn, 15, "a.b", None);
     fixture::run(
         &mut conn,
-        "INSERT INTO saml_providers (group_id, enabled, certificate_fingerprint, sso_url) VALUES (15, true, 'ab', 'x');",
+        "INSERT INTO saml_providers (group_id, enabled, certificate_fingerprint, sso_url) VALUES (15, true, \
+         'ab', 'x');",
     );
     let keys = auth::KeyBase::from_text(KEY_BASE).unwrap();
     database::scim::set_token(&mut conn, Some(15), &keys.encrypt("dotted"), fixture::now()).unwrap();
@@ -131,11 +135,17 @@ async fn old_forms_of_a_token_are_known(database: Database) {
         Some("|m4xIfsb+64kz94FlWdibDwZteseCrvy+KQMLu7HIxgGr12Xos7i8qtNalg==7f50ec7b885d")
     );
     for stored in [old.to_owned(), format!("{old}\n")] {
-        scim.sql(&format!("DELETE FROM group_scim_auth_access_tokens; UPDATE scim_oauth_access_tokens SET token_encrypted = '{stored}' WHERE group_id = 10"));
+        scim.sql(&format!(
+            "DELETE FROM group_scim_auth_access_tokens; UPDATE scim_oauth_access_tokens SET \
+             token_encrypted = '{stored}' WHERE group_id = 10"
+        ));
         assert_eq!(scim.group("GET", "/Users").send().await.status, 200, "{stored}");
     }
     // If the newer table has the group, the older one is ignored.
-    scim.sql("INSERT INTO group_scim_auth_access_tokens (group_id, token_encrypted, created_at, updated_at) SELECT 10, 'x', created_at, updated_at FROM scim_oauth_access_tokens WHERE group_id = 10");
+    scim.sql(
+        "INSERT INTO group_scim_auth_access_tokens (group_id, token_encrypted, created_at, updated_at) \
+         SELECT 10, 'x', created_at, updated_at FROM scim_oauth_access_tokens WHERE group_id = 10",
+    );
     unauthorized(&scim.group("GET", "/Users").send().await, "another token took its place");
     scim.sql("DELETE FROM group_scim_auth_access_tokens");
     assert_eq!(scim.group("GET", "/Users").send().await.status, 200);
@@ -156,7 +166,10 @@ async fn a_user_belongs_to_one_tenant(database: Database) {
 #[testkit::test]
 async fn without_the_database_nobody_gets_in(database: Database) {
     let scim = scim_api(database).await;
-    scim.sql("ALTER TABLE scim_oauth_access_tokens RENAME TO elsewhere; ALTER TABLE group_scim_auth_access_tokens RENAME TO elsewhere2");
+    scim.sql(
+        "ALTER TABLE scim_oauth_access_tokens RENAME TO elsewhere; ALTER TABLE \
+         group_scim_auth_access_tokens RENAME TO elsewhere2",
+    );
     let answer = scim.group("GET", "/Users").send().await;
     assert_eq!(
         (refusal(&answer), &answer.json().1["detail"]),

@@ -43,7 +43,8 @@ async fn returning_person_gets_what_was_sent(database: Database) {
         let name = format!("New Name {deletes}");
         let email = format!("New.{deletes}@Example.com");
         let body = b1_with(json!({
-            "externalId": UID, "userName": format!("new{deletes}"), "name": { "formatted": name }, "emails": email,
+            "externalId": UID, "userName": format!("new{deletes}"), "name": { "formatted": name },
+            "emails": email,
         }));
         let (status, user) = post(&scim, &body).await;
         assert_eq!((status, &user["id"], &user["name.formatted"]), (201, &json!(UID), &json!(name)));
@@ -202,7 +203,8 @@ async fn addresses_are_stored_in_lower_case(database: Database) {
     let id = scim.user_id("mixed");
     assert_eq!(account(&scim, id).1, "first.last@example.com");
     let rows = format!(
-        "SELECT count(*) FROM emails WHERE user_id = {id} AND email = 'first.last@example.com' AND confirmed_at IS NOT NULL"
+        "SELECT count(*) FROM emails WHERE user_id = {id} AND email = 'first.last@example.com' AND \
+         confirmed_at IS NOT NULL"
     );
     assert_eq!(scim.number(&rows), 1);
     let (_, user) = scim.rfc(INSTANCE, "/Users/test_uid").await;
@@ -290,8 +292,8 @@ async fn unknown_attribute_does_not_prevent_a_deactivation(database: Database) {
     assert_eq!(refusal(&scim.instance("PATCH", &path()).json(&filtered).send().await), bad("invalidPath"));
 }
 
-/// A request with `active` true restores a membership that somebody removed. At the instance, an account that an
-/// administrator has blocked stays blocked.
+/// A request with `active` true restores a membership that somebody removed. At the instance, an account
+/// that an administrator has blocked stays blocked.
 #[testkit::test]
 async fn missing_membership_is_restored(database: Database) {
     let scim = scim_api(database).await;
@@ -338,10 +340,14 @@ async fn newer_gitlab_has_an_organization_of_users(database: Database) {
     if !scim.service.database.is_postgresql() {
         return;
     }
-    scim.sql("ALTER TABLE users ADD COLUMN organization_id bigint NOT NULL DEFAULT 7; ALTER TABLE users ALTER COLUMN organization_id DROP DEFAULT; ALTER TABLE emails ADD COLUMN organization_id bigint");
+    scim.sql(
+        "ALTER TABLE users ADD COLUMN organization_id bigint NOT NULL DEFAULT 7; ALTER TABLE users \
+         ALTER COLUMN organization_id DROP DEFAULT; ALTER TABLE emails ADD COLUMN organization_id bigint",
+    );
     for (number, base) in [GROUP, INSTANCE].into_iter().enumerate() {
         let body = b1_with(json!({
-            "externalId": "o", "userName": format!("org{number}"), "emails": format!("org{number}@example.com"),
+            "externalId": "o", "userName": format!("org{number}"),
+            "emails": format!("org{number}@example.com"),
         }));
         let request =
             if base == GROUP { scim.group("POST", "/Users") } else { scim.instance("POST", "/Users") };
@@ -355,18 +361,23 @@ async fn newer_gitlab_has_an_organization_of_users(database: Database) {
 #[testkit::test]
 async fn settings_apply_to_new_accounts(database: Database) {
     let scim = scim_api(database).await;
-    scim.sql("UPDATE application_settings SET default_projects_limit = 7, can_create_group = false, user_default_external = true, user_default_internal_regex = '@corp\\.example$'");
+    scim.sql(
+        "UPDATE application_settings SET default_projects_limit = 7, can_create_group = false, \
+         user_default_external = true, user_default_internal_regex = '@corp\\.example$'",
+    );
     for (number, (email, external, limit)) in
         [("a@corp.example", "NOT external", 7), ("b@other.example", "external", 0)].into_iter().enumerate()
     {
         let body = b1_with(json!({ "externalId": email, "userName": format!("n{number}"), "emails": email }));
         assert_eq!(post(&scim, &body).await.0, 201);
         let row = format!(
-            "SELECT count(*) FROM users WHERE username = 'n{number}' AND {external} AND projects_limit = {limit} AND NOT can_create_group AND NOT can_create_team"
+            "SELECT count(*) FROM users WHERE username = 'n{number}' AND {external} AND projects_limit = \
+             {limit} AND NOT can_create_group AND NOT can_create_team"
         );
         assert_eq!(scim.number(&row), 1, "{email}");
         let details = format!(
-            "SELECT count(*) FROM namespace_details d JOIN namespaces n ON n.id = d.namespace_id WHERE n.path = 'n{number}'"
+            "SELECT count(*) FROM namespace_details d JOIN namespaces n ON n.id = d.namespace_id WHERE \
+             n.path = 'n{number}'"
         );
         assert_eq!(scim.number(&details), 1);
     }

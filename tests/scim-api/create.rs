@@ -36,7 +36,8 @@ async fn a_user_is_made_with_all_its_rows(database: Database) {
     for (table, condition, count) in [
         (
             "users",
-            "state = 'active' AND password_automatically_set AND projects_limit = 100000 AND email = 'new@example.com'",
+            "state = 'active' AND password_automatically_set AND projects_limit = 100000 AND email = \
+             'new@example.com'",
             1,
         ),
         ("user_details", "provisioned_by_group_id = 10", 1),
@@ -56,12 +57,21 @@ async fn a_user_is_made_with_all_its_rows(database: Database) {
             scim.number(&format!("SELECT count(*) FROM {table} WHERE {column} = {id} AND {condition}"));
         assert_eq!(found, count, "{table}");
     }
-    let namespace = scim.number(&format!("SELECT id FROM namespaces WHERE owner_id = {id} AND type = 'User' AND path = 'username2' AND organization_id = 1"));
+    let namespace = scim.number(&format!(
+        "SELECT id FROM namespaces WHERE owner_id = {id} AND type = 'User' \
+         AND path = 'username2' AND organization_id = 1"
+    ));
     assert_eq!(
         scim.number(&format!("SELECT count(*) FROM namespace_settings WHERE namespace_id = {namespace}")),
         1
     );
-    assert_eq!(scim.number(&format!("SELECT count(*) FROM routes WHERE source_id = {namespace} AND source_type = 'Namespace' AND path = 'username2' AND namespace_id = {namespace}")), 1);
+    assert_eq!(
+        scim.number(&format!(
+            "SELECT count(*) FROM routes WHERE source_id = {namespace} AND \
+             source_type = 'Namespace' AND path = 'username2' AND namespace_id = {namespace}"
+        )),
+        1
+    );
     let traversal = scim
         .text(&format!("SELECT CAST(traversal_ids AS text) FROM namespaces WHERE id = {namespace}"))
         .unwrap();
@@ -175,7 +185,8 @@ async fn a_username_that_is_taken_gets_a_number(database: Database) {
     assert_eq!(scim.total(GROUP, "userName eq \"日本\"").await, 1);
 }
 
-/// A confirmed address proves who owns an account. The account stays as it is, and the group sees only what it sent.
+/// A confirmed address proves who owns an account. The account stays as it is, and the group sees only what
+/// it sent.
 #[testkit::test]
 async fn account_with_a_confirmed_address_is_linked(database: Database) {
     let mut conn = database.open();
@@ -184,8 +195,11 @@ async fn account_with_a_confirmed_address_is_linked(database: Database) {
     fixture::member(&mut conn, 60, Source::Group(10), domain::Role::DEVELOPER);
     person(&mut conn, 61, "outsider", "Out Sider", "out@x.example.com");
     person(&mut conn, 62, "second", "Second", "first@example.com");
-    scim.sql("INSERT INTO emails (user_id, email, confirmed_at) VALUES (62, 'second@example.com', '2020-01-01 00:00:00');
-            INSERT INTO emails (user_id, email) VALUES (62, 'unconfirmed@example.com')");
+    scim.sql(
+        "INSERT INTO emails (user_id, email, confirmed_at) VALUES (62, 'second@example.com', \
+         '2020-01-01 00:00:00');
+            INSERT INTO emails (user_id, email) VALUES (62, 'unconfirmed@example.com')",
+    );
     for (id, email, username, role) in [
         (60, "MEM@example.com", "mem", 30),
         (61, "out@x.example.com", "outsider", 10),
@@ -215,10 +229,16 @@ async fn a_group_may_refuse_an_address(database: Database) {
     person(&mut conn, 61, "outsider", "Out Sider", "out@x.example.com");
     let body = b1_with(json!({ "emails": "out@x.example.com" }));
     assert_eq!(detail(&post(&scim, GROUP, &body).await), (412, NOT_LINKED.to_owned()));
-    scim.sql("INSERT INTO identities (user_id, provider, extern_uid, saml_provider_id) VALUES (61, 'group_saml', 'y', 10)");
+    scim.sql(
+        "INSERT INTO identities (user_id, provider, extern_uid, saml_provider_id) VALUES (61, \
+         'group_saml', 'y', 10)",
+    );
     assert_eq!(post(&scim, GROUP, &body).await.status, 201, "they sign in through this provider");
 
-    scim.sql("INSERT INTO allowed_email_domains (group_id, domain, created_at, updated_at) VALUES (10, 'corp.com', '2020-01-01 00:00:00', '2020-01-01 00:00:00')");
+    scim.sql(
+        "INSERT INTO allowed_email_domains (group_id, domain, created_at, updated_at) VALUES (10, \
+         'corp.com', '2020-01-01 00:00:00', '2020-01-01 00:00:00')",
+    );
     let answer = post(&scim, GROUP, &b1_with(json!({ "externalId": "d" }))).await;
     let expected = "The member's email address is not allowed for this group. Check with your administrator.";
     assert_eq!(detail(&answer), (412, expected.to_owned()));
@@ -313,7 +333,8 @@ async fn what_is_left_out_is_made_up(database: Database) {
         b1_with(json!({ "externalId": null, "emails": "other@example.com", "userName": "X@example.com" }));
     assert_eq!(detail(&post(&scim, INSTANCE, &again).await), (409, TAKEN.to_owned()));
 
-    let emails = json!([{ "type": "home", "primary": true, "value": "home@x.com" }, { "type": "Work", "value": "work@x.com" }]);
+    let emails = json!([{ "type": "home", "primary": true, "value": "home@x.com" },
+        { "type": "Work", "value": "work@x.com" }]);
     for (i, (body, name, email)) in [
         (json!({ "name": null, "displayName": "D N" }), "D N", "0@x.com"),
         (json!({ "name": { "familyName": "User", "givenName": "Test" } }), "Test User", "1@x.com"),
@@ -380,7 +401,8 @@ async fn an_id_may_be_any_text(database: Database) {
 #[testkit::test]
 async fn the_rfc_form_keeps_what_was_sent(database: Database) {
     let scim = scim_api(database).await;
-    let emails = json!([{ "value": "w@x.com", "display": "W", "type": "work", "primary": true }, { "value": "h@x.com", "type": "home" }]);
+    let emails = json!([{ "value": "w@x.com", "display": "W", "type": "work", "primary": true },
+        { "value": "h@x.com", "type": "home" }]);
     let body = b1_with(
         json!({ "userName": "As.Sent@x", "displayName": "Shown", "emails": emails, "password": "s3cret" }),
     );
@@ -391,8 +413,10 @@ async fn the_rfc_form_keeps_what_was_sent(database: Database) {
     assert_eq!(
         user,
         json!({
-            "schemas": [URN], "id": "test_uid", "externalId": "test_uid", "userName": "As.Sent@x", "displayName": "Shown",
-            "name": { "formatted": "Test User", "familyName": "User", "givenName": "Test" }, "active": true, "emails": emails,
+            "schemas": [URN], "id": "test_uid", "externalId": "test_uid", "userName": "As.Sent@x",
+            "displayName": "Shown",
+            "name": { "formatted": "Test User", "familyName": "User", "givenName": "Test" }, "active": true,
+            "emails": emails,
         })
     );
     let (_, again) = scim.rfc(INSTANCE, "/Users/test_uid").await;

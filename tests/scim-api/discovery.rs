@@ -27,16 +27,24 @@ async fn the_documents_are_those_of_the_contract(database: Database) {
         config,
         json!({
             "schemas": ["urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"],
-            "patch": { "supported": true }, "bulk": { "supported": false, "maxOperations": 0, "maxPayloadSize": 0 },
-            "filter": { "supported": true, "maxResults": 100 }, "changePassword": { "supported": false }, "sort": { "supported": true }, "etag": { "supported": true },
-            "authenticationSchemes": [{ "type": "oauthbearertoken", "name": "SCIM token", "description": "Bearer SCIM token of the group or instance", "specUri": "https://www.rfc-editor.org/rfc/rfc6750", "primary": true }],
-            "meta": { "resourceType": "ServiceProviderConfig", "location": format!("{base}/ServiceProviderConfig") },
+            "patch": { "supported": true },
+            "bulk": { "supported": false, "maxOperations": 0, "maxPayloadSize": 0 },
+            "filter": { "supported": true, "maxResults": 100 }, "changePassword": { "supported": false },
+            "sort": { "supported": true }, "etag": { "supported": true },
+            "authenticationSchemes": [{ "type": "oauthbearertoken", "name": "SCIM token",
+                "description": "Bearer SCIM token of the group or instance",
+                "specUri": "https://www.rfc-editor.org/rfc/rfc6750", "primary": true }],
+            "meta": { "resourceType": "ServiceProviderConfig",
+                "location": format!("{base}/ServiceProviderConfig") },
         })
     );
     let (_, user_type) = get("/ResourceTypes/User").await;
     assert_eq!(user_type["meta"]["location"], format!("{base}/ResourceTypes/User"));
     assert_eq!((&user_type["schema"], &user_type["endpoint"]), (&json!(URN), &json!("/Users")));
-    let list = |resource: &Value| json!({ "schemas": ["urn:ietf:params:scim:api:messages:2.0:ListResponse"], "totalResults": 1, "itemsPerPage": 1, "startIndex": 1, "Resources": [resource] });
+    let list = |resource: &Value| {
+        json!({ "schemas": ["urn:ietf:params:scim:api:messages:2.0:ListResponse"],
+        "totalResults": 1, "itemsPerPage": 1, "startIndex": 1, "Resources": [resource] })
+    };
     assert_eq!(get("/ResourceTypes").await, (200, list(&user_type)));
     let (_, schema) = get(DOCUMENTS[4]).await;
     assert_eq!(get("/Schemas/").await, (200, list(&schema)));

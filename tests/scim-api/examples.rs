@@ -5,7 +5,12 @@ use serde_json::{Value, json};
 use testkit::{Answer, Database};
 
 const F0: &str = "f0b1d561c-21ff-4092-beab-8154b17f82f2";
-const BODY: &str = r#"{"externalId":"test_uid","active":null,"userName":"username","emails":[{"primary":true,"type":"work","value":"name@example.com"}],"name":{"formatted":"Test User","familyName":"User","givenName":"Test"},"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"meta":{"resourceType":"User"}}"#;
+const BODY: &str = concat!(
+    r#"{"externalId":"test_uid","active":null,"userName":"username","#,
+    r#""emails":[{"primary":true,"type":"work","value":"name@example.com"}],"#,
+    r#""name":{"formatted":"Test User","familyName":"User","givenName":"Test"},"#,
+    r#""schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"meta":{"resourceType":"User"}}"#,
+);
 
 /// Adds the second user of the demo, whose id the examples use.
 async fn demo(database: Database) -> Scim {
@@ -37,8 +42,8 @@ async fn reads(scim: &Scim, base: &str) {
     }
 }
 
-/// While the demo's user exists, the address is taken. Afterwards the example answers as printed, and a DELETE and a
-/// POST restore the data.
+/// While the demo's user exists, the address is taken. Afterwards the example answers as printed, and a
+/// DELETE and a POST restore the data.
 async fn creates(scim: &Scim, base: &str) {
     let taken = ask(scim, base, "POST", "", BODY).await.json();
     assert_eq!((taken.0, &taken.1["detail"]), (409, &json!("User has already been taken")));

@@ -7,7 +7,10 @@ async fn linked(database: testkit::Database, arguments: &[&str]) -> Scim {
     let mut conn = database.open();
     let scim = scim_api_with(database, arguments).await;
     person(&mut conn, 61, "secretname", "Hidden Surname", "main@private.example");
-    scim.sql("INSERT INTO emails (user_id, email, confirmed_at) VALUES (61, 'known@example.com', '2020-01-01 00:00:00')");
+    scim.sql(
+        "INSERT INTO emails (user_id, email, confirmed_at) VALUES (61, 'known@example.com', \
+         '2020-01-01 00:00:00')",
+    );
     let body = b1_with(json!({
         "externalId": "f1", "userName": "sent.name", "name": null, "displayName": "Sent Name",
         "emails": [{ "value": "Known@example.com", "type": "work", "display": "K" }],
@@ -68,7 +71,8 @@ async fn linked_account_is_hidden_in_mode_rfc(database: Database) {
     let put = json!({ "userName": "other", "name": { "formatted": "Other" }, "emails": "other@example.com" });
     let (status, user) = scim.group("PUT", "/Users/f1").json(&put).answer().await;
     assert_eq!((status, &user["name.formatted"]), (200, &json!("Sent Name")));
-    let account = "SELECT count(*) FROM users WHERE id = 61 AND name = 'Hidden Surname' AND email = 'main@private.example'";
+    let account = "SELECT count(*) FROM users WHERE id = 61 AND name = 'Hidden Surname' AND email = \
+        'main@private.example'";
     assert_eq!(scim.number(account), 1);
 }
 

@@ -98,7 +98,8 @@ async fn group_is_created_from_links(database: Database) {
     let scim = with_links(database).await;
     let empty = scim.instance("GET", "/Groups").answer().await.1;
     assert_eq!((&empty["totalResults"], &empty["Resources"]), (&json!(0), &json!([])));
-    let body = json!({ "displayName": "engineering", "externalId": E.to_uppercase(), "members": [{ "value": "ua" }] });
+    let body = json!({ "displayName": "engineering", "externalId": E.to_uppercase(),
+        "members": [{ "value": "ua" }] });
     let answer = create(&scim, body.clone()).await;
     let (status, group) = answer.json();
     assert_eq!((status, &group["id"], &group["externalId"]), (201, &json!(E), &body["externalId"]));
@@ -283,7 +284,10 @@ async fn highest_role_counts(database: Database) {
 #[testkit::test]
 async fn last_owner_of_a_gitlab_group_stays(database: Database) {
     let scim = with_links(database).await;
-    scim.sql("UPDATE saml_group_links SET access_level = 50 WHERE saml_group_name = 'leads'; UPDATE users SET user_type = 6 WHERE id = 6");
+    scim.sql(
+        "UPDATE saml_group_links SET access_level = 50 WHERE saml_group_name = 'leads'; UPDATE users \
+         SET user_type = 6 WHERE id = 6",
+    );
     fixture::member(&mut scim.service.database.open(), 6, Source::Group(PLATFORM), domain::Role::OWNER);
     let leads = leads(&scim, &["ua", "ub"]).await;
     assert_eq!(scim.role(PLATFORM, UA), 50);
@@ -336,7 +340,11 @@ async fn deleted_user_leaves_all_groups(database: Database) {
 async fn group_made_by_gitlab_is_served(database: Database) {
     let scim = with_links(database).await;
     let then = "2026-01-02 03:04:05";
-    scim.sql(&format!("UPDATE saml_group_links SET scim_group_uid = '{E}' WHERE saml_group_name = 'engineering'; INSERT INTO scim_group_memberships (user_id, scim_group_uid, created_at, updated_at) VALUES ({UA}, '{E}', '{then}', '{then}')"));
+    scim.sql(&format!(
+        "UPDATE saml_group_links SET scim_group_uid = '{E}' WHERE saml_group_name = \
+         'engineering'; INSERT INTO scim_group_memberships (user_id, scim_group_uid, created_at, updated_at) \
+         VALUES ({UA}, '{E}', '{then}', '{then}')"
+    ));
     fixture::member(&mut scim.service.database.open(), UA, Source::Group(PLATFORM), domain::Role::DEVELOPER);
     let (status, group) = scim.rfc(INSTANCE, &format!("/Groups/{E}")).await;
     assert_eq!((status, group.get("externalId")), (200, None));
@@ -446,8 +454,10 @@ async fn many_members_fit_in_one_request(database: Database) {
     let scim = with_group(database, &[]).await;
     let insert = |id: i32| {
         format!(
-            "INSERT INTO users (id, username, name, email, projects_limit, state) VALUES ({id}, 'm{id}', 'M', 'm{id}@example.com', 0, 'active'); \
-             INSERT INTO scim_identities (user_id, extern_uid, active, created_at, updated_at) VALUES ({id}, 'm{id}', true, '2026-01-01 00:00:00', '2026-01-01 00:00:00');"
+            "INSERT INTO users (id, username, name, email, projects_limit, state) VALUES ({id}, 'm{id}', \
+             'M', 'm{id}@example.com', 0, 'active'); \
+             INSERT INTO scim_identities (user_id, extern_uid, active, created_at, updated_at) VALUES \
+             ({id}, 'm{id}', true, '2026-01-01 00:00:00', '2026-01-01 00:00:00');"
         )
     };
     let sql: String = (20_000..22_000).map(insert).collect();
@@ -474,7 +484,8 @@ async fn authorizations_and_custom_roles_follow(database: Database) {
     );
     scim.sql("UPDATE saml_group_links SET member_role_id = 7 WHERE saml_group_name = 'leads'");
     let id = leads(&scim, &["ua"]).await;
-    let reachable = "SELECT count(*) FROM project_authorizations WHERE user_id = 81 AND project_id = 75 AND access_level = 40";
+    let reachable = "SELECT count(*) FROM project_authorizations WHERE user_id = 81 AND project_id = 75 AND \
+        access_level = 40";
     assert_eq!(scim.number(reachable), 1);
     assert_eq!(scim.number("SELECT count(*) FROM members WHERE user_id = 81 AND member_role_id = 7"), 1);
     assert_eq!(patch(&scim, &id, remove(&["ua"])).await, 204);

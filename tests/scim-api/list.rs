@@ -46,7 +46,9 @@ async fn a_user_is_found_by_its_id(database: Database) {
 async fn one_user_has_seven_keys_in_their_order(database: Database) {
     let scim = scim_api(database).await;
     let text = format!(
-        r#"{{"schemas":["{URN}"],"id":"{UID}","active":true,"name.formatted":"Test User","userName":"username","meta":{{"resourceType":"User"}},"emails":[{{"type":"work","value":"name@example.com","primary":true}}]}}"#
+        "{{\"schemas\":[\"{URN}\"],\"id\":\"{UID}\",\"active\":true,\"name.formatted\":\"Test \
+         User\",\"userName\":\"username\",\"meta\":{{\"resourceType\":\"User\"}}\
+         ,\"emails\":[{{\"type\":\"work\",\"value\":\"name@example.com\",\"primary\":true}}]}}"
     );
     for request in [
         scim.group("GET", &format!("/Users/{UID}")),
@@ -204,7 +206,8 @@ async fn a_search_may_stand_in_a_body(database: Database) {
     crowd(&scim, 2);
     let body = json!({
         "schemas": ["urn:ietf:params:scim:api:messages:2.0:SearchRequest"], "filter": "userName sw \"user0\"",
-        "startIndex": "2", "count": 1, "attributes": ["userName"], "sortBy": "userName", "sortOrder": "descending",
+        "startIndex": "2", "count": 1, "attributes": ["userName"], "sortBy": "userName",
+        "sortOrder": "descending",
     });
     let expected = page(2, 1, 2, &[json!({ "schemas": [URN], "id": "ext001", "userName": "user001" })]);
     for path in ["/Users/.search", "/.search", "/Users/.search/"] {
@@ -253,8 +256,10 @@ async fn the_form_may_be_fixed(database: Database) {
             "name": { "formatted": "Test User", "familyName": "User", "givenName": "Test" },
             "emails": [{ "value": "name@example.com", "type": "work", "primary": true }],
             "meta": {
-                "resourceType": "User", "created": "2026-01-02T03:04:05.678Z", "lastModified": "2026-01-02T03:04:05.678Z",
-                "location": format!("https://gitlab.example.com{INSTANCE}/Users/{UID}"), "version": "W/\"1767323045678000\"",
+                "resourceType": "User", "created": "2026-01-02T03:04:05.678Z",
+                "lastModified": "2026-01-02T03:04:05.678Z",
+                "location": format!("https://gitlab.example.com{INSTANCE}/Users/{UID}"),
+                "version": "W/\"1767323045678000\"",
             },
         })
     );

@@ -99,7 +99,13 @@ async fn a_group_takes_and_gives_membership(database: Database) {
         scim.number("SELECT count(*) FROM identities WHERE user_id = 50 AND saml_provider_id = 10"),
         1
     );
-    assert_eq!(scim.number("SELECT count(*) FROM project_authorizations WHERE user_id = 50 AND project_id = 70 AND access_level = 10"), 1);
+    assert_eq!(
+        scim.number(
+            "SELECT count(*) FROM project_authorizations WHERE user_id = 50 AND project_id = \
+             70 AND access_level = 10"
+        ),
+        1
+    );
 }
 
 /// Deactivating a user of the instance blocks the account and ends its sessions.
@@ -134,7 +140,10 @@ async fn the_instance_blocks_and_signs_out(database: Database) {
         ("deactivated", 204, "active"),
         ("blocked_pending_approval", 403, "blocked_pending_approval"),
     ] {
-        scim.sql(&format!("UPDATE users SET state = '{state}' WHERE id = 50; UPDATE scim_identities SET active = false WHERE group_id IS NULL"));
+        scim.sql(&format!(
+            "UPDATE users SET state = '{state}' WHERE id = 50; UPDATE scim_identities SET \
+             active = false WHERE group_id IS NULL"
+        ));
         let answer = instance(&scim, &op("replace", "active", json!(true))).await;
         assert_eq!((answer.status, scim.state(U1)), (status, after.to_owned()), "{state}");
     }
@@ -170,7 +179,8 @@ async fn who_cannot_be_spared_stays(database: Database) {
 #[testkit::test]
 async fn the_instance_writes(database: Database) {
     let scim = scim_api(database).await;
-    let okta = json!({ "Operations": [{ "op": "replace", "value": { "active": false, "id": "x", "schemas": [] } }] });
+    let okta = json!({ "Operations": [{ "op": "replace",
+        "value": { "active": false, "id": "x", "schemas": [] } }] });
     is_empty(&instance(&scim, &okta).await);
     assert_eq!(scim.instance("GET", &format!("/Users/{UID}")).answer().await.1["active"], json!(false));
     is_empty(&instance(&scim, &op("Add", "name.formatted", json!("New Name"))).await);
@@ -179,7 +189,8 @@ async fn the_instance_writes(database: Database) {
     let entra = operations(json!([
         { "op": "Replace", "path": "emails[type eq \"work\"].value", "value": "entra@example.com" },
         { "op": "Replace", "path": "name.familyName", "value": "Fam" },
-        { "op": "Add", "path": "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:employeeNumber", "value": "7" },
+        { "op": "Add", "path": "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:employeeNumber",
+            "value": "7" },
         { "op": "add", "path": "emails[type eq \"home\"].value", "value": "home@example.com" },
     ]));
     is_empty(&instance(&scim, &entra).await);
@@ -188,13 +199,13 @@ async fn the_instance_writes(database: Database) {
     assert_eq!(
         user["emails"],
         json!([
-            { "value": "entra@example.com", "type": "work", "primary": true }, { "value": "home@example.com", "type": "home" },
+            { "value": "entra@example.com", "type": "work", "primary": true },
+            { "value": "home@example.com", "type": "home" },
         ])
     );
     assert_eq!(scim.text("SELECT email FROM users WHERE id = 50").as_deref(), Some("entra@example.com"));
-    let flat = operations(
-        json!([{ "op": "replace", "value": { "name.givenName": "A", "name.familyName": "B", "userName": "u.name" } }]),
-    );
+    let flat = operations(json!([{ "op": "replace",
+            "value": { "name.givenName": "A", "name.familyName": "B", "userName": "u.name" } }]));
     is_empty(&instance(&scim, &flat).await);
     let (_, user) = scim.rfc(INSTANCE, &format!("/Users/{UID}")).await;
     assert_eq!(
@@ -223,8 +234,10 @@ async fn the_instance_writes(database: Database) {
 async fn a_group_changes_no_account(database: Database) {
     let scim = scim_api(database).await;
     let body = operations(json!([
-        { "op": "Add", "path": "name.formatted", "value": "New Name" }, { "op": "replace", "path": "emails.value", "value": "evil@example.com" },
-        { "op": "replace", "path": "userName", "value": "evil" }, { "op": "add", "path": "displayName", "value": "Evil" },
+        { "op": "Add", "path": "name.formatted", "value": "New Name" },
+        { "op": "replace", "path": "emails.value", "value": "evil@example.com" },
+        { "op": "replace", "path": "userName", "value": "evil" },
+        { "op": "add", "path": "displayName", "value": "Evil" },
     ]));
     is_empty(&group(&scim, &body).await);
     assert_eq!(scim.group("GET", &format!("/Users/{UID}")).answer().await, (200, u1()));
@@ -269,7 +282,8 @@ async fn all_or_nothing(database: Database) {
         (json!({ "op": "replace", "path": "emails[type eq \"x\"]", "value": {} }), "noTarget"),
     ] {
         let body = operations(json!([
-            { "op": "replace", "path": "active", "value": false }, { "op": "replace", "path": "name.formatted", "value": "No" },
+            { "op": "replace", "path": "active", "value": false },
+            { "op": "replace", "path": "name.formatted", "value": "No" },
             { "op": "replace", "path": "externalId", "value": "no" }, second,
         ]));
         assert_eq!(refusal(&instance(&scim, &body).await), bad(keyword), "{second}");
@@ -277,7 +291,8 @@ async fn all_or_nothing(database: Database) {
     }
     // The last operation conflicts with a row in the database, after the others were written.
     let body = operations(json!([
-        { "op": "replace", "path": "name.formatted", "value": "No" }, { "op": "replace", "path": "emails.value", "value": "alice@example.com" },
+        { "op": "replace", "path": "name.formatted", "value": "No" },
+        { "op": "replace", "path": "emails.value", "value": "alice@example.com" },
     ]));
     assert_eq!(refusal(&instance(&scim, &body).await), (409, "uniqueness".to_owned()));
     assert_eq!(scim.rfc(INSTANCE, &format!("/Users/{UID}")).await, before);
@@ -382,7 +397,8 @@ async fn what_could_not_be_handed_over_is_with_the_next_try(database: Database) 
     }
 }
 
-/// A sign-in row follows the external id. Without one none is written: the account is linked at the next sign-in.
+/// A sign-in row follows the external id. Without one none is written: the account is linked at the next
+/// sign-in.
 #[testkit::test]
 async fn at_the_instance_single_sign_on_follows_the_external_id(database: Database) {
     let scim = scim_api(database).await;
@@ -424,7 +440,15 @@ async fn what_extends_a_user_is_ignored_whatever_its_schema_is_called(database: 
         "urn:corp:2.0-rc",
         "urn:mycorp:scim:schemas:2.0",
     ] {
-        is_empty(&instance(&scim, &json!({ "schemas": [URN], "Operations": [{ "op": "replace", "value": { "displayName": "Q", urn: { "a": 1 } } }] })).await);
+        is_empty(
+            &instance(
+                &scim,
+                &json!({ "schemas": [URN],
+                "Operations": [{ "op": "replace",
+                    "value": { "displayName": "Q", urn: { "a": 1 } } }] }),
+            )
+            .await,
+        );
         is_empty(&instance(&scim, &op("replace", urn, json!({ "a": 1 }))).await);
         assert_eq!(scim.total(INSTANCE, &format!("{urn} pr")).await, 0);
     }

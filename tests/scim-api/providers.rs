@@ -45,7 +45,8 @@ async fn okta_tests_creates_updates_imports_and_deactivates(database: Database) 
     let user = json!({
         "schemas": [URN], "userName": name, "name": { "givenName": "Isaac", "familyName": "Brock" },
         "emails": [{ "primary": true, "value": name, "type": "work" }], "displayName": "Isaac Brock",
-        "locale": "en-US", "externalId": "00ujl29u0le5T6Aj10h7", "groups": [], "password": "1mz050nq", "active": true,
+        "locale": "en-US", "externalId": "00ujl29u0le5T6Aj10h7", "groups": [], "password": "1mz050nq",
+        "active": true,
     });
     let (status, made) =
         okta(&scim, "POST", "/Users").body("application/json", user.to_string()).answer().await;
@@ -79,7 +80,8 @@ async fn okta_tests_creates_updates_imports_and_deactivates(database: Database) 
     let (status, put) =
         okta(&scim, "PUT", &path).body("application/json", changed.to_string()).answer().await;
     assert_eq!((status, &put["name"]["familyName"], &put["active"]), (200, &json!("Brock Jr"), &json!(true)));
-    let off = json!({ "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": [{ "op": "replace", "value": { "active": false } }] });
+    let off = json!({ "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+        "Operations": [{ "op": "replace", "value": { "active": false } }] });
     let (status, patched) = okta(&scim, "PATCH", &path).json(&off).answer().await;
     assert_eq!((status, &patched["active"]), (200, &json!(false)));
     assert_eq!(scim.state(scim.user_id("isaac.brock")), "blocked");
@@ -113,9 +115,11 @@ async fn entra_id_matches_creates_and_deletes_softly_then_hard(database: Databas
     .await;
     assert_eq!(found(&test), (200, 0));
     let user = json!({
-        "schemas": [URN, "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"], "externalId": object, "userName": "adele.vance",
+        "schemas": [URN, "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"], "externalId": object,
+        "userName": "adele.vance",
         "active": true, "emails": [{ "primary": true, "type": "work", "value": "adele@contoso.com" }],
-        "meta": { "resourceType": "User" }, "name": { "formatted": "Adele Vance", "familyName": "Vance", "givenName": "Adele" },
+        "meta": { "resourceType": "User" },
+        "name": { "formatted": "Adele Vance", "familyName": "Vance", "givenName": "Adele" },
         "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User": { "department": "Sales" }, "roles": [],
     });
     let answer = entra(&scim, "POST", "/Users")
@@ -133,11 +137,16 @@ async fn entra_id_matches_creates_and_deletes_softly_then_hard(database: Databas
         assert_eq!(found(&entra(&scim, "GET", &filtered(&filter)).send().await), (200, 1), "{filter}");
     }
     let path = format!("/Users/{object}");
-    let operations = |list: Value| json!({ "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": list });
+    let operations = |list: Value| {
+        json!({ "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+        "Operations": list })
+    };
     let changes = operations(json!([
-        { "op": "Replace", "path": "displayName", "value": "Adele V" }, { "op": "Add", "path": "name.formatted", "value": "Adele V" },
+        { "op": "Replace", "path": "displayName", "value": "Adele V" },
+        { "op": "Add", "path": "name.formatted", "value": "Adele V" },
         { "op": "Replace", "path": "emails[type eq \"work\"].value", "value": "adele.v@contoso.com" },
-        { "op": "Add", "path": "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager", "value": [{ "$ref": "x", "value": "x" }] },
+        { "op": "Add", "path": "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager",
+            "value": [{ "$ref": "x", "value": "x" }] },
     ]));
     assert_eq!(entra(&scim, "PATCH", &path).json(&changes).send().await.status, 204);
     for (value, role) in [
@@ -155,9 +164,9 @@ async fn entra_id_matches_creates_and_deletes_softly_then_hard(database: Databas
         assert_eq!(scim.role(10, id), role, "{value}");
     }
     assert_eq!(entra(&scim, "GET", &path).answer().await.1["active"], json!(false));
-    let flat = operations(
-        json!([{ "op": "add", "value": { "active": true, "emails[type eq \"work\"].value": "adele@contoso.com", "name.familyName": "V" } }]),
-    );
+    let flat = operations(json!([{ "op": "add",
+            "value": { "active": true, "emails[type eq \"work\"].value": "adele@contoso.com",
+                "name.familyName": "V" } }]));
     assert_eq!(entra(&scim, "PATCH", &path).json(&flat).send().await.status, 204);
     assert_eq!(scim.role(10, id), 10);
     assert_eq!(entra(&scim, "DELETE", &path).send().await.status, 204);
@@ -186,14 +195,17 @@ async fn entra_id_provisions_the_instance(database: Database) {
     };
     let user = json!({
         "schemas": [URN], "externalId": "o-1", "userName": "adele", "active": true, "roles": [],
-        "emails": [{ "primary": true, "type": "work", "value": "adele@contoso.com" }], "name": { "formatted": "Adele Vance" },
+        "emails": [{ "primary": true, "type": "work", "value": "adele@contoso.com" }],
+        "name": { "formatted": "Adele Vance" },
     });
     assert_eq!(found(&ask("GET", &filtered("externalId eq \"o-1\"")).send().await), (200, 0));
     assert_eq!(ask("POST", "/Users").json(&user).send().await.status, 201);
-    let operations = |list: Value| json!({ "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": list });
-    let renamed = operations(
-        json!([{ "op": "Replace", "path": "name.formatted", "value": "Adele V" }, { "op": "Replace", "path": "emails[type eq \"work\"].value", "value": "av@contoso.com" }]),
-    );
+    let operations = |list: Value| {
+        json!({ "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+        "Operations": list })
+    };
+    let renamed = operations(json!([{ "op": "Replace", "path": "name.formatted", "value": "Adele V" },
+            { "op": "Replace", "path": "emails[type eq \"work\"].value", "value": "av@contoso.com" }]));
     assert_eq!(ask("PATCH", "/Users/o-1").json(&renamed).send().await.status, 204);
     let id = scim.user_id("adele");
     assert_eq!(scim.text(&format!("SELECT name FROM users WHERE id = {id}")).as_deref(), Some("Adele V"));
@@ -216,8 +228,10 @@ async fn onelogin_finds_creates_and_puts(database: Database) {
     let ask = |method: &str, path: &str| scim.with_token(TI, method, &format!("{INSTANCE}{path}"));
     assert_eq!(found(&ask("GET", "/Users?filter=userName%20eq%20%22jo%22&").send().await), (200, 0));
     let user = json!({
-        "schemas": ["urn:scim:schemas:core:1.0"], "id": null, "externalId": "1001", "userName": "jo", "active": true,
-        "name": { "formatted": "Jo Doe", "familyName": "Doe", "givenName": "Jo" }, "emails": [{ "value": "jo@example.com", "type": "work", "primary": true }],
+        "schemas": ["urn:scim:schemas:core:1.0"], "id": null, "externalId": "1001", "userName": "jo",
+        "active": true,
+        "name": { "formatted": "Jo Doe", "familyName": "Doe", "givenName": "Jo" },
+        "emails": [{ "value": "jo@example.com", "type": "work", "primary": true }],
     });
     let (status, made) = ask("POST", "/Users").json(&user).answer().await;
     assert_eq!((status, &made["id"]), (201, &json!("1001")));
@@ -234,7 +248,9 @@ async fn authentik_probes_creates_and_creates_again(database: Database) {
     let scim = scim_api(database).await;
     let ask = |method: &str, path: &str| scim.instance(method, path).header("Accept", RFC);
     assert_eq!(ask("GET", "/ServiceProviderConfig").send().await.status, 200);
-    let user = json!({ "schemas": [URN], "userName": "ak", "externalId": "ak-1", "displayName": "A K", "active": true, "name": { "formatted": "A K", "givenName": "A", "familyName": "K" }, "emails": [{ "value": "ak@example.com", "type": "other", "primary": true }] });
+    let user = json!({ "schemas": [URN], "userName": "ak", "externalId": "ak-1", "displayName": "A K",
+        "active": true, "name": { "formatted": "A K", "givenName": "A", "familyName": "K" },
+        "emails": [{ "value": "ak@example.com", "type": "other", "primary": true }] });
     let (status, made) = ask("POST", "/Users").body(RFC, user.to_string()).answer().await;
     assert_eq!((status, &made["id"]), (201, &json!("ak-1")));
     assert_eq!(ask("DELETE", "/Users/ak-1").send().await.status, 204);
@@ -244,7 +260,8 @@ async fn authentik_probes_creates_and_creates_again(database: Database) {
     // With a group's endpoint it changes only `active`.
     assert_eq!(scim.group("POST", "/Users").body(RFC, user.to_string()).send().await.status, 201);
     for active in [false, true] {
-        let body = json!({ "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": [{ "op": "replace", "path": "active", "value": active }] });
+        let body = json!({ "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+            "Operations": [{ "op": "replace", "path": "active", "value": active }] });
         let request = scim.group("PATCH", "/Users/ak-1").header("Accept", RFC);
         assert_eq!(request.body(RFC, body.to_string()).send().await.status, 204);
         assert_eq!(scim.group("GET", "/Users/ak-1").answer().await.1["active"], json!(active));

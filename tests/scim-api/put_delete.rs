@@ -9,8 +9,10 @@ async fn a_put_replaces(database: Database) {
     let scim = scim_api(database).await;
     let path = format!("/Users/{UID}");
     let full = json!({
-        "id": "ignored", "userName": "new.name", "displayName": "Shown", "name": { "formatted": "New Name", "familyName": "Name" },
-        "emails": [{ "value": "put@example.com", "type": "work", "primary": true }], "active": true, "adreses": [], "meta": { "version": 7 },
+        "id": "ignored", "userName": "new.name", "displayName": "Shown",
+        "name": { "formatted": "New Name", "familyName": "Name" },
+        "emails": [{ "value": "put@example.com", "type": "work", "primary": true }], "active": true,
+        "adreses": [], "meta": { "version": 7 },
     });
     let answer = scim.instance("PUT", &path).header("Accept", RFC).body(RFC, full.to_string()).send().await;
     let (status, user) = answer.json();
@@ -20,7 +22,13 @@ async fn a_put_replaces(database: Database) {
     );
     assert_eq!(user["name"], json!({ "formatted": "New Name", "familyName": "Name" }));
     assert_eq!(scim.rfc(INSTANCE, &path).await, (200, user));
-    assert_eq!(scim.number("SELECT count(*) FROM users WHERE id = 50 AND name = 'New Name' AND email = 'put@example.com' AND username = 'username'"), 1);
+    assert_eq!(
+        scim.number(
+            "SELECT count(*) FROM users WHERE id = 50 AND name = 'New Name' AND email = \
+             'put@example.com' AND username = 'username'"
+        ),
+        1
+    );
     assert_eq!(
         scim.instance("PATCH", &path).json(&op("replace", "active", json!(false))).send().await.status,
         204

@@ -28,11 +28,15 @@ async fn one_external_id_makes_one_user(database: Database) {
 #[testkit::test]
 async fn without_an_index_one_external_id_still_makes_one_user(database: Database) {
     let scim = scim_api(database).await;
-    scim.sql("DROP INDEX scim_identities_instance_lower_extern_uid_key; DROP INDEX scim_identities_instance_user_id_key");
+    scim.sql(
+        "DROP INDEX scim_identities_instance_lower_extern_uid_key; DROP INDEX \
+         scim_identities_instance_user_id_key",
+    );
     let posts = (0..50).map(|i| {
-            let body = b1_with(json!({ "externalId": "one", "userName": format!("user{i}"), "emails": format!("{i}@example.com") }));
-            scim.instance("POST", "/Users").json(&body).send()
-        });
+        let body = b1_with(json!({ "externalId": "one", "userName": format!("user{i}"),
+                "emails": format!("{i}@example.com") }));
+        scim.instance("POST", "/Users").json(&body).send()
+    });
     let answers = join_all(posts).await;
     assert_eq!(answers.iter().filter(|answer| answer.status == 201).count(), 1);
     assert_eq!(answers.iter().filter(|answer| answer.status == 409).count(), 49);

@@ -40,7 +40,8 @@ async fn limit_is_on_by_default(database: Database) {
     let scim = scim_api_by_default(database).await;
     let started = std::time::Instant::now();
     let (mut answered, mut throttled) = (0_u32, 0_u32);
-    // More at once than wait for a connection (32 for each) would be refused with 503. A slow machine needs more of them.
+    // More at once than wait for a connection (32 for each) would be refused with 503. A slow machine needs
+    // more of them.
     for _ in 0..100 {
         let requests = (0..60).map(|_| scim.group("GET", "/Schemas").send());
         for answer in futures_util::future::join_all(requests).await {

@@ -52,7 +52,10 @@ async fn linked_account_gets_no_sign_in_row(database: Database) {
 #[testkit::test]
 async fn existing_sign_in_row_stays_and_follows(database: Database) {
     let scim = with_outsider(database).await;
-    scim.sql("INSERT INTO identities (user_id, provider, extern_uid, saml_provider_id) VALUES (61, 'group_saml', 'o1', 10)");
+    scim.sql(
+        "INSERT INTO identities (user_id, provider, extern_uid, saml_provider_id) VALUES (61, \
+         'group_saml', 'o1', 10)",
+    );
     assert_eq!(post(&scim, GROUP, &body("o2", "out@x.example.com")).await.status, 201);
     assert_eq!(row(&scim, OUTSIDER).as_deref(), Some("o1"));
     let patch = op("replace", "externalId", json!("o3"));
@@ -69,7 +72,8 @@ async fn instance_writes_a_row_for_a_new_account(database: Database) {
     assert_eq!(post(&scim, INSTANCE, &body("new", "new@example.com")).await.status, 201);
     let id = scim.user_id("username2");
     let rows = format!(
-        "SELECT count(*) FROM identities WHERE user_id = {id} AND provider = 'saml' AND saml_provider_id IS NULL"
+        "SELECT count(*) FROM identities WHERE user_id = {id} AND provider = 'saml' AND saml_provider_id IS \
+         NULL"
     );
     assert_eq!((scim.number(&rows), row(&scim, id).as_deref()), (1, Some("new")));
 }
@@ -89,7 +93,10 @@ async fn reactivated_own_account_gets_its_row_back(database: Database) {
 #[testkit::test]
 async fn name_id_of_somebody_else_is_a_conflict(database: Database) {
     let scim = with_outsider(database).await;
-    scim.sql("INSERT INTO identities (user_id, provider, extern_uid, saml_provider_id) VALUES (61, 'group_saml', 'dup', 10)");
+    scim.sql(
+        "INSERT INTO identities (user_id, provider, extern_uid, saml_provider_id) VALUES (61, \
+         'group_saml', 'dup', 10)",
+    );
     let before = scim.number("SELECT count(*) FROM users");
     for email in ["alice@example.com", "nobody@example.com"] {
         let answer = post(&scim, GROUP, &body("DUP", email)).await;
@@ -131,7 +138,10 @@ async fn unconfirmed_own_account_is_linked_again(database: Database) {
     let scim = scim_api(database).await;
     assert_eq!(post(&scim, GROUP, &body("own", "own@example.com")).await.status, 201);
     let id = scim.user_id("username2");
-    scim.sql(&format!("DELETE FROM scim_identities WHERE user_id = {id}; DELETE FROM group_scim_identities WHERE user_id = {id}; DELETE FROM scim_api_records WHERE user_id = {id}"));
+    scim.sql(&format!(
+        "DELETE FROM scim_identities WHERE user_id = {id}; DELETE FROM group_scim_identities \
+         WHERE user_id = {id}; DELETE FROM scim_api_records WHERE user_id = {id}"
+    ));
     let (status, user) = post(&scim, GROUP, &body("again", "own@example.com")).await.json();
     assert_eq!((status, &user["id"]), (201, &json!("again")));
     assert_eq!(scim.number("SELECT count(*) FROM scim_identities WHERE extern_uid = 'again'"), 1);
@@ -171,7 +181,10 @@ async fn last_human_owner_stays(database: Database) {
 #[testkit::test]
 async fn last_human_administrator_stays(database: Database) {
     let scim = scim_api(database).await;
-    scim.sql("UPDATE users SET admin = false; UPDATE users SET admin = true WHERE id IN (50, 6); UPDATE users SET user_type = 6 WHERE id = 6");
+    scim.sql(
+        "UPDATE users SET admin = false; UPDATE users SET admin = true WHERE id IN (50, 6); UPDATE \
+         users SET user_type = 6 WHERE id = 6",
+    );
     let path = format!("/Users/{UID}");
     for request in [
         scim.instance("PATCH", &path).json(&op("replace", "active", json!(false))),

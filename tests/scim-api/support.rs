@@ -10,7 +10,8 @@ use tempfile::TempDir;
 use testkit::{Answer, Database, Request, Service, fixture};
 
 /// The key base of GitLab's test vectors.
-pub const KEY_BASE: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+pub const KEY_BASE: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\
+    0123456789abcdef0123456789abcdef0123456789abcdef";
 /// The token of `test_group`.
 pub const TG: &str = "glsoat-Hf_79B288hRv_3-TSD1R";
 /// The token of the group `other`.
@@ -66,7 +67,8 @@ pub fn plant(conn: &mut Conn) {
         fixture::run(
             conn,
             &format!(
-                "INSERT INTO saml_providers (id, group_id, enabled, certificate_fingerprint, sso_url, default_membership_role)
+                "INSERT INTO saml_providers (id, group_id, enabled, certificate_fingerprint, sso_url, \
+                 default_membership_role)
                  VALUES ({group}, {group}, true, 'ab', 'https://idp.example.com', {role});"
             ),
         );
@@ -85,7 +87,8 @@ pub fn plant(conn: &mut Conn) {
     if matches!(conn, Conn::Postgresql(_)) {
         fixture::run(
             conn,
-            "SELECT setval(pg_get_serial_sequence('users', 'id'), 10000); SELECT setval(pg_get_serial_sequence('namespaces', 'id'), 100000);",
+            "SELECT setval(pg_get_serial_sequence('users', 'id'), 10000); SELECT \
+             setval(pg_get_serial_sequence('namespaces', 'id'), 100000);",
         );
     }
 }
@@ -111,9 +114,12 @@ pub fn identity(conn: &mut Conn, group: Option<i64>, user: i64, external_id: &st
     fixture::run(
         conn,
         &format!(
-            "INSERT INTO group_scim_identities (group_id, user_id, extern_uid, active, temp_source_id, created_at, updated_at)
-             SELECT group_id, user_id, extern_uid, active, id, created_at, updated_at FROM scim_identities WHERE group_id = {group} AND user_id = {user};
-             INSERT INTO identities (user_id, provider, extern_uid, saml_provider_id) VALUES ({user}, 'group_saml', '{external_id}', {group});"
+            "INSERT INTO group_scim_identities (group_id, user_id, extern_uid, active, temp_source_id, \
+             created_at, updated_at)
+             SELECT group_id, user_id, extern_uid, active, id, created_at, updated_at FROM scim_identities \
+             WHERE group_id = {group} AND user_id = {user};
+             INSERT INTO identities (user_id, provider, extern_uid, saml_provider_id) VALUES ({user}, \
+             'group_saml', '{external_id}', {group});"
         ),
     );
     fixture::member(conn, user, database::memberships::Source::Group(group), domain::Role::GUEST);
@@ -243,7 +249,8 @@ impl Scim {
     /// The access level of a membership in a group; 0 if there is none.
     pub fn role(&self, group: i64, user: i64) -> i64 {
         self.number(&format!(
-            "SELECT CAST(COALESCE(max(access_level), 0) AS bigint) FROM members WHERE source_type = 'Namespace' AND source_id = {group} AND user_id = {user}"
+            "SELECT CAST(COALESCE(max(access_level), 0) AS bigint) FROM members WHERE source_type = \
+             'Namespace' AND source_id = {group} AND user_id = {user}"
         ))
     }
 

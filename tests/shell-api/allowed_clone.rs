@@ -19,7 +19,8 @@ async fn a_developer_hears_where_the_repository_is(database: Database) {
         "gitaly": {
             "repository": {
                 "storage_name": "default",
-                "relative_path": "@hashed/4e/07/4e07408562bedb8b60ce05c1decfe3ad16b72230967de01f640b7e4729b49fce.git",
+                "relative_path": "@hashed/4e/07/\
+                    4e07408562bedb8b60ce05c1decfe3ad16b72230967de01f640b7e4729b49fce.git",
                 "git_object_directory": "",
                 "git_alternate_object_directories": [],
                 "gl_repository": "project-3",

@@ -1,5 +1,5 @@
-//! The authorisations that are computed from memberships equal those of a reference statement, and apply to the next
-//! request.
+//! The authorisations that are computed from memberships equal those of a reference statement, and apply to
+//! the next request.
 use super::shell_api;
 use super::support::{ALLOWED, NO_DOWNLOAD, NOT_FOUND, verdict};
 use database::Conn;
@@ -59,7 +59,8 @@ struct Authorization {
 fn wanted(conn: &mut Conn, user_id: i64) -> Vec<(i64, i32)> {
     let text = match conn {
         Conn::Postgresql(_) => STATEMENT.to_owned(),
-        // SQLite has `min` and `max` of two arguments, which return NULL for NULL, and rejects the parentheses.
+        // SQLite has `min` and `max` of two arguments, which return NULL for NULL, and rejects the
+        // parentheses.
         Conn::Sqlite(_) => STATEMENT
             .replace("greatest(m.access_level, ", "max(COALESCE(m.access_level, 0), ")
             .replace("least(", "min(")

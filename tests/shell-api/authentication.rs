@@ -122,7 +122,8 @@ async fn the_credential_is_looked_at_first(database: Database) {
         let answer = shell.anonymous("POST", "/allowed").body("application/json", body).send().await;
         assert_eq!((answer.status, answer.text.as_str()), (401, UNAUTHORIZED), "{body}");
     }
-    // The response comes before any byte of the body is sent, whether the body is within the limit or too large.
+    // The response comes before any byte of the body is sent, whether the body is within the limit or too
+    // large.
     for length in [20 * endpoint::MIB, 21 * endpoint::MIB] {
         let headers = format!("Content-Type: application/json\r\nContent-Length: {length}\r\n");
         let head = raw::anonymous_head("POST /api/v4/internal/allowed", &headers);

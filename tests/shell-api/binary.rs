@@ -110,8 +110,8 @@ impl Binary {
         self.process.log_line(|line| line["message"] == "access")
     }
 
-    /// Repeats a request until it makes at most this many statements, or twenty times, and returns its access log line.
-    /// Settings older than a second cost one more statement.
+    /// Repeats a request until it makes at most this many statements, or twenty times, and returns its
+    /// access log line. Settings older than a second cost one more statement.
     pub async fn line_of_at_most(&self, statements: u64, mut ask: impl AsyncFnMut()) -> Value {
         for _ in 1..20 {
             ask().await;

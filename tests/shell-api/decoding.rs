@@ -1,5 +1,5 @@
-//! GitLab Shell and Gitaly can decode every response. For a new endpoint, add its clients' types to `clients` and an
-//! entry to `PROOFS`: an endpoint without one fails the test.
+//! GitLab Shell and Gitaly can decode every response. For a new endpoint, add its clients' types to
+//! `clients` and an entry to `PROOFS`: an endpoint without one fails the test.
 mod clients;
 mod others;
 
@@ -269,7 +269,8 @@ async fn a_limit_and_a_lost_database_have_words(database: Database) {
 fn what_go_would_not_decode_is_seen() {
     let gitaly = |further: &str| {
         format!(
-            r#"{{"status":true,"gitaly":{{"repository":{{"storage_name":"d","relative_path":"p","gl_repository":"project-3","gl_project_path":"p"}},"address":"unix:/x"{further}}}}}"#
+            "{{\"status\":true,\"gitaly\":{{\"repository\":{{\"storage_name\":\"d\",\"relative_path\":\"p\",\
+             \"gl_repository\":\"project-3\",\"gl_project_path\":\"p\"}},\"address\":\"unix:/x\"{further}}}}}"
         )
     };
     for body in [

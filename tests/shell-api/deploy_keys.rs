@@ -18,8 +18,8 @@ const DELETE: (u16, &str) = (
 );
 const WRITE_WIKI: (u16, &str) = (401, "You are not allowed to write to this project's wiki.");
 
-/// Write keys: on P, 31 of mia (maintainer), 32 of rep (reporter) and 35 of alice (developer); on E, 33 of mia and 36
-/// of alice; on Q, 34 of out, who has no role.
+/// Write keys: on P, 31 of mia (maintainer), 32 of rep (reporter) and 35 of alice (developer); on E, 33 of
+/// mia and 36 of alice; on Q, 34 of out, who has no role.
 fn keys(conn: &mut database::Conn) {
     for (id, owner, project) in [(32, 4, P), (33, 5, E), (34, 6, Q), (35, 2, P), (36, 2, E)] {
         fixture::deploy_key(conn, id, Some(owner), project, true);
@@ -143,8 +143,8 @@ async fn the_whole_name_of_a_ref_decides_for_deploy_keys(database: Database) {
     expect(&shell, P, &[(11, changes[0].clone(), ALLOWED), (11, changes[1].clone(), ALLOWED)]).await;
 }
 
-/// In an empty repository with default branch protection, the owner of a deploy key must be allowed to make the first
-/// push.
+/// In an empty repository with default branch protection, the owner of a deploy key must be allowed to make
+/// the first push.
 #[testkit::test]
 async fn a_maintainer_s_deploy_key_starts_an_empty_repository(database: Database) {
     keys(&mut database.open());

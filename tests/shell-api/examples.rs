@@ -1,5 +1,5 @@
-//! The examples of GitLab's documentation, as printed, on a database with the objects that they name. Those that end
-//! in `l` send the shared secret itself, as in the documentation of older releases.
+//! The examples of GitLab's documentation, as printed, on a database with the objects that they name. Those
+//! that end in `l` send the shared secret itself, as in the documentation of older releases.
 use std::collections::BTreeSet;
 
 use super::support::{SECRET, token};

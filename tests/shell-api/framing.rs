@@ -25,7 +25,8 @@ async fn answers(shell: &Shell, parts: &[String]) -> String {
         // The service may have closed the connection already.
         let _ = stream.write_all(part.as_bytes()).await;
         let _ = stream.flush().await;
-        // Let the service read the parts one by one. The first one ends with the response or a closed connection.
+        // Let the service read the parts one by one. The first one ends with the response or a closed
+        // connection.
         let _ = tokio::time::timeout(Duration::from_millis(300), stream.read_buf(&mut received)).await;
     }
     let rest = tokio::time::timeout(Duration::from_secs(20), stream.read_to_end(&mut received)).await;

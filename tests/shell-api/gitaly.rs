@@ -1,4 +1,5 @@
-//! Repositories that are read through Gitaly: the calls that a decision makes, and the results of failed calls.
+//! Repositories that are read through Gitaly: the calls that a decision makes, and the results of failed
+//! calls.
 use std::time::{Duration, Instant};
 
 use super::binary::{Setup, push};
@@ -81,7 +82,8 @@ async fn pull_makes_no_call(database: Database) {
 #[testkit::test]
 async fn push_asks_whether_the_repository_exists(database: Database) {
     let (shell, gitaly) = both(database).await;
-    let body = json!({ "key_id": 14, "project": "grp/p", "action": "git-receive-pack", "protocol": "ssh", "changes": "_any" });
+    let body = json!({ "key_id": 14, "project": "grp/p", "action": "git-receive-pack", "protocol": "ssh",
+        "changes": "_any" });
     let request = shell.request("POST", "/allowed").header("X-Request-Id", "01HELLO");
     assert_eq!(verdict(&request.json(&body).answer().await), ALLOWED);
     let calls = gitaly.calls();
@@ -110,8 +112,8 @@ async fn missing_repository_is_not_found(database: Database) {
     }
 }
 
-/// A push makes one call for each update of a protected ref, one if it creates a branch, and one if it removes a branch
-/// or creates a tag.
+/// A push makes one call for each update of a protected ref, one if it creates a branch, and one if it
+/// removes a branch or creates a tag.
 #[testkit::test]
 async fn push_makes_as_few_calls_as_possible(database: Database) {
     let (shell, gitaly) = both(database).await;
@@ -254,7 +256,8 @@ async fn hanging_gitaly_times_out(database: Database) {
     let (status, body) = shell.push(14, &format!("{} {} refs/heads/main", shell.git.a, shell.git.b)).await;
     assert!((Duration::from_secs(1)..Duration::from_secs(30)).contains(&started.elapsed()));
     let message = body["message"].as_str().unwrap();
-    let beginning = "Push operation timed out\n\nTiming information for debugging purposes:\nRunning checks for ref: main (cancelled after ";
+    let beginning = "Push operation timed out\n\nTiming information for debugging purposes:\nRunning checks \
+        for ref: main (cancelled after ";
     assert!(status == 503 && message.starts_with(beginning), "{status} {message}");
     gitaly.fail(None);
     assert_eq!(verdict(&shell.push_any(14, "grp/p").await), ALLOWED);
@@ -263,9 +266,11 @@ async fn hanging_gitaly_times_out(database: Database) {
 #[testkit::test]
 async fn pusher_gets_a_merge_request_link(database: Database) {
     let (shell, gitaly) = both(database).await;
-    let push = json!({ "gl_repository": format!("project-{P}"), "identifier": "key-11", "changes": format!("{Z} {} refs/heads/f\n", shell.git.b) });
+    let push = json!({ "gl_repository": format!("project-{P}"), "identifier": "key-11",
+        "changes": format!("{Z} {} refs/heads/f\n", shell.git.b) });
     let (status, body) = shell.post("/post_receive", push.clone()).await;
-    let link = "To create a merge request for f, visit:\n  https://gitlab.example.com/grp/p/-/merge_requests/new?merge_request%5Bsource_branch%5D=f";
+    let link = "To create a merge request for f, visit:\n  \
+        https://gitlab.example.com/grp/p/-/merge_requests/new?merge_request%5Bsource_branch%5D=f";
     assert_eq!((status, &body["messages"]), (200, &json!([{ "message": link, "type": "basic" }])));
     let mut methods = gitaly.methods();
     methods.sort_unstable();

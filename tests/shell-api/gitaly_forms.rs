@@ -1,5 +1,5 @@
-//! Changes of every kind on every form of Gitaly: plain, behind Praefect, and with transactions. The paths that the
-//! hook sends differ, but the decision must be the same.
+//! Changes of every kind on every form of Gitaly: plain, behind Praefect, and with transactions. The paths
+//! that the hook sends differ, but the decision must be the same.
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};

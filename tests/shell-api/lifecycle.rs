@@ -16,7 +16,8 @@ impl Unfinished {
     async fn send(binary: &Binary) -> Self {
         let mut stream = TcpStream::connect(binary.process.url.strip_prefix("http://").unwrap()).unwrap();
         let head = format!(
-            "POST /api/v4/internal/pre_receive HTTP/1.1\r\nHost: x\r\nGitlab-Shell-Api-Request: {}\r\nContent-Type: application/json\r\nContent-Length: 29\r\n\r\n",
+            "POST /api/v4/internal/pre_receive HTTP/1.1\r\nHost: x\r\nGitlab-Shell-Api-Request: \
+             {}\r\nContent-Type: application/json\r\nContent-Length: 29\r\n\r\n",
             token()
         );
         stream.write_all(head.as_bytes()).unwrap();

@@ -46,7 +46,8 @@ async fn a_line_has_the_fields_of_the_contract() {
     };
     let line = binary.line_of_at_most(1, ask).await;
     let expected = json!({
-        "severity": "info", "message": "access", "service_name": "shell-api", "consumer": "shell", "correlation_id": "abc",
+        "severity": "info", "message": "access", "service_name": "shell-api", "consumer": "shell",
+        "correlation_id": "abc",
         "method": "POST", "url": "/api/v4/internal/allowed?x=[FILTERED]", "route": "/api/v4/internal/allowed",
         "endpoint_id": "POST /api/v4/internal/allowed", "status": 200, "db_count": 1, "redis_calls": 0,
         "remote_ip": "203.0.113.9", "user_agent": "GitLab-Shell", "written_bytes": written_bytes,
@@ -65,9 +66,12 @@ async fn a_line_without_more_to_say_is_shorter() {
     let id = answer.header("x-request-id").unwrap();
     assert!(id.len() == 26 && id.bytes().all(|byte| byte.is_ascii_alphanumeric()), "{id}");
     let expected = json!({
-        "severity": "info", "message": "access", "service_name": "shell-api", "consumer": "shell", "correlation_id": id,
-        "method": "GET", "url": "/nope/17?a=[FILTERED]", "route": "unmatched", "endpoint_id": "GET unmatched", "status": 404,
-        "db_count": 0, "redis_calls": 0, "remote_ip": "127.0.0.1", "written_bytes": answer.text.len(), "feature_category": "not_owned",
+        "severity": "info", "message": "access", "service_name": "shell-api", "consumer": "shell",
+        "correlation_id": id,
+        "method": "GET", "url": "/nope/17?a=[FILTERED]", "route": "unmatched", "endpoint_id": "GET unmatched",
+        "status": 404,
+        "db_count": 0, "redis_calls": 0, "remote_ip": "127.0.0.1", "written_bytes": answer.text.len(),
+        "feature_category": "not_owned",
     });
     assert_eq!(fixed(binary.access()), expected);
     binary.request("POST", "/allowed").body("application/json", "{").send().await;
@@ -102,9 +106,11 @@ async fn the_log_counts_statements() {
 async fn secrets_of_the_query_are_filtered() {
     let database = Database::sqlite();
     let binary = Binary::start(&database);
-    let query = "key=AAAA&key_id=11&private_token=glpat-x&shared_secret=y&otp_attempt=123456&password=z&p%61ssword=z&token[]=t";
+    let query = "key=AAAA&key_id=11&private_token=glpat-x&shared_secret=y&otp_attempt=123456&password=z&\
+        p%61ssword=z&token[]=t";
     binary.request("GET", &format!("/check?{query}")).send().await;
-    let filtered = "key=[FILTERED]&key_id=11&private_token=[FILTERED]&shared_secret=[FILTERED]&otp_attempt=[FILTERED]&password=[FILTERED]\
+    let filtered = "key=[FILTERED]&key_id=11&private_token=[FILTERED]&shared_secret=[FILTERED]&\
+        otp_attempt=[FILTERED]&password=[FILTERED]\
         &p%61ssword=[FILTERED]&token[]=[FILTERED]";
     assert_eq!(binary.access()["url"], format!("/api/v4/internal/check?{filtered}"));
 }
@@ -137,27 +143,45 @@ async fn no_line_holds_a_secret() {
     for request in [
         ask("POST", "/allowed").header("Gitlab-Shell-Api-Request", &jwt).json(&clone()),
         ask("POST", "/allowed").header("Gitlab-Shell-Api-Request", &forged).json(&clone()),
-        ask("POST", "/allowed").header("Gitlab-Shell-Api-Request", &jwt).body("application/json", format!("{{\"key\":\"{word}\",")),
-        ask("POST", "/pre_receive").header("Gitlab-Shell-Api-Request", &jwt).json(&json!({ "gl_repository": "project-3" })),
-        ask("POST", "/post_receive").header("Gitlab-Shell-Api-Request", &jwt)
-            .json(&json!({ "gl_repository": "project-3", "identifier": "key-11", "changes": "", "push_options": ["ci.variable=hunter2"] })),
+        ask("POST", "/allowed")
+            .header("Gitlab-Shell-Api-Request", &jwt)
+            .body("application/json", format!("{{\"key\":\"{word}\",")),
+        ask("POST", "/pre_receive")
+            .header("Gitlab-Shell-Api-Request", &jwt)
+            .json(&json!({ "gl_repository": "project-3" })),
+        ask("POST", "/post_receive")
+            .header("Gitlab-Shell-Api-Request", &jwt)
+            .json(&json!({ "gl_repository": "project-3", "identifier": "key-11", "changes": "",
+                "push_options": ["ci.variable=hunter2"] })),
         ask("GET", &format!("/authorized_keys?key={encoded}")).header("Gitlab-Shell-Api-Request", &jwt),
         ask("GET", &format!("/authorized_keys?key={word}")).header("Gitlab-Shell-Api-Request", &jwt),
         ask("GET", &format!("/authorized_keys?key={encoded}")).header("Gitlab-Shell-Api-Request", &forged),
         ask("GET", "/check").header("Gitlab-Shared-Secret", &shared),
         ask("GET", &format!("/check?secret_token={}", shared.replace('=', "%3D"))),
         ask("POST", "/pre_receive").form(&format!("gl_repository=project-3&secret_token={shared}")),
-        ask("POST", "/pre_receive").form(&format!("gl_repository=&secret_token={shared}&otp_attempt=hunter2")),
-        ask("GET", "/check?private_token=hunter2&job_token=hunter2&password=hunter2&otp_attempt=hunter2").header("PRIVATE-TOKEN", "hunter2"),
-        ask("POST", "/lfs_authenticate").header("Gitlab-Shell-Api-Request", &jwt).json(&json!({ "key_id": 11, "project": "grp/p" })),
-        ask("POST", "/two_factor_recovery_codes").header("Gitlab-Shell-Api-Request", &jwt).json(&json!({ "key_id": 11 })),
-        ask("POST", "/personal_access_token").header("Gitlab-Shell-Api-Request", &jwt)
+        ask("POST", "/pre_receive")
+            .form(&format!("gl_repository=&secret_token={shared}&otp_attempt=hunter2")),
+        ask("GET", "/check?private_token=hunter2&job_token=hunter2&password=hunter2&otp_attempt=hunter2")
+            .header("PRIVATE-TOKEN", "hunter2"),
+        ask("POST", "/lfs_authenticate")
+            .header("Gitlab-Shell-Api-Request", &jwt)
+            .json(&json!({ "key_id": 11, "project": "grp/p" })),
+        ask("POST", "/two_factor_recovery_codes")
+            .header("Gitlab-Shell-Api-Request", &jwt)
+            .json(&json!({ "key_id": 11 })),
+        ask("POST", "/personal_access_token")
+            .header("Gitlab-Shell-Api-Request", &jwt)
             .json(&json!({ "key_id": 11, "name": "hunter2", "scopes": ["api"] })),
-        ask("POST", "/two_factor_manual_otp_check").header("Gitlab-Shell-Api-Request", &jwt).json(&json!({ "key_id": 11, "otp_attempt": "hunter2" })),
-        ask("POST", "/error_tracking/allowed?error_tracking_token=hunter2").form("project_id=3&public_key=hunter2"),
-        ask("POST", "/error_tracking/allowed?project_id=3&public_key=hunter2").header("Gitlab-Error-Tracking-Token", "hunter2"),
+        ask("POST", "/two_factor_manual_otp_check")
+            .header("Gitlab-Shell-Api-Request", &jwt)
+            .json(&json!({ "key_id": 11, "otp_attempt": "hunter2" })),
+        ask("POST", "/error_tracking/allowed?error_tracking_token=hunter2")
+            .form("project_id=3&public_key=hunter2"),
+        ask("POST", "/error_tracking/allowed?project_id=3&public_key=hunter2")
+            .header("Gitlab-Error-Tracking-Token", "hunter2"),
         ask("POST", "/shellhorse/git_audit_event").header("Gitlab-Workhorse-Api-Request", "hunter2"),
-        ask("GET", &format!("/authorized_certs?key={encoded}&user_identifier=alice")).header("Gitlab-Shell-Api-Request", &jwt),
+        ask("GET", &format!("/authorized_certs?key={encoded}&user_identifier=alice"))
+            .header("Gitlab-Shell-Api-Request", &jwt),
         ask("GET", "/nope?token=hunter2").header("Authorization", "Bearer hunter2"),
         ask("DELETE", "/allowed?token=hunter2").header("Authorization", "Basic aHVudGVyMg=="),
     ] {
@@ -165,7 +189,12 @@ async fn no_line_holds_a_secret() {
         assert!((200..500).contains(&answer.status), "{answer:?}");
         let (_, body) = answer.json();
         let codes = body["recovery_codes"].as_array().into_iter().flatten();
-        told_once.extend(codes.chain([&body["lfs_token"], &body["token"]]).filter_map(Value::as_str).map(ToOwned::to_owned));
+        told_once.extend(
+            codes
+                .chain([&body["lfs_token"], &body["token"]])
+                .filter_map(Value::as_str)
+                .map(ToOwned::to_owned),
+        );
     }
     assert_eq!(told_once.len(), 12, "ten codes and two tokens");
     binary.process.signal("TERM");

@@ -1,5 +1,5 @@
-//! Permissions: every cell of the tables in `matrix/` is checked over HTTP. The tables were written by hand from the
-//! rules, independently of the code.
+//! Permissions: every cell of the tables in `matrix/` is checked over HTTP. The tables were written by hand
+//! from the rules, independently of the code.
 use std::collections::HashMap;
 
 use super::Shell;
@@ -36,8 +36,8 @@ const COLUMNS: [(i32, i32); 9] =
 
 /// The group of all the projects, in which the users have their roles.
 const GROUP: i64 = 50;
-/// The first project of each kind; the others follow in the order of the columns. The repositories of the last kind
-/// are not inspected, for decisions that do not depend on them: that takes a tenth of the time.
+/// The first project of each kind; the others follow in the order of the columns. The repositories of the
+/// last kind are not inspected, for decisions that do not depend on them: that takes a tenth of the time.
 const CODE: i64 = 500;
 const WIKI: i64 = 600;
 const BLIND: i64 = 700;

@@ -22,7 +22,8 @@ fn alert(message: &str) -> Value {
 fn new_link(branch: &str, escaped: &str) -> Value {
     basic(&format!(
         "To create a merge request for {branch}, \
-         visit:\n  https://gitlab.example.com/grp/p/-/merge_requests/new?merge_request%5Bsource_branch%5D={escaped}"
+         visit:\n  https://gitlab.example.com/grp/p/-/merge_requests/\
+         new?merge_request%5Bsource_branch%5D={escaped}"
     ))
 }
 

@@ -108,7 +108,11 @@ async fn the_installation_chooses_the_prefix(database: Database) {
 #[testkit::test]
 async fn who_gets_no_token_hears_why(database: Database) {
     let shell = shell_api(database).await;
-    let valid = r#"["api", "create_runner", "granular", "k8s_proxy", "manage_runner", "mcp", "read_api", "read_registry", "read_repository", "read_user", "self_rotate", "write_registry", "write_repository"]"#;
+    let valid = concat!(
+        r#"["api", "create_runner", "granular", "k8s_proxy", "manage_runner", "mcp", "read_api", "#,
+        r#""read_registry", "read_repository", "read_user", "self_rotate", "write_registry", "#,
+        r#""write_repository"]"#,
+    );
     let scope = |scope: &str| format!("Invalid scope: '{scope}'. Valid scopes are: {valid}");
     let late = format!("Failed to create token: Expiration date must be before {}", in_days(365));
     let ask = |change: Value| {

@@ -80,7 +80,8 @@ async fn what_is_archived_or_read_only_is_only_pulled(database: Database) {
     }
 }
 
-/// The location of a repository comes from the project's columns, because `project_repositories` may be stale.
+/// The location of a repository comes from the project's columns, because `project_repositories` may be
+/// stale.
 #[testkit::test]
 async fn the_storage_of_a_project_is_its_own_column(database: Database) {
     let shell = shell_api(database).await;

@@ -16,7 +16,8 @@ fn start(database: &Database, incoming: &Incoming) -> Binary {
     setup.start(&[], &[])
 }
 
-/// The fewest statements of three attempts, since the settings are read again once a second, and the response.
+/// The fewest statements of three attempts, since the settings are read again once a second, and the
+/// response.
 async fn cost(binary: &Binary, body: &Value) -> (u64, u16, Value) {
     let mut fewest = u64::MAX;
     let mut answer = (0, Value::Null);

@@ -1,4 +1,5 @@
-//! A push of 10,000 refs to a project with 50 rules makes at most 4 statements and takes little processor time.
+//! A push of 10,000 refs to a project with 50 rules makes at most 4 statements and takes little processor
+//! time.
 use std::time::Duration;
 
 use super::binary::{Binary, push};

@@ -63,7 +63,11 @@ async fn objects_in_quarantine_are_seen(database: Database) {
     let shell = shell_api_at(database, storage.path(), &[]).await;
     let change = format!("{b} {new} refs/heads/main");
     assert_eq!(push(&shell, &change, env("objects/incoming-x")).await, owned(ALLOWED));
-    let alternate = json!({ "env": r#"{"GIT_OBJECT_DIRECTORY_RELATIVE":"objects","GIT_ALTERNATE_OBJECT_DIRECTORIES_RELATIVE":["objects/incoming-x"]}"# });
+    let directories = json!({
+        "GIT_OBJECT_DIRECTORY_RELATIVE": "objects",
+        "GIT_ALTERNATE_OBJECT_DIRECTORIES_RELATIVE": ["objects/incoming-x"],
+    });
+    let alternate = json!({ "env": directories.to_string() });
     assert_eq!(push(&shell, &change, alternate).await, owned(ALLOWED));
     assert_eq!(
         push(&shell, &format!("{new} {b} refs/heads/main"), env("objects/incoming-x")).await,
@@ -172,7 +176,10 @@ async fn the_first_branch_is_for_maintainers(database: Database) {
     let shell = shell_api(database).await;
     let change = format!("{Z} {} refs/heads/main", shell.git.a);
     let empty = json!({ "gl_repository": "project-6" });
-    let initial = r#"{"allowed_to_push":[{"access_level":40}],"allow_force_push":false,"developer_can_initial_push":true}"#;
+    let initial = concat!(
+        r#"{"allowed_to_push":[{"access_level":40}],"allow_force_push":false,"#,
+        r#""developer_can_initial_push":true}"#,
+    );
     let instance = |json: &str, number| {
         format!(
             "UPDATE application_settings SET default_branch_protection_defaults = '{json}', \

@@ -447,7 +447,8 @@ async fn pushes_at_once_share_a_repository(database: Database) {
     assert_eq!((awaited(&shell), std::fs::read_dir(storage.path()).unwrap().count()), (0, 1));
 }
 
-/// An administrator may create projects in anybody's namespace. As in GitLab, the limit of the creator counts.
+/// An administrator may create projects in anybody's namespace. As in GitLab, the limit of the creator
+/// counts.
 #[testkit::test]
 async fn an_administrator_makes_projects_for_others(database: Database) {
     let (shell, _storage) = service(database, &[]).await;
@@ -467,7 +468,10 @@ async fn an_administrator_makes_projects_for_others(database: Database) {
 #[testkit::test]
 async fn the_heaviest_storage_takes_it(database: Database) {
     let (shell, storage) = service(database, &[]).await;
-    shell.sql(r#"UPDATE application_settings SET repository_storages_weighted = '{"blind": 100, "default": 50, "unknown": 200}'"#);
+    shell.sql(
+        "UPDATE application_settings SET repository_storages_weighted = '{\"blind\": 100, \
+         \"default\": 50, \"unknown\": 200}'",
+    );
     let http =
         json!({ "key_id": 11, "project": "alice/blind", "action": "git-receive-pack", "protocol": "http" });
     let (status, body) = shell.allowed(http).await;

@@ -79,7 +79,8 @@ const USUAL: &[&str] = &[
     "merge_request.label=a",
     "0000000000000000000000000000000000000000 e83c5163316f89bfbde7d9ab23ca2e25604af290 refs/heads/x\n",
     "e83c5163316f89bfbde7d9ab23ca2e25604af290 0000000000000000000000000000000000000000 refs/heads/main\n",
-    r#"{"GIT_OBJECT_DIRECTORY_RELATIVE":"objects/x","GIT_ALTERNATE_OBJECT_DIRECTORIES_RELATIVE":["objects"]}"#,
+    r#"{"GIT_OBJECT_DIRECTORY_RELATIVE":"objects/x",
+        "GIT_ALTERNATE_OBJECT_DIRECTORIES_RELATIVE":["objects"]}"#,
 ];
 
 const ODD: &[&str] = &[

@@ -14,7 +14,8 @@ const PATH: &str = "/two_factor_recovery_codes";
 async fn with_second_factor(database: Database) -> Shell {
     fixture::run(
         &mut database.open(),
-        r#"UPDATE users SET otp_required_for_login = true, otp_backup_codes = '["old","older"]' WHERE id = 2"#,
+        "UPDATE users SET otp_required_for_login = true, otp_backup_codes = '[\"old\",\"older\"]' WHERE id \
+         = 2",
     );
     shell_api(database).await
 }

@@ -1,4 +1,5 @@
-//! Differences between GitLab releases: the location of the instance's push rule and of the state of a namespace.
+//! Differences between GitLab releases: the location of the instance's push rule and of the state of a
+//! namespace.
 use database::check::{CheckOutcome, check};
 use database::registry::SERVICES;
 use testkit::{Database, Release};
@@ -11,7 +12,8 @@ const ARCHIVED: (u16, &str) = (401, "You can't push code to an archived project.
 
 /// GitLab's table, without columns that this test does not need.
 const ORGANIZATION_PUSH_RULES: &str = "CREATE TABLE organization_push_rules (id bigserial PRIMARY KEY, \
-    organization_id bigint NOT NULL UNIQUE, max_file_size integer NOT NULL DEFAULT 0, deny_delete_tag boolean, \
+    organization_id bigint NOT NULL UNIQUE, max_file_size integer NOT NULL DEFAULT 0, deny_delete_tag \
+    boolean, \
     created_at timestamptz, updated_at timestamptz);";
 /// Until GitLab 19.0 a trigger copies the sample rule.
 const COPYING_TRIGGER: &str = "CREATE FUNCTION copy_rule() RETURNS trigger LANGUAGE plpgsql AS \
@@ -21,7 +23,8 @@ const SAMPLE_RULE: &str = "INSERT INTO push_rules (is_sample, deny_delete_tag) V
 const ORGANIZATION_RULE: &str =
     "INSERT INTO organization_push_rules (organization_id, deny_delete_tag) VALUES (1, true);";
 
-/// The sample row of `push_rules` is the instance's rule until GitLab 19.0, the organization's row afterwards.
+/// The sample row of `push_rules` is the instance's rule until GitLab 19.0, the organization's row
+/// afterwards.
 #[actix_web::test]
 async fn push_rule_of_the_installation_is_read_where_the_release_keeps_it() {
     let no = || refused("You cannot delete a tag");
@@ -50,8 +53,8 @@ async fn push_rule_of_the_installation_is_read_where_the_release_keeps_it() {
     }
 }
 
-/// GitLab keeps the state of a namespace in `namespaces.state` since 18.4: 1 archived, 2 deletion scheduled, 4 being
-/// deleted. Other values change nothing.
+/// GitLab keeps the state of a namespace in `namespaces.state` since 18.4: 1 archived, 2 deletion
+/// scheduled, 4 being deleted. Other values change nothing.
 #[actix_web::test]
 async fn state_of_a_namespace_makes_its_projects_read_only() {
     const OWN: i64 = 2003;

@@ -11,7 +11,8 @@ use testkit::{Answer, Database, Redis, Request, Service};
 
 pub const SECRET: &str = "the secret of shell and gitaly";
 /// The key base of GitLab's test vectors.
-pub const KEY_BASE: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+pub const KEY_BASE: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\
+    0123456789abcdef0123456789abcdef0123456789abcdef";
 const ROOT: &str = "/api/v4/internal";
 /// The object id that stands for no commit.
 pub const Z: &str = "0000000000000000000000000000000000000000";
@@ -185,7 +186,8 @@ pub async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     }
 }
 
-/// Repeats requests until all of them fall into the same minute of the clock, which is the window of the rate limit.
+/// Repeats requests until all of them fall into the same minute of the clock, which is the window of the
+/// rate limit.
 pub async fn in_one_minute<T>(mut ask: impl AsyncFnMut(&'static str) -> T) -> T {
     let minute = || endpoint::Clock::System.unix().div_euclid(60);
     for _ in 0..3 {

@@ -122,7 +122,8 @@ async fn metrics_have_their_names_and_few_labels() {
     };
     let allowed = |status: u16| {
         value(&format!(
-            r#"http_requests_total{{feature_category="source_code_management",method="post",route="/api/v4/internal/allowed",status="{status}"}}"#
+            "http_requests_total{{feature_category=\"source_code_management\",method=\"post\",route=\"/api/\
+             v4/internal/allowed\",status=\"{status}\"}}"
         ))
     };
     assert_eq!((allowed(200), allowed(429)), (Some(3.0), Some(1.0)));

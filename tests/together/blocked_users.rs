@@ -14,7 +14,14 @@ async fn a_blocked_user_is_refused_by_the_next_allowed(database: Database) {
     std::fs::write(data.path().join(".gitlab_db_key_base"), "0123456789abcdef".repeat(8)).unwrap();
     let repositories = testkit::git::repositories().path.display().to_string();
     let config = data.path().join("config.yaml");
-    std::fs::write(&config, format!("storages:\n  default: {{address: 'unix:/run/gitaly.socket', inspect: local, path: {repositories}}}\n")).unwrap();
+    std::fs::write(
+        &config,
+        format!(
+            "storages:\n  default: {{address: 'unix:/run/gitaly.socket', inspect: local, path: \
+             {repositories}}}\n"
+        ),
+    )
+    .unwrap();
     let arguments = [
         "shell-api",
         "--config",
@@ -40,7 +47,8 @@ async fn a_blocked_user_is_refused_by_the_next_allowed(database: Database) {
     let allowed = async || {
         let secrets = auth::Secrets::new(auth::Secret::from_text(SECRET).unwrap(), None);
         let token = auth::shell::issue(&secrets, endpoint::Clock::System.unix()).unwrap();
-        let body = json!({ "key_id": 90, "project": "grp/p", "action": "git-receive-pack", "protocol": "ssh", "changes": "_any" });
+        let body = json!({ "key_id": 90, "project": "grp/p", "action": "git-receive-pack", "protocol": "ssh",
+            "changes": "_any" });
         let request =
             shell.request("POST", "/api/v4/internal/allowed").header("Gitlab-Shell-Api-Request", &token);
         let (status, answer) = request.json(&body).answer().await;

@@ -9,13 +9,29 @@ pub const TARGET: Target = Target {
     seeds: &[
         b"_any\n",
         b"0000000000000000000000000000000000000000 e83c5163316f89bfbde7d9ab23ca2e25604af290 refs/heads/x\n",
-        b"e83c5163316f89bfbde7d9ab23ca2e25604af290 0000000000000000000000000000000000000000 refs/tags/v1\n\ne83c5163316f89bfbde7d9ab23ca2e25604af290 e83c5163316f89bfbde7d9ab23ca2e25604af291 refs/heads/a b/\xc3\xbc\n",
-        b"1111111111111111111111111111111111111111111111111111111111111111 2222222222222222222222222222222222222222222222222222222222222222 refs/notes/commits",
+        b"e83c5163316f89bfbde7d9ab23ca2e25604af290 0000000000000000000000000000000000000000 \
+          refs/tags/v1\n\ne83c5163316f89bfbde7d9ab23ca2e25604af290 \
+          e83c5163316f89bfbde7d9ab23ca2e25604af291 refs/heads/a b/\xc3\xbc\n",
+        b"1111111111111111111111111111111111111111111111111111111111111111 \
+          2222222222222222222222222222222222222222222222222222222222222222 refs/notes/commits",
         b"1 2 refs/heads/e83c5163316f89bfbde7d9ab23ca2e25604af290x\n3 4 refs/heads/a.lock/b\n",
     ],
     words: &[
-        "refs/heads/", "refs/tags/", "refs/remotes/", "_any", "HEAD", "..", "@{", ".lock", "//", " ", "\n",
-        "0000000000000000000000000000000000000000", "e83c5163316f89bfbde7d9ab23ca2e25604af290", "\u{fffd}", "\u{a0}",
+        "refs/heads/",
+        "refs/tags/",
+        "refs/remotes/",
+        "_any",
+        "HEAD",
+        "..",
+        "@{",
+        ".lock",
+        "//",
+        " ",
+        "\n",
+        "0000000000000000000000000000000000000000",
+        "e83c5163316f89bfbde7d9ab23ca2e25604af290",
+        "\u{fffd}",
+        "\u{a0}",
     ],
     run,
 };

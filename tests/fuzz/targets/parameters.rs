@@ -9,17 +9,43 @@ use crate::Target;
 pub const TARGET: Target = Target {
     name: "parameters",
     seeds: &[
-        b"0\n{\"key_id\":11,\"project\":\"grp/p\",\"action\":\"git-upload-pack\",\"protocol\":\"ssh\",\"changes\":\"_any\"}",
-        b"0key_id=11\n{\"push_options\":[\"ci.skip\",null,1],\"env\":\"{\\\"a\\\":[]}\",\"changes\":null,\"x\":{\"y\":[[]]}}",
-        b"1action=a\nkey_id=11&project=grp/p&action=git-upload-pack&push_options[]=a&push_options%5B%5D=b+c&env=%7B%7D",
-        b"2\n--X\r\nContent-Disposition: form-data; name=\"action\"\r\n\r\nssh\r\n--X\r\nContent-Disposition: form-data; name=\"push_options[]\"\r\n\r\na\r\n--X--\r\n",
+        b"0\n{\"key_id\":11,\"project\":\"grp/\
+          p\",\"action\":\"git-upload-pack\",\"protocol\":\"ssh\",\"changes\":\"_any\"}",
+        b"0key_id=11\n{\"push_options\":[\"ci.skip\",null,\
+          1],\"env\":\"{\\\"a\\\":[]}\",\"changes\":null,\"x\":{\"y\":[[]]}}",
+        b"1action=a\nkey_id=11&project=grp/p&action=git-upload-pack&push_options[]=a&push_options%5B%5D=b+c&\
+          env=%7B%7D",
+        b"2\n--X\r\nContent-Disposition: form-data; \
+          name=\"action\"\r\n\r\nssh\r\n--X\r\nContent-Disposition: form-data; \
+          name=\"push_options[]\"\r\n\r\na\r\n--X--\r\n",
         b"3action=git-upload-pack&push_options[]=x\n {\"key_id\":\"11\"}",
         b"4\n{}",
     ],
     words: &[
-        "key_id", "action", "project", "push_options", "push_options[]", "changes", "null", "true", "1e400", "-1",
-        "9223372036854775808", "\\u0000", "\\ud800", "%00", "%", "[]=", "&", "{\"", "\":[", "]}", "--X\r\n", "--X--",
-        "Content-Disposition: form-data; name=\"", "\r\n\r\n",
+        "key_id",
+        "action",
+        "project",
+        "push_options",
+        "push_options[]",
+        "changes",
+        "null",
+        "true",
+        "1e400",
+        "-1",
+        "9223372036854775808",
+        "\\u0000",
+        "\\ud800",
+        "%00",
+        "%",
+        "[]=",
+        "&",
+        "{\"",
+        "\":[",
+        "]}",
+        "--X\r\n",
+        "--X--",
+        "Content-Disposition: form-data; name=\"",
+        "\r\n\r\n",
     ],
     run,
 };

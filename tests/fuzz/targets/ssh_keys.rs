@@ -1,4 +1,5 @@
-//! SSH keys. Where the first byte is `b`, the rest is a key in its wire format; else it is a key's line or word.
+//! SSH keys. Where the first byte is `b`, the rest is a key in its wire format; else it is a key's line or
+//! word.
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use domain::ssh_key::{Restrictions, Rule, fingerprint};

@@ -1,4 +1,5 @@
-//! Tokens. By the first byte the rest is claims to be signed, a header to be signed with good claims, or a whole token.
+//! Tokens. By the first byte the rest is claims to be signed, a header to be signed with good claims, or a
+//! whole token.
 use std::sync::LazyLock;
 
 use auth::{Secret, Secrets, shell};

@@ -1,5 +1,5 @@
-//! The responses as GitLab Shell and Gitaly decode them, with their field names and Go types. A field of the wrong
-//! type makes their decoders fail with `parsing failed`, and is an error here.
+//! The responses as GitLab Shell and Gitaly decode them, with their field names and Go types. A field of
+//! the wrong type makes their decoders fail with `parsing failed`, and is an error here.
 #![expect(dead_code, reason = "that a field can be decoded is what counts")]
 use std::collections::BTreeMap;
 

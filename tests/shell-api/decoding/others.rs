@@ -8,7 +8,8 @@ use super::clients::{
 };
 use super::{Proof, Shell, ask};
 
-/// Adds two rows that successful requests need: alice's second factor, and the certificate authority of `grp`.
+/// Adds two rows that successful requests need: alice's second factor, and the certificate authority of
+/// `grp`.
 pub fn prepare(database: &Database) {
     let conn = &mut database.open();
     let blob = fixture::blob(conn, &[7; 32]);

@@ -11,6 +11,7 @@ use crate::{KeyBase, SecretError};
 pub enum LfsActor {
     /// A password change invalidates all tokens of the user.
     User { id: i64, username: String, encrypted_password: String },
+    /// A deploy key of a project.
     DeployKey {
         id: i64,
         /** SHA-256, in base64 */
@@ -50,7 +51,9 @@ impl LfsActor {
 /// The scope and lifetime of a token.
 #[derive(Debug, Clone)]
 pub struct LfsToken<'a> {
+    /// The actor that the token authenticates.
     pub actor: &'a LfsActor,
+    /// The project whose files the token gives access to.
     pub project_id: i64,
     /// A random UUID, which makes every token unique.
     pub jti: String,
@@ -61,6 +64,7 @@ pub struct LfsToken<'a> {
 }
 
 impl LfsToken<'_> {
+    /// Signs the token with a key that only GitLab and this service can derive.
     pub fn sign(&self, base: &KeyBase) -> Result<String, SecretError> {
         let Self { actor, project_id, jti, now, lifetime } = self;
         let claims = json!({

@@ -20,24 +20,34 @@ pub use secret::{Secret, SecretError, Secrets};
 /// Unauthorized".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Rejection {
+    /// The request has no credential.
     #[error("no credential was given")]
     Missing,
+    /// The credential cannot be parsed, or its algorithm is not allowed.
     #[error("the credential is not well formed")]
     Malformed,
+    /// The signature or the shared secret is wrong.
     #[error("the signature, or the secret, is wrong")]
     Signature,
+    /// The credential has expired.
     #[error("the credential has expired")]
     Expired,
+    /// The credential becomes valid in the future.
     #[error("the credential is not valid yet")]
     NotYetValid,
+    /// Another issuer signed the credential.
     #[error("the credential was issued by somebody else")]
     Issuer,
+    /// The credential is for another service.
     #[error("the credential is meant for somebody else")]
     Audience,
+    /// The token's header requires extensions that are not supported (RFC 7515 §4.1.11).
     #[error("the token's header has `crit`")]
     Crit,
+    /// The token is not in the database.
     #[error("no account has this token")]
     UnknownToken,
+    /// The token was revoked.
     #[error("the token has been revoked")]
     Revoked,
 }

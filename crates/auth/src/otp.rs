@@ -22,8 +22,11 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
 /// The three columns `encrypted_otp_secret…` of a user, as stored.
 #[derive(Debug, Clone)]
 pub struct EncryptedOtpSecret {
+    /// The encrypted secret, in base64.
     pub secret: String,
+    /// The initialisation vector, in base64.
     pub iv: String,
+    /// The salt of the key.
     pub salt: String,
 }
 

@@ -16,8 +16,11 @@ const MOST_KEYS: usize = 100;
 /// The required claims and the permitted signature algorithms.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Expected {
+    /// The expected claim `iss`.
     pub issuer: String,
+    /// The expected claim `aud`.
     pub audience: String,
+    /// The algorithms that may sign.
     pub algorithms: Vec<Algorithm>,
 }
 
@@ -40,10 +43,13 @@ impl std::fmt::Debug for Key {
     }
 }
 
+/// Why a key set cannot be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum KeysError {
+    /// The text is not a JSON Web Key Set.
     #[error("this is no set of keys")]
     Malformed,
+    /// No key of the set can verify a signature.
     #[error("no key in the set can be used")]
     NoKey,
 }

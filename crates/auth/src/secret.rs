@@ -11,14 +11,19 @@ pub struct Secret {
     pub(crate) decoding: DecodingKey,
 }
 
+/// Why a secret cannot be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SecretError {
+    /// The file is empty.
     #[error("the secret is empty")]
     Empty,
+    /// The text is not base64 of 32 bytes.
     #[error("the secret is not base64 of 32 bytes")]
     NotBase64,
+    /// Shorter than this number of characters.
     #[error("the secret has fewer than {0} characters")]
     TooShort(usize),
+    /// A token could not be signed.
     #[error("a token could not be signed")]
     Signing,
 }
@@ -79,10 +84,12 @@ pub struct Secrets {
 }
 
 impl Secrets {
+    /// The current secret, and the previous one during a rotation.
     pub fn new(current: Secret, previous: Option<Secret>) -> Self {
         Self { current, previous }
     }
 
+    /// The secret that signs new tokens.
     pub fn signing(&self) -> &Secret {
         &self.current
     }

@@ -6,27 +6,40 @@ use crate::actor::Key;
 use crate::ssh_key::Restrictions;
 use crate::user::{State, UserType};
 
+/// The response if no key has the id.
 pub const KEY_NOT_FOUND: &str = "Could not find the given key";
+/// The response if the key belongs to no user.
 pub const KEY_WITHOUT_USER: &str = "Could not find a user for the given key";
+/// The response if no user has the id.
 pub const USER_NOT_FOUND: &str = "Could not find the given user";
+/// The response to a deploy key that requests recovery codes.
 pub const NO_RECOVERY_FOR_DEPLOY_KEYS: &str = "Deploy keys cannot be used to retrieve recovery codes";
+/// The response to a user without a second factor.
 pub const NO_SECOND_FACTOR: &str = "Two-factor authentication is not enabled for this user";
+/// The response to a wrong one-time password.
 pub const INVALID_OTP: &str = "Invalid OTP";
 
 /// The identifier of an account in a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AccountId {
+    /// The id of an SSH key.
     Key(i64),
+    /// The id of a user.
     User(i64),
+    /// The request identifies nobody.
     None,
 }
 
 /// The facts about a user who requests credentials.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
+    /// The id of the user.
     pub id: i64,
+    /// The login name.
     pub username: String,
+    /// Whether the user may sign in.
     pub state: State,
+    /// A person, a bot or a service account.
     pub user_type: UserType,
     /// Whether a one-time password or a security key is required in addition to the password. A passkey is
     /// not a second factor.
@@ -45,10 +58,13 @@ impl Account {
 /// The result of looking up an [`AccountId`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AccountLookup {
+    /// No key has the id.
     KeyNotFound,
+    /// The key is a deploy key, which has no account.
     DeployKey,
     /// A user's key without a user.
     KeyWithoutUser,
+    /// No user has the id.
     UserNotFound,
     /// `key` is the key that identified the account.
     Found {
@@ -83,7 +99,9 @@ impl AccountLookup {
 /// The state of a key that `sshd` looks up, and of its user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeyState {
+    /// Whether the key is a deploy key.
     pub is_deploy_key: bool,
+    /// When the key expires.
     pub expires_at: Option<NaiveDateTime>,
     /// State and type of the user; `None` for a key without a user.
     pub user: Option<(State, UserType)>,

@@ -9,9 +9,11 @@ use crate::user::User;
 /// An SSH key that may authenticate. Keys that can only sign are never loaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Key {
+    /// The id of the key.
     pub id: i64,
     /// The public key in the format of an `authorized_keys` file.
     pub text: String,
+    /// When the key expires. `None` means never.
     pub expires_at: Option<NaiveDateTime>,
 }
 
@@ -31,7 +33,9 @@ impl Key {
 /// The actor of a git request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Actor {
+    /// No credential identifies an actor.
     Nobody,
+    /// A user who is not identified by a key.
     User(User),
     /// An SSH key of a user. If the user's row is gone, the key acts as [`Actor::Nobody`].
     Key {

@@ -12,8 +12,11 @@ pub struct Instance {
     pub url: String,
     /// The only protocol enabled for git, or `None` if all are.
     pub only_protocol: Option<Protocol>,
+    /// Which types and lengths of SSH keys may be used.
     pub key_restrictions: Restrictions,
+    /// Whether users must accept the terms of service.
     pub enforce_terms: bool,
+    /// The id of the current terms of service.
     pub latest_term_id: Option<i64>,
     /// A user whose e-mail address is not confirmed may not use git.
     pub confirmation_required: bool,
@@ -23,6 +26,7 @@ pub struct Instance {
     pub geo_secondary: bool,
     /// Whether git over HTTP is enabled, separately for pulls and pushes.
     pub http_pull: bool,
+    /// Whether git over HTTP is enabled for pushes.
     pub http_push: bool,
     /// Addresses that pass the IP ranges of every group (`globally_allowed_ips`).
     pub globally_allowed_ips: Vec<IpNet>,

@@ -1,4 +1,6 @@
-//! GitLab's messages for users at a terminal. People search for them and scripts match them, so they are exact.
+//! GitLab's messages for users at a terminal. Users search for them and scripts match them, so they are
+//! exact.
+#![expect(missing_docs, reason = "the text of a message is its description")]
 
 use crate::{Role, git::wildcard};
 
@@ -183,6 +185,7 @@ pub fn no_default_branch(url: &str, full_path: &str) -> String {
 /// A broadcast message of an administrator for users who push.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Banner {
+    /// The text that the user sees.
     pub message: String,
     /// The full path of the projects that it is for, where `*` matches any characters. `None` means all
     /// projects.

@@ -7,9 +7,13 @@ use crate::{Error, Result, Role, Visibility};
 /// The facts about a group or a personal namespace that decisions need.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Namespace {
+    /// The id of the namespace.
     pub id: i64,
+    /// The paths from the root down, separated by slashes.
     pub full_path: String,
+    /// A group or a personal namespace.
     pub kind: Kind,
+    /// Who can see the namespace.
     pub visibility: Visibility,
     /// The namespace itself or one of its ancestors is archived.
     pub archived: bool,
@@ -17,11 +21,14 @@ pub struct Namespace {
     pub deleted: bool,
     /// The repositories of the namespace itself or of one of its ancestors are read-only.
     pub repository_read_only: bool,
+    /// The top-level group, or the namespace itself.
     pub root: RootNamespace,
 }
 
+/// The kind of a namespace, and who may create projects in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
+    /// The namespace of a user.
     Personal {
         owner_id: Option<i64>,
     },
@@ -34,7 +41,9 @@ pub enum Kind {
 /// A namespace and a user's access to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NamespaceFacts {
+    /// The namespace.
     pub namespace: Namespace,
+    /// The role of the user in the namespace.
     pub role: Role,
     /// The user is banned from the top-level group.
     pub banned: bool,
@@ -43,6 +52,7 @@ pub struct NamespaceFacts {
 }
 
 impl Namespace {
+    /// Whether the namespace is a group.
     pub fn is_group(&self) -> bool {
         matches!(self.kind, Kind::Group { .. })
     }
@@ -56,6 +66,7 @@ impl Namespace {
 }
 
 impl NamespaceFacts {
+    /// Whether the user can see the namespace.
     pub fn may_read(&self, user: Option<&User>) -> bool {
         match (self.namespace.visibility, user) {
             (Visibility::Public, _) => true,
@@ -66,11 +77,13 @@ impl NamespaceFacts {
         }
     }
 
+    /// Whether the user may read the group's wiki.
     pub fn may_download_wiki(&self, user: Option<&User>) -> bool {
         let is_reporter = self.role >= Role::REPORTER || user.is_some_and(|user| user.admin);
         self.may_read(user) && (self.namespace.visibility != Visibility::Private || is_reporter)
     }
 
+    /// Whether the user may write to the group's wiki.
     pub fn may_push_wiki(&self, user: &User) -> bool {
         user.admin || self.role >= Role::DEVELOPER
     }
@@ -105,6 +118,7 @@ impl NamespaceFacts {
 pub struct ProjectPath(String);
 
 impl ProjectPath {
+    /// The path segment.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -143,24 +143,32 @@ const FILE_EXTENSIONS: &[&str] = &[
 /// The kind of object that a name in a URL belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Owner {
+    /// A username.
     User,
+    /// The path of a top-level group.
     TopLevelGroup,
+    /// The path of a group in a group.
     Subgroup,
+    /// The path of a project.
     Project,
 }
 
 /// Why a name is not allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PathNameError {
+    /// The characters or their order are not allowed.
     #[error(
         "can contain only letters, digits, '_', '-' and '.'. It must start and end with a letter or digit, \
          must not contain consecutive special characters, and must not end in '.git' or '.atom'."
     )]
     Format,
+    /// Longer than GitLab allows.
     #[error("is too long (maximum is {MAX_LENGTH} characters)")]
     TooLong,
+    /// GitLab's own routes use the name.
     #[error("is a reserved name")]
     Reserved,
+    /// The name ends like a file that GitLab serves.
     #[error("must not end with a reserved file extension")]
     FileExtension,
 }

@@ -10,18 +10,27 @@ use crate::{FeatureLevel, Role, Visibility};
 /// The facts about a project that decisions need.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Project {
+    /// The id of the project.
     pub id: i64,
+    /// The paths of the groups and the project, separated by slashes.
     pub full_path: String,
+    /// Who can see the project.
     pub visibility: Visibility,
+    /// The access level of the repository.
     pub repository: FeatureLevel,
+    /// The access level of the wiki.
     pub wiki: FeatureLevel,
     /// The project itself or one of its ancestor groups is archived.
     pub archived: bool,
+    /// The project is being deleted.
     pub pending_delete: bool,
+    /// An administrator has hidden the project.
     pub hidden: bool,
+    /// The project will be deleted after a grace period.
     pub is_marked_for_deletion: bool,
     /// The repositories of the project itself or of one of its ancestor groups are read-only.
     pub repository_read_only: bool,
+    /// The top-level group or personal namespace.
     pub root: RootNamespace,
     /// The group's setting for the first branch. `None` means that the setting of the instance applies.
     pub branch_protection: Option<BranchProtection>,
@@ -30,7 +39,9 @@ pub struct Project {
 /// The top-level group, or the personal namespace, that contains a project.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RootNamespace {
+    /// The id of the namespace.
     pub id: i64,
+    /// The protocols that are enabled for git.
     pub git_protocols: GitProtocols,
     /// Users must authenticate over SSH with a certificate of this group, not with their own key.
     pub enforce_ssh_certificates: bool,
@@ -41,8 +52,11 @@ pub struct RootNamespace {
 /// `namespace_settings.enabled_git_access_protocol`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GitProtocols {
+    /// SSH and HTTP.
     All,
+    /// SSH only.
     OnlySsh,
+    /// HTTP only.
     OnlyHttp,
 }
 
@@ -70,13 +84,17 @@ pub struct ActorAccess {
     pub banned: bool,
 }
 
+/// What a deploy key may do in a project.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DeployKeyGrant {
+    /// Whether the key may push; it may always read.
     pub can_push: bool,
 }
 
+/// What a deploy token may do in a project.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DeployTokenGrant {
+    /// Whether the token may read the repository.
     pub read_repository: bool,
 }
 
@@ -92,16 +110,19 @@ impl Project {
         }
     }
 
+    /// Whether the actor can see the project.
     pub fn may_read(&self, actor: &Actor, standing: ActorAccess) -> bool {
         standing.deploy_key.is_some()
             || standing.deploy_token.is_some()
             || self.is_visible_to(actor.user(), role_of(actor, standing))
     }
 
+    /// Whether the actor may fetch from the repository.
     pub fn may_download_code(&self, actor: &Actor, standing: ActorAccess) -> bool {
         self.may_download(self.repository, actor, standing)
     }
 
+    /// Whether the actor may fetch from the wiki.
     pub fn may_download_wiki(&self, actor: &Actor, standing: ActorAccess) -> bool {
         self.may_download(self.wiki, actor, standing)
     }
@@ -140,6 +161,7 @@ impl Project {
         self.repository != FeatureLevel::Disabled && (is_admin || role >= Role::DEVELOPER)
     }
 
+    /// Whether a user with `role` may push to the wiki.
     pub fn may_push_wiki(&self, user: &User, role: Role) -> bool {
         self.wiki != FeatureLevel::Disabled && (user.admin || role >= Role::DEVELOPER)
     }

@@ -7,12 +7,19 @@ use serde::{Deserialize, Serialize};
 pub struct Role(pub i32);
 
 impl Role {
+    /// No membership.
     pub const NONE: Self = Self(0);
+    /// May see a private project, but not its code.
     pub const GUEST: Self = Self(10);
+    /// Manages work items.
     pub const PLANNER: Self = Self(15);
+    /// May read the code.
     pub const REPORTER: Self = Self(20);
+    /// May push to unprotected branches.
     pub const DEVELOPER: Self = Self(30);
+    /// May push to protected branches.
     pub const MAINTAINER: Self = Self(40);
+    /// May do everything in a group or project.
     pub const OWNER: Self = Self(50);
     /// Administrators of the instance. Used only in rules of protected refs.
     pub const ADMIN: Self = Self(60);
@@ -25,6 +32,7 @@ pub enum Visibility {
     Private,
     /// Visible to every signed-in user who is not external.
     Internal,
+    /// Visible to everyone.
     Public,
 }
 
@@ -42,6 +50,7 @@ impl Visibility {
 /// The access level of a project feature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FeatureLevel {
+    /// The feature is switched off.
     Disabled,
     /// Members only, even if the project is public.
     Private,

@@ -2,10 +2,14 @@
 use crate::user::User;
 use crate::{FeatureLevel, Role, Visibility};
 
+/// The facts about a snippet that decisions need.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Snippet {
+    /// The id of the snippet.
     pub id: i64,
+    /// The user who wrote it.
     pub author_id: i64,
+    /// Who can see the snippet.
     pub visibility: Visibility,
     /// `snippets_access_level` of the snippet's project. `None` for a personal snippet.
     pub feature: Option<FeatureLevel>,
@@ -31,6 +35,7 @@ impl Snippet {
         }
     }
 
+    /// Whether the user, who has `role` in the snippet's project, may change the snippet.
     pub fn may_update(&self, user: &User, role: Role) -> bool {
         user.admin
             || (self.may_read(Some(user), role)

@@ -17,11 +17,17 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
 /// The key types that GitLab restricts separately. `-sk` keys are stored on a security token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Algorithm {
+    /// `ssh-rsa`
     Rsa,
+    /// `ssh-dss`
     Dsa,
+    /// `ecdsa-sha2-nistp256`, `-nistp384` and `-nistp521`
     Ecdsa,
+    /// `ssh-ed25519`
     Ed25519,
+    /// `sk-ecdsa-sha2-nistp256@openssh.com`
     EcdsaSk,
+    /// `sk-ssh-ed25519@openssh.com`
     Ed25519Sk,
 }
 
@@ -42,8 +48,11 @@ impl Algorithm {
 /// The restriction of one key type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rule {
+    /// Every length is allowed.
     Any,
+    /// The type is not allowed.
     Forbidden,
+    /// The minimum length in bits.
     MinBits(u32),
 }
 
@@ -61,11 +70,17 @@ impl Rule {
 /// The six settings `…_key_restriction`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Restrictions {
+    /// The rule for `ssh-rsa`.
     pub rsa: Rule,
+    /// The rule for `ssh-dss`.
     pub dsa: Rule,
+    /// The rule for ECDSA keys.
     pub ecdsa: Rule,
+    /// The rule for `ssh-ed25519`.
     pub ed25519: Rule,
+    /// The rule for ECDSA keys on a security token.
     pub ecdsa_sk: Rule,
+    /// The rule for Ed25519 keys on a security token.
     pub ed25519_sk: Rule,
 }
 

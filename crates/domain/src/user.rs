@@ -11,33 +11,46 @@ const LOCK_DURATION: TimeDelta = TimeDelta::minutes(10);
 /// The facts about a user that decisions need.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct User {
+    /// The id of the user.
     pub id: i64,
+    /// The login name.
     pub username: String,
+    /// Whether the user is an administrator of the instance.
     pub admin: bool,
     /// An external user does not see internal projects.
     pub external: bool,
+    /// Whether the account is active.
     pub state: State,
+    /// A person, a bot or a service account.
     pub user_type: UserType,
+    /// Whether the e-mail address is confirmed.
     pub confirmed: bool,
+    /// The terms of service that the user accepted last.
     pub accepted_term_id: Option<i64>,
+    /// When the password expires. `None` means never.
     pub password_expires_at: Option<NaiveDateTime>,
     /// Whether the user cannot renew the password, because LDAP or single sign-on manages it or there is
     /// none.
     pub password_managed_elsewhere: bool,
+    /// When too many failed sign-ins locked the account.
     pub locked_at: Option<NaiveDateTime>,
 }
 
 /// `users.state`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
+    /// The user may sign in.
     Active,
+    /// The account is dormant; signing in on the web reactivates it.
     Deactivated,
+    /// An administrator must approve the account.
     PendingApproval,
     /// `blocked`, `ldap_blocked`, `banned`, and every unknown state.
     Blocked,
 }
 
 impl State {
+    /// Converts the column.
     pub fn from_name(name: Option<&str>) -> Self {
         match name {
             Some("active") => Self::Active,
@@ -63,9 +76,13 @@ impl State {
 pub struct UserType(pub i16);
 
 impl UserType {
+    /// A person.
     pub const HUMAN: Self = Self(0);
+    /// The user that owns the work of deleted users.
     pub const GHOST: Self = Self(5);
+    /// The user of a project or group access token.
     pub const PROJECT_BOT: Self = Self(6);
+    /// GitLab's own security bot.
     pub const SECURITY_BOT: Self = Self(8);
 
     /// Human, service user, project bot, migration bot, security bot, security policy bot and service account. The

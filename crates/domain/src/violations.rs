@@ -8,6 +8,7 @@ impl Violations {
         Self(vec![(field.to_owned(), text.to_owned())])
     }
 
+    /// Adds an error for a field.
     pub fn add(&mut self, field: &str, text: &str) {
         self.0.push((field.to_owned(), text.to_owned()));
     }
@@ -23,6 +24,7 @@ impl Violations {
         Self(self.0.into_iter().map(|(field, text)| (format!("{record}.{field}"), text)).collect())
     }
 
+    /// The fields and their errors, in the order in which they were added.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(field, text)| (field.as_str(), text.as_str()))
     }

@@ -8,6 +8,7 @@ use crate::Role;
 pub struct BranchProtection {
     /// If false, everyone with push access may create the first branch.
     pub on: bool,
+    /// If true, developers may create the first branch, too.
     pub developers_may_start: bool,
 }
 
@@ -29,6 +30,7 @@ struct Level {
 }
 
 impl BranchProtection {
+    /// Only maintainers may create the first branch.
     pub const FULL: Self = Self { on: true, developers_may_start: false };
 
     /// Converts the columns of a settings row: the JSON, or the number that older releases use if the JSON

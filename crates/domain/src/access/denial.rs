@@ -10,6 +10,7 @@ pub enum Denial {
 }
 
 impl Denial {
+    /// Denies access to a target that the user may know.
     pub fn forbidden(message: &str) -> Self {
         Self::Forbidden(message.to_owned())
     }

@@ -12,28 +12,39 @@ use crate::snippet::Snippet;
 /// The facts about a request's actor and target.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Facts {
+    /// The settings of the instance.
     pub instance: Instance,
+    /// The actor of the request.
     pub actor: Actor,
+    /// The target of the request.
     pub target: Target,
+    /// Whether the target's repository exists.
     pub repository: RepositoryStatus,
+    /// The time of the request, in UTC.
     pub now: NaiveDateTime,
 }
 
 /// Whether the repository itself exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RepositoryStatus {
+    /// The repository exists.
     Present,
     /// A push has created the project; its repository is not yet created.
     Pending,
+    /// The target has no repository.
     Missing,
 }
 
 /// The target of a path or a `gl_repository`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
+    /// The repository of a project.
     Project(ProjectFacts),
+    /// The wiki of a project.
     Wiki(ProjectFacts),
+    /// The wiki of a group.
     GroupWiki(NamespaceFacts),
+    /// The designs of a project.
     Design(ProjectFacts),
     /// `project` is set for a project snippet.
     Snippet {
@@ -56,9 +67,12 @@ pub enum Target {
     },
 }
 
+/// A project, and the actor's access to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProjectFacts {
+    /// The project.
     pub project: Project,
+    /// The actor's access to the project.
     pub standing: ActorAccess,
     /// An open merge request lets the user push to some branch of this project.
     pub collaborates: bool,

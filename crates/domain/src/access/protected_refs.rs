@@ -5,16 +5,22 @@ use crate::{Role, user::User};
 /// A rule for branches; `name` may contain `*`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ProtectedBranch {
+    /// The name or pattern of the branches.
     pub name: String,
+    /// Whether those who may push may also rewrite history.
     pub allow_force_push: bool,
+    /// Who may push.
     pub push: Vec<Grant>,
+    /// Who may merge in the web interface.
     pub merge: Vec<Grant>,
 }
 
 /// A rule for tags; `name` may contain `*`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ProtectedTag {
+    /// The name or pattern of the tags.
     pub name: String,
+    /// Who may create the tags.
     pub create: Vec<Grant>,
 }
 
@@ -23,6 +29,7 @@ pub struct ProtectedTag {
 pub enum Grant {
     /// Everyone who may push code and has at least this role: 0 means no one, 60 administrators.
     Role(Role),
+    /// A member of the project, by user id.
     User(i64),
     /// An invited group. `role` is the pusher's role through it.
     Group {
@@ -39,9 +46,13 @@ pub enum Grant {
 /// the owner of a deploy key (GitLab's `DeployKeyAccess`).
 #[derive(Debug, Clone, Copy)]
 pub struct Pusher<'a> {
+    /// The user, or the owner of the deploy key.
     pub user: Option<&'a User>,
+    /// The role of the user in the project.
     pub role: Role,
+    /// Whether the user can see the project.
     pub may_read: bool,
+    /// Whether the user may push to unprotected branches.
     pub may_push_code: bool,
 }
 
@@ -76,22 +87,27 @@ impl Grant {
 pub struct BranchRules<'a>(Vec<&'a ProtectedBranch>);
 
 impl<'a> BranchRules<'a> {
+    /// The rules that apply to a branch.
     pub fn matching(rules: &'a [ProtectedBranch], branch: &str) -> Self {
         Self(rules.iter().filter(|rule| wildcard::matches(&rule.name, branch)).collect())
     }
 
+    /// Whether the ref is unprotected.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
+    /// Whether a rule allows force pushes.
     pub fn allow_force_push(&self) -> bool {
         self.0.iter().any(|rule| rule.allow_force_push)
     }
 
+    /// Whether the pusher may push to the branch.
     pub fn may_push(&self, pusher: Pusher<'_>) -> bool {
         self.0.iter().flat_map(|rule| &rule.push).any(|grant| grant.admits(pusher))
     }
 
+    /// Whether the pusher may merge into the branch.
     pub fn may_merge(&self, pusher: Pusher<'_>) -> bool {
         self.0.iter().flat_map(|rule| &rule.merge).any(|grant| grant.admits(pusher))
     }
@@ -102,14 +118,17 @@ impl<'a> BranchRules<'a> {
 pub struct TagRules<'a>(Vec<&'a ProtectedTag>);
 
 impl<'a> TagRules<'a> {
+    /// The rules that apply to a tag.
     pub fn matching(rules: &'a [ProtectedTag], tag: &str) -> Self {
         Self(rules.iter().filter(|rule| wildcard::matches(&rule.name, tag)).collect())
     }
 
+    /// Whether the ref is unprotected.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
+    /// Whether the pusher may create the tag.
     pub fn may_create(&self, pusher: Pusher<'_>) -> bool {
         self.0.iter().flat_map(|rule| &rule.create).any(|grant| grant.admits(pusher))
     }

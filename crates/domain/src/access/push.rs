@@ -21,21 +21,32 @@ use crate::project::{ActorAccess, Project};
 /// The facts about a push from the database.
 #[derive(Debug, Clone)]
 pub struct PushFacts<'a> {
+    /// The actor who pushes.
     pub actor: &'a Actor,
+    /// The project that receives the push.
     pub project: &'a Project,
+    /// The actor's access to the project.
     pub standing: ActorAccess,
+    /// The settings of the instance.
     pub instance: &'a Instance,
+    /// The protocol of the push.
     pub protocol: Protocol,
+    /// The time of the push, in UTC.
     pub now: NaiveDateTime,
+    /// The protected refs.
     pub rules: Rules,
+    /// Merge requests that grant push access.
     pub merge_requests: MergeRequests,
+    /// The state of the repository.
     pub repository: RepositoryState,
 }
 
 /// The protected refs of the project and of its top-level group.
 #[derive(Debug, Clone, Default)]
 pub struct Rules {
+    /// The rules for branches.
     pub branches: Vec<ProtectedBranch>,
+    /// The rules for tags.
     pub tags: Vec<ProtectedTag>,
 }
 
@@ -53,13 +64,16 @@ pub struct MergeRequests {
 pub struct RepositoryState {
     /// Whether it has no branch.
     pub empty: bool,
+    /// The default branch, if the repository has one.
     pub default_branch: Option<String>,
 }
 
 /// Which parts of the [`RepositoryState`] the checks of a push need.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct StateNeeds {
+    /// Whether the repository is empty.
     pub empty: bool,
+    /// The default branch.
     pub default_branch: bool,
 }
 
@@ -103,6 +117,7 @@ impl Question {
     }
 }
 
+/// The repository's answers to all [`Question`]s.
 #[derive(Debug, Clone, Default)]
 pub struct Answers {
     /// By `(old, new)`.

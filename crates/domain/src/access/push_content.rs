@@ -17,7 +17,9 @@ use crate::messages as text;
 /// The facts about a project that are known before its repository is inspected.
 #[derive(Debug, Clone)]
 pub struct ContentFacts {
+    /// The protocol of the push.
     pub protocol: Protocol,
+    /// The default branch, if the repository has one.
     pub default_branch: Option<String>,
     /// The name of the storage, for the message that it is not inspected.
     pub storage: String,
@@ -27,27 +29,39 @@ pub struct ContentFacts {
     pub locked: bool,
     /// The maximum file size in MiB; 0 means no limit.
     pub file_size_limit: u64,
+    /// The push rule that applies to the project.
     pub push_rule: Option<PushRule>,
 }
 
 /// The data that the checks need.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Needs {
+    /// Pointers to Git LFS objects that the push adds.
     pub lfs_pointers: bool,
+    /// File locks of other users.
     pub locks: bool,
+    /// Files that the push adds, with their sizes.
     pub blobs: bool,
+    /// Commits that the push adds.
     pub commits: bool,
+    /// Paths that the push changes.
     pub changed_paths: bool,
+    /// Which authors and committers are users.
     pub members: bool,
+    /// The name and e-mail addresses of the pusher.
     pub identity: bool,
 }
 
 /// The data that the checks use. `None` if the repository could not provide it.
 #[derive(Debug, Clone, Default)]
 pub struct ContentAnswers {
+    /// The new commits.
     pub commits: Option<Vec<Commit>>,
+    /// The changed paths.
     pub changed_paths: Option<Vec<ChangedPath>>,
+    /// The new files.
     pub blobs: Option<Vec<Blob>>,
+    /// The new pointers to Git LFS objects.
     pub lfs_pointers: Option<Vec<LfsPointer>>,
     /// The object ids among those of the pointers that the project has.
     pub lfs_objects: HashSet<String>,

@@ -17,10 +17,15 @@ const COMPILED: usize = 1024 * 1024;
 /// A row of `push_rules`. An unset rule allows everything.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PushRule {
+    /// The pattern that names of new branches must match.
     pub branch_name_regex: Option<String>,
+    /// The pattern that commit messages must match.
     pub commit_message_regex: Option<String>,
+    /// The pattern that commit messages must not match.
     pub commit_message_negative_regex: Option<String>,
+    /// The pattern that e-mail addresses of authors and committers must match.
     pub author_email_regex: Option<String>,
+    /// The pattern that names of added files must not match.
     pub file_name_regex: Option<String>,
     /// The maximum file size in MiB; 0 means no limit.
     pub max_file_size: u64,
@@ -30,6 +35,7 @@ pub struct PushRule {
     pub member_check: bool,
     /// Files whose names indicate secrets are refused.
     pub prevent_secrets: bool,
+    /// Commits must have a signature.
     pub reject_unsigned_commits: bool,
     /// The committer's e-mail address must be a confirmed address of the pusher.
     pub commit_committer_check: bool,
@@ -42,6 +48,7 @@ pub struct PushRule {
 /// The pusher's identity, for comparison with commits.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Identity {
+    /// The pusher's full name.
     pub name: String,
     /// Confirmed e-mail addresses in lower case.
     pub emails: HashSet<String>,

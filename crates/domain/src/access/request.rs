@@ -5,10 +5,14 @@ use ipnet::IpNet;
 
 use crate::git::changes::Changes;
 
+/// A request for access to a repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
+    /// What the client wants to do.
     pub action: Action,
+    /// The protocol of the client.
     pub protocol: Protocol,
+    /// The changes of a push.
     pub changes: Changes,
     /// The client's address, if the caller sent one.
     pub check_ip: Option<ClientAddress>,
@@ -19,6 +23,7 @@ pub struct Request {
 /// The address of a client as sent by GitLab Shell: the first word of `SSH_CONNECTION`, which OpenSSH sets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ClientAddress {
+    /// An IP address.
     Ip(IpAddr),
     /// Not an IP address, such as `UNKNOWN` for a peer without an IP socket. No range contains it.
     Unknown,
@@ -53,12 +58,14 @@ pub fn parse_allowed_ips(text: &str) -> Vec<IpNet> {
     text.split(|c: char| c == ',' || c.is_whitespace()).filter_map(parse_ip_range).collect()
 }
 
+/// What a client wants to do with a repository.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Action {
     /// `git-upload-pack`, `git-upload-archive`
     Download,
     /// `git-receive-pack`
     Push,
+    /// Another command.
     Unknown,
 }
 
@@ -73,15 +80,19 @@ impl Action {
     }
 }
 
+/// How a request reached GitLab.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Protocol {
+    /// git over SSH
     Ssh,
+    /// git over HTTP
     Http,
     /// A change that the application makes for a user: merge, web editor, API.
     Web,
 }
 
 impl Protocol {
+    /// Parses the parameter `protocol`.
     pub fn parse(text: &str) -> Option<Self> {
         [("ssh", Self::Ssh), ("http", Self::Http), ("web", Self::Web)]
             .into_iter()

@@ -10,14 +10,21 @@ const TOOL: &str = "Cilium";
 /// One alert, with texts cut to the length of their columns.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Alert {
+    /// The title, at most 200 characters.
     pub title: String,
+    /// The description, at most 1,000 characters.
     pub description: Option<String>,
+    /// The affected service, at most 100 characters.
     pub service: Option<String>,
+    /// The tool that sent the alert, at most 100 characters.
     pub monitoring_tool: String,
+    /// The affected hosts, together at most 255 characters.
     pub hosts: Vec<String>,
     /// 0 critical, 1 high, 2 medium, 3 low, 4 info, 5 unknown
     pub severity: i16,
+    /// Identifies alerts about the same problem.
     pub fingerprint: Fingerprint,
+    /// When the problem began.
     pub started_at: NaiveDateTime,
     /// When it ended; `None` while it is open.
     pub ended_at: Option<NaiveDateTime>,

@@ -9,8 +9,11 @@ const MAX_XID_CHARACTERS: usize = 255;
 /// The add-ons that are sold, by `subscription_add_ons.name`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum AddOn {
+    /// GitLab Duo Pro, formerly Code Suggestions.
     CodeSuggestions,
+    /// Product analytics.
     ProductAnalytics,
+    /// GitLab Duo Enterprise.
     DuoEnterprise,
 }
 
@@ -47,20 +50,30 @@ impl AddOn {
 /// A row of `subscription_add_on_purchases`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Purchase {
+    /// The number of seats.
     pub quantity: i32,
+    /// The first day.
     pub started_on: Option<NaiveDate>,
+    /// The day on which the purchase ends.
     pub expires_on: NaiveDate,
+    /// The id of the purchase in CustomersDot.
     pub purchase_xid: String,
+    /// Whether the purchase is a trial.
     pub trial: bool,
 }
 
 /// An order of an add-on. An order without a quantity changes the existing purchase, often to end it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Order {
+    /// The number of seats; the stored one if absent.
     pub quantity: Option<i32>,
+    /// The first day.
     pub started_on: NaiveDate,
+    /// The day on which the purchase ends.
     pub expires_on: NaiveDate,
+    /// The id of the purchase; the stored one if absent.
     pub purchase_xid: Option<String>,
+    /// Whether the purchase is a trial; as stored if absent.
     pub trial: Option<bool>,
 }
 

@@ -6,9 +6,11 @@ use chrono::{Days, Months, NaiveDate, NaiveDateTime};
 pub struct Card {
     /// The last four digits.
     pub mask_number: Option<String>,
+    /// The name on the card.
     pub holder_name: Option<String>,
     /// Year and month.
     pub expires: Option<(i32, u32)>,
+    /// The card network, such as `Visa`.
     pub network: Option<String>,
 }
 
@@ -21,14 +23,23 @@ impl std::fmt::Debug for Card {
 /// The stored row: digests, and the ids of the payment services.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Validation {
+    /// When the payment provider accepted the card.
     pub validated_at: NaiveDateTime,
+    /// The salted digest of the last four digits.
     pub last_digits_hash: Option<String>,
+    /// The salted digest of the name on the card.
     pub holder_name_hash: Option<String>,
+    /// The salted digest of the expiry date.
     pub expiration_date_hash: Option<String>,
+    /// The salted digest of the network.
     pub network_hash: Option<String>,
+    /// The id of the payment method at Zuora.
     pub zuora_payment_method_xid: Option<String>,
+    /// The id of the setup intent at Stripe.
     pub stripe_setup_intent_xid: Option<String>,
+    /// The id of the payment method at Stripe.
     pub stripe_payment_method_xid: Option<String>,
+    /// Stripe's fingerprint of the card.
     pub stripe_card_fingerprint: Option<String>,
 }
 

@@ -7,10 +7,13 @@ use crate::{Result, Violations};
 /// The limits that a caller sets.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Limits {
+    /// Compute minutes per month.
     pub shared_runners_minutes_limit: Patch<i32>,
+    /// Purchased compute minutes.
     pub extra_shared_runners_minutes_limit: Patch<i32>,
     /// MiB
     pub additional_purchased_storage_size: Option<i32>,
+    /// The day on which purchased storage ends.
     pub additional_purchased_storage_ends_on: Patch<NaiveDate>,
 }
 

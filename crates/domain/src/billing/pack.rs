@@ -9,8 +9,11 @@ const MAX_XID_CHARACTERS: usize = 50;
 /// A pack of compute minutes. The purchase id makes a repeated request harmless.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pack {
+    /// The day on which the minutes expire.
     pub expires_at: NaiveDate,
+    /// The purchased compute minutes.
     pub number_of_minutes: i32,
+    /// The id of the purchase, at most 50 characters.
     pub purchase_xid: String,
 }
 

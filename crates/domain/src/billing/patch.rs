@@ -2,9 +2,12 @@
 /// An optional attribute: absent keeps the stored value, null clears it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Patch<T> {
+    /// The request does not name the value: it stays as it is.
     #[default]
     Absent,
+    /// The value is cleared.
     Null,
+    /// The new value.
     Value(T),
 }
 

@@ -12,13 +12,16 @@ use crate::git::ref_name::RefName;
 pub enum Changes {
     /// Not known yet: the caller asks whether the actor may push at all.
     Any,
+    /// The changes of a push.
     List(Vec<Change>),
 }
 
 /// The update of one ref from `old` to `new`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
+    /// The object id before the change; zeros if the ref is created.
     pub old: SharedStr,
+    /// The object id after the change; zeros if the ref is deleted.
     pub new: SharedStr,
     /// The full name, such as `refs/heads/main`. Git's ref names are bytes; JSON transports them as text.
     pub name: SharedStr,
@@ -42,6 +45,7 @@ impl SharedStr {
         Self { text: Arc::clone(text), start, end }
     }
 
+    /// The text.
     pub fn as_str(&self) -> &str {
         self.text.get(self.start as usize..self.end as usize).unwrap_or_default()
     }
@@ -91,8 +95,11 @@ impl fmt::Display for SharedStr {
 /// The kind of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
+    /// The ref does not exist before.
     Create,
+    /// The ref exists before and after.
     Update,
+    /// The ref does not exist after.
     Delete,
 }
 
@@ -119,6 +126,7 @@ pub fn lines(text: impl Into<String>) -> impl Iterator<Item = Change> {
 }
 
 impl Change {
+    /// Whether the change creates, updates or deletes the ref.
     pub fn kind(&self) -> Kind {
         if is_blank(&self.new) {
             Kind::Delete
@@ -129,6 +137,7 @@ impl Change {
         }
     }
 
+    /// The parsed name of the ref.
     pub fn ref_name(&self) -> RefName<'_> {
         RefName::parse(self.name.as_bytes())
     }

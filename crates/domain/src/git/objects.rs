@@ -9,9 +9,13 @@ pub struct Commit {
     pub parents: usize,
     /// Subject and body. Invalid UTF-8 is replaced, also in names and e-mail addresses.
     pub message: String,
+    /// The name of the author.
     pub author_name: String,
+    /// The e-mail address of the author.
     pub author_email: String,
+    /// The name of the committer.
     pub committer_name: String,
+    /// The e-mail address of the committer.
     pub committer_email: String,
     /// Whether the commit has a signature of any kind. The signature is not verified.
     pub signed: bool,
@@ -22,6 +26,7 @@ pub struct Commit {
 pub struct ChangedPath {
     /// Relative to the root of the tree, without a leading slash.
     pub path: String,
+    /// What the commit does to the path.
     pub status: PathStatus,
 }
 
@@ -32,6 +37,7 @@ pub enum PathStatus {
     Added,
     /// The content, mode or type has changed.
     Modified,
+    /// The commit removes the path.
     Deleted,
 }
 

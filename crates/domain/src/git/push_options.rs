@@ -67,10 +67,12 @@ impl PushOptions {
         Self(parsed)
     }
 
+    /// The options of one namespace, such as `ci`.
     pub fn get(&self, namespace: &str) -> Option<&Map<String, Value>> {
         self.0.get(namespace)?.as_object()
     }
 
+    /// The options as the job after a push gets them.
     pub fn to_json(&self) -> Value {
         Value::Object(self.0.clone())
     }
@@ -81,11 +83,14 @@ pub mod refusals {
     /// Branches of one push that may become merge requests.
     const MAX_BRANCHES: usize = 10;
 
+    /// The pusher is unknown.
     pub const USER: &str = "User is required";
     /// The repository or the database did not respond.
     pub const NOT_NOW: &str = "Merge request push options could not be processed right now";
+    /// The repository is a wiki or a snippet.
     pub const ONLY_PROJECTS: &str = "Push options are only supported for projects";
 
+    /// Merge requests are disabled in the project.
     pub fn not_enabled(path: &str) -> String {
         format!("Merge requests are not enabled for project {path}")
     }
@@ -96,10 +101,12 @@ pub mod refusals {
             .then(|| format!("Too many branches pushed ({branches} were pushed, limit is {MAX_BRANCHES})"))
     }
 
+    /// The target branch does not exist.
     pub fn no_target(path: &str, branch: &str) -> String {
         format!("Target branch {path}:{branch} does not exist")
     }
 
+    /// There is no open merge request to change.
     pub fn create_is_missing(branch: &str) -> String {
         format!(
             "A merge_request.create push option is required to create a merge request for branch {branch}"

@@ -3,13 +3,16 @@
 /// The kind of a pushed ref. The name is the part after `refs/heads/` or `refs/tags/`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RefName<'a> {
+    /// A branch, without `refs/heads/`.
     Branch(&'a [u8]),
+    /// A tag, without `refs/tags/`.
     Tag(&'a [u8]),
     /// Any other ref, such as notes, merge request heads and keep-around refs.
     Other,
 }
 
 impl<'a> RefName<'a> {
+    /// Splits a full name.
     pub fn parse(full: &'a [u8]) -> Self {
         if let Some(name) = full.strip_prefix(b"refs/heads/") {
             return Self::Branch(name);

@@ -9,10 +9,15 @@ use crate::{Error, Result, hex};
 /// GitLab's internal name of a repository (`gl_repository`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum GlRepository {
+    /// The repository of a project.
     Project(i64),
+    /// The wiki of a project.
     Wiki(i64),
+    /// The designs of a project.
     Design(i64),
+    /// A personal or project snippet.
     Snippet(i64),
+    /// The wiki of a group.
     GroupWiki(i64),
 }
 
@@ -53,11 +58,13 @@ impl fmt::Display for GlRepository {
 /// A repository path as in `git@host:path`, parsed without a lookup.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum GitPath {
+    /// The full path of a project.
     Project(String),
     /// The path of the project or group that has the wiki.
     Wiki(String),
     /// The path of the project that has the designs.
     Design(String),
+    /// A snippet of a project, or a personal one.
     Snippet {
         id: i64,
         project: Option<String>,

@@ -4,7 +4,9 @@ use chrono::NaiveDate;
 /// The facts about a token that decisions need.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccessToken {
+    /// Whether the token was revoked.
     pub revoked: bool,
+    /// The day on which the token expires. `None` means never.
     pub expires_at: Option<NaiveDate>,
     /// A YAML list, as Rails writes it.
     pub scopes: String,

@@ -3,6 +3,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{Days, NaiveDate};
 
+/// The message for a request with a deploy key.
 pub const NOT_FOR_DEPLOY_KEYS: &str = "Deploy keys cannot be used to create personal access tokens";
 const NO_NAME: &str = "No token name specified";
 const NO_SCOPES: &str = "No token scopes specified";
@@ -37,13 +38,16 @@ pub struct Policy {
     pub prefix: String,
     /// In days.
     pub max_lifetime: Option<u64>,
+    /// Whether a token must have an expiry date.
     pub expiry_required: bool,
 }
 
 /// The parameters of a token request, not yet validated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenRequest {
+    /// The name of the token.
     pub name: String,
+    /// The requested scopes.
     pub scopes: Vec<String>,
     /// Blank if none was given.
     pub expires_at: String,
@@ -52,8 +56,11 @@ pub struct TokenRequest {
 /// A token that can be created.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Grant {
+    /// The name of the token.
     pub name: String,
+    /// The granted scopes.
     pub scopes: Vec<String>,
+    /// The day on which the token expires. `None` means never.
     pub expires_at: Option<NaiveDate>,
 }
 

@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::SecretError;
 
 /// The minimum length in characters: a shorter value is not secure and too short for the derived keys.
-const SHORTEST: usize = 32;
+const MIN_CHARACTERS: usize = 32;
 
 /// One or more values; never empty.
 #[derive(Debug)]
@@ -22,8 +22,8 @@ impl KeyBase {
     pub fn from_text(text: &str) -> Result<Self, SecretError> {
         let mut values: Vec<SecretString> =
             text.lines().map(str::trim).filter(|line| !line.is_empty()).map(Into::into).collect();
-        if values.iter().any(|value| value.expose_secret().chars().count() < SHORTEST) {
-            return Err(SecretError::TooShort(SHORTEST));
+        if values.iter().any(|value| value.expose_secret().chars().count() < MIN_CHARACTERS) {
+            return Err(SecretError::TooShort(MIN_CHARACTERS));
         }
         let current = values.pop().ok_or(SecretError::Empty)?;
         Ok(Self { older: values, current })

@@ -27,7 +27,7 @@ pub enum Rejection {
     #[error("the credential is not well formed")]
     Malformed,
     /// The signature or the shared secret is wrong.
-    #[error("the signature, or the secret, is wrong")]
+    #[error("the signature or the secret is wrong")]
     Signature,
     /// The credential has expired.
     #[error("the credential has expired")]
@@ -36,10 +36,10 @@ pub enum Rejection {
     #[error("the credential is not valid yet")]
     NotYetValid,
     /// Another issuer signed the credential.
-    #[error("the credential was issued by somebody else")]
+    #[error("the credential has another issuer")]
     Issuer,
     /// The credential is for another service.
-    #[error("the credential is meant for somebody else")]
+    #[error("the credential has another audience")]
     Audience,
     /// The token's header requires extensions that are not supported (RFC 7515 §4.1.11).
     #[error("the token's header has `crit`")]

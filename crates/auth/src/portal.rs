@@ -47,10 +47,10 @@ impl std::fmt::Debug for Key {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum KeysError {
     /// The text is not a JSON Web Key Set.
-    #[error("this is no set of keys")]
+    #[error("not a JSON Web Key Set")]
     Malformed,
     /// No key of the set can verify a signature.
-    #[error("no key in the set can be used")]
+    #[error("the set has no usable key")]
     NoKey,
 }
 

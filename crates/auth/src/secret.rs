@@ -24,7 +24,7 @@ pub enum SecretError {
     #[error("the secret has fewer than {0} characters")]
     TooShort(usize),
     /// A token could not be signed.
-    #[error("a token could not be signed")]
+    #[error("failed to sign a token")]
     Signing,
 }
 

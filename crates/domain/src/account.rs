@@ -67,10 +67,7 @@ pub enum AccountLookup {
     /// No user has the id.
     UserNotFound,
     /// `key` is the key that identified the account.
-    Found {
-        key: Option<Key>,
-        account: Account,
-    },
+    Found { key: Option<Key>, account: Account },
 }
 
 impl AccountLookup {

@@ -38,20 +38,12 @@ pub enum Actor {
     /// A user who is not identified by a key.
     User(User),
     /// An SSH key of a user. If the user's row is gone, the key acts as [`Actor::Nobody`].
-    Key {
-        key: Key,
-        user: Option<User>,
-    },
+    Key { key: Key, user: Option<User> },
     /// A deploy key of one or more projects. The key decides what can be read and whether it can write at
     /// all. All other checks of a push apply to its owner.
-    DeployKey {
-        key: Key,
-        owner: Option<User>,
-    },
+    DeployKey { key: Key, owner: Option<User> },
     /// A token of a project or a group, used by machines to pull.
-    DeployToken {
-        id: i64,
-    },
+    DeployToken { id: i64 },
 }
 
 impl Actor {

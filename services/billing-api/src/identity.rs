@@ -13,7 +13,7 @@ use endpoint::access_token::{header, personal_access_token};
 use endpoint::audit::Author;
 
 use crate::error::BillingError;
-use crate::portal::Refused;
+use crate::portal::VerifyError;
 use crate::{App, INFO};
 
 const PORTAL_TOKEN: &str = "x-customers-dot-internal-token";
@@ -150,8 +150,8 @@ async fn identify(app: &App, request: &HttpRequest) -> Result<Identity, BillingE
                 }
                 Ok(Identity::CustomersDot)
             }
-            Err(Refused::NoKeys) => Err(BillingError::NoKeys),
-            Err(Refused::Rejected(rejection)) => Err(unauthorized(app, request, "jwt", rejection)),
+            Err(VerifyError::NoKeys) => Err(BillingError::NoKeys),
+            Err(VerifyError::Rejected(rejection)) => Err(unauthorized(app, request, "jwt", rejection)),
         };
     }
     let Some(token) = personal_access_token(request).or_else(|| header(request, "token")) else {

@@ -15,11 +15,11 @@ use server::{Command, CoreBuilder, Prepared, Service};
 use crate::portal::Source;
 use crate::{App, INFO, Portal, with};
 
-/// What CustomersDot asks of GitLab, as a service of its own
+/// GitLab's internal API for CustomersDot, the customers portal
 #[derive(Debug, Parser)]
 #[command(name = "billing-api", version, about)]
 pub struct Options {
-    /// What to do
+    /// Command to run
     #[arg(value_enum, default_value_t)]
     pub command: Command,
     #[command(flatten)]
@@ -36,36 +36,36 @@ pub struct Options {
     pub billing: BillingOptions,
 }
 
-/// Settings of this service alone.
+/// Settings specific to this service.
 #[derive(Debug, Clone, Args)]
 pub struct BillingOptions {
-    /// Where CustomersDot is
+    /// URL of CustomersDot
     #[arg(long, env = "IAPI_PORTAL_URL", default_value = "https://customers.gitlab.com")]
     pub portal_url: String,
-    /// Where the portal publishes its keys [default: /oauth/discovery/keys of the portal]
+    /// URL of the portal's public keys (JWKS) [default: /oauth/discovery/keys of the portal]
     #[arg(long, env = "IAPI_JWKS_URL", conflicts_with = "jwks_file")]
     pub jwks_url: Option<String>,
-    /// The portal's keys as a file, where it cannot be asked
+    /// File with the portal's public keys (JWKS), if the portal cannot be reached
     #[arg(long, env = "IAPI_JWKS_FILE")]
     pub jwks_file: Option<PathBuf>,
-    /// Who issues the portal's tokens [default: the portal's URL]
+    /// Expected issuer of the portal's tokens [default: the portal's URL]
     #[arg(long, env = "IAPI_ISSUER")]
     pub issuer: Option<String>,
-    /// For whom the portal's tokens are
+    /// Expected audience of the portal's tokens
     #[arg(long, env = "IAPI_AUDIENCE", default_value = "gitlab-subscriptions")]
     pub audience: String,
-    /// By which algorithms the portal's tokens may be signed
+    /// Signature algorithms accepted in the portal's tokens
     #[arg(long, env = "IAPI_ALGORITHMS", value_enum, value_delimiter = ',', default_value = "RS256")]
     pub algorithms: Vec<SignedBy>,
-    /// What an answer tells as the name of a plan
+    /// Form of plan names in responses
     #[arg(long, env = "IAPI_PLAN_NAME_FORM", value_enum, default_value = "code")]
     pub plan_name_form: PlanNameForm,
-    /// Plans that are offered a higher one
+    /// Plans that responses call upgradable
     #[arg(long, env = "IAPI_UPGRADABLE_PLANS", value_delimiter = ',', default_value = "bronze,silver")]
     pub upgradable_plans: Vec<String>,
 }
 
-/// Algorithms of public keys; those of shared secrets are not offered.
+/// Algorithms with public keys. Algorithms with shared secrets are not supported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum SignedBy {
     #[value(name = "RS256")]
@@ -109,7 +109,7 @@ impl Service for Options {
 }
 
 impl Options {
-    /// Puts the service together, by a clock that a test may choose.
+    /// Builds the service with a clock, which a test can choose.
     pub fn prepare_at(self, clock: Clock) -> Result<Prepared, ConfigError> {
         let Self { web, storage, redis, proxy, key_base, billing, .. } = self;
         let portal = Arc::new(billing.portal()?);
@@ -153,7 +153,7 @@ fn jwks_file(path: &std::path::Path, error: &dyn std::fmt::Display) -> ConfigErr
     ConfigError(format!("jwks_file {}: {error}", path.display()))
 }
 
-/// The messages do not repeat the URL, which may hold a password or a token.
+/// The messages do not contain the URL, which may include a password or a token.
 fn http_url(text: &str) -> Result<reqwest::Url, ConfigError> {
     let url = reqwest::Url::parse(text).map_err(|error| ConfigError(format!("jwks_url: {error}")))?;
     match url.scheme() {

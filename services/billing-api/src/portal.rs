@@ -1,4 +1,4 @@
-//! The portal's public keys: fetched, kept, and fetched again when they are old or lack a key.
+//! The public keys of the portal (CustomersDot): cached, and fetched again when they are old or lack a key.
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -9,16 +9,17 @@ use auth::portal::{Expected, Keys, KeysError, Token};
 use tokio::io::AsyncReadExt;
 use tokio::task::JoinHandle;
 
-/// Seconds that keys are good for, and that they are used for while the portal is down.
-const FRESH: i64 = 60 * 60;
-const USABLE: i64 = 24 * FRESH;
-/// Seconds between two looks for a key that nobody knows, or after old keys could not be renewed.
-const LOOK_AGAIN: i64 = 60;
-/// Whoever waited for a fetch that failed does not begin the next.
-const FAILED: Duration = Duration::from_secs(1);
-const CONNECT: Duration = Duration::from_secs(2);
-const ANSWER: Duration = Duration::from_secs(5);
-const MOST_BYTES: u64 = 1024 * 1024;
+/// Seconds after which the keys are fetched again.
+const KEYS_FRESH_FOR: i64 = 60 * 60;
+/// Seconds for which the keys are used while the portal is down.
+const KEYS_USABLE_FOR: i64 = 24 * KEYS_FRESH_FOR;
+/// The minimum number of seconds between two attempts for an unknown key, or to renew old keys.
+const RETRY_INTERVAL: i64 = 60;
+/// A task that has waited for a failed fetch starts no other one within this time.
+const FAILURE_PAUSE: Duration = Duration::from_secs(1);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
+const MAX_BYTES: u64 = 1024 * 1024;
 
 /// Where the keys are published.
 #[derive(Debug)]
@@ -31,37 +32,39 @@ pub enum Source {
 pub struct Portal {
     source: Source,
     expected: Expected,
-    kept: ArcSwapOption<Kept>,
-    looks: Mutex<Looks>,
-    fetching: tokio::sync::Mutex<Option<Instant>>,
+    keys: ArcSwapOption<CachedKeys>,
+    attempts: Mutex<Attempts>,
+    /// Locked during a fetch; the time of the last failure.
+    fetch_lock: tokio::sync::Mutex<Option<Instant>>,
 }
 
 #[derive(Debug)]
-struct Kept {
+struct CachedKeys {
     keys: Keys,
-    since: i64,
+    /// Unix time in seconds.
+    fetched_at: i64,
 }
 
-/// When something was looked for last, in seconds of Unix time.
+/// The times of the last attempts, as Unix time in seconds.
 #[derive(Debug, Default)]
-struct Looks {
+struct Attempts {
     unknown_key: Option<i64>,
     renewal: Option<i64>,
 }
 
 /// Why keys are fetched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Why {
-    Old,
-    /// At most once a minute.
+enum FetchReason {
+    Expired,
+    /// At most once per [`RETRY_INTERVAL`].
     UnknownKey,
 }
 
-/// Why a token is not taken.
+/// Why a token is not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refused {
+pub enum VerifyError {
     Rejected(Rejection),
-    /// There are no keys to check it with.
+    /// There are no keys to verify it with.
     NoKeys,
 }
 
@@ -73,27 +76,27 @@ impl From<reqwest::Error> for FetchError {
 
 #[derive(Debug, thiserror::Error)]
 enum FetchError {
-    /// Its URL may hold a password or a token.
-    #[error("the portal cannot be reached")]
+    /// The error does not contain the URL, which may include a password or a token.
+    #[error("failed to reach the portal")]
     Http(#[source] reqwest::Error),
-    #[error("the portal answered {0}")]
+    #[error("the portal responded with {0}")]
     Status(reqwest::StatusCode),
     #[error("the keys are larger than 1 MiB")]
     TooLarge,
-    #[error("the file of the keys cannot be read")]
+    #[error("failed to read the file with the keys")]
     File(#[from] std::io::Error),
     #[error(transparent)]
     Keys(#[from] KeysError),
 }
 
 impl Source {
-    /// Asks the portal directly: no proxy, no redirects, and not for long.
+    /// Creates a client that connects to the portal directly, without a proxy and without redirects.
     pub fn url(url: reqwest::Url) -> Result<Self, reqwest::Error> {
         let client = reqwest::Client::builder()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(CONNECT)
-            .timeout(ANSWER)
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(FETCH_TIMEOUT)
             .build()?;
         Ok(Self::Url(client, url))
     }
@@ -102,7 +105,7 @@ impl Source {
         let bytes = match self {
             Self::File(path) => {
                 let mut bytes = Vec::new();
-                tokio::fs::File::open(path).await?.take(MOST_BYTES + 1).read_to_end(&mut bytes).await?;
+                tokio::fs::File::open(path).await?.take(MAX_BYTES + 1).read_to_end(&mut bytes).await?;
                 bytes
             }
             Self::Url(client, url) => {
@@ -125,87 +128,96 @@ impl Source {
 }
 
 fn is_too_large(bytes: &[u8]) -> bool {
-    u64::try_from(bytes.len()).unwrap_or(u64::MAX) > MOST_BYTES
+    u64::try_from(bytes.len()).unwrap_or(u64::MAX) > MAX_BYTES
 }
 
 impl Portal {
     pub fn new(source: Source, expected: Expected) -> Self {
-        let (kept, looks) = (ArcSwapOption::empty(), Mutex::default());
-        Self { source, expected, kept, looks, fetching: tokio::sync::Mutex::new(None) }
+        let (keys, attempts) = (ArcSwapOption::empty(), Mutex::default());
+        Self { source, expected, keys, attempts, fetch_lock: tokio::sync::Mutex::new(None) }
     }
 
-    /// Checks a token at `now`, in seconds of Unix time.
-    pub async fn verify(self: &Arc<Self>, token: &str, now: i64) -> Result<(), Refused> {
-        let token = Token::read(token, &self.expected).map_err(Refused::Rejected)?;
-        let check = |kept: &Kept| kept.keys.verify(&token, &self.expected, now);
-        let kept = self.keys(now).await.ok_or(Refused::NoKeys)?;
-        let mut checked = check(&kept);
-        if checked.is_none() {
-            // Whoever comes while it is looked for waits for that look: a new key is good for all who use it.
-            drop(self.fetch(Some(kept), now, Why::UnknownKey).await);
-            checked = self.usable(now).as_deref().and_then(check);
+    /// Verifies a token. `now` is the Unix time in seconds.
+    pub async fn verify(self: &Arc<Self>, token: &str, now: i64) -> Result<(), VerifyError> {
+        let token = Token::read(token, &self.expected).map_err(VerifyError::Rejected)?;
+        let verify = |cached: &CachedKeys| cached.keys.verify(&token, &self.expected, now);
+        let cached = self.current_keys(now).await.ok_or(VerifyError::NoKeys)?;
+        let mut verdict = verify(&cached);
+        if verdict.is_none() {
+            // Requests that arrive during the fetch wait for it, because they may need the same new key.
+            drop(self.fetch(Some(cached), now, FetchReason::UnknownKey).await);
+            verdict = self.usable_keys(now).as_deref().and_then(verify);
         }
-        checked.unwrap_or(Err(Rejection::Signature)).map_err(Refused::Rejected)
+        verdict.unwrap_or(Err(Rejection::Signature)).map_err(VerifyError::Rejected)
     }
 
-    /// Keys that may still be used. Nobody waits for newer ones while there are any.
-    async fn keys(self: &Arc<Self>, now: i64) -> Option<Arc<Kept>> {
-        let seen = self.kept.load_full();
-        if let Some(kept) = seen.clone().filter(|kept| kept.is_usable(now)) {
-            if now - kept.since >= FRESH && self.looks(now, |looks| &mut looks.renewal) {
-                drop(self.fetch(seen, now, Why::Old));
+    /// Returns usable keys. Waits for a fetch only if there are none; old keys are renewed in the background.
+    async fn current_keys(self: &Arc<Self>, now: i64) -> Option<Arc<CachedKeys>> {
+        let cached = self.keys.load_full();
+        if let Some(usable) = cached.clone().filter(|cached| cached.is_usable(now)) {
+            let is_old = now - usable.fetched_at >= KEYS_FRESH_FOR;
+            if is_old && self.may_attempt(now, |attempts| &mut attempts.renewal) {
+                drop(self.fetch(cached, now, FetchReason::Expired));
             }
-            return Some(kept);
+            return Some(usable);
         }
-        drop(self.fetch(seen, now, Why::Old).await);
-        self.usable(now)
+        drop(self.fetch(cached, now, FetchReason::Expired).await);
+        self.usable_keys(now)
     }
 
-    fn usable(&self, now: i64) -> Option<Arc<Kept>> {
-        self.kept.load_full().filter(|kept| kept.is_usable(now))
+    fn usable_keys(&self, now: i64) -> Option<Arc<CachedKeys>> {
+        self.keys.load_full().filter(|cached| cached.is_usable(now))
     }
 
-    /// Whether it is time to look again; if so, it was done now.
-    fn looks(&self, now: i64, which: impl Fn(&mut Looks) -> &mut Option<i64>) -> bool {
-        let mut looks = self.looks.lock().unwrap_or_else(PoisonError::into_inner);
-        let last = which(&mut looks);
-        let due = last.is_none_or(|last| now - last >= LOOK_AGAIN);
-        if due {
+    /// Whether [`RETRY_INTERVAL`] has passed since the last attempt. If so, records this one.
+    fn may_attempt(&self, now: i64, kind: impl Fn(&mut Attempts) -> &mut Option<i64>) -> bool {
+        let mut attempts = self.attempts.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = kind(&mut attempts);
+        let is_due = last.is_none_or(|last| now - last >= RETRY_INTERVAL);
+        if is_due {
             *last = Some(now);
         }
-        due
+        is_due
     }
 
-    /// Fetches keys to take the place of those that were `seen`, one fetch at a time. It goes on when nobody waits for it any
-    /// more: a caller that hung up costs the others nothing.
-    fn fetch(self: &Arc<Self>, seen: Option<Arc<Kept>>, now: i64, why: Why) -> JoinHandle<()> {
+    /// Fetches keys that replace the `old` ones, unless another task has done so. One fetch runs at a time,
+    /// in a task of its own, so that it continues if the request that started it is cancelled.
+    fn fetch(
+        self: &Arc<Self>,
+        old: Option<Arc<CachedKeys>>,
+        now: i64,
+        reason: FetchReason,
+    ) -> JoinHandle<()> {
         let portal = Arc::clone(self);
         actix_web::rt::spawn(async move {
-            let mut failed = portal.fetching.lock().await;
-            let is_seen = match (&*portal.kept.load(), &seen) {
-                (Some(kept), Some(seen)) => Arc::ptr_eq(kept, seen),
-                (kept, seen) => kept.is_none() && seen.is_none(),
+            let mut failed_at = portal.fetch_lock.lock().await;
+            let is_unchanged = match (&*portal.keys.load(), &old) {
+                (Some(current), Some(old)) => Arc::ptr_eq(current, old),
+                (current, old) => current.is_none() && old.is_none(),
             };
-            let has_failed = failed.is_some_and(|at| at.elapsed() < FAILED);
-            let is_due = || why == Why::Old || portal.looks(now, |looks| &mut looks.unknown_key);
-            if is_seen && !has_failed && is_due() {
-                *failed = portal.replace(now).await;
+            let has_just_failed = failed_at.is_some_and(|at| at.elapsed() < FAILURE_PAUSE);
+            let may_fetch = || {
+                reason == FetchReason::Expired
+                    || portal.may_attempt(now, |attempts| &mut attempts.unknown_key)
+            };
+            if is_unchanged && !has_just_failed && may_fetch() {
+                *failed_at = portal.replace(now).await;
             }
         })
     }
 
-    /// Fetches the keys; when, if that failed. What cannot be used leaves the old ones as they are.
+    /// Fetches and stores the keys. If that fails, the old keys stay, and the time of the failure is returned.
     async fn replace(&self, now: i64) -> Option<Instant> {
         match self.source.fetch().await {
             Ok(keys) => {
-                self.kept.store(Some(Arc::new(Kept { keys, since: now })));
+                self.keys.store(Some(Arc::new(CachedKeys { keys, fetched_at: now })));
                 tracing::info!("fetched the portal's keys");
                 None
             }
             Err(error) => {
                 tracing::error!(
                     error = &error as &dyn std::error::Error,
-                    "the portal's keys could not be fetched"
+                    "failed to fetch the portal's keys"
                 );
                 Some(Instant::now())
             }
@@ -213,9 +225,9 @@ impl Portal {
     }
 }
 
-impl Kept {
+impl CachedKeys {
     fn is_usable(&self, now: i64) -> bool {
-        now - self.since < USABLE
+        now - self.fetched_at < KEYS_USABLE_FOR
     }
 }
 

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use crate::error::KasError;
 use crate::{App, INFO};
 
-/// Minutes between two updates of a token's last use in the database. Each request draws its own number.
+/// Minutes between two updates of a token's last use in the database. Each request uses a random number.
 const LAST_USED_INTERVAL: std::ops::RangeInclusive<i64> = 40..=55;
 /// How long GitLab keeps the last use of a token in its cache.
 const LAST_USED_CACHE_TTL: Duration = Duration::from_hours(24);
@@ -62,7 +62,7 @@ impl FromRequest for Kas {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         ready(request.app_data::<Data<App>>().ok_or(KasError::NotKas(MISSING)).and_then(|app| {
             verify_kas(app, request)?;
-            // kas signs a new token for each request, so that its address is the key of the limit.
+            // kas signs a new token for each request, so the limit counts by client address.
             app.core.limit_rate(request, None)?;
             Ok(Self(RequestLog(Context::of(request))))
         }))

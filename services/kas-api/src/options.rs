@@ -18,11 +18,11 @@ use crate::{App, INFO, usage, with};
 /// The schemes of Gitaly addresses that kas supports.
 const SCHEMES: &[&str] = &["unix:", "tcp://", "tls://", "dns:"];
 
-/// What the GitLab agent server for Kubernetes asks of GitLab, as a service of its own
+/// GitLab's internal API for kas, the agent server for Kubernetes
 #[derive(Debug, Parser)]
 #[command(name = "kas-api", version, about)]
 pub struct Options {
-    /// What to do
+    /// Command to run
     #[arg(value_enum, default_value_t)]
     pub command: Command,
     #[command(flatten)]
@@ -36,7 +36,7 @@ pub struct Options {
     /// Secret shared with kas [default: `.gitlab_kas_secret` in the data directory]
     #[arg(long, env = "IAPI_KAS_SECRET_FILE")]
     pub kas_secret_file: Option<PathBuf>,
-    /// The secret before, while it is being changed: it verifies too
+    /// The previous secret, accepted while it is being rotated
     #[arg(long, env = "IAPI_KAS_SECRET_PREVIOUS_FILE")]
     pub kas_secret_previous_file: Option<PathBuf>,
     #[command(flatten)]
@@ -45,25 +45,25 @@ pub struct Options {
     pub kas: KasOptions,
 }
 
-/// Settings of this service alone.
+/// Settings specific to this service.
 #[derive(Debug, Clone, Args)]
 pub struct KasOptions {
-    /// Refuse tokens of kas that do not name GitLab as their audience, as kas before 15 does not
+    /// Require the claim `aud` in tokens of kas; kas before 15 does not send it
     #[arg(long, env = "IAPI_REQUIRE_AUDIENCE", action = ArgAction::Set, default_value_t = true)]
     pub require_audience: bool,
-    /// How far the clocks of kas and this machine may differ, in seconds
+    /// Maximum difference between the clocks of kas and this machine, in seconds
     #[arg(long, env = "IAPI_JWT_LEEWAY_SECONDS", default_value_t = 0)]
     pub jwt_leeway_seconds: u32,
-    /// Which kind of installation names vulnerabilities
+    /// Kind of installation; determines the UUIDs of vulnerabilities
     #[arg(long, env = "IAPI_ENVIRONMENT", value_enum, default_value_t = Environment::Production)]
     pub environment: Environment,
-    /// Take vulnerabilities, and tell agents of scan execution policies
+    /// Accept vulnerabilities, and serve scan execution policies to agents
     #[arg(long, env = "IAPI_SECURITY_POLICIES_ENABLED", action = ArgAction::Set, default_value_t = true)]
     pub security_policies_enabled: bool,
-    /// Let people reach clusters through kas, where an agent grants it
+    /// Let users access clusters through kas if the agent grants it
     #[arg(long, env = "IAPI_USER_ACCESS_ENABLED", action = ArgAction::Set, default_value_t = true)]
     pub user_access_enabled: bool,
-    /// Author of vulnerabilities of an agent whose creator is not known
+    /// Author of vulnerabilities reported by an agent without a known creator
     #[arg(long, env = "IAPI_BOT_USER_ID")]
     pub bot_user_id: Option<i64>,
 }
@@ -117,7 +117,7 @@ impl Service for Options {
             core.metrics.initialise_auth(INFO.consumer, scheme);
         }
         let further = usage::metrics(core.pool.clone(), core.counters.clone(), clock);
-        // The core is new, so that this is not set yet.
+        // The core is new, so this cannot be set yet.
         let _ = core.further_metrics.set(further);
         let app = App {
             core: Arc::clone(&core),

@@ -34,7 +34,7 @@ pub(crate) struct Entity {
 struct GitalyInfo {
     address: String,
     token: Option<String>,
-    /// The values of flags are texts, too.
+    /// The values of flags are strings, too.
     features: BTreeMap<String, &'static str>,
 }
 
@@ -63,8 +63,8 @@ impl App {
         Ok(self.core.pool.read(move |conn| projects::find(conn, &id)).await?)
     }
 
-    /// The project in the parameter `id`, if the agent may download its repository: its own project, or one that
-    /// everybody may download. Every other case has the same response.
+    /// The project in the parameter `id`, if the agent may download its repository: its own project, or one
+    /// that everybody may download. Every other case has the same response.
     pub(crate) async fn project_for(
         &self,
         agent: &Agent,
@@ -135,9 +135,9 @@ impl App {
         })
     }
 
-    /// The branch that kas reads the agent's configuration from. Only a repository that is known to be empty, or not to
-    /// exist, has the default branch of the instance: kas keeps an answer for minutes, and sends us the grants in the
-    /// configuration that it finds on this branch.
+    /// The branch from which kas reads the agent's configuration. The default branch of the instance is used
+    /// only for a repository that is known to be empty or missing: kas caches the response for minutes, and
+    /// reports the grants in the configuration on this branch.
     async fn default_branch(&self, place: &Place<'_>) -> Result<String, KasError> {
         let known = match self.storages.repository(place, Quarantine::default()) {
             Some(repository) => default_branch(&repository).await?,
@@ -159,7 +159,7 @@ async fn default_branch(repository: &Repository) -> repository::Result<Option<St
     }
 }
 
-/// Digits are an id, all else is a path.
+/// Digits are an id; anything else is a path.
 fn project_id(params: &Params) -> Option<ProjectId> {
     let field = params.field("id");
     if let Some(id) = field.value?.as_i64() {

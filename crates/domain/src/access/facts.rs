@@ -47,10 +47,7 @@ pub enum Target {
     /// The designs of a project.
     Design(ProjectFacts),
     /// `project` is set for a project snippet.
-    Snippet {
-        snippet: Snippet,
-        project: Option<ProjectFacts>,
-    },
+    Snippet { snippet: Snippet, project: Option<ProjectFacts> },
     /// No such snippet.
     NoSnippet,
     /// No such wiki.
@@ -62,9 +59,7 @@ pub enum Target {
         name: String,
     },
     /// No such project. `namespace_named`: whether the path has a namespace part.
-    NoProject {
-        namespace_named: bool,
-    },
+    NoProject { namespace_named: bool },
 }
 
 /// A project, and the actor's access to it.

@@ -32,14 +32,10 @@ pub enum Grant {
     /// A member of the project, by user id.
     User(i64),
     /// An invited group. `role` is the pusher's role through it.
-    Group {
-        role: Role,
-    },
+    Group { role: Role },
     /// A deploy key. GitLab compares owners, not keys: the row grants access to the key's owner, in person
     /// or with any of their keys. `None` if the key has no owner or no write access to the project.
-    DeployKey {
-        owner_id: Option<i64>,
-    },
+    DeployKey { owner_id: Option<i64> },
 }
 
 /// The user whose authority a push has, with that user's access to the project: the authenticated user, or

@@ -65,10 +65,7 @@ pub enum GitPath {
     /// The path of the project that has the designs.
     Design(String),
     /// A snippet of a project, or a personal one.
-    Snippet {
-        id: i64,
-        project: Option<String>,
-    },
+    Snippet { id: i64, project: Option<String> },
 }
 
 impl GitPath {

@@ -52,7 +52,7 @@ fn first(fields: &Fields<'_>) -> Order {
     Order { quantity: Some(quantity), purchase_xid: Some(purchase_xid), ..order(fields) }
 }
 
-/// Carries out an order. The first one requires that there is no purchase yet; a later one has no effect without one. An
+/// Executes an order. The first order requires that there is no purchase; a later order requires one. An
 /// unknown namespace is reported before an unknown add-on.
 async fn run(
     app: &App,

@@ -29,8 +29,8 @@ fn entity(namespace: &Namespace, add_on: AddOn, purchase: &Purchase) -> Value {
     })
 }
 
-/// Reads the orders: a list under the name of each add-on. Two names of one add-on exclude each other, whatever the
-/// lists contain.
+/// Reads the orders: a list under the name of each add-on. Two names of the same add-on exclude each other,
+/// even if a list is empty.
 pub fn items(fields: &Fields<'_>, required: bool) -> Vec<Item> {
     let Some(purchases) = fields.object(PURCHASES) else {
         if required && !fields.has(PURCHASES) {

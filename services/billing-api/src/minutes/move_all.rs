@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::error::BillingError;
 use crate::{App, Caller};
 
-/// Moves all packs of a namespace to another one. Having no packs is no error.
+/// Moves all packs of a namespace to another one. A namespace without packs is not an error.
 pub async fn handler(
     app: Data<App>,
     caller: Caller,

@@ -6,7 +6,7 @@ use database::billing::{Key, namespaces, overview};
 use crate::error::BillingError;
 use crate::{App, Caller};
 
-/// Shows a group, a subgroup included, or a personal namespace.
+/// Shows a group, which may be a subgroup, or a personal namespace.
 pub async fn handler(app: Data<App>, caller: Caller, id: Path<String>) -> Result<HttpResponse, BillingError> {
     let (key, today) = (Key::parse(&id), app.core.clock.now().date());
     let read = app.core.pool.read(move |conn| {

@@ -121,13 +121,13 @@ impl Signer {
     /// A token that is valid for two days, which is longer than the tests cover.
     fn token(&self) -> String {
         let header = Header { kid: Some(self.0.to_owned()), ..Header::new(Algorithm::RS256) };
-        let claims = json!({ "iss": "portal", "aud": "us", "exp": NOW + 2 * USABLE });
+        let claims = json!({ "iss": "portal", "aud": "us", "exp": NOW + 2 * KEYS_USABLE_FOR });
         encode(&header, &claims, &self.1).unwrap()
     }
 }
 
-const UNKNOWN: Result<(), Refused> = Err(Refused::Rejected(Rejection::Signature));
-const NO_KEYS: Result<(), Refused> = Err(Refused::NoKeys);
+const UNKNOWN: Result<(), VerifyError> = Err(VerifyError::Rejected(Rejection::Signature));
+const NO_KEYS: Result<(), VerifyError> = Err(VerifyError::NoKeys);
 
 /// Waits until the condition holds, for work in the background.
 async fn until(mut holds: impl FnMut() -> bool) {
@@ -143,14 +143,14 @@ async fn keys_are_fetched_once_and_again_after_an_hour() {
     let signer = Signer::new("a");
     let server = Server::start(Answer::Keys(vec![signer.jwk()])).await;
     let (portal, token) = (server.portal(), signer.token());
-    for now in [NOW, NOW + 1, NOW + FRESH - 1] {
+    for now in [NOW, NOW + 1, NOW + KEYS_FRESH_FOR - 1] {
         assert_eq!(portal.verify(&token, now).await, Ok(()));
     }
     assert_eq!(server.times_asked(), 1);
     // Verification does not wait for the new keys, even if the portal does not respond.
     server.now_answers(Answer::Silence);
     let started = Instant::now();
-    assert_eq!(portal.verify(&token, NOW + FRESH).await, Ok(()));
+    assert_eq!(portal.verify(&token, NOW + KEYS_FRESH_FOR).await, Ok(()));
     assert!(started.elapsed() < Duration::from_secs(3));
     until(|| server.times_asked() == 2).await;
 }
@@ -162,11 +162,11 @@ async fn old_keys_serve_a_day_while_the_portal_is_down() {
     let (portal, token) = (server.portal(), signer.token());
     assert_eq!(portal.verify(&token, NOW).await, Ok(()));
     server.now_answers(Answer::Nothing);
-    assert_eq!(portal.verify(&token, NOW + USABLE - 1).await, Ok(()));
-    assert_eq!(portal.verify(&token, NOW + USABLE).await, NO_KEYS);
-    until(|| portal.fetching.try_lock().is_ok_and(|mut failed| failed.take().is_some())).await;
+    assert_eq!(portal.verify(&token, NOW + KEYS_USABLE_FOR - 1).await, Ok(()));
+    assert_eq!(portal.verify(&token, NOW + KEYS_USABLE_FOR).await, NO_KEYS);
+    until(|| portal.fetch_lock.try_lock().is_ok_and(|mut failed| failed.take().is_some())).await;
     server.now_answers(Answer::Keys(vec![signer.jwk()]));
-    assert_eq!(portal.verify(&token, NOW + USABLE).await, Ok(()));
+    assert_eq!(portal.verify(&token, NOW + KEYS_USABLE_FOR).await, Ok(()));
 }
 
 #[actix_web::test]
@@ -263,7 +263,7 @@ async fn another_algorithm_is_refused_before_anybody_is_asked() {
     let key = EncodingKey::from_secret(b"x");
     let token = encode(&Header::new(Algorithm::HS256), &json!({}), &key).unwrap();
     for token in [token.as_str(), "", "a.b.c"] {
-        let refused = Err(Refused::Rejected(Rejection::Malformed));
+        let malformed = Err(VerifyError::Rejected(Rejection::Malformed));
         assert_eq!(server.portal().verify(token, NOW).await, refused);
     }
     assert_eq!(server.times_asked(), 0);

@@ -11,7 +11,8 @@ pub async fn handler(app: Data<App>, caller: Caller, id: Path<String>) -> Result
     show(&app, &Reader::Caller(caller), Key::parse(&id)).await
 }
 
-/// The legacy path is open to the owners of the namespace, too. Others do not learn whether it exists.
+/// Owners of the namespace may use the legacy path, too. Other users do not learn whether the namespace
+/// exists.
 pub async fn for_owners(
     app: Data<App>,
     reader: Reader,

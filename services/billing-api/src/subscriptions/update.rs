@@ -8,7 +8,7 @@ use crate::error::BillingError;
 use crate::params::read;
 use crate::{App, Caller};
 
-/// Changes a subscription. Attributes that are not given stay.
+/// Changes a subscription. Absent attributes stay as they are.
 pub async fn handler(
     app: Data<App>,
     caller: Caller,

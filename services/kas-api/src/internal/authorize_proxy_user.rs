@@ -33,8 +33,8 @@ pub async fn handler(
     log.set("access_type", key.access_type());
     let user = match key {
         Key::Token(token) => app.find_token_holder(&token).await?,
-        // GitLab's sessions are marshalled by Ruby and cannot be read here. kas shows a 401 as a failed sign-in, but a 400
-        // as a fault of the server.
+        // GitLab's sessions are marshalled by Ruby and cannot be read here. kas shows 401 as a failed sign-in,
+        // but 400 as a server error.
         Key::Cookie => return Err(KasError::Unauthorized("Invalid session")),
     };
     if let Some(context) = &log.0 {

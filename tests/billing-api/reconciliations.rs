@@ -18,7 +18,7 @@ fn example() -> Value {
     ] })
 }
 
-fn of(namespace_id: i64, next: &str, alert: &str) -> Value {
+fn reconciliation(namespace_id: i64, next: &str, alert: &str) -> Value {
     json!({ "namespace_id": namespace_id, "next_reconciliation_date": next, "display_alert_from": alert })
 }
 
@@ -45,20 +45,26 @@ async fn the_example_is_stored_and_changed(database: Database) {
         assert_eq!(billing.send("PUT", MANY, example()).await, (200, json!(200)));
         assert_eq!(stored(&billing), "127 2021-06-13 2021-06-06;129 2021-06-12 2021-06-05");
     }
-    assert_eq!(put(&billing, json!([of(127, "2022-01-02", "2022-01-01")])).await, (200, json!(200)));
+    assert_eq!(
+        put(&billing, json!([reconciliation(127, "2022-01-02", "2022-01-01")])).await,
+        (200, json!(200))
+    );
     assert_eq!(stored(&billing), "127 2022-01-02 2022-01-01;129 2021-06-12 2021-06-05");
 }
 
 #[testkit::test]
 async fn the_last_counts_and_the_lost_hold_nobody_up(database: Database) {
     let billing = billing_api(database).await;
-    let twice = json!([of(127, "2021-06-13", "2021-06-06"), of(127, "2021-07-13", "2021-07-06")]);
+    let twice = json!([
+        reconciliation(127, "2021-06-13", "2021-06-06"),
+        reconciliation(127, "2021-07-13", "2021-07-06")
+    ]);
     assert_eq!(put(&billing, twice).await, (200, json!(200)));
     assert_eq!(stored(&billing), "127 2021-07-13 2021-07-06");
     let lost = json!([
-        of(999, "2021-08-13", "2021-08-06"),
-        of(127, "2021-08-13", "2021-08-06"),
-        of(124, "2021-08-13", "2021-08-06")
+        reconciliation(999, "2021-08-13", "2021-08-06"),
+        reconciliation(127, "2021-08-13", "2021-08-06"),
+        reconciliation(124, "2021-08-13", "2021-08-06")
     ]);
     let expected = json!({ "message": { "error": { "999": ["Namespace must exist"],
         "124": ["Namespace must be a root namespace"] } } });
@@ -69,7 +75,7 @@ async fn the_last_counts_and_the_lost_hold_nobody_up(database: Database) {
 #[testkit::test]
 async fn what_is_wrong_is_said_and_nothing_stored(database: Database) {
     let billing = billing_api(database).await;
-    let good = of(127, "2021-06-13", "2021-06-06");
+    let good = reconciliation(127, "2021-06-13", "2021-06-06");
     for (list, expected) in [
         (
             json!([{ "namespace_id": 127, "next_reconciliation_date": "2021-06-13" }]),
@@ -80,7 +86,7 @@ async fn what_is_wrong_is_said_and_nothing_stored(database: Database) {
             "upcoming_reconciliations[1][namespace_id] is missing",
         ),
         (
-            json!([of(127, "soon", "2021-06-06")]),
+            json!([reconciliation(127, "soon", "2021-06-06")]),
             "upcoming_reconciliations[0][next_reconciliation_date] is invalid",
         ),
         (json!([good, "x"]), "upcoming_reconciliations[1] is invalid"),
@@ -107,7 +113,8 @@ async fn five_thousand_take_no_five_seconds(database: Database) {
         "INSERT INTO namespaces (id, name, path, type, organization_id, traversal_ids, \
                           created_at, updated_at) VALUES {rows}"
     ));
-    let list: Vec<Value> = (10_000..15_000).rev().map(|id| of(id, "13 Jun 2021", "06 Jun 2021")).collect();
+    let list: Vec<Value> =
+        (10_000..15_000).rev().map(|id| reconciliation(id, "13 Jun 2021", "06 Jun 2021")).collect();
     let started = Instant::now();
     assert_eq!(put(&billing, json!(list)).await, (200, json!(200)));
     assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
@@ -145,7 +152,7 @@ async fn the_newer_path_takes_one_in_each_form(database: Database) {
     let plain = json!({ "next_reconciliation_date": "12 Jun 2021", "display_alert_from": "05 Jun 2021" });
     let listed = json!({ "upcoming_reconciliations": [{ "next_reconciliation_date": "13 Jun 2021",
         "display_alert_from": "06 Jun 2021" }] });
-    let named = json!({ "upcoming_reconciliations": [of(129, "14 Jun 2021", "07 Jun 2021")] });
+    let named = json!({ "upcoming_reconciliations": [reconciliation(129, "14 Jun 2021", "07 Jun 2021")] });
     for (path, body, expected) in [
         ("/namespaces/129/upcoming_reconciliations", &plain, "129 2021-06-12 2021-06-05"),
         ("/129/upcoming_reconciliations", &listed, "129 2021-06-13 2021-06-06"),
@@ -155,7 +162,7 @@ async fn the_newer_path_takes_one_in_each_form(database: Database) {
         assert_eq!(billing.current("PUT", path, body.clone()).await, (200, json!(200)), "{path}");
         assert_eq!(stored(&billing), expected);
     }
-    let other = json!({ "upcoming_reconciliations": [of(127, "14 Jun 2021", "07 Jun 2021")] });
+    let other = json!({ "upcoming_reconciliations": [reconciliation(127, "14 Jun 2021", "07 Jun 2021")] });
     let path = "/namespaces/129/upcoming_reconciliations";
     assert_eq!(billing.current("PUT", path, other).await, error("namespace_id is invalid"));
     let two = json!({ "upcoming_reconciliations": example()["upcoming_reconciliations"] });

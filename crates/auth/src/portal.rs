@@ -11,7 +11,7 @@ use crate::Rejection;
 use crate::jwt::{self, moment, seconds, there};
 
 /// A limit that no real portal reaches.
-const MOST_KEYS: usize = 100;
+const MAX_KEYS: usize = 100;
 
 /// The required claims and the permitted signature algorithms.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,7 +73,7 @@ impl Keys {
     /// Parses a JWK set. Skips symmetric keys and keys for other purposes.
     pub fn parse(json: &[u8]) -> Result<Self, KeysError> {
         let set: KeySet = serde_json::from_slice(json).map_err(|_| KeysError::Malformed)?;
-        let keys: Vec<Key> = set.keys.into_iter().take(MOST_KEYS).filter_map(Key::read).collect();
+        let keys: Vec<Key> = set.keys.into_iter().take(MAX_KEYS).filter_map(Key::read).collect();
         if keys.is_empty() { Err(KeysError::NoKey) } else { Ok(Self(keys)) }
     }
 

@@ -19,7 +19,7 @@ impl TryFrom<String> for Reason {
     type Error = Error;
 
     fn try_from(text: String) -> Result<Self> {
-        let wrong = |what: &str| Err(Error::Fields(Violations::of("reason", what)));
+        let wrong = |what: &str| Err(Error::Fields(Violations::new("reason", what)));
         if text.trim().is_empty() {
             wrong("can't be blank")
         } else if text.chars().count() > LONGEST {

@@ -4,7 +4,7 @@ pub struct Violations(Vec<(String, String)>);
 
 impl Violations {
     /// Creates an error for one field.
-    pub fn of(field: &str, text: &str) -> Self {
+    pub fn new(field: &str, text: &str) -> Self {
         Self(vec![(field.to_owned(), text.to_owned())])
     }
 

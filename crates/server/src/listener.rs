@@ -38,7 +38,7 @@ pub(crate) struct Size {
 }
 
 impl Size {
-    pub(crate) fn of(options: &Options) -> Self {
+    pub(crate) fn new(options: &Options) -> Self {
         let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
         let workers = options.workers.unwrap_or_else(|| cores.max(2)).max(1);
         Self { workers, max_connections: options.max_connections }

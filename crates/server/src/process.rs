@@ -21,7 +21,7 @@ use crate::tls::{self, Tls};
 use endpoint::{ServiceInfo, Shared};
 
 const INVALID_CONFIGURATION: u8 = 78;
-const SECRETS_ARE_LOOKED_AT: Duration = Duration::from_secs(10);
+const SECRETS_CHECK_INTERVAL: Duration = Duration::from_secs(10);
 
 /// The command to run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -115,17 +115,17 @@ fn prepare<S: Service>(
 
 /// Sends a health request as a load balancer would. The image contains no other HTTP client.
 fn healthcheck(info: &ServiceInfo, options: &Options) -> ExitCode {
-    const PATIENCE: Duration = Duration::from_secs(3);
+    const HEALTHCHECK_TIMEOUT: Duration = Duration::from_secs(3);
     let address =
         monitoring_address(info, options).replace("0.0.0.0:", "127.0.0.1:").replace("[::]:", "[::1]:");
     let ask = || -> std::io::Result<bool> {
         let mut stream: Box<dyn ReadWrite> = if let Some(path) = address.strip_prefix("unix:") {
             let stream = UnixStream::connect(path)?;
-            stream.set_read_timeout(Some(PATIENCE))?;
+            stream.set_read_timeout(Some(HEALTHCHECK_TIMEOUT))?;
             Box::new(stream)
         } else {
             let stream = TcpStream::connect(&address)?;
-            stream.set_read_timeout(Some(PATIENCE))?;
+            stream.set_read_timeout(Some(HEALTHCHECK_TIMEOUT))?;
             Box::new(stream)
         };
         stream.write_all(b"GET /-/liveness HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
@@ -250,7 +250,7 @@ impl Start {
 
         let bound = listen(info, &options, mode, tls.as_ref())?;
         let routes = move |config: &mut ServiceConfig| routes(config);
-        let main = listener::start(bound.main, Size::of(&options), &core, routes)?;
+        let main = listener::start(bound.main, Size::new(&options), &core, routes)?;
         let handle = main.handle();
         let mut main = actix_web::rt::spawn(main);
         actix_web::rt::spawn(listener::start_monitoring(bound.monitoring, &core)?);
@@ -258,7 +258,7 @@ impl Start {
         let mut is_prepared = false;
 
         let mut tick = tokio::time::interval(Duration::from_secs(1));
-        let mut look = tokio::time::interval(SECRETS_ARE_LOOKED_AT);
+        let mut secrets_check = tokio::time::interval(SECRETS_CHECK_INTERVAL);
         let blackout = loop {
             tokio::select! {
                 prepared = &mut preparation, if !is_prepared => {
@@ -271,7 +271,7 @@ impl Start {
                     tracing::info!(version = info.version, "{} is ready", info.name);
                 }
                 _ = tick.tick() => core.lifecycle.tick(),
-                _ = look.tick() => reload_secrets(&secrets, false),
+                _ = secrets_check.tick() => reload_secrets(&secrets, false),
                 _ = hangup.recv() => {
                     reload_secrets(&secrets, true);
                     core.rate_limits.reload();

@@ -134,6 +134,6 @@ fn reference_key(gl_repository: &str) -> String {
 /// Limits the length of a caller's value in a key. A value that is longer than any name in GitLab is
 /// replaced by its digest.
 pub fn bounded(word: &str) -> Cow<'_, str> {
-    const LONGEST: usize = 1024;
-    if word.len() <= LONGEST { word.into() } else { domain::hex(&Sha256::digest(word)).into() }
+    const MAX_BYTES: usize = 1024;
+    if word.len() <= MAX_BYTES { word.into() } else { domain::hex(&Sha256::digest(word)).into() }
 }

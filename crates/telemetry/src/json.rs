@@ -31,7 +31,7 @@ impl<W> JsonLayer<W> {
         S: Subscriber + for<'a> LookupSpan<'a>,
     {
         let metadata = event.metadata();
-        let mut fields = Fields::of(|visitor| event.record(visitor));
+        let mut fields = Fields::collect(|visitor| event.record(visitor));
         let message = fields.take("message").unwrap_or_else(|| name(metadata).into());
         let timestamp = DateTime::<Utc>::from(SystemTime::now()).to_rfc3339_opts(SecondsFormat::Millis, true);
 
@@ -68,14 +68,14 @@ where
     W: for<'a> MakeWriter<'a> + 'static,
 {
     fn on_new_span(&self, attributes: &span::Attributes<'_>, id: &span::Id, context: Context<'_, S>) {
-        let fields = Fields::of(|visitor| attributes.record(visitor));
+        let fields = Fields::collect(|visitor| attributes.record(visitor));
         if let Some(span) = context.span(id) {
             span.extensions_mut().insert(fields);
         }
     }
 
     fn on_record(&self, id: &span::Id, values: &span::Record<'_>, context: Context<'_, S>) {
-        let recorded = Fields::of(|visitor| values.record(visitor));
+        let recorded = Fields::collect(|visitor| values.record(visitor));
         if let Some(span) = context.span(id)
             && let Some(fields) = span.extensions_mut().get_mut::<Fields>()
         {

@@ -69,7 +69,7 @@ impl FromRequest for ScimProvider {
 
 async fn identify(app: &App, request: &HttpRequest) -> Result<ScimProvider, ScimError> {
     let nowhere = || ScimError::not_found("There is nothing at this path");
-    let base = Base::of(request, &app.core.relative_url_root).ok_or_else(nowhere)?;
+    let base = Base::from_request(request, &app.core.relative_url_root).ok_or_else(nowhere)?;
     let refuse = |rejection: Rejection| {
         app.core.metrics.auth_failure(INFO.consumer, "bearer", rejection.reason());
         ScimError::Unauthorized

@@ -24,7 +24,7 @@ pub(crate) struct Base {
 
 impl Base {
     /// Parses the raw path, which is split before it is decoded.
-    pub(crate) fn of(request: &HttpRequest, relative_url_root: &str) -> Option<Self> {
+    pub(crate) fn from_request(request: &HttpRequest, relative_url_root: &str) -> Option<Self> {
         let path = request.uri().path();
         let rest = path.strip_prefix(relative_url_root)?.strip_prefix(ROOT)?.strip_prefix('/')?;
         let segments: Vec<&str> = rest.split('/').collect();

@@ -25,7 +25,7 @@ const SCOPES: [&str; 13] = [
     "write_repository",
 ];
 
-const LONGEST_NAME: usize = 255;
+const MAX_NAME_CHARACTERS: usize = 255;
 /// The default lifetime in days.
 const LIFETIME: u64 = 365;
 
@@ -85,7 +85,7 @@ impl TokenRequest {
         if !permitted || policy.disabled {
             return failed("Not permitted to create");
         }
-        if name.chars().count() > LONGEST_NAME {
+        if name.chars().count() > MAX_NAME_CHARACTERS {
             return failed("Name is too long (maximum is 255 characters)");
         }
         let limit = today.checked_add_days(Days::new(policy.max_lifetime.unwrap_or(LIFETIME)));

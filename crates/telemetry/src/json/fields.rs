@@ -19,7 +19,7 @@ const MEMBERS: &str = "json.fields";
 
 impl Fields {
     /// Collects the fields that `record` passes to the visitor.
-    pub(super) fn of(record: impl FnOnce(&mut Self)) -> Self {
+    pub(super) fn collect(record: impl FnOnce(&mut Self)) -> Self {
         let mut fields = Self::default();
         record(&mut fields);
         fields

@@ -29,7 +29,7 @@ pub(super) async fn look_up(app: &App, input: &Input) -> Result<LookupResult, Al
     let new_project = input.new_project().filter(|_| input.asks_generally() && app.options.push_to_create);
     let asked = LookupRequest {
         actor: input.actor.clone(),
-        wanted: LookupTarget::of(&input.repository),
+        wanted: LookupTarget::from_param(&input.repository),
         asks_generally: input.asks_generally(),
         new_namespace: new_project.map(|(namespace, _)| namespace),
         now: app.core.clock.now(),

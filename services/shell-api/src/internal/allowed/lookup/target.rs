@@ -30,7 +30,7 @@ pub(crate) enum Kind {
 }
 
 impl LookupTarget {
-    pub fn of(named: &RepositoryParam) -> Self {
+    pub fn from_param(named: &RepositoryParam) -> Self {
         match named {
             RepositoryParam::Id { repository, .. } => match *repository {
                 GlRepository::Project(id) => Self::Project(ProjectId::Id(id), Kind::Project),

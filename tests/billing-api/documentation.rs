@@ -16,3 +16,9 @@ fn the_page_lists_every_endpoint() {
     assert_eq!(listed, served);
     assert_eq!(served.len(), billing_api::ENDPOINTS.len());
 }
+
+/// The page of the configuration has each option, with the sentence of `--help`.
+#[test]
+fn options_are_documented() {
+    testkit::documentation::assert_options_are_documented::<billing_api::Options>("billing-api");
+}

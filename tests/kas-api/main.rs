@@ -5,6 +5,7 @@ mod alerts;
 mod authentication;
 mod binary;
 mod configuration;
+mod documentation;
 mod durability;
 mod examples;
 mod faults;

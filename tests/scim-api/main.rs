@@ -7,6 +7,7 @@ mod account_properties;
 mod cost;
 mod create;
 mod discovery;
+mod documentation;
 mod examples;
 mod filters;
 mod foreign_accounts;

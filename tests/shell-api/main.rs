@@ -13,6 +13,7 @@ mod corner_cases;
 mod decoding;
 mod deploy_keys;
 mod deploy_tokens;
+mod documentation;
 mod error_tracking;
 mod examples;
 mod faults;

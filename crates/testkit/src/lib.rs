@@ -5,6 +5,7 @@
 //! [`Process`] runs its binary.
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot be set up fails")]
 mod answer;
+pub mod documentation;
 pub mod fixture;
 pub mod git;
 pub mod gitaly;

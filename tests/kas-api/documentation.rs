@@ -1,0 +1,7 @@
+//! The documentation has the options of the command line.
+
+/// The page of the configuration has each option, with the sentence of `--help`.
+#[test]
+fn options_are_documented() {
+    testkit::documentation::assert_options_are_documented::<kas_api::Options>("kas-api");
+}

@@ -10,11 +10,19 @@ use crate::{KeyBase, SecretError};
 #[derive(Clone)]
 pub enum LfsActor {
     /// A password change invalidates all tokens of the user.
-    User { id: i64, username: String, encrypted_password: String },
+    User {
+        /// The id of the user.
+        id: i64,
+        /// The login name.
+        username: String,
+        /// `users.encrypted_password`
+        encrypted_password: String,
+    },
     /// A deploy key of a project.
     DeployKey {
+        /// The id of the key.
         id: i64,
-        /** SHA-256, in base64 */
+        /// SHA-256, in base64.
         fingerprint: String,
     },
 }

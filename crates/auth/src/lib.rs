@@ -1,5 +1,7 @@
 //! Authentication: turns tokens and shared secrets into identities. All functions are pure: the time is an
 //! argument, and the caller reads the files.
+#![warn(missing_docs)]
+
 mod encrypted;
 mod jwt;
 pub mod kas;

@@ -66,8 +66,13 @@ pub enum AccountLookup {
     KeyWithoutUser,
     /// No user has the id.
     UserNotFound,
-    /// `key` is the key that identified the account.
-    Found { key: Option<Key>, account: Account },
+    /// The account was found.
+    Found {
+        /// The key that identified the account.
+        key: Option<Key>,
+        /// The account.
+        account: Account,
+    },
 }
 
 impl AccountLookup {

@@ -38,12 +38,25 @@ pub enum Actor {
     /// A user who is not identified by a key.
     User(User),
     /// An SSH key of a user. If the user's row is gone, the key acts as [`Actor::Nobody`].
-    Key { key: Key, user: Option<User> },
+    Key {
+        /// The key.
+        key: Key,
+        /// The user of the key.
+        user: Option<User>,
+    },
     /// A deploy key of one or more projects. The key decides what can be read and whether it can write at
     /// all. All other checks of a push apply to its owner.
-    DeployKey { key: Key, owner: Option<User> },
+    DeployKey {
+        /// The key.
+        key: Key,
+        /// The user who added the key.
+        owner: Option<User>,
+    },
     /// A token of a project or a group, used by machines to pull.
-    DeployToken { id: i64 },
+    DeployToken {
+        /// The id of the token.
+        id: i64,
+    },
 }
 
 impl Actor {

@@ -29,9 +29,15 @@ pub struct Namespace {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// The namespace of a user.
-    Personal { owner_id: Option<i64> },
-    /// The column `project_creation_level`. `None` means the default of the instance.
-    Group { project_creation_level: Option<i32> },
+    Personal {
+        /// The user.
+        owner_id: Option<i64>,
+    },
+    /// A group.
+    Group {
+        /// Who may create projects. `None` means the default of the instance.
+        project_creation_level: Option<i32>,
+    },
 }
 
 /// A namespace and a user's access to it.

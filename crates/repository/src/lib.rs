@@ -1,12 +1,14 @@
-//! Reads git repositories, through Gitaly or on the local disk: whether they exist, and what a decision about a push
-//! must know about them.
+//! Reads git repositories, through Gitaly or on the local disk: whether they exist, and the facts that a
+//! decision about a push needs. It makes no decisions, and writes nothing except new, empty repositories.
 //!
-//! [`Storages`] holds the configured storages and opens a [`Repository`] at a [`Place`]. Both back ends give the same
-//! answers; `tests/conformance.rs` runs every method on both of them. An answer that cannot be had is an [`Error`],
-//! never a guess.
+//! [`Storages`] holds the configured storages and opens a [`Repository`] at a [`Place`]. Both back ends return
+//! the same results; `tests/conformance.rs` runs every method on both of them. If a fact cannot be read, the
+//! result is an [`Error`], never a guess.
 //!
-//! To add a question: a method on [`Repository`], one in `gitaly/`, one in `local/`, and a conformance test. A call
-//! that Gitaly has and we do not speak yet is added to the crate `gitaly-proto` first.
+//! To add a query: add a method to [`Repository`], its implementations in `gitaly/` and `local/`, and a
+//! conformance test. A call of Gitaly that is not used yet is first added to the crate `gitaly-proto`.
+#![warn(missing_docs)]
+
 mod call_context;
 mod gitaly;
 mod local;
@@ -29,10 +31,10 @@ pub enum Error {
     /// The program `git` did not start.
     #[error("git could not be run")]
     Spawn(#[source] std::io::Error),
-    /// The disk that holds the repositories does not answer, or does not hold them.
+    /// The disk with the repositories does not respond, or has no repositories.
     #[error("the storage cannot be read")]
     Storage(#[source] std::io::Error),
-    /// `git` failed, with what it wrote to standard error.
+    /// `git` failed. The string is its standard error.
     #[error("git failed: {0}")]
     Git(String),
     /// `git` did not finish in time.
@@ -47,10 +49,10 @@ pub enum Error {
     /// The repository lacks an object of the push.
     #[error("the repository does not have the objects of the push")]
     NoSuchObject,
-    /// The push brings more than this service takes into its memory.
+    /// The push adds more data than this service loads into memory.
     #[error("the push brings more than can be looked at")]
     TooMuch,
-    /// A path of the quarantine leads out of the storage, e.g. through a symbolic link.
+    /// A path of the quarantine is outside of the storage, for example through a symbolic link.
     #[error(transparent)]
     Quarantine(#[from] InvalidQuarantine),
 }

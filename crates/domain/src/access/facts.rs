@@ -46,20 +46,29 @@ pub enum Target {
     GroupWiki(NamespaceFacts),
     /// The designs of a project.
     Design(ProjectFacts),
-    /// `project` is set for a project snippet.
-    Snippet { snippet: Snippet, project: Option<ProjectFacts> },
+    /// A snippet.
+    Snippet {
+        /// The snippet.
+        snippet: Snippet,
+        /// The project of a project snippet.
+        project: Option<ProjectFacts>,
+    },
     /// No such snippet.
     NoSnippet,
     /// No such wiki.
     NoWiki,
     /// No such project, but the user may create it in this namespace by a push.
     NewProject {
+        /// The namespace, and the user's access to it.
         namespace: NamespaceFacts,
         /// The last segment of its path, as it was typed.
         name: String,
     },
-    /// No such project. `namespace_named`: whether the path has a namespace part.
-    NoProject { namespace_named: bool },
+    /// No such project.
+    NoProject {
+        /// Whether the path has a namespace part.
+        namespace_named: bool,
+    },
 }
 
 /// A project, and the actor's access to it.

@@ -31,11 +31,17 @@ pub enum Grant {
     Role(Role),
     /// A member of the project, by user id.
     User(i64),
-    /// An invited group. `role` is the pusher's role through it.
-    Group { role: Role },
+    /// An invited group.
+    Group {
+        /// The pusher's role through the group.
+        role: Role,
+    },
     /// A deploy key. GitLab compares owners, not keys: the row grants access to the key's owner, in person
-    /// or with any of their keys. `None` if the key has no owner or no write access to the project.
-    DeployKey { owner_id: Option<i64> },
+    /// or with any of their keys.
+    DeployKey {
+        /// `None` if the key has no owner or no write access to the project.
+        owner_id: Option<i64>,
+    },
 }
 
 /// The user whose authority a push has, with that user's access to the project: the authenticated user, or

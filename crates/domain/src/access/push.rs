@@ -98,13 +98,25 @@ impl StateNeeds {
     }
 }
 
-/// A question about a ref that only the repository can answer. `name` is the full name of the ref.
+/// A question about a ref that only the repository can answer.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Question {
     /// Is `old` an ancestor of `new`?
-    FastForward { name: String, old: String, new: String },
+    FastForward {
+        /// The full name of the ref.
+        name: String,
+        /// The commit before the push.
+        old: String,
+        /// The commit after the push.
+        new: String,
+    },
     /// Which branches contain the commit?
-    BranchesWith { name: String, commit: String },
+    BranchesWith {
+        /// The full name of the ref.
+        name: String,
+        /// The commit.
+        commit: String,
+    },
 }
 
 impl Question {

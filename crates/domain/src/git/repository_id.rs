@@ -65,7 +65,12 @@ pub enum GitPath {
     /// The path of the project that has the designs.
     Design(String),
     /// A snippet of a project, or a personal one.
-    Snippet { id: i64, project: Option<String> },
+    Snippet {
+        /// The id of the snippet.
+        id: i64,
+        /// The full path of the project; `None` for a personal snippet.
+        project: Option<String>,
+    },
 }
 
 impl GitPath {

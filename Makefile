@@ -78,10 +78,11 @@ monitoring: ## Check the alerts: valid, tested, and the same in Kubernetes.
 	@deploy/bin/monitoring
 
 chart: ## Compare the Helm chart with the overlays, by real helm. KUBERNETES_TOOLS names the directory of its programs.
-	@deploy/bin/install-packages check
+	@deploy/bin/install-packages chart
 	@target/tools/python/bin/python deploy/bin/chart
 
 cluster: ## Apply the manifests to a real Kubernetes control plane. KUBERNETES_TOOLS names the directory of its programs.
+	@deploy/bin/install-packages cluster
 	@deploy/bin/cluster
 
 images: ## Build the images from target/release, without an engine or a registry, and run each of them (root).

@@ -117,7 +117,7 @@ fn is_collision(message: &str) -> bool {
 }
 
 /// Whether the error is temporary and Diesel has no kind for it: a timeout, a server shutdown, a blocked
-/// writer, or libpq's messages for a connection that broke while a statement ran.
+/// writer, a full disk, or libpq's messages for a connection that broke while a statement ran.
 fn is_passing(message: &str) -> bool {
     const PASSING: &[&str] = &[
         "statement timeout",
@@ -129,6 +129,9 @@ fn is_passing(message: &str) -> bool {
         "could not receive data",
         "could not send data",
         "database is locked",
+        "database or disk is full",
+        "disk I/O error",
+        "No space left on device",
     ];
     PASSING.iter().any(|words| message.contains(words))
 }

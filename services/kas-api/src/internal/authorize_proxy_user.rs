@@ -116,7 +116,13 @@ impl App {
             return Err(KasError::InsufficientScope(SCOPE));
         }
         if let Some(id) = to_touch {
-            self.core.pool.run(move |conn| token_holders::touch(conn, id, now)).await?;
+            let stored = self.core.pool.run(move |conn| token_holders::touch(conn, id, now)).await;
+            if let Err(error) = stored {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "failed to store the last use of a personal access token"
+                );
+            }
         }
         Ok(holder)
     }

@@ -7,6 +7,7 @@ mod core;
 mod framing;
 mod health;
 mod listener;
+mod notify;
 mod observe;
 mod process;
 pub mod secrets;

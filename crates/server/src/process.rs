@@ -16,6 +16,7 @@ use crate::config::options::MigrationsOption;
 use crate::config::{self, ConfigError, Loaded, Options, Structures};
 use crate::core::prepare_database;
 use crate::listener::{self, Listener, Size};
+use crate::notify::{self, notify};
 use crate::secrets::{self, Reload};
 use crate::tls::{self, Tls};
 use endpoint::{ServiceInfo, Shared};
@@ -269,6 +270,7 @@ impl Start {
                     is_prepared = true;
                     core.lifecycle.start();
                     tracing::info!(version = info.version, "{} is ready", info.name);
+                    notify(notify::READY);
                 }
                 _ = tick.tick() => core.lifecycle.tick(),
                 _ = secrets_check.tick() => reload_secrets(&secrets, false),
@@ -292,6 +294,7 @@ impl Start {
         };
 
         core.lifecycle.drain();
+        notify(notify::STOPPING);
         core.pool.drain();
         tracing::info!(blackout_s = blackout.as_secs_f64(), "draining");
         let end = async {

@@ -25,6 +25,7 @@ pub mod keys;
 pub mod lfs;
 mod location;
 pub mod maintenance;
+mod members;
 pub mod memberships;
 pub mod merge_requests;
 mod migrations;

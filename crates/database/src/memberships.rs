@@ -7,6 +7,7 @@ use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sql_types::{BigInt, Date, Integer, Nullable};
 
+use crate::members::{effective_membership, unexpired};
 use crate::schema::{members, project_authorizations as authorizations, projects, users};
 use crate::{Conn, MultiBackend, Result};
 use domain::Role;
@@ -119,10 +120,13 @@ struct Effective {
     today: NaiveDate,
 }
 
-/// The condition of a membership that counts.
-const COUNTS: &str = "access_level > 5 AND requested_at IS NULL AND invite_token IS NULL AND state = 0 \
-    AND user_id = (SELECT user_id FROM asked) AND (expires_at IS NULL OR expires_at > (SELECT today FROM asked))";
-pub(crate) const LASTS: &str = "(l.expires_at IS NULL OR l.expires_at > (SELECT today FROM asked))";
+/// The user's effective memberships.
+const EFFECTIVE: &str = concat!(
+    "members.user_id = (SELECT user_id FROM asked) AND ",
+    effective_membership!("members", "(SELECT today FROM asked)")
+);
+/// The links that have not expired.
+const UNEXPIRED: &str = unexpired!("l", "(SELECT today FROM asked)");
 
 impl Effective {
     /// Begins a statement that finds what a user can access. `reach` contains groups and the role in each;
@@ -137,7 +141,7 @@ impl Effective {
              SELECT source_id AS group_id, access_level FROM members \
               WHERE type = 'GroupMember' AND source_type = 'Namespace' AND ",
         );
-        out.push_sql(COUNTS);
+        out.push_sql(EFFECTIVE);
         // Two branches cannot both refer to `reach`, so groups that others are shared with come first.
         out.push_sql(
             "), start AS (SELECT group_id, access_level FROM mine UNION \
@@ -145,7 +149,7 @@ impl Effective {
                     CASE WHEN m.access_level < l.group_access THEN m.access_level ELSE l.group_access END \
                FROM group_group_links l JOIN mine m ON m.group_id = l.shared_with_group_id WHERE ",
         );
-        out.push_sql(LASTS);
+        out.push_sql(UNEXPIRED);
         out.push_sql(
             "), reach (group_id, access_level) AS (\
              SELECT group_id, CAST(access_level AS integer) FROM start UNION \
@@ -165,7 +169,7 @@ impl QueryFragment<MultiBackend> for Effective {
              SELECT source_id AS project_id, access_level FROM members \
               WHERE type = 'ProjectMember' AND source_type = 'Project' AND ",
         );
-        out.push_sql(COUNTS);
+        out.push_sql(EFFECTIVE);
         out.push_sql(
             " UNION ALL SELECT p.id, 50 FROM projects p JOIN namespaces n ON n.id = p.namespace_id \
               WHERE n.type = 'User' AND n.owner_id = (SELECT user_id FROM asked) \
@@ -176,7 +180,7 @@ impl QueryFragment<MultiBackend> for Effective {
                JOIN projects p ON p.id = l.project_id \
                JOIN namespaces n ON n.id = p.namespace_id AND COALESCE(n.share_with_group_lock, false) = false WHERE ",
         );
-        out.push_sql(LASTS);
+        out.push_sql(UNEXPIRED);
         out.push_sql(") AS x GROUP BY project_id");
         Ok(())
     }

@@ -6,6 +6,7 @@ use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sql_types::{BigInt, Bool, Date, Integer, Nullable, Text};
 
+use crate::members::{effective_membership, unexpired};
 use crate::{Conn, MultiBackend, Result};
 use domain::Role;
 use domain::access::protected_refs::{Grant, ProtectedBranch, ProtectedTag};
@@ -115,13 +116,16 @@ const SELECTS: [&str; 3] = [
 
 /// Deploy keys with write access to the project, groups that the project is shared with, and the user's
 /// roles in these groups and their ancestors.
-const SOURCES: &str = "writers AS (\
+const SOURCES: &str = concat!(
+    "writers AS (\
   SELECT d.deploy_key_id, max(k.user_id) AS owner_id FROM deploy_keys_projects d JOIN keys k ON k.id = d.deploy_key_id \
    WHERE d.project_id = (SELECT project_id FROM asked) AND d.can_push AND k.type = 'DeployKey' \
    GROUP BY d.deploy_key_id), \
 invited AS (\
   SELECT group_id, max(group_access) AS group_access FROM project_group_links \
-   WHERE project_id = (SELECT project_id FROM asked) AND (expires_at IS NULL OR expires_at > (SELECT today FROM asked)) \
+   WHERE project_id = (SELECT project_id FROM asked) AND ",
+    unexpired!("project_group_links", "(SELECT today FROM asked)"),
+    " \
    GROUP BY group_id), \
 up (group_id, id, parent_id) AS (\
   SELECT n.id, n.id, n.parent_id FROM namespaces n WHERE n.id IN (SELECT group_id FROM invited) \
@@ -129,9 +133,11 @@ up (group_id, id, parent_id) AS (\
 mine AS (\
   SELECT up.group_id, max(m.access_level) AS access_level FROM up \
     JOIN members m ON m.source_type = 'Namespace' AND m.source_id = up.id \
-   WHERE m.user_id = (SELECT user_id FROM asked) AND m.requested_at IS NULL AND m.invite_token IS NULL \
-     AND m.state = 0 AND (m.expires_at IS NULL OR m.expires_at > (SELECT today FROM asked)) \
-   GROUP BY up.group_id)";
+   WHERE m.user_id = (SELECT user_id FROM asked) AND ",
+    effective_membership!("m", "(SELECT today FROM asked)"),
+    " \
+   GROUP BY up.group_id)"
+);
 
 impl QueryFragment<MultiBackend> for ProtectedRefs {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {

@@ -5,6 +5,7 @@ use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sql_types::{BigInt, Bool, Date};
 
 use crate::git_access::ActorId;
+use crate::members::effective_membership;
 use crate::schema::{group_ssh_certificates as certificates, namespaces, routes, user_details, users};
 use crate::{Conn, MultiBackend, Result};
 use domain::user::State;
@@ -74,20 +75,19 @@ struct Membership {
 
 impl QueryFragment<MultiBackend> for Membership {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
-        out.push_sql("WITH RECURSIVE below AS (SELECT id FROM namespaces WHERE id = ");
+        out.push_sql("WITH RECURSIVE parameters AS (SELECT ");
+        out.push_bind_param::<Date, _>(&self.today)?;
+        out.push_sql(" AS today), below AS (SELECT id FROM namespaces WHERE id = ");
         out.push_bind_param::<BigInt, _>(&self.group_id)?;
         out.push_sql(
             " UNION SELECT n.id FROM namespaces n JOIN below b ON n.parent_id = b.id) \
              SELECT EXISTS (SELECT 1 FROM members m WHERE m.user_id = ",
         );
         out.push_bind_param::<BigInt, _>(&self.user_id)?;
+        out.push_sql(" AND ");
+        out.push_sql(effective_membership!("m", "(SELECT today FROM parameters)"));
         out.push_sql(
-            " AND m.access_level > 5 AND m.requested_at IS NULL AND m.invite_token IS NULL \
-             AND COALESCE(m.state, 0) = 0 AND (m.expires_at IS NULL OR m.expires_at > ",
-        );
-        out.push_bind_param::<Date, _>(&self.today)?;
-        out.push_sql(
-            ") AND ((m.source_type = 'Namespace' AND m.source_id IN (SELECT id FROM below)) \
+            " AND ((m.source_type = 'Namespace' AND m.source_id IN (SELECT id FROM below)) \
              OR (m.source_type = 'Project' AND m.source_id IN \
              (SELECT p.id FROM projects p JOIN below b ON p.namespace_id = b.id))))",
         );

@@ -6,6 +6,7 @@ use diesel::sql_types::{BigInt, Date, Integer, Nullable, Text};
 use domain::Role;
 use serde_json::Value;
 
+use crate::members::{effective_membership, unexpired};
 use crate::schema::cluster_agents;
 use crate::{Conn, MultiBackend, Result};
 
@@ -52,24 +53,29 @@ enum Kind {
 }
 
 /// The role in a group is that of a membership in it, in a group above it, or in a group that one of them is shared with.
-const GROUPS: &str = "), up AS (SELECT a.id AS grant_id, a.group_id AS id, n.parent_id \
+const GROUPS: &str = concat!(
+    "), up AS (SELECT a.id AS grant_id, a.group_id AS id, n.parent_id \
       FROM agent_user_access_group_authorizations a JOIN namespaces n ON n.id = a.group_id \
      WHERE a.agent_id = (SELECT agent_id FROM parameters) \
     UNION ALL SELECT up.grant_id, n.id, n.parent_id FROM up JOIN namespaces n ON n.id = up.parent_id), \
     mine AS (SELECT source_id AS group_id, access_level FROM members \
       WHERE type = 'GroupMember' AND source_type = 'Namespace' AND user_id = (SELECT user_id FROM parameters) \
-        AND requested_at IS NULL AND invite_token IS NULL AND state = 0 \
-        AND (expires_at IS NULL OR expires_at > (SELECT today FROM parameters))), \
+        AND ",
+    effective_membership!("members", "(SELECT today FROM parameters)"),
+    "), \
     levels AS (SELECT up.grant_id, mine.access_level FROM up JOIN mine ON mine.group_id = up.id \
     UNION ALL SELECT up.grant_id, \
         CASE WHEN mine.access_level < l.group_access THEN mine.access_level ELSE l.group_access END \
       FROM up JOIN group_group_links l ON l.shared_group_id = up.id \
       JOIN mine ON mine.group_id = l.shared_with_group_id \
-     WHERE l.expires_at IS NULL OR l.expires_at > (SELECT today FROM parameters)) \
+     WHERE ",
+    unexpired!("l", "(SELECT today FROM parameters)"),
+    ") \
     SELECT a.group_id, CAST(a.config AS text), \
         CAST((SELECT max(access_level) FROM levels WHERE levels.grant_id = a.id) AS integer) \
       FROM agent_user_access_group_authorizations a WHERE a.agent_id = (SELECT agent_id FROM parameters) \
-     ORDER BY a.group_id";
+     ORDER BY a.group_id"
+);
 
 const PROJECTS: &str = ") SELECT a.project_id, CAST(a.config AS text), \
         (SELECT max(p.access_level) FROM project_authorizations p \

@@ -3,6 +3,7 @@ use chrono::NaiveDate;
 use diesel::prelude::*;
 
 use super::Namespace;
+use crate::members::is_valid;
 use crate::schema::{members, users};
 use crate::{Conn, Result};
 use domain::Role;
@@ -29,10 +30,7 @@ pub fn list(conn: &mut Conn, namespace: &Namespace, today: NaiveDate) -> Result<
         .filter(members::source_type.eq("Namespace"))
         .filter(members::source_id.eq(namespace.id))
         .filter(members::access_level.eq(Role::OWNER.0))
-        .filter(members::requested_at.is_null())
-        .filter(members::invite_token.is_null())
-        .filter(members::state.eq(0))
-        .filter(members::expires_at.is_null().or(members::expires_at.gt(today)))
+        .filter(is_valid(today))
         .select(members::user_id);
     Ok(active.filter(users::id.nullable().eq_any(owners)).load(conn)?)
 }

@@ -10,6 +10,7 @@ use domain::Role;
 
 use super::namespaces::{lock_ids, transaction};
 use super::{Namespace, columns, subscriptions};
+use crate::members::{unexpired, valid_membership};
 use crate::schema::gitlab_subscriptions;
 use crate::{Conn, MultiBackend, Result};
 
@@ -97,9 +98,30 @@ const ELEVATES_POSTGRESQL: &str = "EXISTS (SELECT 1 FROM jsonb_each(\
 const ELEVATES_SQLITE: &str = "EXISTS (SELECT 1 FROM json_each(r.permissions) AS p \
     WHERE p.key <> 'read_code' AND p.type = 'true')";
 
-/// Whether a membership counts.
-const COUNTS: &str = "m.requested_at IS NULL AND m.invite_token IS NULL AND m.state = 0 \
-    AND (m.expires_at IS NULL OR m.expires_at > (SELECT today FROM parameters))";
+/// The valid memberships. The role depends on the invitation too, so it is compared at the end.
+const VALID: &str = valid_membership!("m", "(SELECT today FROM parameters)");
+/// The common table expressions: the namespace and everything below it, its projects, and the groups that are
+/// invited to any of them with their ancestors.
+const SOURCES: &str = concat!(
+    " AS today), tree (id) AS (SELECT id FROM parameters UNION \
+       SELECT n.id FROM tree t JOIN namespaces n ON n.parent_id = t.id AND n.type = 'Group'), \
+     places (id, locked) AS (SELECT p.id, COALESCE(n.share_with_group_lock, false) FROM tree t \
+       JOIN projects p ON p.namespace_id = t.id JOIN namespaces n ON n.id = t.id), \
+     invited (id, access_level) AS (\
+       SELECT id, access_level FROM (\
+         SELECT l.shared_with_group_id AS id, CAST(l.group_access AS integer) AS access_level \
+           FROM group_group_links l JOIN tree t ON t.id = l.shared_group_id \
+          WHERE ",
+    unexpired!("l", "(SELECT today FROM parameters)"),
+    " UNION \
+         SELECT l.group_id, CAST(l.group_access AS integer) \
+           FROM project_group_links l JOIN places p ON p.id = l.project_id AND NOT p.locked \
+          WHERE ",
+    unexpired!("l", "(SELECT today FROM parameters)"),
+    ") AS links UNION \
+       SELECT n.parent_id, i.access_level FROM invited i JOIN namespaces n ON n.id = i.id \
+        WHERE n.parent_id IS NOT NULL)"
+);
 
 impl QueryFragment<MultiBackend> for Count {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
@@ -109,31 +131,18 @@ impl QueryFragment<MultiBackend> for Count {
         out.push_bind_param::<Integer, _>(&self.lowest_role)?;
         out.push_sql(" AS lowest_role, ");
         out.push_bind_param::<Date, _>(&self.today)?;
+        out.push_sql(SOURCES);
         out.push_sql(
-            " AS today), tree (id) AS (SELECT id FROM parameters UNION \
-               SELECT n.id FROM tree t JOIN namespaces n ON n.parent_id = t.id AND n.type = 'Group'), \
-             places (id, locked) AS (SELECT p.id, COALESCE(n.share_with_group_lock, false) FROM tree t \
-               JOIN projects p ON p.namespace_id = t.id JOIN namespaces n ON n.id = t.id), \
-             invited (id, access_level) AS (\
-               SELECT id, access_level FROM (\
-                 SELECT l.shared_with_group_id AS id, CAST(l.group_access AS integer) AS access_level \
-                   FROM group_group_links l JOIN tree t ON t.id = l.shared_group_id \
-                  WHERE l.expires_at IS NULL OR l.expires_at > (SELECT today FROM parameters) UNION \
-                 SELECT l.group_id, CAST(l.group_access AS integer) \
-                   FROM project_group_links l JOIN places p ON p.id = l.project_id AND NOT p.locked \
-                  WHERE l.expires_at IS NULL OR l.expires_at > (SELECT today FROM parameters)) AS links UNION \
-               SELECT n.parent_id, i.access_level FROM invited i JOIN namespaces n ON n.id = i.id \
-                WHERE n.parent_id IS NOT NULL), \
-             counted (user_id, access_level, own, role_id) AS (\
+            ", counted (user_id, access_level, own, role_id) AS (\
                SELECT m.user_id, m.access_level, 1, m.member_role_id FROM tree t \
                  JOIN members m ON m.source_type = 'Namespace' AND m.source_id = t.id WHERE ",
         );
-        out.push_sql(COUNTS);
+        out.push_sql(VALID);
         out.push_sql(
             " UNION ALL SELECT m.user_id, m.access_level, 1, m.member_role_id FROM places p \
                 JOIN members m ON m.source_type = 'Project' AND m.source_id = p.id WHERE ",
         );
-        out.push_sql(COUNTS);
+        out.push_sql(VALID);
         // An invitation that lowers the access level drops the custom role as well.
         out.push_sql(
             " UNION ALL SELECT m.user_id, \
@@ -141,7 +150,7 @@ impl QueryFragment<MultiBackend> for Count {
                 CASE WHEN m.access_level <= i.access_level THEN m.member_role_id END \
                 FROM invited i JOIN members m ON m.source_type = 'Namespace' AND m.source_id = i.id WHERE ",
         );
-        out.push_sql(COUNTS);
+        out.push_sql(VALID);
         out.push_sql(
             " UNION ALL SELECT n.owner_id, 50, 1, NULL FROM namespaces n WHERE n.id = (SELECT id FROM parameters) AND n.type = 'User') \
              SELECT count(DISTINCT CASE WHEN c.access_level >= (SELECT lowest_role FROM parameters) \

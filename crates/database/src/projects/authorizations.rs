@@ -4,7 +4,7 @@ use diesel::prelude::*;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 use diesel::sql_types::{BigInt, Date};
 
-use crate::memberships::LASTS;
+use crate::members::{effective_membership, unexpired};
 use crate::{Conn, MultiBackend, Result};
 
 /// Writes the rows that [`crate::memberships::recompute`] would write for each user. Call this inside
@@ -23,9 +23,10 @@ struct Authorize {
 
 impl QueryFragment<MultiBackend> for Authorize {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
-        const MEMBER: &str = "m.type = 'GroupMember' AND m.source_type = 'Namespace' AND m.access_level > 5 \
-            AND m.requested_at IS NULL AND m.invite_token IS NULL AND m.state = 0 \
-            AND (m.expires_at IS NULL OR m.expires_at > (SELECT today FROM asked))";
+        const MEMBER: &str = concat!(
+            "m.type = 'GroupMember' AND m.source_type = 'Namespace' AND ",
+            effective_membership!("m", "(SELECT today FROM asked)")
+        );
         out.push_sql("WITH RECURSIVE asked AS (SELECT ");
         out.push_bind_param::<BigInt, _>(&self.project_id)?;
         out.push_sql(" AS project_id, ");
@@ -46,7 +47,7 @@ impl QueryFragment<MultiBackend> for Authorize {
                FROM up JOIN group_group_links l ON l.shared_group_id = up.id \
                JOIN members m ON m.source_id = l.shared_with_group_id WHERE ",
         );
-        out.push_sql(LASTS);
+        out.push_sql(unexpired!("l", "(SELECT today FROM asked)"));
         out.push_sql(" AND ");
         out.push_sql(MEMBER);
         out.push_sql(

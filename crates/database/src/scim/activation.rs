@@ -5,6 +5,7 @@ use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 
 use super::{Effects, Group, Result, Stored, Tenant, addresses, reauthorize, sign_in};
+use crate::members::is_valid;
 use crate::memberships::{self, Source};
 use crate::schema::{members, users};
 use crate::{Conn, is_owned_by_rails};
@@ -80,10 +81,7 @@ pub(super) fn is_member(conn: &mut Conn, group_id: i64, user_id: i64, now: Naive
         .filter(members::user_id.eq(user_id))
         .filter(members::source_type.eq("Namespace"))
         .filter(members::source_id.eq(group_id))
-        .filter(members::requested_at.is_null())
-        .filter(members::invite_token.is_null())
-        .filter(members::state.eq(0))
-        .filter(members::expires_at.is_null().or(members::expires_at.gt(now.date())))
+        .filter(is_valid(now.date()))
         .select(members::id);
     Ok(row.first::<i64>(conn).optional()?.is_some())
 }
@@ -136,10 +134,7 @@ pub(super) fn is_last_owner(
         .filter(members::source_type.eq("Namespace"))
         .filter(members::source_id.eq(group_id))
         .filter(members::access_level.ge(Role::OWNER.0))
-        .filter(members::requested_at.is_null())
-        .filter(members::invite_token.is_null())
-        .filter(members::state.eq(0))
-        .filter(members::expires_at.is_null().or(members::expires_at.gt(now.date())))
+        .filter(is_valid(now.date()))
         .filter(
             users::id.eq(user_id).or(users::user_type.eq(addresses::HUMAN).and(users::state.eq("active"))),
         )

@@ -8,6 +8,7 @@ use diesel::sql_types::{BigInt, Integer};
 use super::super::sql::Sql;
 use super::super::{Effects, Result, statement};
 use super::{CHUNK_SIZE, id_list};
+use crate::members::{effective_membership, unexpired};
 use crate::{Conn, is_owned_by_rails};
 
 statement!(Authorizations, (BigInt, BigInt, Integer));
@@ -92,26 +93,23 @@ fn execute(conn: &mut Conn, text: String) -> Result<()> {
 /// The query for roles that follow from memberships, group hierarchies and invitations of groups. Expired
 /// ones are ignored. A subgroup is reached from its parent and by a membership of its own; the highest role wins.
 fn effective(ids: &str, today: NaiveDate) -> String {
-    let counts = format!(
-        "access_level > 5 AND requested_at IS NULL AND invite_token IS NULL AND state = 0 \
-         AND user_id IN {ids} AND (expires_at IS NULL OR expires_at > '{today}')"
-    );
-    let lasts = format!("(l.expires_at IS NULL OR l.expires_at > '{today}')");
+    let effective = format!(effective_membership!("members", "'{today}'"), today = today);
+    let unexpired = format!(unexpired!("l", "'{today}'"), today = today);
     format!(
         "WITH RECURSIVE mine AS (\
          SELECT user_id, source_id AS group_id, access_level FROM members \
-          WHERE type = 'GroupMember' AND source_type = 'Namespace' AND {counts}), \
+          WHERE type = 'GroupMember' AND source_type = 'Namespace' AND user_id IN {ids} AND {effective}), \
          start AS (SELECT user_id, group_id, access_level FROM mine UNION \
          SELECT m.user_id, l.shared_group_id, \
                 CASE WHEN m.access_level < l.group_access THEN m.access_level ELSE l.group_access END \
-           FROM group_group_links l JOIN mine m ON m.group_id = l.shared_with_group_id WHERE {lasts}), \
+           FROM group_group_links l JOIN mine m ON m.group_id = l.shared_with_group_id WHERE {unexpired}), \
          reach (user_id, group_id, access_level) AS (\
          SELECT user_id, group_id, CAST(access_level AS integer) FROM start UNION \
          SELECT r.user_id, n.id, r.access_level \
            FROM reach r JOIN namespaces n ON n.parent_id = r.group_id AND n.type = 'Group') \
          SELECT user_id, project_id, CAST(max(access_level) AS integer) FROM (\
          SELECT user_id, source_id AS project_id, access_level FROM members \
-          WHERE type = 'ProjectMember' AND source_type = 'Project' AND {counts} \
+          WHERE type = 'ProjectMember' AND source_type = 'Project' AND user_id IN {ids} AND {effective} \
          UNION ALL SELECT n.owner_id, p.id, 50 FROM projects p JOIN namespaces n ON n.id = p.namespace_id \
           WHERE n.type = 'User' AND n.owner_id IN {ids} \
          UNION ALL SELECT r.user_id, p.id, r.access_level FROM reach r \
@@ -121,6 +119,6 @@ fn effective(ids: &str, today: NaiveDate) -> String {
            FROM reach r JOIN project_group_links l ON l.group_id = r.group_id \
            JOIN projects p ON p.id = l.project_id \
            JOIN namespaces n ON n.id = p.namespace_id AND COALESCE(n.share_with_group_lock, false) = false \
-          WHERE {lasts}) AS x GROUP BY user_id, project_id"
+          WHERE {unexpired}) AS x GROUP BY user_id, project_id"
     )
 }

@@ -11,6 +11,7 @@ use super::super::sql::Sql;
 use super::super::{Result, addresses, statement};
 use super::{CHUNK_SIZE, GroupEffects, authorizations, id_list};
 use crate::Conn;
+use crate::members::valid_membership;
 
 statement!(Targets, (BigInt, BigInt, Integer, Nullable<BigInt>));
 statement!(Memberships, (BigInt, BigInt, Integer, Nullable<BigInt>, Nullable<Date>));
@@ -101,20 +102,12 @@ fn memberships(
                  WHERE source_type = 'Namespace' AND source_id IN {} AND user_id IN {} AND {}",
                 id_list(groups),
                 id_list(chunk),
-                is_valid("members", today)
+                format_args!(valid_membership!("members", "'{today}'"), today = today)
             ),
         );
         memberships.extend(load_memberships(conn, statement)?);
     }
     Ok(memberships)
-}
-
-/// The SQL condition of a valid membership.
-fn is_valid(table: &str, today: NaiveDate) -> String {
-    format!(
-        "{table}.requested_at IS NULL AND {table}.invite_token IS NULL AND {table}.state = 0 \
-         AND ({table}.expires_at IS NULL OR {table}.expires_at > '{today}')"
-    )
 }
 
 /// Returns the memberships that existed before a SCIM group changed them.
@@ -183,7 +176,7 @@ fn keep_last_owners(
              AND u.state = 'active' AND u.user_type = {}",
             id_list(&groups),
             Role::OWNER.0,
-            is_valid("m", today),
+            format_args!(valid_membership!("m", "'{today}'"), today = today),
             addresses::HUMAN
         ),
     );

@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Nullable, Text};
 
 use crate::schema::application_settings as settings;
-use crate::{Conn, Result, rows};
+use crate::{Conn, Result, optional_columns};
 use domain::tokens::personal_access_token::{Grant, Policy};
 
 /// GitLab's default organization.
@@ -53,12 +53,13 @@ fn instance_prefix(prefixes: Option<&str>) -> Option<String> {
 
 /// Stores a new token. Its organization and type are those of the user, in databases that have these columns.
 pub fn create(conn: &mut Conn, user_id: i64, grant: &Grant, digest: &str, now: NaiveDateTime) -> Result<()> {
-    let of_user = |conn: &mut Conn, column| rows::text(conn, "users", column, &format!("id = {user_id}"));
+    let of_user =
+        |conn: &mut Conn, column| optional_columns::text(conn, "users", column, &format!("id = {user_id}"));
     let number = |text: Option<String>| text.and_then(|text| text.parse::<i64>().ok());
     let organization_id = number(of_user(conn, "organization_id")?).unwrap_or(DEFAULT_ORGANIZATION);
     let user_type = number(of_user(conn, "user_type")?).unwrap_or_default();
     let scopes = grant.scopes_yaml();
-    let mut token: rows::Values = vec![
+    let mut token: optional_columns::Values = vec![
         ("user_id", user_id.into()),
         ("name", grant.name.as_str().into()),
         ("scopes", scopes.as_str().into()),
@@ -71,6 +72,5 @@ pub fn create(conn: &mut Conn, user_id: i64, grant: &Grant, digest: &str, now: N
         ("updated_at", now.into()),
     ];
     token.extend(grant.expires_at.map(|date| ("expires_at", date.into())));
-    rows::insert(conn, "personal_access_tokens", token)?;
-    Ok(())
+    optional_columns::insert_if_table_exists(conn, "personal_access_tokens", token)
 }

@@ -7,10 +7,10 @@ use domain::Violations;
 use domain::billing::AddOn;
 use domain::billing::add_on::{Order, Purchase};
 
-use super::{Namespace, columns};
+use super::Namespace;
 use crate::ext::Upsert;
 use crate::schema::{subscription_add_on_purchases as purchases, subscription_add_ons as add_ons};
-use crate::{Conn, Error, Result};
+use crate::{Conn, Error, Result, optional_columns};
 
 /// The table with a column that not every release has.
 mod numbered {
@@ -34,7 +34,7 @@ mod numbered {
 use numbered::subscription_add_on_purchases as newer;
 
 fn has_numbers(conn: &mut Conn) -> Result<bool> {
-    columns::exists(conn, "subscription_add_on_purchases", newer::subscription_add_on_uid::NAME)
+    optional_columns::exists(conn, "subscription_add_on_purchases", newer::subscription_add_on_uid::NAME)
 }
 
 /// A purchase before and after a request. A new one has no `before`.

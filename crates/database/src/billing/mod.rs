@@ -3,7 +3,6 @@
 //! Every change of a namespace's data runs inside [`namespaces::change`], which locks the namespace's row.
 pub mod add_ons;
 pub mod cards;
-mod columns;
 pub mod limits;
 pub mod namespaces;
 pub mod overview;

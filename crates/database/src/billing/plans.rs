@@ -6,10 +6,9 @@ use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use domain::billing::Plan;
 
-use super::columns;
 use crate::ext::Upsert;
 use crate::schema::plans;
-use crate::{Conn, Result};
+use crate::{Conn, Result, optional_columns};
 
 /// The tables with columns that not every release has.
 mod numbered {
@@ -48,7 +47,7 @@ pub(super) fn id(conn: &mut Conn, plan: &Plan, now: NaiveDateTime) -> Result<i64
     let title = p::title.eq(plan.title());
     // Another transaction may insert it at the same time.
     let (target, set) = (&[plans::name::NAME], &[]);
-    if columns::exists(conn, "plans", p::plan_name_uid::NAME)? {
+    if optional_columns::exists(conn, "plans", p::plan_name_uid::NAME)? {
         let insert = diesel::insert_into(p::table);
         let insert = insert.values((name, title, p::plan_name_uid.eq(plan.number()), times));
         Upsert { insert, target, set }.execute(conn)?;
@@ -62,7 +61,7 @@ pub(super) fn id(conn: &mut Conn, plan: &Plan, now: NaiveDateTime) -> Result<i64
 /// The plan of a subscription that has a plan number but no plan id.
 pub(super) fn find_by_subscription(conn: &mut Conn, id: i64) -> Result<Option<Plan>> {
     use numbered::gitlab_subscriptions as s;
-    if !columns::exists(conn, "gitlab_subscriptions", s::hosted_plan_name_uid::NAME)? {
+    if !optional_columns::exists(conn, "gitlab_subscriptions", s::hosted_plan_name_uid::NAME)? {
         return Ok(None);
     }
     let number: Option<i16> = s::table.find(id).select(s::hosted_plan_name_uid).first(conn)?;
@@ -72,7 +71,7 @@ pub(super) fn find_by_subscription(conn: &mut Conn, id: i64) -> Result<Option<Pl
 /// Stores the number of a subscription's plan, where the column exists.
 pub(super) fn set_subscription_number(conn: &mut Conn, id: i64, plan: &Plan) -> Result<()> {
     use numbered::gitlab_subscriptions as s;
-    if columns::exists(conn, "gitlab_subscriptions", s::hosted_plan_name_uid::NAME)? {
+    if optional_columns::exists(conn, "gitlab_subscriptions", s::hosted_plan_name_uid::NAME)? {
         let number = s::hosted_plan_name_uid.eq(plan.number());
         diesel::update(s::table.find(id)).set(number).execute(conn)?;
     }
@@ -82,7 +81,7 @@ pub(super) fn set_subscription_number(conn: &mut Conn, id: i64, plan: &Plan) -> 
 /// Stores the number of the plan in a history row, where the column exists.
 pub(super) fn set_history_number(conn: &mut Conn, id: i64, plan: &Plan) -> Result<()> {
     use numbered::gitlab_subscription_histories as h;
-    if columns::exists(conn, "gitlab_subscription_histories", h::hosted_plan_name_uid::NAME)? {
+    if optional_columns::exists(conn, "gitlab_subscription_histories", h::hosted_plan_name_uid::NAME)? {
         let number = h::hosted_plan_name_uid.eq(plan.number());
         diesel::update(h::table.find(id)).set(number).execute(conn)?;
     }

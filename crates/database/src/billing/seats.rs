@@ -9,10 +9,10 @@ use diesel::sql_types::{BigInt, Date, Integer};
 use domain::Role;
 
 use super::namespaces::{lock_ids, transaction};
-use super::{Namespace, columns, subscriptions};
+use super::{Namespace, subscriptions};
 use crate::members::{unexpired, valid_membership};
 use crate::schema::gitlab_subscriptions;
-use crate::{Conn, MultiBackend, Result};
+use crate::{Conn, MultiBackend, Result, optional_columns};
 
 /// How long a count is valid.
 const REFRESH_INTERVAL: TimeDelta = TimeDelta::hours(24);
@@ -29,7 +29,7 @@ pub struct Counts {
 /// Counts members and projects.
 pub fn count(conn: &mut Conn, namespace_id: i64, exclude_guests: bool, today: NaiveDate) -> Result<Counts> {
     let lowest_role = if exclude_guests { Role::GUEST.0 + 1 } else { Role::GUEST.0 };
-    let has_column = columns::exists(conn, "member_roles", "occupies_seat")?;
+    let has_column = optional_columns::exists(conn, "member_roles", "occupies_seat")?;
     let custom_roles = match conn {
         _ if has_column => OCCUPIES_SEAT,
         Conn::Postgresql(_) => ELEVATES_POSTGRESQL,

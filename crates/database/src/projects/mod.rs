@@ -9,7 +9,7 @@ use diesel::sql_types::{BigInt, Bool, Text};
 use crate::memberships::{self, Source};
 use crate::namespaces::{self, FoundNamespace, NamespaceId};
 use crate::schema::{namespaces as namespace_table, project_repositories, projects, routes, shards};
-use crate::{Conn, Result, outbox, rows};
+use crate::{Conn, Result, optional_columns, outbox};
 use domain::namespace::{Kind, ProjectPath};
 use domain::user::User;
 use domain::{Role, hashed_path};
@@ -136,7 +136,7 @@ fn insert(
     let organization_id: i64 =
         namespaces::table.find(namespace_id).select(namespaces::organization_id).first(conn)?;
     let defaults = ProjectDefaults::load(conn, namespace_id)?;
-    let own_namespace: rows::Values = vec![
+    let own_namespace: optional_columns::Values = vec![
         ("name", path.as_str().into()),
         ("path", path.as_str().into()),
         ("type", "Project".into()),
@@ -147,9 +147,9 @@ fn insert(
         ("created_at", now.into()),
         ("updated_at", now.into()),
     ];
-    let own_namespace_id = rows::insert_returning_id(conn, "namespaces", own_namespace)?;
+    let own_namespace_id = optional_columns::insert(conn, "namespaces", own_namespace)?;
     set_traversal_ids(conn, own_namespace_id)?;
-    let mut project: rows::Values = vec![
+    let mut project: optional_columns::Values = vec![
         ("name", path.as_str().into()),
         ("path", path.as_str().into()),
         ("namespace_id", namespace_id.into()),
@@ -172,7 +172,7 @@ fn insert(
         ("updated_at", now.into()),
     ];
     project.extend(defaults.ci_config_path.map(|path| ("ci_config_path", path.as_str().into())));
-    rows::insert_returning_id(conn, "projects", project)
+    optional_columns::insert(conn, "projects", project)
 }
 
 /// The defaults for new projects from the instance and the namespace.
@@ -186,15 +186,19 @@ impl ProjectDefaults {
         let settings = "SELECT max(id) FROM application_settings";
         let is_off =
             |value: Option<String>| value.is_some_and(|value| matches!(value.as_str(), "false" | "f" | "0"));
-        let by_instance = rows::text(
+        let by_instance = optional_columns::text(
             conn,
             "application_settings",
             "shared_runners_enabled",
             &format!("id = ({settings})"),
         )?;
-        let by_namespace =
-            rows::text(conn, "namespaces", "shared_runners_enabled", &format!("id = {namespace_id}"))?;
-        let ci_config_path = rows::text(
+        let by_namespace = optional_columns::text(
+            conn,
+            "namespaces",
+            "shared_runners_enabled",
+            &format!("id = {namespace_id}"),
+        )?;
+        let ci_config_path = optional_columns::text(
             conn,
             "application_settings",
             "default_ci_config_path",
@@ -237,26 +241,34 @@ fn insert_companions(
     now: NaiveDateTime,
 ) -> Result<()> {
     let timestamps = [("created_at", now.into()), ("updated_at", now.into())];
-    let with_timestamps = |values: rows::Values| values.into_iter().chain(timestamps.clone()).collect();
-    let project = ("project_id", rows::Value::from(project_id));
+    let with_timestamps =
+        |values: optional_columns::Values| values.into_iter().chain(timestamps.clone()).collect();
+    let project = ("project_id", optional_columns::Value::from(project_id));
     let enabled = ENABLED_FEATURES.iter().map(|feature| (*feature, ENABLED.into()));
     let for_members = MEMBERS_ONLY_FEATURES.iter().map(|feature| (*feature, MEMBERS_ONLY.into()));
     let features = std::iter::once(project.clone()).chain(enabled).chain(for_members).collect();
-    rows::insert(conn, "project_features", with_timestamps(features))?;
-    rows::insert(conn, "project_settings", with_timestamps(vec![project.clone()]))?;
+    optional_columns::insert_if_table_exists(conn, "project_features", with_timestamps(features))?;
+    optional_columns::insert_if_table_exists(
+        conn,
+        "project_settings",
+        with_timestamps(vec![project.clone()]),
+    )?;
     let statistics =
         vec![project.clone(), ("namespace_id", namespace_id.into()), ("root_namespace_id", root_id.into())];
-    rows::insert(conn, "project_statistics", with_timestamps(statistics))?;
+    optional_columns::insert_if_table_exists(conn, "project_statistics", with_timestamps(statistics))?;
     let ci_cd_settings = vec![
         project.clone(),
         ("default_git_depth", DEFAULT_GIT_DEPTH.into()),
         ("forward_deployment_enabled", true.into()),
         ("separated_caches", true.into()),
     ];
-    rows::insert(conn, "project_ci_cd_settings", ci_cd_settings)?;
-    rows::insert(conn, "container_expiration_policies", with_timestamps(vec![project.clone()]))?;
-    rows::insert(conn, "project_pages_metadata", vec![project])?;
-    Ok(())
+    optional_columns::insert_if_table_exists(conn, "project_ci_cd_settings", ci_cd_settings)?;
+    optional_columns::insert_if_table_exists(
+        conn,
+        "container_expiration_policies",
+        with_timestamps(vec![project.clone()]),
+    )?;
+    optional_columns::insert_if_table_exists(conn, "project_pages_metadata", vec![project])
 }
 
 /// Inserts the route of the project. Its own namespace has no route.

@@ -1,15 +1,15 @@
 //! Creates accounts with all their rows, and changes their names and e-mail addresses.
-use ::scim::patch::Change;
 use ::scim::{Error as Refusal, NewUser};
+use ::scim::patch::Change;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Integer, Nullable, Text};
 use domain::AccountDefaults;
 
-use super::columns::{Columns, NewRow};
 use super::sql::Sql;
 use super::{Result, Tenant, addresses, equals_ignoring_case, statement, taken};
 use crate::Conn;
+use crate::optional_columns::Columns;
 use crate::schema::{
     emails, namespace_details, namespace_settings, namespaces, organization_users, redirect_routes, routes,
     user_details, users,
@@ -34,31 +34,32 @@ pub(super) fn create(
     let organization_id = organization_of(conn, tenant)?;
     let username = free_username(conn, &domain::username::from_name(&new.user_name), now)?;
     let defaults = defaults(conn, &columns, &new.email)?;
-    let mut row = NewRow::new(conn, &columns, "users")
-        .text("email", &new.email)
-        .text("encrypted_password", password)
-        .flag("password_automatically_set", true)
-        .text("name", &new.name)
-        .text("username", &username)
-        .text("state", "active")
-        .number("user_type", addresses::HUMAN)
-        .flag("admin", false)
-        .number("organization_id", organization_id)
-        .number("projects_limit", defaults.projects_limit)
-        .flag("can_create_group", defaults.can_create_group)
-        .flag("can_create_team", false)
-        .flag("external", defaults.external)
-        .flag("private_profile", defaults.private_profile)
-        .flag("hide_no_ssh_key", false)
-        .flag("hide_no_password", false)
-        .flag("notified_of_own_activity", false)
-        .number("project_view", 2)
-        .text("preferred_language", &defaults.preferred_language)
-        .number("color_scheme_id", defaults.color_scheme_id)
-        .timestamp("created_at", now)
-        .timestamp("updated_at", now);
+    let mut row = columns
+        .row("users")
+        .set("email", &new.email)
+        .set("encrypted_password", password)
+        .set("password_automatically_set", true)
+        .set("name", &new.name)
+        .set("username", &username)
+        .set("state", "active")
+        .set("user_type", addresses::HUMAN)
+        .set("admin", false)
+        .set("organization_id", organization_id)
+        .set("projects_limit", defaults.projects_limit)
+        .set("can_create_group", defaults.can_create_group)
+        .set("can_create_team", false)
+        .set("external", defaults.external)
+        .set("private_profile", defaults.private_profile)
+        .set("hide_no_ssh_key", false)
+        .set("hide_no_password", false)
+        .set("notified_of_own_activity", false)
+        .set("project_view", 2)
+        .set("preferred_language", &defaults.preferred_language)
+        .set("color_scheme_id", defaults.color_scheme_id)
+        .set("created_at", now)
+        .set("updated_at", now);
     if vouches_for_addresses(tenant) {
-        row = row.timestamp("confirmed_at", now);
+        row = row.set("confirmed_at", now);
     }
     let user_id = row.insert(conn)?;
     if vouches_for_addresses(tenant) {
@@ -166,13 +167,14 @@ fn add_confirmed_address(
     email: &str,
     now: NaiveDateTime,
 ) -> Result<()> {
-    NewRow::new(conn, columns, "emails")
-        .number("user_id", user_id)
-        .text("email", email)
-        .timestamp("confirmed_at", now)
-        .number("organization_id", organization_id)
-        .timestamp("created_at", now)
-        .timestamp("updated_at", now)
+    columns
+        .row("emails")
+        .set("user_id", user_id)
+        .set("email", email)
+        .set("confirmed_at", now)
+        .set("organization_id", organization_id)
+        .set("created_at", now)
+        .set("updated_at", now)
         .insert_if_absent(conn)
 }
 
@@ -184,15 +186,16 @@ fn create_namespace(
     now: NaiveDateTime,
 ) -> Result<()> {
     let columns = Columns::load(conn, &["namespaces", "namespace_details"])?;
-    let id = NewRow::new(conn, &columns, "namespaces")
-        .text("name", name)
-        .text("path", username)
-        .number("owner_id", user_id)
-        .text("type", "User")
-        .number("visibility_level", PUBLIC)
-        .number("organization_id", organization_id)
-        .timestamp("created_at", now)
-        .timestamp("updated_at", now)
+    let id = columns
+        .row("namespaces")
+        .set("name", name)
+        .set("path", username)
+        .set("owner_id", user_id)
+        .set("type", "User")
+        .set("visibility_level", PUBLIC)
+        .set("organization_id", organization_id)
+        .set("created_at", now)
+        .set("updated_at", now)
         .insert(conn)?;
     // An array on PostgreSQL, and JSON on SQLite, which has no arrays.
     let itself = match conn {

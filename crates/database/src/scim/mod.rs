@@ -8,7 +8,6 @@ mod activation;
 mod addresses;
 mod candidates;
 mod change;
-mod columns;
 mod create;
 pub mod groups;
 mod order;

@@ -165,11 +165,6 @@ impl Sql {
         self
     }
 
-    /// Appends another statement.
-    pub(super) fn append(&mut self, other: Self) {
-        self.pieces.extend(other.pieces);
-    }
-
     pub(super) fn timestamp(&mut self, timestamp: NaiveDateTime) -> &mut Self {
         self.pieces.push(Piece::Timestamp(timestamp));
         self

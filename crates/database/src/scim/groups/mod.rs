@@ -9,9 +9,9 @@ mod links;
 mod members;
 mod memberships;
 
-use super::columns::Columns;
 use super::{Effects, Result};
 use crate::Conn;
+use crate::optional_columns::Columns;
 
 pub(super) use change::leave_all;
 pub use change::{create, delete, patch, replace};

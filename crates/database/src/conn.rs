@@ -31,7 +31,7 @@ impl Conn {
         if self.is_in_transaction()? {
             return self.savepoint(f);
         }
-        let settings = self.session().local_settings.clone();
+        let settings = self.with_session(|session| session.local_settings.clone());
         match self {
             Self::Postgresql(pg) => {
                 AnsiTransactionManager::begin_transaction_sql(pg, settings.as_deref().unwrap_or("BEGIN"))?;
@@ -52,7 +52,7 @@ impl Conn {
     ///
     /// What `f` has committed stays committed, even if `f` returns an error.
     pub(crate) fn with_settings<T>(&mut self, f: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
-        let settings = self.session().local_settings.clone();
+        let settings = self.with_session(|session| session.local_settings.clone());
         let (Self::Postgresql(pg), Some(settings)) = (&mut *self, settings) else { return f(self) };
         AnsiTransactionManager::begin_transaction_sql(pg, &settings)?;
         let result = f(self);

@@ -362,9 +362,9 @@ pub(crate) struct TrackedConnection {
 impl TrackedConnection {
     /// Runs `f`. Also returns the number of statements that it ran.
     pub fn use_for<T>(&mut self, f: impl FnOnce(&mut Conn) -> Result<T>) -> (Result<T>, u32) {
-        self.conn.session().statements = 0;
+        self.conn.with_session(|session| session.statements = 0);
         let result = self.conn.with_settings(f);
-        let statements = self.conn.session().statements;
+        let statements = self.conn.with_session(|session| session.statements);
         self.fate = match &result {
             Err(error @ Error::Unavailable(_)) if error.is_read_only() || self.conn.ping().is_err() => {
                 Fate::Broken

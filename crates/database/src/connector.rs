@@ -208,7 +208,8 @@ impl Connector {
         }
         let mut conn = Conn::Postgresql(pg);
         if !role_settings {
-            conn.session().local_settings = Some(self.local_settings().into());
+            let settings = self.local_settings().into();
+            conn.with_session(|session| session.local_settings = Some(settings));
         }
         Ok(conn)
     }

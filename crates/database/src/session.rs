@@ -27,18 +27,21 @@ impl Instrumentation for Session {
 }
 
 impl Conn {
-    #[expect(clippy::expect_used, reason = "the instrumentation was set to a session just before")]
-    pub(crate) fn session(&mut self) -> &mut Session {
-        if !self.instrumentation().is::<Session>() {
-            self.set_instrumentation(Session::default());
+    /// Runs `f` with the state of this connection. A new connection has the default state.
+    pub(crate) fn with_session<T>(&mut self, f: impl FnOnce(&mut Session) -> T) -> T {
+        if let Some(session) = self.instrumentation().downcast_mut::<Session>() {
+            return f(session);
         }
-        self.instrumentation().downcast_mut().expect("the instrumentation is a session")
+        let mut session = Session::default();
+        let value = f(&mut session);
+        self.set_instrumentation(session);
+        value
     }
 
     /// The tables and columns of this database. They are loaded once, with the first connection of a pool.
     pub fn catalogue(&mut self) -> Result<Arc<Catalogue>> {
-        if let Some(catalogue) = &self.session().catalogue {
-            return Ok(Arc::clone(catalogue));
+        if let Some(catalogue) = self.with_session(|session| session.catalogue.clone()) {
+            return Ok(catalogue);
         }
         let catalogue = Arc::new(Catalogue::read(self)?);
         self.set_catalogue(Some(Arc::clone(&catalogue)));
@@ -47,6 +50,6 @@ impl Conn {
 
     /// Replaces the catalogue. With `None`, it is reloaded on next use.
     pub(crate) fn set_catalogue(&mut self, catalogue: Option<Arc<Catalogue>>) {
-        self.session().catalogue = catalogue;
+        self.with_session(|session| session.catalogue = catalogue);
     }
 }

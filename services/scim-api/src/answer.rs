@@ -5,7 +5,7 @@ use actix_web::http::header::{CONTENT_TYPE, ETAG, HeaderValue, IF_MATCH, IF_NONE
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{Error, HttpRequest, HttpResponse, HttpResponseBuilder};
-use scim::{Error as Refusal, Group, Node, Representation, Selection, User};
+use scim::{Group, Node, Representation, Selection, User};
 
 use crate::{App, ScimError, ScimProvider, request};
 
@@ -68,13 +68,13 @@ impl Versioned for Group {
 /// Checks the `If-Match` header against the version of the resource.
 pub(crate) fn precondition<R: Versioned>(
     request: &HttpRequest,
-) -> impl FnOnce(&R) -> Result<(), Refusal> + use<R> {
+) -> impl FnOnce(&R) -> Result<(), scim::Error> + use<R> {
     let expected = tags(request, &IF_MATCH);
     move |resource| {
         if expected.is_empty() || contains_version(&expected, resource) {
             return Ok(());
         }
-        Err(Refusal::new(412, format!("The version of the {} is {}", R::NAME, resource.etag())))
+        Err(scim::Error::new(412, format!("The version of the {} is {}", R::NAME, resource.etag())))
     }
 }
 
@@ -119,5 +119,5 @@ pub(crate) async fn not_found(_: ScimProvider) -> Result<HttpResponse, ScimError
 
 /// `/Me` and `/Bulk`
 pub(crate) async fn not_implemented(_: Data<App>, _: ScimProvider) -> Result<HttpResponse, ScimError> {
-    Err(Refusal::new(501, "This part of SCIM is not supported").into())
+    Err(scim::Error::new(501, "This part of SCIM is not supported").into())
 }

@@ -1,14 +1,14 @@
 //! `GET …/ServiceProviderConfig`, `GET …/ResourceTypes`, `GET …/Schemas`, and each document by its id
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use scim::{Error as Refusal, GROUP, Node, USER, message, schema, search};
+use scim::{GROUP, Node, USER, message, schema, search};
 
 use crate::{App, ScimError, ScimProvider, answer, request};
 
 /// Builds a response with a document. Discovery documents cannot be filtered (RFC 7644 §4).
 fn document(request: &HttpRequest, document: &Node) -> Result<HttpResponse, ScimError> {
     if search::has_filter(&request::query(request)) {
-        return Err(Refusal::new(403, "Discovery takes no filter").into());
+        return Err(scim::Error::new(403, "Discovery takes no filter").into());
     }
     Ok(answer::body(&mut HttpResponse::Ok(), document))
 }

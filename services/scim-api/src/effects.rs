@@ -1,7 +1,7 @@
 //! Runs changes: one transaction and one log entry each, and the effects outside of the database.
 use database::Conn;
 use database::scim::groups::GroupEffects;
-use database::scim::{Effects, Error, Stored};
+use database::scim::{Effects, Error, Refusal, Stored};
 use endpoint::{EnqueueError, JobSink, RestError};
 use scim::Group;
 use serde_json::json;
@@ -15,7 +15,7 @@ const AUTHORIZED_PROJECTS: &str = "AuthorizedProjectsWorker";
 const TOPIC: &str = "authorized_projects";
 
 /// Separates a refusal from a database failure, which the pool must handle.
-fn split<T>(result: Result<T, Error>) -> database::Result<Result<T, scim::Error>> {
+fn split<T>(result: Result<T, Error>) -> database::Result<Result<T, Refusal>> {
     match result {
         Ok(value) => Ok(Ok(value)),
         Err(Error::Refused(refusal)) => Ok(Err(refusal)),

@@ -2,8 +2,8 @@
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
+use database::scim::Refusal;
 use endpoint::RestError;
-use scim::Error as Refusal;
 
 use crate::answer;
 
@@ -12,13 +12,31 @@ pub enum ScimError {
     #[error("The SCIM token is missing or not valid")]
     Unauthorized,
     #[error(transparent)]
-    Refused(#[from] Refusal),
+    Refused(#[from] scim::Error),
     /// The allowed methods.
     #[error("The method is not allowed; allowed: {0}")]
     MethodNotAllowed(String),
     /// An error while reading the request or using the database.
     #[error(transparent)]
     Rest(#[from] RestError),
+}
+
+/// The status and keyword of each refusal (RFC 7644 §3.12).
+impl From<Refusal> for ScimError {
+    fn from(refusal: Refusal) -> Self {
+        let detail = refusal.to_string();
+        Self::Refused(match refusal {
+            Refusal::Request(error) => error,
+            Refusal::UserTaken | Refusal::EmailTaken | Refusal::GroupTaken => scim::Error::uniqueness(detail),
+            Refusal::NoGroupLink(_) => scim::Error::invalid_value(detail),
+            Refusal::UserNotFound | Refusal::GroupNotFound => scim::Error::new(404, detail),
+            Refusal::EmailDomain | Refusal::NotLinked => scim::Error::new(412, detail),
+            Refusal::AdministratorsState
+            | Refusal::LastOwner
+            | Refusal::LastAdministrator
+            | Refusal::InternalAccount => scim::Error::new(403, detail),
+        })
+    }
 }
 
 impl From<database::Error> for ScimError {
@@ -29,7 +47,7 @@ impl From<database::Error> for ScimError {
 
 impl ScimError {
     pub(crate) fn not_found(detail: &str) -> Self {
-        Refusal::new(404, detail).into()
+        scim::Error::new(404, detail).into()
     }
 }
 
@@ -51,10 +69,10 @@ impl ResponseError for ScimError {
             Self::Refused(refusal) => refusal.message(),
             _ if status.is_server_error() => {
                 tracing::error!(error = self as &dyn std::error::Error, "request failed");
-                Refusal::new(status.as_u16(), status.canonical_reason().unwrap_or_default()).message()
+                scim::Error::new(status.as_u16(), status.canonical_reason().unwrap_or_default()).message()
             }
-            Self::Rest(RestError::BadRequest(reason)) => Refusal::invalid_syntax(reason).message(),
-            _ => Refusal::new(status.as_u16(), self.to_string()).message(),
+            Self::Rest(RestError::BadRequest(reason)) => scim::Error::invalid_syntax(reason).message(),
+            _ => scim::Error::new(status.as_u16(), self.to_string()).message(),
         };
         let mut answer = HttpResponse::build(status);
         match self {

@@ -1,5 +1,5 @@
 //! Creates accounts with all their rows, and changes their names and e-mail addresses.
-use ::scim::{Error as Refusal, NewUser};
+use ::scim::NewUser;
 use ::scim::patch::Change;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
@@ -7,7 +7,7 @@ use diesel::sql_types::{BigInt, Bool, Integer, Nullable, Text};
 use domain::AccountDefaults;
 
 use super::sql::Sql;
-use super::{Result, Tenant, addresses, equals_ignoring_case, statement, taken};
+use super::{Refusal, Result, Tenant, addresses, equals_ignoring_case, statement};
 use crate::Conn;
 use crate::optional_columns::Columns;
 use crate::schema::{
@@ -249,7 +249,7 @@ fn free_username(conn: &mut Conn, base: &str, now: NaiveDateTime) -> Result<Stri
             return Ok(candidate);
         }
     }
-    Err(taken())
+    Err(Refusal::UserTaken.into())
 }
 
 fn is_used(conn: &mut Conn, name: &str) -> Result<bool> {
@@ -324,7 +324,7 @@ fn change_email(
     now: NaiveDateTime,
 ) -> Result<()> {
     if addresses::is_used_by_another(conn, new, user_id)? {
-        return Err(email_taken());
+        return Err(Refusal::EmailTaken.into());
     }
     let columns = Columns::load(conn, &["users", "emails"])?;
     let is_confirmed = vouches_for_addresses(tenant);
@@ -352,11 +352,6 @@ fn change_email(
         add_confirmed_address(conn, &columns, user_id, organization_id, new, now)?;
     }
     Ok(())
-}
-
-/// The error for an address that belongs to another account.
-pub(super) fn email_taken() -> super::Error {
-    Refusal::uniqueness("Email has already been taken").into()
 }
 
 /// Whether the tenant may change an account. The instance may change every account, and a group only those

@@ -1,10 +1,9 @@
 //! Grants and revokes access: a membership in a group, or the account itself at the instance.
-use ::scim::Error as Refusal;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 
-use super::{Effects, Group, Result, Stored, Tenant, addresses, reauthorize, sign_in};
+use super::{Effects, Group, Refusal, Result, Stored, Tenant, addresses, reauthorize, sign_in};
 use crate::members::is_valid;
 use crate::memberships::{self, Source};
 use crate::schema::{members, users};
@@ -13,10 +12,6 @@ use domain::Role;
 
 /// `users.user_type` of people and of service accounts. Other accounts are internal to GitLab.
 const BLOCKABLE: [i16; 3] = [addresses::HUMAN, 4, 13];
-
-fn forbidden(detail: &str) -> super::Error {
-    Refusal::new(403, detail).into()
-}
 
 /// Gives a user access.
 pub(super) fn activate(
@@ -38,7 +33,7 @@ pub(super) fn activate(
                 .execute(conn)?;
             Ok(())
         }
-        _ => Err(forbidden("The user's state can only be changed by an administrator")),
+        _ => Err(Refusal::AdministratorsState.into()),
     }
 }
 
@@ -96,7 +91,7 @@ pub(super) fn deactivate(
 ) -> Result<()> {
     let Some(group) = &tenant.group else { return block(conn, user_id, now, effects) };
     if is_last_owner(conn, group.id, user_id, now)? {
-        return Err(forbidden("The last owner of the group cannot be removed"));
+        return Err(Refusal::LastOwner.into());
     }
     remove_memberships(conn, group.id, user_id)?;
     if !tenant.keep_saml_identity {
@@ -167,7 +162,7 @@ fn block(conn: &mut Conn, user_id: i64, now: NaiveDateTime, effects: &mut Effect
     let (state, user_type, admin): (Option<String>, i16, bool) =
         users::table.find(user_id).select((users::state, users::user_type, users::admin)).first(conn)?;
     if !BLOCKABLE.contains(&user_type) {
-        return Err(forbidden("The account is GitLab's own"));
+        return Err(Refusal::InternalAccount.into());
     }
     let is_active = state.as_deref() == Some("active");
     if admin && is_active {
@@ -178,7 +173,7 @@ fn block(conn: &mut Conn, user_id: i64, now: NaiveDateTime, effects: &mut Effect
             .filter(users::user_type.eq(addresses::HUMAN))
             .select(users::id);
         if other.first::<i64>(conn).optional()?.is_none() {
-            return Err(forbidden("The last administrator cannot be blocked"));
+            return Err(Refusal::LastAdministrator.into());
         }
     }
     // Other states already deny access, and unblocking later must not lift a ban.

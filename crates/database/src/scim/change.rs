@@ -1,10 +1,11 @@
 //! `PATCH`, `PUT` and `DELETE` of a user.
 use ::scim::patch::Change;
-use ::scim::{Error as Refusal, Mode, User};
+use ::scim::{Mode, User};
 use chrono::NaiveDateTime;
 
 use super::{
-    Effects, Result, Stored, Tenant, account, activation, groups, query, record, shown, sign_in, taken, write,
+    Effects, Refusal, Result, Stored, Tenant, account, activation, groups, query, record, shown, sign_in,
+    write,
 };
 use crate::Conn;
 
@@ -13,8 +14,8 @@ pub fn change(
     conn: &mut Conn,
     tenant: &Tenant,
     id: &str,
-    precondition: impl FnOnce(&User) -> Result<(), Refusal>,
-    f: impl FnOnce(&User) -> Result<Change, Refusal>,
+    precondition: impl FnOnce(&User) -> ::scim::Result<()>,
+    f: impl FnOnce(&User) -> ::scim::Result<Change>,
     now: NaiveDateTime,
 ) -> Result<(Stored, Effects)> {
     write(conn, tenant, |conn| {
@@ -71,7 +72,7 @@ fn check_unique(conn: &mut Conn, tenant: &Tenant, before: &Stored, new: &User) -
     let is_other = |other: &Stored| other.identity_id != before.identity_id;
     for (old, new) in [(&old.id, &new.id), (&old.external_id, &new.external_id)] {
         if old != new && query::by_ids(conn, tenant, new)?.iter().any(is_other) {
-            return Err(taken());
+            return Err(Refusal::UserTaken.into());
         }
     }
     // An activation may insert a sign-in row.
@@ -84,7 +85,7 @@ fn check_unique(conn: &mut Conn, tenant: &Tenant, before: &Stored, new: &User) -
             .iter()
             .any(|other| is_other(other) && !other.is_deleted)
     {
-        return Err(taken());
+        return Err(Refusal::UserTaken.into());
     }
     Ok(())
 }
@@ -145,7 +146,7 @@ pub fn delete(
     conn: &mut Conn,
     tenant: &Tenant,
     id: &str,
-    precondition: impl FnOnce(&User) -> Result<(), Refusal>,
+    precondition: impl FnOnce(&User) -> ::scim::Result<()>,
     now: NaiveDateTime,
 ) -> Result<(Stored, Effects)> {
     write(conn, tenant, |conn| {
@@ -166,5 +167,5 @@ pub fn delete(
 
 fn visible(conn: &mut Conn, tenant: &Tenant, id: &str) -> Result<Stored> {
     let found = query::find(conn, tenant, id, true)?;
-    Ok(found.ok_or_else(|| Refusal::new(404, "User not found"))?)
+    Ok(found.ok_or(Refusal::UserNotFound)?)
 }

@@ -1,15 +1,15 @@
 //! `POST /Users`: creates a user, links an account or reactivates an identity. The checks run in the order
 //! of the table in `docs/api/scim-api.md`.
+use ::scim::Mode;
 use ::scim::patch::Change;
 use ::scim::user::NewUser;
-use ::scim::{Error as Refusal, Mode};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
 use super::addresses::{self, AddressOwner};
 use super::change::store;
 use super::{
-    Effects, Error, Result, Stored, Tenant, account, activation, query, record, sign_in, taken, write,
+    Attempt, Effects, Refusal, Result, Stored, Tenant, account, activation, attempt, query, record, sign_in,
 };
 use crate::Conn;
 use crate::schema::allowed_email_domains as domains;
@@ -30,11 +30,6 @@ impl Request {
     }
 }
 
-const DOMAIN: &str =
-    "The member's email address is not allowed for this group. Check with your administrator.";
-const NOT_LINKED: &str =
-    "The member's email address is not linked to a SAML account or has an inactive SCIM identity.";
-
 /// Creates a user, links an account, or restores access.
 pub fn create(
     conn: &mut Conn,
@@ -42,26 +37,14 @@ pub fn create(
     request: &Request,
     now: NaiveDateTime,
 ) -> Result<(Stored, Effects)> {
-    const ATTEMPTS: u32 = 10;
-    for _ in 1..ATTEMPTS {
-        let made = write(conn, tenant, |conn| decide(conn, tenant, request, now).map_err(mark_race));
-        match made {
-            // A concurrent transaction took a name. The next attempt sees it.
-            Err(Error::Refused(refusal)) if refusal.detail == RACE => {}
-            made => return made,
+    const MAX_ATTEMPTS: u32 = 10;
+    for _ in 0..MAX_ATTEMPTS {
+        // After a conflict, the next attempt sees the name that the other process has taken.
+        if let Attempt::Done(created) = attempt(conn, tenant, |conn| decide(conn, tenant, request, now))? {
+            return Ok(created);
         }
     }
-    Err(taken())
-}
-
-/// Marks a violation of a unique index. Clients never see it.
-const RACE: &str = "race";
-
-fn mark_race(error: Error) -> Error {
-    match error {
-        Error::Storage(crate::Error::Domain(domain::Error::Taken(_))) => Refusal::uniqueness(RACE).into(),
-        error => error,
-    }
+    Err(Refusal::UserTaken.into())
 }
 
 fn decide(
@@ -78,7 +61,7 @@ fn decide(
     let existing = others.iter().find(has_external_id);
     let is_id_of_another = others.iter().any(|other| !has_external_id(&other) && !other.is_deleted);
     if existing.is_some_and(Stored::is_live) || is_id_of_another {
-        return Err(taken());
+        return Err(Refusal::UserTaken.into());
     }
     if let Some(existing) = existing {
         return take_back(conn, tenant, existing, request, now);
@@ -86,17 +69,17 @@ fn decide(
     if new.external_id.is_none()
         && query::showing_user_name(conn, tenant, &new.user_name)?.iter().any(|other| !other.is_deleted)
     {
-        return Err(taken());
+        return Err(Refusal::UserTaken.into());
     }
     if let Some(group_id) = tenant.group_id()
         && !is_allowed(conn, group_id, &new.email)?
     {
-        return Err(Refusal::new(412, DOMAIN).into());
+        return Err(Refusal::EmailDomain.into());
     }
     match addresses::owner_of(conn, tenant, &new.email)? {
         AddressOwner::Person(user_id) => link_person(conn, tenant, user_id, request, now),
-        AddressOwner::Unconfirmed => Err(account::email_taken()),
-        AddressOwner::Bot => Err(taken()),
+        AddressOwner::Unconfirmed => Err(Refusal::EmailTaken.into()),
+        AddressOwner::Bot => Err(Refusal::UserTaken.into()),
         AddressOwner::Nobody => {
             sign_in::check_name_id(conn, tenant, external_id, None)?;
             let user_id = account::create(conn, tenant, new, &request.password, now)?;
@@ -114,11 +97,11 @@ fn link_person(
     request: &Request,
     now: NaiveDateTime,
 ) -> Result<(Stored, Effects)> {
-    let not_linked = || Err(Refusal::new(412, NOT_LINKED).into());
+    let not_linked = || Err(Refusal::NotLinked.into());
     if let Some(known) = query::by_user(conn, tenant, user_id)? {
         return match (known.is_deleted, known.user.active, &tenant.group) {
             (true, _, _) => take_back(conn, tenant, &known, request, now),
-            (false, true, _) | (false, false, None) => Err(taken()),
+            (false, true, _) | (false, false, None) => Err(Refusal::UserTaken.into()),
             (false, false, Some(_)) => not_linked(),
         };
     }

@@ -13,6 +13,7 @@ pub mod groups;
 mod order;
 mod query;
 mod record;
+mod refusal;
 mod sign_in;
 mod sql;
 mod tokens;
@@ -25,6 +26,7 @@ use ::scim::{Mode, User};
 pub use change::{change, delete};
 pub use create::{Request, create};
 pub use query::{Page, find, list};
+pub use refusal::Refusal;
 pub(crate) use sql::register;
 pub use tokens::{Access, Scope, authenticate, set_token};
 
@@ -90,13 +92,19 @@ pub struct Effects {
     pub fields: Vec<&'static str>,
 }
 
-/// A refusal by SCIM, or a database failure.
+/// A refusal, or a database failure.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error(transparent)]
-    Refused(#[from] ::scim::Error),
+    Refused(#[from] Refusal),
     #[error(transparent)]
     Storage(#[from] crate::Error),
+}
+
+impl From<::scim::Error> for Error {
+    fn from(error: ::scim::Error) -> Self {
+        Self::Refused(error.into())
+    }
 }
 
 impl From<diesel::result::Error> for Error {
@@ -125,14 +133,29 @@ macro_rules! equals_ignoring_case {
 use equals_ignoring_case;
 use sql::statement;
 
-/// The error for a name, id or address that belongs to another user.
-fn taken() -> Error {
-    ::scim::Error::uniqueness("User has already been taken").into()
+/// The result of a transaction.
+enum Attempt<T> {
+    Done(T),
+    /// Another process has written a row with the same unique value first, possibly GitLab itself. Nothing was
+    /// written.
+    Conflict,
+}
+
+/// Runs `f` in a transaction, and refuses the request if another process has taken a value first.
+fn write<T>(conn: &mut Conn, tenant: &Tenant, f: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
+    match attempt(conn, tenant, f)? {
+        Attempt::Done(value) => Ok(value),
+        Attempt::Conflict => Err(Refusal::UserTaken.into()),
+    }
 }
 
 /// Runs `f` in a transaction that an error rolls back. Writes of one tenant are serialised, because GitLab's
 /// database has no unique index for the identities of the instance.
-fn write<T>(conn: &mut Conn, tenant: &Tenant, f: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
+fn attempt<T>(
+    conn: &mut Conn,
+    tenant: &Tenant,
+    f: impl FnOnce(&mut Conn) -> Result<T>,
+) -> Result<Attempt<T>> {
     let mut refusal = None;
     let done = conn.write(|conn| {
         if let Conn::Postgresql(pg) = conn {
@@ -143,18 +166,18 @@ fn write<T>(conn: &mut Conn, tenant: &Tenant, f: impl FnOnce(&mut Conn) -> Resul
         }
         f(conn).map_err(|error| match error {
             Error::Storage(error) => error,
-            Error::Refused(error) => {
-                let marker = domain::Error::Invalid(error.detail.clone());
-                refusal = Some(error);
-                marker.into()
+            Error::Refused(reason) => {
+                // Any error rolls the transaction back. The reason itself is returned below.
+                let rollback = domain::Error::Invalid(reason.to_string());
+                refusal = Some(reason);
+                rollback.into()
             }
         })
     });
     match (done, refusal) {
         (_, Some(refusal)) => Err(refusal.into()),
-        // Another process wrote first, possibly GitLab itself.
-        (Err(crate::Error::Domain(domain::Error::Taken(_))), None) => Err(taken()),
-        (done, None) => Ok(done?),
+        (Err(crate::Error::Domain(domain::Error::Taken(_))), None) => Ok(Attempt::Conflict),
+        (done, None) => Ok(Attempt::Done(done?)),
     }
 }
 

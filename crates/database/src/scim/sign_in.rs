@@ -7,7 +7,7 @@ use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool};
 
-use super::{Result, Tenant, equals_ignoring_case, taken};
+use super::{Refusal, Result, Tenant, equals_ignoring_case};
 use crate::Conn;
 use crate::schema::identities;
 
@@ -36,7 +36,7 @@ pub(super) fn check_name_id(
     let same = equals_ignoring_case!(conn, "identities.extern_uid", name_id);
     let holders: Vec<Option<i64>> =
         of_provider!(tenant).filter(same).select(identities::user_id).load(conn)?;
-    if holders.iter().all(|holder| *holder == user_id) { Ok(()) } else { Err(taken()) }
+    if holders.iter().all(|holder| *holder == user_id) { Ok(()) } else { Err(Refusal::UserTaken.into()) }
 }
 
 /// Whether a user can sign in through the tenant's provider.

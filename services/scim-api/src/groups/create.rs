@@ -3,7 +3,7 @@ use actix_web::http::header::LOCATION;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use database::scim::groups;
-use scim::{Error as Refusal, GroupDraft, search};
+use scim::{GroupDraft, search};
 
 use crate::{App, ScimError, ScimProvider, answer, request};
 
@@ -15,7 +15,7 @@ pub(crate) async fn handler(
     payload: Payload,
 ) -> Result<HttpResponse, ScimError> {
     if !app.has_groups(&provider).await? {
-        return Err(Refusal::new(501, "Groups are not supported here").into());
+        return Err(scim::Error::new(501, "Groups are not supported here").into());
     }
     let draft = GroupDraft::read(&request::object(&request, payload).await?)?;
     let uid = uuid::Builder::from_random_bytes(rand::random()).into_uuid().to_string();

@@ -7,8 +7,6 @@ pub(crate) mod patch;
 pub(crate) mod put;
 pub(crate) mod search;
 
-use scim::Error as Refusal;
-
 use crate::{App, ScimError, ScimProvider};
 
 impl App {
@@ -35,5 +33,5 @@ impl App {
 }
 
 fn not_found() -> ScimError {
-    Refusal::new(404, "Group not found").into()
+    scim::Error::new(404, "Group not found").into()
 }

@@ -1,27 +1,19 @@
 //! `POST`, `PUT`, `PATCH` and `DELETE` of a SCIM group.
 use std::collections::BTreeSet;
 
-use ::scim::{Error as Refusal, Group, GroupDraft, GroupPatch, MemberChange};
+use ::scim::{Group, GroupDraft, GroupPatch, MemberChange};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 
 use super::super::sql::Sql;
-use super::super::{Effects, Result, Tenant, shown, statement, write};
+use super::super::{Effects, Refusal, Result, Tenant, shown, statement, write};
 use super::links::{self, Link};
 use super::{GroupEffects, are_available, members, memberships};
 use crate::Conn;
 
 statement!(Write, BigInt);
 statement!(Exists, BigInt);
-
-fn not_found() -> super::super::Error {
-    Refusal::new(404, "Group not found").into()
-}
-
-fn taken() -> super::super::Error {
-    Refusal::uniqueness("Group has already been taken").into()
-}
 
 /// Assigns a uid to all links with a name, and adds the first members.
 pub fn create(
@@ -35,8 +27,7 @@ pub fn create(
         let name = &draft.display_name;
         let named = links::load(conn, |sql| _ = sql.push("l.saml_group_name = ").text(name.as_str()))?;
         if named.is_empty() {
-            let detail = format!("there is no SAML group link with the name {name}");
-            return Err(Refusal::invalid_value(detail).into());
+            return Err(Refusal::NoGroupLink(name.clone()).into());
         }
         let sent_uid = draft.external_id.as_deref().and_then(links::parse_uid);
         let uid = sent_uid.as_deref().unwrap_or(fresh_uid);
@@ -44,7 +35,7 @@ pub fn create(
             || !links::of_group(conn, uid)?.is_empty()
             || external_id_exists(conn, draft.external_id.as_deref())?;
         if is_taken {
-            return Err(taken());
+            return Err(Refusal::GroupTaken.into());
         }
         // Removes members of a former group whose links were deleted.
         members::remove_all(conn, uid)?;
@@ -70,7 +61,7 @@ fn group_ids(links: &[Link]) -> Vec<i64> {
 }
 
 fn read(conn: &mut Conn, tenant: &Tenant, uid: &str) -> Result<Group> {
-    links::find(conn, tenant, uid, true)?.ok_or_else(not_found)
+    Ok(links::find(conn, tenant, uid, true)?.ok_or(Refusal::GroupNotFound)?)
 }
 
 fn external_id_exists(conn: &mut Conn, external_id: Option<&str>) -> Result<bool> {
@@ -132,7 +123,7 @@ pub fn replace(
     conn: &mut Conn,
     tenant: &Tenant,
     id: &str,
-    precondition: impl FnOnce(&Group) -> Result<(), Refusal>,
+    precondition: impl FnOnce(&Group) -> ::scim::Result<()>,
     draft: &GroupDraft,
     now: NaiveDateTime,
 ) -> Result<(Group, GroupEffects)> {
@@ -145,7 +136,7 @@ pub fn patch(
     conn: &mut Conn,
     tenant: &Tenant,
     id: &str,
-    precondition: impl FnOnce(&Group) -> Result<(), Refusal>,
+    precondition: impl FnOnce(&Group) -> ::scim::Result<()>,
     patch: &GroupPatch,
     now: NaiveDateTime,
 ) -> Result<(Group, GroupEffects)> {
@@ -156,12 +147,12 @@ fn change(
     conn: &mut Conn,
     tenant: &Tenant,
     id: &str,
-    precondition: impl FnOnce(&Group) -> Result<(), Refusal>,
+    precondition: impl FnOnce(&Group) -> ::scim::Result<()>,
     changes: &[MemberChange],
     now: NaiveDateTime,
 ) -> Result<(Group, GroupEffects)> {
     write(conn, tenant, |conn| {
-        let group = links::find(conn, tenant, id, true)?.ok_or_else(not_found)?;
+        let group = links::find(conn, tenant, id, true)?.ok_or(Refusal::GroupNotFound)?;
         precondition(&group)?;
         let (uid, name) = (group.id.as_str(), group.display_name.as_str());
         let mut effects = GroupEffects::default();
@@ -240,11 +231,11 @@ pub fn delete(
     conn: &mut Conn,
     tenant: &Tenant,
     id: &str,
-    precondition: impl FnOnce(&Group) -> Result<(), Refusal>,
+    precondition: impl FnOnce(&Group) -> ::scim::Result<()>,
     now: NaiveDateTime,
 ) -> Result<(Group, GroupEffects)> {
     write(conn, tenant, |conn| {
-        let group = links::find(conn, tenant, id, false)?.ok_or_else(not_found)?;
+        let group = links::find(conn, tenant, id, false)?.ok_or(Refusal::GroupNotFound)?;
         precondition(&group)?;
         let uid = group.id.as_str();
         let users = members::user_ids(conn, uid)?;

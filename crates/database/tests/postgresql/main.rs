@@ -1,5 +1,6 @@
-//! The crate with a real PostgreSQL and a real PgBouncer.
+//! The crate with a real PostgreSQL, a real PgBouncer, and databases of an older release.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot be set up fails")]
 mod check;
 mod pool;
 mod support;
+mod upgrade;

@@ -13,11 +13,16 @@ pub struct TestDatabase {
 }
 
 impl TestDatabase {
-    pub fn new() -> Self {
+    /// A database without tables.
+    pub fn empty() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let name = format!("pool_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         run(&server_url(), &format!("CREATE DATABASE {name}"));
-        let database = Self { name };
+        Self { name }
+    }
+
+    pub fn new() -> Self {
+        let database = Self::empty();
         database::migrate(&mut open(&database.url())).unwrap();
         let users = (1..=USERS).map(|id| {
             format!(

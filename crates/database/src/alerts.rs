@@ -5,7 +5,8 @@ use diesel::prelude::*;
 use domain::agents::alert::Alert;
 
 use crate::schema::{alert_management_alerts as alerts, internal_ids, projects};
-use crate::{Conn, Result, values};
+use crate::sql::casts;
+use crate::{Conn, Result};
 
 const TRIGGERED: i16 = 0;
 const RESOLVED: i16 = 2;
@@ -68,11 +69,11 @@ fn insert(conn: &mut Conn, project_id: i64, alert: &Alert, now: NaiveDateTime) -
             alerts::description.eq(&alert.description),
             alerts::service.eq(&alert.service),
             alerts::monitoring_tool.eq(&alert.monitoring_tool),
-            alerts::hosts.eq(values::texts(&alert.hosts)),
+            alerts::hosts.eq(casts::text_array(&alert.hosts)),
             alerts::severity.eq(alert.severity),
             alerts::status.eq(if alert.ended_at.is_some() { RESOLVED } else { TRIGGERED }),
             alerts::fingerprint.eq(alert.fingerprint.as_slice()),
-            alerts::payload.eq(values::json_text(&alert.payload)),
+            alerts::payload.eq(casts::json_text(&alert.payload)),
             alerts::domain.eq(THREAT_MONITORING),
             alerts::started_at.eq(alert.started_at),
             alerts::ended_at.eq(alert.ended_at),

@@ -1,9 +1,10 @@
 //! Deploy tokens, with which machines pull from a project or from all projects of a group.
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
-use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::sql_types::{BigInt, Bool, Timestamp};
 
+use crate::sql::statement::query;
 use crate::{Conn, MultiBackend, Result};
 use domain::project::DeployTokenGrant;
 
@@ -50,13 +51,4 @@ impl QueryFragment<MultiBackend> for TokenInProject {
     }
 }
 
-impl QueryId for TokenInProject {
-    type QueryId = Self;
-    const HAS_STATIC_QUERY_ID: bool = true;
-}
-
-impl Query for TokenInProject {
-    type SqlType = (Bool, Bool);
-}
-
-impl<C> RunQueryDsl<C> for TokenInProject {}
+query!(static TokenInProject, (Bool, Bool));

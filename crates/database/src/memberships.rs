@@ -4,11 +4,12 @@
 //! [`recompute`] in the same transaction. A real GitLab maintains its own.
 use chrono::{NaiveDate, NaiveDateTime};
 use diesel::prelude::*;
-use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::sql_types::{BigInt, Date, Integer, Nullable};
 
 use crate::members::{effective_membership, unexpired};
 use crate::schema::{members, project_authorizations as authorizations, projects, users};
+use crate::sql::statement::query;
 use crate::{Conn, MultiBackend, Result};
 use domain::Role;
 
@@ -186,16 +187,7 @@ impl QueryFragment<MultiBackend> for Effective {
     }
 }
 
-impl QueryId for Effective {
-    type QueryId = Self;
-    const HAS_STATIC_QUERY_ID: bool = true;
-}
-
-impl Query for Effective {
-    type SqlType = (BigInt, Integer);
-}
-
-impl<C> RunQueryDsl<C> for Effective {}
+query!(static Effective, (BigInt, Integer));
 
 /// Selects a user's role in one group.
 struct InGroup {
@@ -212,13 +204,4 @@ impl QueryFragment<MultiBackend> for InGroup {
     }
 }
 
-impl QueryId for InGroup {
-    type QueryId = Self;
-    const HAS_STATIC_QUERY_ID: bool = true;
-}
-
-impl Query for InGroup {
-    type SqlType = Nullable<Integer>;
-}
-
-impl<C> RunQueryDsl<C> for InGroup {}
+query!(static InGroup, Nullable<Integer>);

@@ -5,12 +5,13 @@ use std::collections::{HashMap, HashSet};
 use chrono::NaiveDate;
 use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::sql_types::{BigInt, Integer, Nullable, Text};
 
 use crate::git_access::{self, ActorId, FoundProject, ProjectId};
 use crate::schema::merge_requests as mr;
 use crate::schema::{project_features, projects, users};
+use crate::sql::statement::query;
 use crate::{Conn, MultiBackend, Result, protected_refs};
 use domain::access::protected_refs::ProtectedBranch;
 use domain::access::push::may_update_branch;
@@ -168,13 +169,4 @@ impl QueryFragment<MultiBackend> for OpenFrom<'_> {
     }
 }
 
-impl QueryId for OpenFrom<'_> {
-    type QueryId = ();
-    const HAS_STATIC_QUERY_ID: bool = false;
-}
-
-impl Query for OpenFrom<'_> {
-    type SqlType = (Text, Text, Nullable<Integer>);
-}
-
-impl<C> RunQueryDsl<C> for OpenFrom<'_> {}
+query!(OpenFrom<'_>, (Text, Text, Nullable<Integer>));

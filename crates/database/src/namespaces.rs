@@ -1,10 +1,11 @@
 //! Groups and personal namespaces, for group wikis and new projects.
 use chrono::NaiveDate;
 use diesel::prelude::*;
-use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::sql_types::{BigInt, Bool, Integer, Nullable, SmallInt, Text};
 
 use crate::git_access::{Storage, ip_ranges};
+use crate::sql::statement::{StatementRow, query, statement};
 use crate::{Conn, MultiBackend, Result, memberships};
 use domain::namespace::{Kind, Namespace, NamespaceFacts};
 use domain::project::{GitProtocols, RootNamespace};
@@ -33,9 +34,10 @@ pub fn find(
     today: NaiveDate,
 ) -> Result<Option<FoundNamespace>> {
     let catalogue = conn.catalogue()?;
-    let rest = rest(catalogue.has("namespaces", "state"), catalogue.has("namespace_details", "deleted_at"));
+    let ancestors =
+        ancestors(catalogue.has("namespaces", "state"), catalogue.has("namespace_details", "deleted_at"));
     let row: Option<Row> =
-        NamespaceAccess { id, user_id: user_id.unwrap_or(-1), rest }.get_result(conn).optional()?;
+        NamespaceAccess { id, user_id: user_id.unwrap_or(-1), ancestors }.get_result(conn).optional()?;
     let Some(row) = row else { return Ok(None) };
     let role = match user_id {
         Some(user_id) if row.kind == "Group" => memberships::role_in_group(conn, user_id, row.id, today)?,
@@ -44,25 +46,31 @@ pub fn find(
     Ok(Some(row.into_found(role)))
 }
 
-#[derive(Queryable)]
-struct Row {
-    id: i64,
-    full_path: String,
-    kind: String,
-    owner_id: Option<i64>,
-    visibility_level: i32,
-    project_creation_level: Option<i32>,
-    root_id: Option<i64>,
-    any_archived: Option<i32>,
-    any_read_only: Option<i32>,
-    any_deleted: bool,
-    root_git_protocol: Option<i16>,
-    root_enforces_certificates: Option<bool>,
-    root_ip_ranges: Option<String>,
-    banned: bool,
-    projects_left: Option<i64>,
-    wiki_disk_path: Option<String>,
-    wiki_shard: Option<String>,
+statement! {
+    struct Row {
+        id: BigInt = "n.id",
+        full_path: Text = "ro.path",
+        kind: Text = "n.type",
+        owner_id: Nullable<BigInt> = "n.owner_id",
+        visibility_level: Integer = "n.visibility_level",
+        project_creation_level: Nullable<Integer> = "n.project_creation_level",
+        root_id: Nullable<BigInt> = "above.root_id",
+        any_archived: Nullable<Integer> = "above.archived",
+        any_read_only: Nullable<Integer> = "above.read_only",
+        any_deleted: Nullable<Bool> = "above.deleted",
+        root_git_protocol: Nullable<SmallInt> = "rs.enabled_git_access_protocol",
+        root_enforces_certificates: Nullable<Bool> = "rs.enforce_ssh_certificates",
+        root_ip_ranges: Nullable<Text> =
+            "(SELECT string_agg(i.range, ',') FROM ip_restrictions i WHERE i.group_id = above.root_id)",
+        banned: Bool =
+            "EXISTS (SELECT 1 FROM namespace_bans b WHERE b.namespace_id = above.root_id AND b.user_id = asked.user_id)",
+        projects_left: Nullable<BigInt> =
+            "(SELECT u.projects_limit - (SELECT count(*) FROM projects p JOIN namespaces own ON own.id = p.namespace_id \
+                                          WHERE own.type = 'User' AND own.owner_id = u.id) \
+                FROM users u WHERE u.id = asked.user_id)",
+        wiki_disk_path: Nullable<Text> = "w.disk_path",
+        wiki_shard: Nullable<Text> = "sh.name",
+    }
 }
 
 impl Row {
@@ -77,7 +85,7 @@ impl Row {
             kind,
             visibility: Visibility::from_level(self.visibility_level),
             archived: self.any_archived == Some(1),
-            deleted: self.any_deleted,
+            deleted: self.any_deleted == Some(true),
             repository_read_only: self.any_read_only == Some(1),
             root: RootNamespace {
                 id: self.root_id.unwrap_or(self.id),
@@ -104,59 +112,60 @@ impl Row {
 struct NamespaceAccess<'a> {
     id: &'a NamespaceId,
     user_id: i64,
-    /// The part of the statement that depends on the release of GitLab.
-    rest: &'static str,
+    /// The common table expressions that depend on the release of GitLab.
+    ancestors: &'static str,
 }
 
-/// `up` contains the namespace and its ancestors.
-macro_rules! rest {
+/// `up` contains the namespace and its ancestors, and `above` what is true of any of them.
+macro_rules! ancestors {
     (state: $state:literal, archived: $archived:literal, deleted: $deleted:literal) => {
         concat!(
             ", up AS (\
-  SELECT n.id, n.parent_id", $state, " FROM namespaces n \
+  SELECT n.id, n.parent_id",
+            $state,
+            " FROM namespaces n \
    WHERE n.id = (SELECT id FROM g) AND n.type IN ('User', 'Group') \
-  UNION ALL SELECT n.id, n.parent_id", $state, " FROM up JOIN namespaces n ON n.id = up.parent_id), \
+  UNION ALL SELECT n.id, n.parent_id",
+            $state,
+            " FROM up JOIN namespaces n ON n.id = up.parent_id), \
 above AS (\
   SELECT max(CASE WHEN up.parent_id IS NULL THEN up.id END) AS root_id, \
-         max(CASE WHEN ", $archived, " THEN 1 ELSE \
+         max(CASE WHEN ",
+            $archived,
+            " THEN 1 ELSE \
                (SELECT CASE WHEN s.archived THEN 1 ELSE 0 END \
                   FROM namespace_settings s WHERE s.namespace_id = up.id) END) AS archived, \
          max((SELECT CASE WHEN s.repository_read_only THEN 1 ELSE 0 END \
-                FROM namespace_settings s WHERE s.namespace_id = up.id)) AS read_only FROM up) \
-SELECT n.id, ro.path, n.type, n.owner_id, n.visibility_level, n.project_creation_level, \
-  above.root_id, above.archived, above.read_only, ", $deleted, ", \
-  rs.enabled_git_access_protocol, rs.enforce_ssh_certificates, \
-  (SELECT string_agg(i.range, ',') FROM ip_restrictions i WHERE i.group_id = above.root_id), \
-  EXISTS (SELECT 1 FROM namespace_bans b WHERE b.namespace_id = above.root_id AND b.user_id = asked.user_id), \
-  (SELECT u.projects_limit - (SELECT count(*) FROM projects p JOIN namespaces own ON own.id = p.namespace_id \
-                               WHERE own.type = 'User' AND own.owner_id = u.id) \
-     FROM users u WHERE u.id = asked.user_id), \
-  w.disk_path, sh.name \
-FROM asked JOIN namespaces n ON n.id = (SELECT id FROM g) AND n.type IN ('User', 'Group') \
-JOIN routes ro ON ro.source_type = 'Namespace' AND ro.source_id = n.id \
-LEFT JOIN above ON 1 = 1 LEFT JOIN namespace_settings rs ON rs.namespace_id = above.root_id \
-LEFT JOIN group_wiki_repositories w ON w.group_id = n.id LEFT JOIN shards sh ON sh.id = w.shard_id"
+                FROM namespace_settings s WHERE s.namespace_id = up.id)) AS read_only, ",
+            $deleted,
+            " AS deleted \
+    FROM up) "
         )
     };
 }
 
+const FROM: &str = " FROM asked JOIN namespaces n ON n.id = (SELECT id FROM g) AND n.type IN ('User', 'Group') \
+JOIN routes ro ON ro.source_type = 'Namespace' AND ro.source_id = n.id \
+LEFT JOIN above ON 1 = 1 LEFT JOIN namespace_settings rs ON rs.namespace_id = above.root_id \
+LEFT JOIN group_wiki_repositories w ON w.group_id = n.id LEFT JOIN shards sh ON sh.id = w.shard_id";
+
 /// GitLab stores the state of a namespace in `namespaces.state` since 18.4, and marks a deletion in
 /// `namespace_details.deleted_at` before 18.10. Where both exist, either is sufficient.
-fn rest(has_state: bool, has_deleted_at: bool) -> &'static str {
+fn ancestors(has_state: bool, has_deleted_at: bool) -> &'static str {
     match (has_state, has_deleted_at) {
-        (false, false) => rest!(state: "", archived: "false", deleted: "false"),
-        (false, true) => rest!(
+        (false, false) => ancestors!(state: "", archived: "false", deleted: "false"),
+        (false, true) => ancestors!(
             state: "",
             archived: "false",
             deleted: "EXISTS (SELECT 1 FROM namespace_details d JOIN up ON up.id = d.namespace_id \
                               WHERE d.deleted_at IS NOT NULL)"
         ),
-        (true, false) => rest!(
+        (true, false) => ancestors!(
             state: ", n.state",
             archived: "up.state = 1",
             deleted: "EXISTS (SELECT 1 FROM up WHERE up.state = 4)"
         ),
-        (true, true) => rest!(
+        (true, true) => ancestors!(
             state: ", n.state",
             archived: "up.state = 1",
             deleted: "(EXISTS (SELECT 1 FROM up WHERE up.state = 4) \
@@ -190,38 +199,12 @@ impl QueryFragment<MultiBackend> for NamespaceAccess<'_> {
                 out.push_sql(")) AS found ORDER BY step LIMIT 1)");
             }
         }
-        out.push_sql(self.rest);
+        out.push_sql(self.ancestors);
+        out.push_sql("SELECT ");
+        Row::select(&mut out);
+        out.push_sql(FROM);
         Ok(())
     }
 }
 
-impl QueryId for NamespaceAccess<'_> {
-    type QueryId = ();
-    const HAS_STATIC_QUERY_ID: bool = false;
-}
-
-type N<T> = Nullable<T>;
-
-impl Query for NamespaceAccess<'_> {
-    type SqlType = (
-        BigInt,
-        Text,
-        Text,
-        N<BigInt>,
-        Integer,
-        N<Integer>,
-        N<BigInt>,
-        N<Integer>,
-        N<Integer>,
-        Bool,
-        N<SmallInt>,
-        N<Bool>,
-        N<Text>,
-        Bool,
-        N<BigInt>,
-        N<Text>,
-        N<Text>,
-    );
-}
-
-impl<C> RunQueryDsl<C> for NamespaceAccess<'_> {}
+query!(NamespaceAccess<'_>, row Row);

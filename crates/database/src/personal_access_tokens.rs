@@ -5,7 +5,8 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Nullable, Text};
 
 use crate::schema::application_settings as settings;
-use crate::{Conn, Result, optional_columns};
+use crate::sql::optional_columns;
+use crate::{Conn, Result};
 use domain::tokens::personal_access_token::{Grant, Policy};
 
 /// GitLab's default organization.

@@ -1,8 +1,9 @@
 //! Object pools, which store the common objects of forks, and their member repositories.
 use diesel::prelude::*;
-use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::sql_types::{BigInt, Bool, Integer, Nullable, SmallInt, Text};
 
+use crate::sql::statement::{StatementRow, query, statement};
 use crate::{Conn, MultiBackend, Result};
 use domain::{Visibility, hashed_path};
 
@@ -33,15 +34,16 @@ pub fn members(
     Ok(rows.into_iter().map(Member::from).collect())
 }
 
-#[derive(Queryable)]
-struct Row {
-    pool: String,
-    is_upstream: bool,
-    id: i64,
-    visibility_level: i32,
-    storage_version: Option<i16>,
-    full_path: String,
-    disk_path: Option<String>,
+statement! {
+    struct Row {
+        pool: Text = "f.pool",
+        is_upstream: Bool = "f.step = 0",
+        id: BigInt = "p.id",
+        visibility_level: Integer = "p.visibility_level",
+        storage_version: Nullable<SmallInt> = "p.storage_version",
+        full_path: Text = "ro.path",
+        disk_path: Nullable<Text> = "pr.disk_path",
+    }
 }
 
 impl From<Row> for Member {
@@ -84,9 +86,10 @@ impl QueryFragment<MultiBackend> for Members<'_> {
                  AND p.id <> COALESCE(po.source_project_id, -1)",
             );
         }
+        out.push_sql(") SELECT ");
+        Row::select(&mut out);
         out.push_sql(
-            ") SELECT f.pool, f.step = 0, p.id, p.visibility_level, p.storage_version, ro.path, pr.disk_path \
-             FROM found f JOIN projects p ON p.id = f.id \
+            " FROM found f JOIN projects p ON p.id = f.id \
              JOIN routes ro ON ro.source_type = 'Project' AND ro.source_id = p.id \
              LEFT JOIN project_repositories pr ON pr.project_id = p.id ORDER BY f.pool, f.step, p.id",
         );
@@ -94,13 +97,4 @@ impl QueryFragment<MultiBackend> for Members<'_> {
     }
 }
 
-impl QueryId for Members<'_> {
-    type QueryId = ();
-    const HAS_STATIC_QUERY_ID: bool = false;
-}
-
-impl Query for Members<'_> {
-    type SqlType = (Text, Bool, BigInt, Integer, Nullable<SmallInt>, Text, Nullable<Text>);
-}
-
-impl<C> RunQueryDsl<C> for Members<'_> {}
+query!(Members<'_>, row Row);

@@ -3,10 +3,11 @@ use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 use diesel::prelude::*;
-use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::sql_types::{BigInt, Bool, Date, Integer, Nullable, Text};
 
 use crate::members::{effective_membership, unexpired};
+use crate::sql::statement::{StatementRow, query, statement};
 use crate::{Conn, MultiBackend, Result};
 use domain::Role;
 use domain::access::protected_refs::{Grant, ProtectedBranch, ProtectedTag};
@@ -26,13 +27,13 @@ pub fn load(
         user: user_id.unwrap_or(-1),
         today,
     };
-    let rows: Vec<Row> = asked.load(conn)?;
+    let rows: Vec<RuleRow> = asked.load(conn)?;
 
     let mut branches: BTreeMap<i64, ProtectedBranch> = BTreeMap::new();
     let mut tags: BTreeMap<i64, ProtectedTag> = BTreeMap::new();
     for row in rows {
         let grant = row.grant();
-        let Row { kind, rule_id, name, allow_force_push, .. } = row;
+        let RuleRow { kind, rule_id, name, allow_force_push, .. } = row;
         if kind == Kind::TAG {
             let tag = tags.entry(rule_id).or_insert_with(|| ProtectedTag { name, ..ProtectedTag::default() });
             tag.create.extend(grant);
@@ -56,26 +57,28 @@ impl Kind {
     const TAG: i32 = 2;
 }
 
-#[derive(Queryable)]
-struct Row {
-    kind: i32,
-    rule_id: i64,
-    name: String,
-    allow_force_push: bool,
-    /// `None` if the rule has no access levels.
-    level_id: Option<i64>,
-    access_level: Option<i32>,
-    user_id: Option<i64>,
-    group_id: Option<i64>,
-    deploy_key_id: Option<i64>,
-    /// The owner of the deploy key, if the key has write access to the project.
-    deploy_key_owner_id: Option<i64>,
-    /// The role that the invitation gives the group, and the user's role in the group.
-    group_access: Option<i32>,
-    group_role: Option<i32>,
+statement! {
+    struct RuleRow {
+        kind: Integer = "k.kind",
+        rule_id: BigInt = "b.id",
+        name: Text = "b.name",
+        allow_force_push: Bool = "b.allow_force_push",
+        /// `None` if the rule has no access levels.
+        level_id: Nullable<BigInt> = "l.id",
+        access_level: Nullable<Integer> = "l.access_level",
+        user_id: Nullable<BigInt> = "l.user_id",
+        group_id: Nullable<BigInt> = "l.group_id",
+        deploy_key_id: Nullable<BigInt> = "l.deploy_key_id",
+        /// The owner of the deploy key, if the key has write access to the project.
+        deploy_key_owner_id: Nullable<BigInt> = "w.owner_id",
+        /// The role that the invitation gives the group.
+        group_access: Nullable<Integer> = "i.group_access",
+        /// The user's role in the group.
+        group_role: Nullable<Integer> = "m.access_level",
+    }
 }
 
-impl Row {
+impl RuleRow {
     fn grant(&self) -> Option<Grant> {
         self.level_id?;
         Some(match (self.user_id, self.group_id, self.deploy_key_id) {
@@ -98,20 +101,16 @@ struct ProtectedRefs {
     today: NaiveDate,
 }
 
-/// The rows of each kind: a table of rules and a table of access levels, joined so that rules without levels
-/// are included.
-const SELECTS: [&str; 3] = [
-    "SELECT 0, b.id, b.name, b.allow_force_push, l.id, l.access_level, l.user_id, l.group_id, l.deploy_key_id, \
-     w.owner_id, i.group_access, m.access_level \
-     FROM rules b LEFT JOIN protected_branch_push_access_levels l ON l.protected_branch_id = b.id \
-     LEFT JOIN writers w ON w.deploy_key_id = l.deploy_key_id",
-    "SELECT 1, b.id, b.name, b.allow_force_push, l.id, l.access_level, l.user_id, l.group_id, CAST(NULL AS bigint), \
-     CAST(NULL AS bigint), i.group_access, m.access_level \
-     FROM rules b LEFT JOIN protected_branch_merge_access_levels l ON l.protected_branch_id = b.id",
-    "SELECT 2, b.id, b.name, false, l.id, l.access_level, l.user_id, l.group_id, l.deploy_key_id, \
-     w.owner_id, i.group_access, m.access_level \
-     FROM tags b LEFT JOIN protected_tag_create_access_levels l ON l.protected_tag_id = b.id \
-     LEFT JOIN writers w ON w.deploy_key_id = l.deploy_key_id",
+/// The rules of each kind and their access levels, joined so that rules without levels are included. Levels of
+/// merging have no deploy keys.
+const SOURCES_OF_KINDS: [&str; 3] = [
+    "(SELECT 0 AS kind) AS k CROSS JOIN rules b \
+     LEFT JOIN protected_branch_push_access_levels l ON l.protected_branch_id = b.id",
+    "(SELECT 1 AS kind) AS k CROSS JOIN rules b \
+     LEFT JOIN (SELECT id, access_level, user_id, group_id, CAST(NULL AS bigint) AS deploy_key_id, protected_branch_id \
+                  FROM protected_branch_merge_access_levels) AS l ON l.protected_branch_id = b.id",
+    "(SELECT 2 AS kind) AS k CROSS JOIN tags b \
+     LEFT JOIN protected_tag_create_access_levels l ON l.protected_tag_id = b.id",
 ];
 
 /// Deploy keys with write access to the project, groups that the project is shared with, and the user's
@@ -154,41 +153,19 @@ impl QueryFragment<MultiBackend> for ProtectedRefs {
         out.push_sql(
             ", rules AS (SELECT id, name, allow_force_push FROM protected_branches \
              WHERE project_id = (SELECT project_id FROM asked) OR namespace_id = (SELECT root_id FROM asked)), \
-             tags AS (SELECT id, name FROM protected_tags WHERE project_id = (SELECT project_id FROM asked)) ",
+             tags AS (SELECT id, name, false AS allow_force_push FROM protected_tags WHERE project_id = (SELECT project_id FROM asked)) ",
         );
-        for (index, select) in SELECTS.iter().enumerate() {
-            if index > 0 {
-                out.push_sql(" UNION ALL ");
-            }
-            out.push_sql(select);
+        for (index, source) in SOURCES_OF_KINDS.iter().enumerate() {
+            out.push_sql(if index == 0 { "SELECT " } else { " UNION ALL SELECT " });
+            RuleRow::select(&mut out);
+            out.push_sql(" FROM ");
+            out.push_sql(source);
             out.push_sql(
-                " LEFT JOIN invited i ON i.group_id = l.group_id LEFT JOIN mine m ON m.group_id = l.group_id",
+                " LEFT JOIN writers w ON w.deploy_key_id = l.deploy_key_id LEFT JOIN invited i ON i.group_id = l.group_id LEFT JOIN mine m ON m.group_id = l.group_id",
             );
         }
         Ok(())
     }
 }
 
-impl QueryId for ProtectedRefs {
-    type QueryId = Self;
-    const HAS_STATIC_QUERY_ID: bool = true;
-}
-
-impl Query for ProtectedRefs {
-    type SqlType = (
-        Integer,
-        BigInt,
-        Text,
-        Bool,
-        Nullable<BigInt>,
-        Nullable<Integer>,
-        Nullable<BigInt>,
-        Nullable<BigInt>,
-        Nullable<BigInt>,
-        Nullable<BigInt>,
-        Nullable<Integer>,
-        Nullable<Integer>,
-    );
-}
-
-impl<C> RunQueryDsl<C> for ProtectedRefs {}
+query!(static ProtectedRefs, row RuleRow);

@@ -3,10 +3,11 @@ use std::collections::HashMap;
 
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
-use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::sql_types::{BigInt, Bool, Nullable, SmallInt, Text, Timestamp};
 
-use crate::ext::List;
+use crate::sql::List;
+use crate::sql::statement::{StatementRow, query, statement};
 use crate::{Conn, MultiBackend, Result};
 
 /// The number of policies of a configuration that are used.
@@ -32,16 +33,17 @@ pub struct Rule {
     pub content: String,
 }
 
-#[derive(Queryable)]
-struct Row {
-    id: i64,
-    configuration_id: i64,
-    name: String,
-    description: Option<String>,
-    enabled: bool,
-    content: String,
-    updated_at: NaiveDateTime,
-    configured_at: Option<NaiveDateTime>,
+statement! {
+    struct Row {
+        id: BigInt = "s.id",
+        configuration_id: BigInt = "c.id",
+        name: Text = "s.name",
+        description: Nullable<Text> = "s.description",
+        enabled: Bool = "s.enabled",
+        content: Text = "CAST(s.content AS text)",
+        updated_at: Timestamp = "s.updated_at",
+        configured_at: Nullable<Timestamp> = "c.configured_at",
+    }
 }
 
 /// The policies of a project: its own ones before those of its groups, the nearest group first.
@@ -85,24 +87,18 @@ impl QueryFragment<MultiBackend> for ByProject {
               WHERE project_id = (SELECT project_id FROM parameters) \
              UNION ALL SELECT s.id, s.configured_at, up.distance FROM up \
               JOIN security_orchestration_policy_configurations s ON s.namespace_id = up.id) \
-             SELECT s.id, c.id, s.name, s.description, s.enabled, CAST(s.content AS text), s.updated_at, c.configured_at \
-               FROM c JOIN security_policies s ON s.security_orchestration_policy_configuration_id = c.id AND s.type = 1 \
+             SELECT ",
+        );
+        Row::select(&mut out);
+        out.push_sql(
+            " FROM c JOIN security_policies s ON s.security_orchestration_policy_configuration_id = c.id AND s.type = 1 \
               ORDER BY c.distance, s.policy_index",
         );
         Ok(())
     }
 }
 
-impl QueryId for ByProject {
-    type QueryId = Self;
-    const HAS_STATIC_QUERY_ID: bool = true;
-}
-
-impl Query for ByProject {
-    type SqlType = (BigInt, BigInt, Text, Nullable<Text>, Bool, Text, Timestamp, Nullable<Timestamp>);
-}
-
-impl<C> RunQueryDsl<C> for ByProject {}
+query!(static ByProject, row Row);
 
 fn rules(conn: &mut Conn, policies: &[i64]) -> Result<HashMap<i64, Vec<Rule>>> {
     let mut found: HashMap<i64, Vec<Rule>> = HashMap::new();
@@ -132,13 +128,4 @@ impl QueryFragment<MultiBackend> for RulesByPolicy<'_> {
     }
 }
 
-impl QueryId for RulesByPolicy<'_> {
-    type QueryId = ();
-    const HAS_STATIC_QUERY_ID: bool = false;
-}
-
-impl Query for RulesByPolicy<'_> {
-    type SqlType = (BigInt, SmallInt, Text);
-}
-
-impl<C> RunQueryDsl<C> for RulesByPolicy<'_> {}
+query!(RulesByPolicy<'_>, (BigInt, SmallInt, Text));

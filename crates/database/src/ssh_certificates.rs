@@ -1,12 +1,13 @@
 //! SSH certificates: the group that owns a certificate authority, and the users of that group.
 use chrono::NaiveDate;
 use diesel::prelude::*;
-use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::sql_types::{BigInt, Bool, Date};
 
 use crate::git_access::ActorId;
 use crate::members::effective_membership;
 use crate::schema::{group_ssh_certificates as certificates, namespaces, routes, user_details, users};
+use crate::sql::statement::query;
 use crate::{Conn, MultiBackend, Result};
 use domain::user::State;
 
@@ -95,13 +96,4 @@ impl QueryFragment<MultiBackend> for Membership {
     }
 }
 
-impl QueryId for Membership {
-    type QueryId = ();
-    const HAS_STATIC_QUERY_ID: bool = false;
-}
-
-impl Query for Membership {
-    type SqlType = Bool;
-}
-
-impl<C> RunQueryDsl<C> for Membership {}
+query!(Membership, Bool);

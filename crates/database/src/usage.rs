@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{NaiveDateTime, TimeDelta};
 use diesel::dsl::count_star;
 use diesel::prelude::*;
-use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::sql_types::{BigInt, Nullable, Text, Timestamp};
 use domain::agents::usage::{Event, Report, iso_week};
 
-use crate::ext::List;
 use crate::schema::{kas_counters, kas_events, kas_unique_counters};
+use crate::sql::List;
+use crate::sql::statement::query;
 use crate::{Conn, MultiBackend, Result};
 
 /// Rows per statement.
@@ -105,12 +106,7 @@ impl QueryFragment<MultiBackend> for Rows<'_> {
     }
 }
 
-impl QueryId for Rows<'_> {
-    type QueryId = ();
-    const HAS_STATIC_QUERY_ID: bool = false;
-}
-
-impl<C> RunQueryDsl<C> for Rows<'_> {}
+query!(Rows<'_>);
 
 /// The counters, and the sizes of the sets in the week of `now`.
 pub fn counts(conn: &mut Conn, now: NaiveDateTime) -> Result<(BTreeMap<String, i64>, BTreeMap<String, i64>)> {
@@ -161,16 +157,7 @@ impl QueryFragment<MultiBackend> for Known<'_> {
     }
 }
 
-impl QueryId for Known<'_> {
-    type QueryId = ();
-    const HAS_STATIC_QUERY_ID: bool = false;
-}
-
-impl Query for Known<'_> {
-    type SqlType = BigInt;
-}
-
-impl<C> RunQueryDsl<C> for Known<'_> {}
+query!(Known<'_>, BigInt);
 
 /// Deletes old sets and surplus events. Returns the number of deleted rows.
 pub fn prune(conn: &mut Conn, now: NaiveDateTime) -> Result<usize> {

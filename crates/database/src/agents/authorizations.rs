@@ -3,13 +3,15 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::sql_types::{BigInt, Nullable, Text};
 use domain::agents::configuration::{AgentConfiguration, Grants};
 use serde_json::Value;
 
 use crate::schema::{agent_organization_authorizations as organizations, cluster_agents};
-use crate::{Conn, MultiBackend, Result, values};
+use crate::sql::casts;
+use crate::sql::statement::{StatementRow, query, statement};
+use crate::{Conn, MultiBackend, Result};
 
 /// A table of grants: each row is one project or one group.
 #[derive(Debug, Clone, Copy)]
@@ -128,13 +130,15 @@ fn is_organization_wide(conn: &mut Conn) -> Result<bool> {
     Ok(settings["organization_cluster_agent_authorization_enabled"] == true)
 }
 
-/// The root namespace of the agent's project. Only what is below it can get access.
-#[derive(Queryable)]
-struct Home {
-    root_path: String,
-    root_type: String,
-    organization_id: i64,
-    project_path: Option<String>,
+statement! {
+    /// The root namespace of the agent's project. Only what is below it can get access.
+    struct Home {
+        root_path: Text = "lower(r.path)",
+        root_type: Text = "n.type",
+        organization_id: BigInt = "p.organization_id",
+        project_path: Nullable<Text> =
+            "(SELECT path FROM routes WHERE source_type = 'Project' AND source_id = p.id)",
+    }
 }
 
 struct HomeOf {
@@ -147,8 +151,11 @@ impl QueryFragment<MultiBackend> for HomeOf {
         out.push_bind_param::<BigInt, _>(&self.project_id)?;
         out.push_sql(
             " UNION ALL SELECT n.id, n.parent_id FROM up JOIN namespaces n ON n.id = up.parent_id) \
-             SELECT lower(r.path), n.type, p.organization_id, \
-               (SELECT path FROM routes WHERE source_type = 'Project' AND source_id = p.id) FROM up \
+             SELECT ",
+        );
+        Home::select(&mut out);
+        out.push_sql(
+            " FROM up \
              JOIN namespaces n ON n.id = up.id AND n.parent_id IS NULL \
              JOIN routes r ON r.source_type = 'Namespace' AND r.source_id = n.id \
              JOIN projects p ON p.id = ",
@@ -158,16 +165,7 @@ impl QueryFragment<MultiBackend> for HomeOf {
     }
 }
 
-impl QueryId for HomeOf {
-    type QueryId = Self;
-    const HAS_STATIC_QUERY_ID: bool = true;
-}
-
-impl Query for HomeOf {
-    type SqlType = (Text, Text, BigInt, Nullable<Text>);
-}
-
-impl<C> RunQueryDsl<C> for HomeOf {}
+query!(static HomeOf, row Home);
 
 /// A grant to an existing project or group.
 struct Grant<'a> {
@@ -226,16 +224,7 @@ impl QueryFragment<MultiBackend> for ByPath<'_> {
     }
 }
 
-impl QueryId for ByPath<'_> {
-    type QueryId = ();
-    const HAS_STATIC_QUERY_ID: bool = false;
-}
-
-impl Query for ByPath<'_> {
-    type SqlType = (Text, BigInt, Nullable<BigInt>);
-}
-
-impl<C> RunQueryDsl<C> for ByPath<'_> {}
+query!(ByPath<'_>, (Text, BigInt, Nullable<BigInt>));
 
 /// Replaces the rows of a table, and collects the paths of the rows before.
 fn replace(
@@ -265,7 +254,7 @@ fn replace(
             Some(_) => changes.updated += 1,
         }
         bytes += grant.config.len();
-        chunk.push((*id, values::json_text(grant.config)));
+        chunk.push((*id, casts::json_text(grant.config)));
         if bytes >= CHUNK_BYTES {
             let statement = Statement::Put(std::mem::take(&mut chunk));
             Change { table, agent_id, statement }.execute(conn)?;
@@ -288,7 +277,7 @@ struct Change {
 enum Statement {
     List,
     Remove(Vec<i64>),
-    Put(Vec<(i64, values::Typed<crate::types::Jsonb>)>),
+    Put(Vec<(i64, casts::Typed<crate::types::Jsonb>)>),
 }
 
 impl QueryFragment<MultiBackend> for Change {
@@ -347,16 +336,7 @@ impl QueryFragment<MultiBackend> for Change {
     }
 }
 
-impl QueryId for Change {
-    type QueryId = ();
-    const HAS_STATIC_QUERY_ID: bool = false;
-}
-
-impl Query for Change {
-    type SqlType = (BigInt, Text, Nullable<Text>);
-}
-
-impl<C> RunQueryDsl<C> for Change {}
+query!(Change, (BigInt, Text, Nullable<Text>));
 
 /// Replaces the grant to the organization. Returns whether there was one, and the changes.
 fn replace_instance(
@@ -380,7 +360,7 @@ fn replace_instance(
                 .values((
                     organizations::agent_id.eq(agent_id),
                     organizations::organization_id.eq(organization_id),
-                    organizations::config.eq(values::json_text(config)),
+                    organizations::config.eq(casts::json_text(config)),
                 ))
                 .execute(conn)?;
             RowChanges { added: 1, ..unchanged }
@@ -393,7 +373,7 @@ fn replace_instance(
                 diesel::update(of_agent)
                     .set((
                         organizations::organization_id.eq(organization_id),
-                        organizations::config.eq(values::json_text(config)),
+                        organizations::config.eq(casts::json_text(config)),
                     ))
                     .execute(conn)?;
                 RowChanges { updated: 1, ..unchanged }

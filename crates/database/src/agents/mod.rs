@@ -6,13 +6,14 @@ pub mod proxy_access;
 use chrono::{NaiveDateTime, TimeDelta};
 use diesel::dsl::exists;
 use diesel::prelude::*;
-use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::sql_types::{BigInt, Nullable, SmallInt, Text, Timestamp};
 
 use crate::schema::{
     agent_activity_events as events, cluster_agent_tokens as tokens,
     cluster_agent_url_configurations as urls, cluster_agents as agents,
 };
+use crate::sql::statement::{StatementRow, query, statement};
 use crate::{Conn, MultiBackend, Result};
 
 const ACTIVE: i16 = 0;
@@ -25,19 +26,21 @@ const CONNECTED: TimeDelta = TimeDelta::hours(1);
 /// Events that are kept per agent.
 const MAX_EVENTS: i64 = 200;
 
-/// An agent with one of its tokens.
-#[derive(Debug, Clone, PartialEq, Eq, Queryable)]
-pub struct Agent {
-    pub id: i64,
-    pub name: String,
-    /// The project with the agent's configuration.
-    pub project_id: i64,
-    /// The user who created the agent, or else its token. The agent's findings are stored in the name of this user.
-    pub creator_id: Option<i64>,
-    pub token_id: i64,
-    /// The time in the database, which is updated at most every 40 minutes.
-    pub token_last_used_at: Option<NaiveDateTime>,
-    token_status: i16,
+statement! {
+    /// An agent with one of its tokens.
+    #[derive(Debug, Clone, PartialEq, Eq)]
+    pub struct Agent {
+        pub id: BigInt = "a.id",
+        pub name: Text = "a.name",
+        /// The project with the agent's configuration.
+        pub project_id: BigInt = "a.project_id",
+        /// The user who created the agent, or else its token. The agent's findings are stored in the name of this user.
+        pub creator_id: Nullable<BigInt> = "COALESCE(a.created_by_user_id, t.created_by_user_id)",
+        pub token_id: BigInt = "t.id",
+        /// The time in the database, which is updated at most every 40 minutes.
+        pub token_last_used_at: Nullable<Timestamp> = "t.last_used_at",
+        token_status: SmallInt = "t.status",
+    }
 }
 
 impl Agent {
@@ -59,10 +62,10 @@ struct ByToken<'a> {
 
 impl QueryFragment<MultiBackend> for ByToken<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
+        out.push_sql("SELECT ");
+        Agent::select(&mut out);
         out.push_sql(
-            "SELECT a.id, a.name, a.project_id, COALESCE(a.created_by_user_id, t.created_by_user_id), t.id, \
-               t.last_used_at, t.status \
-             FROM cluster_agent_tokens t JOIN cluster_agents a ON a.id = t.agent_id \
+            " FROM cluster_agent_tokens t JOIN cluster_agents a ON a.id = t.agent_id \
              WHERE t.token_encrypted IN (",
         );
         for (index, form) in self.forms.iter().enumerate() {
@@ -74,16 +77,7 @@ impl QueryFragment<MultiBackend> for ByToken<'_> {
     }
 }
 
-impl QueryId for ByToken<'_> {
-    type QueryId = ();
-    const HAS_STATIC_QUERY_ID: bool = false;
-}
-
-impl Query for ByToken<'_> {
-    type SqlType = (BigInt, Text, BigInt, Nullable<BigInt>, BigInt, Nullable<Timestamp>, SmallInt);
-}
-
-impl<C> RunQueryDsl<C> for ByToken<'_> {}
+query!(ByToken<'_>, row Agent);
 
 /// Stores the use of a token, unless a use after `stale` is stored. The first use after a pause is a connection.
 pub fn touch(conn: &mut Conn, agent: &Agent, stale: NaiveDateTime, now: NaiveDateTime) -> Result<()> {

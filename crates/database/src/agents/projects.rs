@@ -1,10 +1,11 @@
 //! The projects that agents ask about. The statement reads no table about users, keys, restrictions or bans.
 use diesel::prelude::*;
-use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::sql_types::{BigInt, Bool, Integer, Nullable, SmallInt, Text};
 use domain::{FeatureLevel, Visibility, hashed_path};
 
 use crate::git_access::{ProjectId, Storage};
+use crate::sql::statement::{StatementRow, query, statement};
 use crate::{Conn, MultiBackend, Result};
 
 /// A project that is not being deleted.
@@ -24,17 +25,18 @@ pub fn find(conn: &mut Conn, project: &ProjectId) -> Result<Option<AgentProject>
     Ok(row.map(Row::into_project))
 }
 
-#[derive(Queryable)]
-struct Row {
-    id: i64,
-    full_path: String,
-    visibility_level: i32,
-    repository_access_level: Option<i32>,
-    hidden: bool,
-    repository_storage: String,
-    storage_version: Option<i16>,
-    disk_path: Option<String>,
-    shard: Option<String>,
+statement! {
+    struct Row {
+        id: BigInt = "p.id",
+        full_path: Text = "ro.path",
+        visibility_level: Integer = "p.visibility_level",
+        repository_access_level: Nullable<Integer> = "f.repository_access_level",
+        hidden: Bool = "p.hidden",
+        repository_storage: Text = "p.repository_storage",
+        storage_version: Nullable<SmallInt> = "p.storage_version",
+        disk_path: Nullable<Text> = "pr.disk_path",
+        shard: Nullable<Text> = "sh.name",
+    }
 }
 
 impl Row {
@@ -62,9 +64,7 @@ struct Find<'a> {
     project: &'a ProjectId,
 }
 
-const COLUMNS: &str = "SELECT p.id, ro.path, p.visibility_level, f.repository_access_level, p.hidden, \
-      p.repository_storage, p.storage_version, pr.disk_path, sh.name \
-    FROM projects p JOIN routes ro ON ro.source_type = 'Project' AND ro.source_id = p.id \
+const FROM: &str = " FROM projects p JOIN routes ro ON ro.source_type = 'Project' AND ro.source_id = p.id \
     LEFT JOIN project_features f ON f.project_id = p.id \
     LEFT JOIN project_repositories pr ON pr.project_id = p.id LEFT JOIN shards sh ON sh.id = pr.shard_id \
     WHERE NOT COALESCE(p.pending_delete, false) AND p.id = ";
@@ -78,7 +78,9 @@ const PATHS: [&str; 3] = [
 
 impl QueryFragment<MultiBackend> for Find<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
-        out.push_sql(COLUMNS);
+        out.push_sql("SELECT ");
+        Row::select(&mut out);
+        out.push_sql(FROM);
         match self.project {
             ProjectId::Id(id) => out.push_bind_param::<BigInt, _>(id)?,
             ProjectId::Path(path) => {
@@ -94,23 +96,4 @@ impl QueryFragment<MultiBackend> for Find<'_> {
     }
 }
 
-impl QueryId for Find<'_> {
-    type QueryId = ();
-    const HAS_STATIC_QUERY_ID: bool = false;
-}
-
-impl Query for Find<'_> {
-    type SqlType = (
-        BigInt,
-        Text,
-        Integer,
-        Nullable<Integer>,
-        Bool,
-        Text,
-        Nullable<SmallInt>,
-        Nullable<Text>,
-        Nullable<Text>,
-    );
-}
-
-impl<C> RunQueryDsl<C> for Find<'_> {}
+query!(Find<'_>, row Row);

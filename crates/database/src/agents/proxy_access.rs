@@ -1,13 +1,14 @@
 //! The access of users to an agent's cluster through kas.
 use chrono::NaiveDate;
 use diesel::prelude::*;
-use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::sql_types::{BigInt, Date, Integer, Nullable, Text};
 use domain::Role;
 use serde_json::Value;
 
 use crate::members::{effective_membership, unexpired};
 use crate::schema::cluster_agents;
+use crate::sql::statement::query;
 use crate::{Conn, MultiBackend, Result};
 
 /// The access that an agent grants to a user.
@@ -100,13 +101,4 @@ impl QueryFragment<MultiBackend> for Granted {
     }
 }
 
-impl QueryId for Granted {
-    type QueryId = ();
-    const HAS_STATIC_QUERY_ID: bool = false;
-}
-
-impl Query for Granted {
-    type SqlType = (BigInt, Text, Nullable<Integer>);
-}
-
-impl<C> RunQueryDsl<C> for Granted {}
+query!(Granted, (BigInt, Text, Nullable<Integer>));

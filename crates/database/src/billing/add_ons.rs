@@ -8,9 +8,10 @@ use domain::billing::AddOn;
 use domain::billing::add_on::{Order, Purchase};
 
 use super::Namespace;
-use crate::ext::Upsert;
 use crate::schema::{subscription_add_on_purchases as purchases, subscription_add_ons as add_ons};
-use crate::{Conn, Error, Result, optional_columns};
+use crate::sql::Upsert;
+use crate::sql::optional_columns;
+use crate::{Conn, Error, Result};
 
 /// The table with a column that not every release has.
 mod numbered {

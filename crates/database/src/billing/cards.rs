@@ -2,8 +2,8 @@
 use diesel::prelude::*;
 use domain::billing::card::Validation;
 
-use crate::ext::Upsert;
 use crate::schema::{user_credit_card_validations as cards, users};
+use crate::sql::Upsert;
 use crate::{Conn, Result};
 
 /// Stores the validation of a user's card. It replaces an earlier one. Returns the username.

@@ -4,8 +4,8 @@ use diesel::prelude::*;
 use domain::billing::Limits;
 
 use super::Namespace;
-use crate::ext::Upsert;
 use crate::schema::{namespace_limits as storage, namespaces};
+use crate::sql::Upsert;
 use crate::{Conn, Result};
 
 /// The stored limits of a namespace.

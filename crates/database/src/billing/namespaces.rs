@@ -2,10 +2,11 @@
 use diesel::connection::SimpleConnection;
 use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::sql_types::{BigInt, Bool, Nullable, Text};
 
-use crate::schema::{namespaces, routes};
+use crate::schema::routes;
+use crate::sql::statement::{StatementRow, query, statement};
 use crate::{Conn, Error, MultiBackend, Result};
 use domain::Error as Refusal;
 
@@ -33,21 +34,23 @@ impl Key {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Queryable)]
-pub struct Namespace {
-    pub id: i64,
-    pub name: String,
-    pub path: String,
-    pub kind: String,
-    pub parent_id: Option<i64>,
-    pub owner_id: Option<i64>,
-    pub organization_id: i64,
-    pub full_path: String,
-}
-
 /// The route of a namespace; one without a route is named by its own path.
 const FULL_PATH: &str = "COALESCE((SELECT r.path FROM routes r \
     WHERE r.source_type = 'Namespace' AND r.source_id = namespaces.id), namespaces.path)";
+
+statement! {
+    #[derive(Debug, Clone, PartialEq, Eq)]
+    pub struct Namespace {
+        pub id: BigInt = "namespaces.id",
+        pub name: Text = "namespaces.name",
+        pub path: Text = "namespaces.path",
+        pub kind: Text = "namespaces.type",
+        pub parent_id: Nullable<BigInt> = "namespaces.parent_id",
+        pub owner_id: Nullable<BigInt> = "namespaces.owner_id",
+        pub organization_id: BigInt = "namespaces.organization_id",
+        pub full_path: Text = FULL_PATH,
+    }
+}
 
 impl Namespace {
     /// Whether it is a top-level group or a personal namespace. Only these have billing data.
@@ -71,17 +74,7 @@ impl Namespace {
 /// Finds a namespace of any kind.
 pub fn find(conn: &mut Conn, key: &Key) -> Result<Namespace> {
     let id = resolve(conn, key)?;
-    let columns = (
-        namespaces::id,
-        namespaces::name,
-        namespaces::path,
-        namespaces::type_,
-        namespaces::parent_id,
-        namespaces::owner_id,
-        namespaces::organization_id,
-        sql::<Text>(FULL_PATH),
-    );
-    let found = namespaces::table.find(id).select(columns).first(conn).optional()?;
+    let found = Select { ids: &[id], is_locking: false }.get_result(conn).optional()?;
     found.ok_or_else(|| UNKNOWN.into())
 }
 
@@ -156,40 +149,32 @@ pub(crate) fn lock(conn: &mut Conn, keys: &[&Key]) -> Result<Vec<Namespace>> {
 
 /// Locks the namespaces with these ids. Ids without a row are skipped.
 pub(super) fn lock_ids(conn: &mut Conn, ids: &[i64]) -> Result<Vec<Namespace>> {
-    let for_update = matches!(conn, Conn::Postgresql(_));
-    Ok(Lock { ids, for_update }.load(conn)?)
+    // SQLite has only one writer anyway.
+    let is_locking = matches!(conn, Conn::Postgresql(_));
+    Ok(Select { ids, is_locking }.load(conn)?)
 }
 
-struct Lock<'a> {
+/// Selects namespaces by id. The text depends on the number of ids, which is small.
+struct Select<'a> {
     ids: &'a [i64],
-    for_update: bool,
+    is_locking: bool,
 }
 
-impl QueryFragment<MultiBackend> for Lock<'_> {
+impl QueryFragment<MultiBackend> for Select<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
-        out.push_sql("SELECT id, name, path, type, parent_id, owner_id, organization_id, ");
-        out.push_sql(FULL_PATH);
+        out.push_sql("SELECT ");
+        Namespace::select(&mut out);
         out.push_sql(" FROM namespaces WHERE id IN (");
         for (at, id) in self.ids.iter().enumerate() {
             out.push_sql(if at == 0 { "" } else { ", " });
             out.push_bind_param::<BigInt, _>(id)?;
         }
-        out.push_sql(if self.for_update {
-            ") ORDER BY id FOR UPDATE OF namespaces"
-        } else {
-            ") ORDER BY id"
-        });
+        out.push_sql(") ORDER BY id");
+        if self.is_locking {
+            out.push_sql(" FOR UPDATE OF namespaces");
+        }
         Ok(())
     }
 }
 
-impl QueryId for Lock<'_> {
-    type QueryId = ();
-    const HAS_STATIC_QUERY_ID: bool = false;
-}
-
-impl Query for Lock<'_> {
-    type SqlType = (BigInt, Text, Text, Text, Nullable<BigInt>, Nullable<BigInt>, BigInt, Text);
-}
-
-impl<C> RunQueryDsl<C> for Lock<'_> {}
+query!(Select<'_>, row Namespace);

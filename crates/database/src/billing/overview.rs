@@ -1,13 +1,14 @@
 //! The representation of a namespace for CustomersDot.
 use chrono::NaiveDate;
 use diesel::prelude::*;
-use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::sql_types::BigInt;
 use domain::billing::Subscription;
 
 use super::seats::{self, Counts};
 use super::{Namespace, subscriptions};
 use crate::schema::namespace_root_storage_statistics as statistics;
+use crate::sql::statement::query;
 use crate::{Conn, MultiBackend, Result};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,13 +52,4 @@ impl QueryFragment<MultiBackend> for Root {
     }
 }
 
-impl QueryId for Root {
-    type QueryId = Self;
-    const HAS_STATIC_QUERY_ID: bool = true;
-}
-
-impl Query for Root {
-    type SqlType = BigInt;
-}
-
-impl<C> RunQueryDsl<C> for Root {}
+query!(static Root, BigInt);

@@ -6,9 +6,10 @@ use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use domain::billing::Plan;
 
-use crate::ext::Upsert;
 use crate::schema::plans;
-use crate::{Conn, Result, optional_columns};
+use crate::sql::Upsert;
+use crate::sql::optional_columns;
+use crate::{Conn, Result};
 
 /// The tables with columns that not every release has.
 mod numbered {

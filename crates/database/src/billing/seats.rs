@@ -4,7 +4,7 @@
 //! ([issue 390269](https://gitlab.com/gitlab-org/gitlab/-/issues/390269)).
 use chrono::{NaiveDate, NaiveDateTime, TimeDelta};
 use diesel::prelude::*;
-use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::sql_types::{BigInt, Date, Integer};
 use domain::Role;
 
@@ -12,7 +12,9 @@ use super::namespaces::{lock_ids, transaction};
 use super::{Namespace, subscriptions};
 use crate::members::{unexpired, valid_membership};
 use crate::schema::gitlab_subscriptions;
-use crate::{Conn, MultiBackend, Result, optional_columns};
+use crate::sql::optional_columns;
+use crate::sql::statement::query;
+use crate::{Conn, MultiBackend, Result};
 
 /// How long a count is valid.
 const REFRESH_INTERVAL: TimeDelta = TimeDelta::hours(24);
@@ -168,14 +170,4 @@ impl QueryFragment<MultiBackend> for Count {
     }
 }
 
-impl QueryId for Count {
-    // The text depends on the release of the database.
-    type QueryId = ();
-    const HAS_STATIC_QUERY_ID: bool = false;
-}
-
-impl Query for Count {
-    type SqlType = (BigInt, BigInt, BigInt);
-}
-
-impl<C> RunQueryDsl<C> for Count {}
+query!(Count, (BigInt, BigInt, BigInt));

@@ -1,7 +1,7 @@
 //! The columns of the statement and their conversion.
-use chrono::{NaiveDate, NaiveDateTime};
-use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Date, Integer, Nullable, SmallInt, Text, Timestamp};
+
+use crate::sql::statement::statement;
 
 use super::{ActorAndProject, FoundProject, Storage};
 use domain::access::branch_protection::BranchProtection;
@@ -11,107 +11,97 @@ use domain::project::{ActorAccess, DeployKeyGrant, GitProtocols, Project, RootNa
 use domain::user::{State, User, UserType};
 use domain::{FeatureLevel, Role, Visibility, hashed_path};
 
-type N<T> = Nullable<T>;
-type KeyColumns = (BigInt, Text, Text, N<Timestamp>, N<Timestamp>);
-type UserColumns = (
-    BigInt,
-    N<Text>,
-    Bool,
-    Bool,
-    N<Text>,
-    SmallInt,
-    Bool,
-    N<BigInt>,
-    N<Timestamp>,
-    Bool,
-    N<Timestamp>,
-    N<Date>,
-);
-type ProjectColumns =
-    (BigInt, Text, Integer, Integer, Bool, Bool, Bool, Bool, Bool, Text, N<SmallInt>, N<Integer>, N<Integer>);
-type NamespaceColumns =
-    (N<BigInt>, N<Integer>, N<Integer>, N<SmallInt>, N<Bool>, N<Text>, N<Text>, N<SmallInt>);
-type ActorAccessColumns = (N<Integer>, N<Integer>, Bool);
-pub(super) type Columns =
-    (N<KeyColumns>, N<UserColumns>, N<ProjectColumns>, NamespaceColumns, ActorAccessColumns);
-
-#[derive(Queryable)]
-pub(super) struct Row {
-    key: Option<KeyRow>,
-    user: Option<UserRow>,
-    project: Option<ProjectRow>,
-    namespace: NamespaceRow,
-    standing: ActorAccessRow,
+statement! {
+    pub(super) struct Row {
+        key: Option<KeyRow>,
+        user: Option<UserRow>,
+        project: Option<ProjectRow>,
+        namespace: NamespaceRow,
+        access: ActorAccessRow,
+    }
 }
 
-#[derive(Queryable)]
-pub(super) struct KeyRow {
-    id: i64,
-    kind: String,
-    text: String,
-    expires_at: Option<NaiveDateTime>,
-    last_used_at: Option<NaiveDateTime>,
+statement! {
+    pub(super) struct KeyRow {
+        id: BigInt = "k.id",
+        kind: Text = "k.type",
+        text: Text = "k.text",
+        expires_at: Nullable<Timestamp> = "k.expires_at",
+        last_used_at: Nullable<Timestamp> = "k.last_used_at",
+    }
 }
 
-#[derive(Queryable)]
-pub(super) struct UserRow {
-    id: i64,
-    username: Option<String>,
-    admin: bool,
-    external: bool,
-    state: Option<String>,
-    user_type: i16,
-    confirmed: bool,
-    accepted_term_id: Option<i64>,
-    password_expires_at: Option<NaiveDateTime>,
-    password_managed_elsewhere: bool,
-    locked_at: Option<NaiveDateTime>,
-    last_activity_on: Option<NaiveDate>,
+statement! {
+    pub(super) struct UserRow {
+        id: BigInt = "u.id",
+        username: Nullable<Text> = "u.username",
+        admin: Bool = "u.admin",
+        external: Bool = "u.external",
+        state: Nullable<Text> = "u.state",
+        user_type: SmallInt = "u.user_type",
+        confirmed: Bool = "u.confirmed",
+        accepted_term_id: Nullable<BigInt> = "u.accepted_term_id",
+        password_expires_at: Nullable<Timestamp> = "u.password_expires_at",
+        password_managed_elsewhere: Bool = "u.password_managed_elsewhere",
+        locked_at: Nullable<Timestamp> = "u.locked_at",
+        last_activity_on: Nullable<Date> = "u.last_activity_on",
+    }
 }
 
-#[derive(Queryable)]
-pub(super) struct ProjectRow {
-    id: i64,
-    full_path: String,
-    /// How the path matched: 0 exactly or by id, 1 case-insensitively, 2 as a former path.
-    step: i32,
-    visibility_level: i32,
-    archived: bool,
-    pending_delete: bool,
-    hidden: bool,
-    is_marked_for_deletion: bool,
-    repository_read_only: bool,
-    repository_storage: String,
-    storage_version: Option<i16>,
-    repository_access_level: Option<i32>,
-    wiki_access_level: Option<i32>,
+statement! {
+    /// `own` is the project's own namespace. State 1 is archived, 2 deletion scheduled, 4 being deleted.
+    pub(super) struct ProjectRow {
+        id: BigInt = "p.id",
+        full_path: Text = "ro.path",
+        /// How the path matched: 0 exactly or by id, 1 case-insensitively, 2 as a former path.
+        step: Integer = "r.step",
+        visibility_level: Integer = "p.visibility_level",
+        archived: Bool = "p.archived OR COALESCE(own.state = 1, false)",
+        pending_delete: Bool = "COALESCE(p.pending_delete, false)",
+        hidden: Bool = "p.hidden",
+        is_marked_for_deletion: Bool =
+            "p.marked_for_deletion_at IS NOT NULL OR COALESCE(own.state IN (2, 4), false)",
+        repository_read_only: Bool = "COALESCE(p.repository_read_only, false)",
+        repository_storage: Text = "p.repository_storage",
+        storage_version: Nullable<SmallInt> = "p.storage_version",
+        repository_access_level: Nullable<Integer> = "f.repository_access_level",
+        wiki_access_level: Nullable<Integer> = "f.wiki_access_level",
+    }
 }
 
-/// Columns of the root namespace, of all ancestors of the project (0 or 1), and of the project's own
-/// namespace.
-#[derive(Queryable)]
-pub(super) struct NamespaceRow {
-    root_id: Option<i64>,
-    any_archived: Option<i32>,
-    any_read_only: Option<i32>,
-    root_git_protocol: Option<i16>,
-    root_enforces_certificates: Option<bool>,
-    root_ip_ranges: Option<String>,
-    branch_protection_defaults: Option<String>,
-    branch_protection: Option<i16>,
+statement! {
+    /// Columns of the root namespace, of all ancestors of the project (0 or 1), and of the project's own
+    /// namespace.
+    pub(super) struct NamespaceRow {
+        root_id: Nullable<BigInt> = "above.root_id",
+        any_archived: Nullable<Integer> = "above.archived",
+        any_read_only: Nullable<Integer> = "above.read_only",
+        root_git_protocol: Nullable<SmallInt> = "rs.enabled_git_access_protocol",
+        root_enforces_certificates: Nullable<Bool> = "rs.enforce_ssh_certificates",
+        root_ip_ranges: Nullable<Text> =
+            "(SELECT string_agg(i.range, ',') FROM ip_restrictions i WHERE i.group_id = above.root_id)",
+        branch_protection_defaults: Nullable<Text> =
+            "CAST(ns.default_branch_protection_defaults AS text)",
+        branch_protection: Nullable<SmallInt> = "n.default_branch_protection",
+    }
 }
 
-#[derive(Queryable)]
-pub(super) struct ActorAccessRow {
-    role: Option<i32>,
-    /// 1 if the deploy key is enabled and may push.
-    deploy_key_can_push: Option<i32>,
-    banned: bool,
+statement! {
+    pub(super) struct ActorAccessRow {
+        role: Nullable<Integer> =
+            "(SELECT max(a.access_level) FROM project_authorizations a WHERE a.user_id = u.id AND a.project_id = p.id)",
+        /// 1 if the deploy key is enabled and may push.
+        deploy_key_can_push: Nullable<Integer> =
+            "(SELECT max(CASE WHEN d.can_push THEN 1 ELSE 0 END) FROM deploy_keys_projects d \
+               WHERE k.type = 'DeployKey' AND d.deploy_key_id = k.id AND d.project_id = p.id)",
+        banned: Bool =
+            "EXISTS (SELECT 1 FROM namespace_bans b WHERE b.namespace_id = above.root_id AND b.user_id = u.id)",
+    }
 }
 
 impl Row {
     pub(super) fn into_found(self) -> ActorAndProject {
-        let Self { key, user, project, namespace, standing } = self;
+        let Self { key, user, project, namespace, access } = self;
         let key_last_used_at = key.as_ref().and_then(|key| key.last_used_at);
         let last_activity_on = user.as_ref().and_then(|user| user.last_activity_on);
         let user = user.map(User::from);
@@ -126,7 +116,7 @@ impl Row {
             }
             None => user.map_or(Actor::Nobody, Actor::User),
         };
-        let project = project.map(|project| project.into_found(&namespace, &standing));
+        let project = project.map(|project| project.into_found(&namespace, &access));
         ActorAndProject { actor, key_last_used_at, last_activity_on, project }
     }
 }
@@ -150,7 +140,7 @@ impl From<UserRow> for User {
 }
 
 impl ProjectRow {
-    fn into_found(self, namespace: &NamespaceRow, standing: &ActorAccessRow) -> FoundProject {
+    fn into_found(self, namespace: &NamespaceRow, access: &ActorAccessRow) -> FoundProject {
         let storage = self.storage();
         let project = Project {
             id: self.id,
@@ -174,15 +164,13 @@ impl ProjectRow {
                 namespace.branch_protection.map(i32::from),
             ),
         };
-        let standing = ActorAccess {
-            role: Role(standing.role.unwrap_or_default()),
-            deploy_key: standing
-                .deploy_key_can_push
-                .map(|can_push| DeployKeyGrant { can_push: can_push == 1 }),
+        let access = ActorAccess {
+            role: Role(access.role.unwrap_or_default()),
+            deploy_key: access.deploy_key_can_push.map(|can_push| DeployKeyGrant { can_push: can_push == 1 }),
             deploy_token: None,
-            banned: standing.banned,
+            banned: access.banned,
         };
-        FoundProject { project, standing, redirected: self.step == 2, storage }
+        FoundProject { project, standing: access, redirected: self.step == 2, storage }
     }
 
     /// The project's own columns are authoritative. `project_repositories` is a copy that may be stale after

@@ -1,12 +1,13 @@
 //! The text of the statement. It consists of a part for the actor and a part for the project. Each
 //! combination is prepared once per connection and cached by its text.
 use diesel::prelude::*;
-use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::sql_types::{BigInt, Text};
 
-use super::row::Columns;
+use super::row::Row;
 use super::{ActorId, ProjectId};
 use crate::MultiBackend;
+use crate::sql::statement::{StatementRow, query};
 
 #[derive(Debug)]
 pub(super) struct GitAccess<'a> {
@@ -103,37 +104,34 @@ fn push_project<'b>(project: &'b ProjectId, out: &mut AstPass<'_, 'b, MultiBacke
 
 /// `up` contains the project's namespace and its ancestors. Their settings are looked up one by one. With a
 /// join, PostgreSQL would read the whole table, because it cannot know how few ancestors there are.
-macro_rules! rest {
-    (state: $state:literal, archived_above: $above:literal, archived: $own:literal, marked: $marked:literal, join: $join:literal) => {
+macro_rules! ancestors {
+    (state: $state:literal) => {
         concat!(
             ", up AS (\
-  SELECT n.id, n.parent_id", $state, " FROM namespaces n \
+  SELECT n.id, n.parent_id, ",
+            $state,
+            " AS state FROM namespaces n \
    WHERE n.id = (SELECT namespace_id FROM projects WHERE id = (SELECT project_id FROM r)) \
-  UNION ALL SELECT n.id, n.parent_id", $state, " FROM up JOIN namespaces n ON n.id = up.parent_id), \
+  UNION ALL SELECT n.id, n.parent_id, ",
+            $state,
+            " FROM up JOIN namespaces n ON n.id = up.parent_id), \
 above AS (\
   SELECT max(CASE WHEN up.parent_id IS NULL THEN up.id END) AS root_id, \
-         max(CASE WHEN ", $above, " THEN 1 ELSE \
+         max(CASE WHEN up.state = 1 THEN 1 ELSE \
                (SELECT CASE WHEN s.archived THEN 1 ELSE 0 END \
                   FROM namespace_settings s WHERE s.namespace_id = up.id) END) AS archived, \
          max((SELECT CASE WHEN s.repository_read_only THEN 1 ELSE 0 END \
-                FROM namespace_settings s WHERE s.namespace_id = up.id)) AS read_only FROM up) \
-SELECT k.id, k.type, k.text, k.expires_at, k.last_used_at, \
-  u.id, u.username, u.admin, u.external, u.state, u.user_type, u.confirmed, u.accepted_term_id, \
-  u.password_expires_at, u.password_managed_elsewhere, u.locked_at, u.last_activity_on, \
-  p.id, ro.path, r.step, p.visibility_level, p.archived OR ", $own, ", COALESCE(p.pending_delete, false), p.hidden, \
-  p.marked_for_deletion_at IS NOT NULL OR ", $marked, ", \
-  COALESCE(p.repository_read_only, false), p.repository_storage, p.storage_version, \
-  f.repository_access_level, f.wiki_access_level, \
-  above.root_id, above.archived, above.read_only, rs.enabled_git_access_protocol, rs.enforce_ssh_certificates, \
-  (SELECT string_agg(i.range, ',') FROM ip_restrictions i WHERE i.group_id = above.root_id), \
-  CAST(ns.default_branch_protection_defaults AS text), n.default_branch_protection, \
-  (SELECT max(a.access_level) FROM project_authorizations a WHERE a.user_id = u.id AND a.project_id = p.id), \
-  (SELECT max(CASE WHEN d.can_push THEN 1 ELSE 0 END) FROM deploy_keys_projects d \
-    WHERE k.type = 'DeployKey' AND d.deploy_key_id = k.id AND d.project_id = p.id), \
-  EXISTS (SELECT 1 FROM namespace_bans b WHERE b.namespace_id = above.root_id AND b.user_id = u.id) \
-FROM (SELECT 1 AS one) AS one \
+                FROM namespace_settings s WHERE s.namespace_id = up.id)) AS read_only FROM up) "
+        )
+    };
+}
+
+macro_rules! from {
+    (own: $own:literal) => {
+        concat!(
+            " FROM (SELECT 1 AS one) AS one \
 LEFT JOIN k ON 1 = 1 LEFT JOIN u ON 1 = 1 LEFT JOIN r ON 1 = 1 \
-LEFT JOIN projects p ON p.id = r.project_id ", $join, "\
+LEFT JOIN projects p ON p.id = r.project_id LEFT JOIN ", $own, " \
 LEFT JOIN routes ro ON ro.source_type = 'Project' AND ro.source_id = p.id \
 LEFT JOIN project_features f ON f.project_id = p.id \
 LEFT JOIN namespaces n ON n.id = p.namespace_id LEFT JOIN namespace_settings ns ON ns.namespace_id = n.id \
@@ -142,33 +140,25 @@ LEFT JOIN above ON 1 = 1 LEFT JOIN namespace_settings rs ON rs.namespace_id = ab
     };
 }
 
-/// For databases before GitLab 18.4, and our own.
-const REST: &str = rest!(state: "", archived_above: "false", archived: "false", marked: "false", join: "");
-/// State 1 is archived, 2 deletion scheduled, 4 being deleted. `own` is the project's own namespace.
-const REST_WITH_STATE: &str = rest!(
-    state: ", n.state",
-    archived_above: "up.state = 1",
-    archived: "COALESCE(own.state = 1, false)",
-    marked: "COALESCE(own.state IN (2, 4), false)",
-    join: "LEFT JOIN namespaces own ON own.id = p.project_namespace_id "
+/// The statement around the SELECT list. Without a column for the state of a namespace, every state is NULL.
+const WITH_STATE: (&str, &str) =
+    (ancestors!(state: "n.state"), from!(own: "namespaces own ON own.id = p.project_namespace_id"));
+const WITHOUT_STATE: (&str, &str) = (
+    ancestors!(state: "CAST(NULL AS smallint)"),
+    from!(own: "(SELECT CAST(NULL AS smallint) AS state) AS own ON 1 = 1"),
 );
 
 impl QueryFragment<MultiBackend> for GitAccess<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
         push_actor(self.actor, &mut out)?;
         push_project(self.project, &mut out)?;
-        out.push_sql(if self.has_namespace_state { REST_WITH_STATE } else { REST });
+        let (ancestors, from) = if self.has_namespace_state { WITH_STATE } else { WITHOUT_STATE };
+        out.push_sql(ancestors);
+        out.push_sql("SELECT ");
+        Row::select(&mut out);
+        out.push_sql(from);
         Ok(())
     }
 }
 
-impl QueryId for GitAccess<'_> {
-    type QueryId = ();
-    const HAS_STATIC_QUERY_ID: bool = false;
-}
-
-impl Query for GitAccess<'_> {
-    type SqlType = Columns;
-}
-
-impl<C> RunQueryDsl<C> for GitAccess<'_> {}
+query!(GitAccess<'_>, row Row);

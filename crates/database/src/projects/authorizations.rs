@@ -1,10 +1,11 @@
 //! The initial authorizations of a new project.
 use chrono::NaiveDate;
 use diesel::prelude::*;
-use diesel::query_builder::{AstPass, QueryFragment, QueryId};
+use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::sql_types::{BigInt, Date};
 
 use crate::members::{effective_membership, unexpired};
+use crate::sql::statement::query;
 use crate::{Conn, MultiBackend, Result};
 
 /// Writes the rows that [`crate::memberships::recompute`] would write for each user. Call this inside
@@ -59,9 +60,4 @@ impl QueryFragment<MultiBackend> for Authorize {
     }
 }
 
-impl QueryId for Authorize {
-    type QueryId = Self;
-    const HAS_STATIC_QUERY_ID: bool = true;
-}
-
-impl<C> RunQueryDsl<C> for Authorize {}
+query!(static Authorize);

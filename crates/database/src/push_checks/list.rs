@@ -1,8 +1,9 @@
 //! Finds out which of many strings the database contains.
 use diesel::prelude::*;
-use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::sql_types::{BigInt, Text};
 
+use crate::sql::statement::query;
 use crate::{Conn, MultiBackend};
 
 /// Strings as rows `asked (value)`, in any number. They are one JSON array, which each database expands with
@@ -66,16 +67,5 @@ impl QueryFragment<MultiBackend> for Members {
     }
 }
 
-macro_rules! texts {
-    ($($node:ty),*) => { $(
-        impl QueryId for $node {
-            type QueryId = ();
-            const HAS_STATIC_QUERY_ID: bool = false;
-        }
-        impl Query for $node {
-            type SqlType = Text;
-        }
-        impl<C> RunQueryDsl<C> for $node {}
-    )* };
-}
-texts!(LinkedObjects, Members);
+query!(LinkedObjects, Text);
+query!(Members, Text);

@@ -32,12 +32,12 @@ pub fn load(conn: &mut Conn, project_id: i64, user_id: Option<i64>) -> Result<Pu
     let catalogue = conn.catalogue()?;
     let query = PushChecksQuery { project: project_id, user: user_id.unwrap_or(-1), catalogue: &catalogue };
     let row: Row = query.get_result(conn)?;
-    let Row { lfs, rule, .. } = row;
+    let Row { checks, rule } = row;
     Ok(PushChecks {
-        lfs_enabled: lfs.enabled != Some(false),
-        lfs_in_use: lfs.enabled == Some(true) || lfs.has_objects || lfs.locked,
-        locked: lfs.locked,
-        has_commits: row.has_commits,
+        lfs_enabled: checks.lfs_enabled != Some(false),
+        lfs_in_use: checks.lfs_enabled == Some(true) || checks.has_lfs_objects || checks.locked,
+        locked: checks.locked,
+        has_commits: checks.has_commits,
         push_rule: rule.map(PushRule::from),
     })
 }

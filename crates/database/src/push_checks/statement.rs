@@ -1,41 +1,51 @@
 //! Selects the checks that are enabled for a project, in one statement.
 use diesel::prelude::*;
-use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::sql_types::{BigInt, Bool, Integer, Nullable, Text};
 
 use crate::MultiBackend;
 use crate::catalogue::{Catalogue, InstancePushRule};
+use crate::sql::statement::{StatementColumns, StatementRow, query, statement};
 use domain::access::PushRule;
 
-#[derive(Queryable)]
-pub(super) struct Row {
-    pub lfs: LfsRow,
-    pub has_commits: bool,
-    pub rule: Option<RuleRow>,
+statement! {
+    pub(super) struct Row {
+        pub checks: ChecksRow,
+        pub rule: Option<RuleRow>,
+    }
 }
 
-#[derive(Queryable)]
-pub(super) struct LfsRow {
-    pub enabled: Option<bool>,
-    pub has_objects: bool,
-    pub locked: bool,
+statement! {
+    pub(super) struct ChecksRow {
+        pub lfs_enabled: Nullable<Bool> =
+            "COALESCE((SELECT p.lfs_enabled FROM projects p WHERE p.id = a.project_id), \
+               (SELECT up.lfs_enabled FROM up WHERE up.lfs_enabled IS NOT NULL ORDER BY up.distance LIMIT 1))",
+        pub has_lfs_objects: Bool =
+            "EXISTS (SELECT 1 FROM lfs_objects_projects l WHERE l.project_id = a.project_id)",
+        pub locked: Bool =
+            "EXISTS (SELECT 1 FROM lfs_file_locks l WHERE l.project_id = a.project_id AND l.user_id <> a.user_id)",
+        pub has_commits: Bool =
+            "EXISTS (SELECT 1 FROM project_statistics s WHERE s.project_id = a.project_id AND s.commit_count > 0)",
+    }
 }
 
-#[derive(Queryable)]
-pub(super) struct RuleRow {
-    branch_name_regex: Option<String>,
-    commit_message_regex: Option<String>,
-    commit_message_negative_regex: Option<String>,
-    author_email_regex: Option<String>,
-    file_name_regex: Option<String>,
-    max_file_size: i32,
-    deny_delete_tag: bool,
-    member_check: bool,
-    prevent_secrets: bool,
-    reject_unsigned_commits: bool,
-    commit_committer_check: bool,
-    commit_committer_name_check: bool,
-    reject_non_dco_commits: bool,
+statement! {
+    /// The push rule that applies. Each column has the name of its field in the tables of push rules.
+    pub(super) struct RuleRow {
+        branch_name_regex: Nullable<Text> = "r.branch_name_regex",
+        commit_message_regex: Nullable<Text> = "r.commit_message_regex",
+        commit_message_negative_regex: Nullable<Text> = "r.commit_message_negative_regex",
+        author_email_regex: Nullable<Text> = "r.author_email_regex",
+        file_name_regex: Nullable<Text> = "r.file_name_regex",
+        max_file_size: Integer = "r.max_file_size",
+        deny_delete_tag: Bool = "r.deny_delete_tag",
+        member_check: Bool = "r.member_check",
+        prevent_secrets: Bool = "r.prevent_secrets",
+        reject_unsigned_commits: Bool = "r.reject_unsigned_commits",
+        commit_committer_check: Bool = "r.commit_committer_check",
+        commit_committer_name_check: Bool = "r.commit_committer_name_check",
+        reject_non_dco_commits: Bool = "r.reject_non_dco_commits",
+    }
 }
 
 impl From<RuleRow> for PushRule {
@@ -66,32 +76,10 @@ pub(super) struct PushChecksQuery<'a> {
 }
 
 /// `up` contains the project's namespace and its ancestors, nearest first.
-const REST: &str = ", up AS (\
+const UP: &str = ", up AS (\
   SELECT n.parent_id, n.lfs_enabled, 0 AS distance FROM namespaces n \
    WHERE n.id = (SELECT namespace_id FROM projects WHERE id = (SELECT project_id FROM asked)) \
-  UNION ALL SELECT n.parent_id, n.lfs_enabled, up.distance + 1 FROM up JOIN namespaces n ON n.id = up.parent_id) \
-SELECT COALESCE((SELECT p.lfs_enabled FROM projects p WHERE p.id = a.project_id), \
-    (SELECT up.lfs_enabled FROM up WHERE up.lfs_enabled IS NOT NULL ORDER BY up.distance LIMIT 1)), \
-  EXISTS (SELECT 1 FROM lfs_objects_projects l WHERE l.project_id = a.project_id), \
-  EXISTS (SELECT 1 FROM lfs_file_locks l WHERE l.project_id = a.project_id AND l.user_id <> a.user_id), \
-  EXISTS (SELECT 1 FROM project_statistics s WHERE s.project_id = a.project_id AND s.commit_count > 0)";
-
-/// The columns of a push rule, each with the value to use if the table does not have the column.
-const RULE_COLUMNS: &[(&str, &str)] = &[
-    ("branch_name_regex", "CAST(NULL AS text)"),
-    ("commit_message_regex", "CAST(NULL AS text)"),
-    ("commit_message_negative_regex", "CAST(NULL AS text)"),
-    ("author_email_regex", "CAST(NULL AS text)"),
-    ("file_name_regex", "CAST(NULL AS text)"),
-    ("max_file_size", "0"),
-    ("deny_delete_tag", "false"),
-    ("member_check", "false"),
-    ("prevent_secrets", "false"),
-    ("reject_unsigned_commits", "false"),
-    ("commit_committer_check", "false"),
-    ("commit_committer_name_check", "false"),
-    ("reject_non_dco_commits", "false"),
-];
+  UNION ALL SELECT n.parent_id, n.lfs_enabled, up.distance + 1 FROM up JOIN namespaces n ON n.id = up.parent_id) ";
 
 const PROJECT_RULE: &str =
     "(SELECT max(id) FROM push_rules WHERE project_id = (SELECT project_id FROM asked))";
@@ -99,12 +87,13 @@ const PROJECT_RULE: &str =
 /// Selects the project's own rule and the instance's. `step` distinguishes them.
 fn push_rules(catalogue: &Catalogue, out: &mut AstPass<'_, '_, MultiBackend>) {
     let table = |table: &str, step: u8| {
-        let columns = RULE_COLUMNS.iter().map(|(column, fallback)| {
-            let is_boolean = *fallback == "false";
-            match (catalogue.has(table, column), is_boolean) {
-                (false, _) => format!("{fallback} AS {column}"),
-                (true, false) => (*column).to_owned(),
-                (true, true) => format!("COALESCE({column}, false) AS {column}"),
+        let columns = RuleRow::FIELDS.iter().map(|(column, sql_type)| {
+            match (catalogue.has(table, column), *sql_type) {
+                (true, "boolean") => format!("COALESCE({column}, false) AS {column}"),
+                (true, _) => (*column).to_owned(),
+                (false, "boolean") => format!("false AS {column}"),
+                (false, "integer") => format!("0 AS {column}"),
+                (false, _) => format!("CAST(NULL AS {sql_type}) AS {column}"),
             }
         });
         let columns: Vec<String> = columns.collect();
@@ -139,11 +128,9 @@ impl QueryFragment<MultiBackend> for PushChecksQuery<'_> {
         out.push_sql(" AS project_id, ");
         out.push_bind_param::<BigInt, _>(&self.user)?;
         out.push_sql(" AS user_id)");
-        out.push_sql(REST);
-        for (column, _) in RULE_COLUMNS {
-            out.push_sql(", r.");
-            out.push_sql(column);
-        }
+        out.push_sql(UP);
+        out.push_sql("SELECT ");
+        Row::select(&mut out);
         out.push_sql(" FROM asked a LEFT JOIN ");
         push_rules(self.catalogue, &mut out);
         out.push_sql(" ON 1 = 1");
@@ -151,18 +138,4 @@ impl QueryFragment<MultiBackend> for PushChecksQuery<'_> {
     }
 }
 
-type N<T> = Nullable<T>;
-type RuleColumns =
-    (N<Text>, N<Text>, N<Text>, N<Text>, N<Text>, Integer, Bool, Bool, Bool, Bool, Bool, Bool, Bool);
-
-impl Query for PushChecksQuery<'_> {
-    type SqlType = ((N<Bool>, Bool, Bool), Bool, N<RuleColumns>);
-}
-
-/// The text depends on the catalogue, so a connection caches the prepared statement by its text.
-impl QueryId for PushChecksQuery<'_> {
-    type QueryId = ();
-    const HAS_STATIC_QUERY_ID: bool = false;
-}
-
-impl<C> RunQueryDsl<C> for PushChecksQuery<'_> {}
+query!(PushChecksQuery<'_>, row Row);

@@ -7,13 +7,14 @@ use diesel::sql_types::{BigInt, Bool, Integer, Nullable, Text};
 use domain::AccountDefaults;
 
 use super::sql::Sql;
-use super::{Refusal, Result, Tenant, addresses, equals_ignoring_case, statement};
+use super::{Refusal, Result, Tenant, addresses, equals_ignoring_case, scim_statement};
 use crate::Conn;
-use crate::optional_columns::Columns;
 use crate::schema::{
     emails, namespace_details, namespace_settings, namespaces, organization_users, redirect_routes, routes,
     user_details, users,
 };
+use crate::sql::optional_columns::Columns;
+use crate::sql::statement::{StatementColumns, statement};
 
 /// The organization that every GitLab has.
 const DEFAULT_ORGANIZATION: i64 = 1;
@@ -95,54 +96,41 @@ fn organization_of(conn: &mut Conn, tenant: &Tenant) -> Result<i64> {
     Ok(namespaces::table.find(group_id).select(namespaces::organization_id).first(conn)?)
 }
 
-statement!(
-    Defaults,
-    (
-        Nullable<Integer>,
-        Nullable<Bool>,
-        Nullable<Bool>,
-        Nullable<Text>,
-        Nullable<Bool>,
-        Nullable<Text>,
-        Nullable<Integer>
-    )
-);
-type DefaultsRow =
-    (Option<i32>, Option<bool>, Option<bool>, Option<String>, Option<bool>, Option<String>, Option<i32>);
+statement! {
+    /// Settings of the instance. Each field has the name of its column.
+    struct DefaultsRow {
+        default_projects_limit: Nullable<Integer> = "default_projects_limit",
+        can_create_group: Nullable<Bool> = "can_create_group",
+        user_default_external: Nullable<Bool> = "user_default_external",
+        user_default_internal_regex: Nullable<Text> = "user_default_internal_regex",
+        user_defaults_to_private_profile: Nullable<Bool> = "user_defaults_to_private_profile",
+        default_preferred_language: Nullable<Text> = "default_preferred_language",
+        default_syntax_highlighting_theme: Nullable<Integer> = "default_syntax_highlighting_theme",
+    }
+}
+
+scim_statement!(Defaults, crate::sql::statement::Columns<DefaultsRow>);
 
 /// Reads the instance's settings for an account with this address.
 fn defaults(conn: &mut Conn, columns: &Columns, email: &str) -> Result<AccountDefaults> {
-    const SETTINGS: [(&str, &str); 7] = [
-        ("default_projects_limit", "integer"),
-        ("can_create_group", "boolean"),
-        ("user_default_external", "boolean"),
-        ("user_default_internal_regex", "text"),
-        ("user_defaults_to_private_profile", "boolean"),
-        ("default_preferred_language", "text"),
-        ("default_syntax_highlighting_theme", "integer"),
-    ];
-    let selected: Vec<String> = SETTINGS
-        .iter()
-        .map(|(name, sql_type)| {
-            let is_known = columns.has("application_settings", name);
-            format!("CAST({} AS {sql_type})", if is_known { name } else { "NULL" })
-        })
-        .collect();
+    let expression = |(name, sql_type): &(&str, &str)| {
+        let is_known = columns.has("application_settings", name);
+        format!("CAST({} AS {sql_type})", if is_known { name } else { "NULL" })
+    };
+    let selected: Vec<String> = DefaultsRow::FIELDS.iter().map(expression).collect();
     let mut sql = Sql::new(matches!(conn, Conn::Postgresql(_)));
     sql.push(format!("SELECT {} FROM application_settings ORDER BY id DESC LIMIT 1", selected.join(", ")));
     let row: Option<DefaultsRow> = Defaults(sql).get_result(conn).optional()?;
     let standard = AccountDefaults::default();
-    let Some((limit, can_create_group, external, pattern, private, language, color_scheme)) = row else {
-        return Ok(standard);
-    };
+    let Some(row) = row else { return Ok(standard) };
     let defaults = AccountDefaults {
-        projects_limit: limit.unwrap_or(standard.projects_limit),
-        can_create_group: can_create_group.unwrap_or(standard.can_create_group),
-        external: external.unwrap_or(standard.external),
-        internal_email_pattern: pattern,
-        private_profile: private.unwrap_or(standard.private_profile),
-        preferred_language: language.unwrap_or(standard.preferred_language),
-        color_scheme_id: color_scheme.unwrap_or(standard.color_scheme_id),
+        projects_limit: row.default_projects_limit.unwrap_or(standard.projects_limit),
+        can_create_group: row.can_create_group.unwrap_or(standard.can_create_group),
+        external: row.user_default_external.unwrap_or(standard.external),
+        internal_email_pattern: row.user_default_internal_regex,
+        private_profile: row.user_defaults_to_private_profile.unwrap_or(standard.private_profile),
+        preferred_language: row.default_preferred_language.unwrap_or(standard.preferred_language),
+        color_scheme_id: row.default_syntax_highlighting_theme.unwrap_or(standard.color_scheme_id),
     };
     let is_external = defaults.is_external(email).unwrap_or_else(|error| {
         tracing::warn!(
@@ -175,7 +163,8 @@ fn add_confirmed_address(
         .set("organization_id", organization_id)
         .set("created_at", now)
         .set("updated_at", now)
-        .insert_if_absent(conn)
+        .insert_if_absent(conn)?;
+    Ok(())
 }
 
 fn create_namespace(
@@ -216,7 +205,7 @@ fn create_namespace(
         namespace_details::created_at.eq(now),
         namespace_details::updated_at.eq(now),
     ));
-    crate::ext::Upsert { insert: details, target: &["namespace_id"], set: &[] }.execute(conn)?;
+    crate::sql::Upsert { insert: details, target: &["namespace_id"], set: &[] }.execute(conn)?;
     diesel::insert_into(routes::table)
         .values((
             routes::source_id.eq(id),

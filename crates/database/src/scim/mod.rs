@@ -131,7 +131,7 @@ macro_rules! equals_ignoring_case {
     }};
 }
 use equals_ignoring_case;
-use sql::statement;
+use sql::scim_statement;
 
 /// The result of a transaction.
 enum Attempt<T> {

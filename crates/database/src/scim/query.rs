@@ -2,40 +2,56 @@
 use ::scim::condition::Condition;
 use ::scim::user::{Account, Email, Sent, chosen};
 use ::scim::{Mode, Search, User};
-use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Nullable, Text, Timestamp};
 
 use super::candidates::Candidates;
 use super::sql::{self, Sql};
-use super::{Stored, Tenant, statement};
+use super::{Stored, Tenant, scim_statement};
 use crate::Conn;
+use crate::sql::statement::{Columns, StatementColumns, statement};
 
-type NullableText = Nullable<Text>;
-type UserColumns = (
-    (BigInt, BigInt, Text, Bool, Timestamp, Timestamp),
-    (NullableText, NullableText, Text),
-    (NullableText, NullableText, NullableText, NullableText, NullableText, NullableText),
-    (Nullable<Bool>, Nullable<BigInt>, Nullable<Timestamp>),
-    (NullableText, Nullable<BigInt>),
-);
-type OptionalText = Option<String>;
-type UserRow = (
-    (i64, i64, String, bool, NaiveDateTime, NaiveDateTime),
-    (OptionalText, OptionalText, String),
-    (OptionalText, OptionalText, OptionalText, OptionalText, OptionalText, OptionalText),
-    (Option<bool>, Option<i64>, Option<NaiveDateTime>),
-    (OptionalText, Option<i64>),
-);
+statement! {
+    struct IdentityRow {
+        id: BigInt = "i.id",
+        user_id: BigInt = "i.user_id",
+        external_id: Text = "i.extern_uid",
+        active: Bool = "COALESCE(i.active, false)",
+        created_at: Timestamp = "i.created_at",
+        updated_at: Timestamp = "i.updated_at",
+    }
+}
+
+statement! {
+    struct AccountRow {
+        username: Nullable<Text> = "u.username",
+        name: Nullable<Text> = "u.name",
+        email: Text = "u.email",
+    }
+}
+
+statement! {
+    struct RecordRow {
+        scim_id: Nullable<Text> = "r.scim_id",
+        user_name: Nullable<Text> = "r.user_name",
+        formatted: Nullable<Text> = "r.formatted",
+        family_name: Nullable<Text> = "r.family_name",
+        given_name: Nullable<Text> = "r.given_name",
+        display_name: Nullable<Text> = "r.display_name",
+        is_foreign: Nullable<Bool> = "r.is_foreign",
+        version: Nullable<BigInt> = "r.version",
+        deleted_at: Nullable<Timestamp> = "r.deleted_at",
+    }
+}
+
+/// The addresses as JSON, and the total number of rows. Their expressions depend on the request.
+type ExtraColumns = (Nullable<Text>, Nullable<BigInt>);
+type UserRow = (IdentityRow, AccountRow, RecordRow, (Option<String>, Option<i64>));
 /// Value, type, display name, and whether it is the primary address.
-type EmailJson = (String, OptionalText, OptionalText, Option<bool>);
+type EmailJson = (String, Option<String>, Option<String>, Option<bool>);
 
-const COLUMNS: &str = "SELECT i.id, i.user_id, i.extern_uid, COALESCE(i.active, false), i.created_at, i.updated_at, \
-    u.username, u.name, u.email, \
-    r.scim_id, r.user_name, r.formatted, r.family_name, r.given_name, r.display_name, r.is_foreign, r.version, r.deleted_at, ";
-
-statement!(Users, UserColumns);
-statement!(Count, BigInt);
+scim_statement!(Users, (Columns<IdentityRow>, Columns<AccountRow>, Columns<RecordRow>, ExtraColumns));
+scim_statement!(Count, BigInt);
 
 /// A page of a list and the total length of the list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,6 +97,12 @@ fn push_from(sql: &mut Sql, tenant: &Tenant, with_deleted: bool, candidates: Opt
     sql.push(if with_deleted { "true" } else { "(r.deleted_at IS NULL OR COALESCE(i.active, false))" });
 }
 
+/// Starts the SELECT list.
+fn push_columns(sql: &mut Sql) {
+    let parts = [IdentityRow::EXPRESSIONS, AccountRow::EXPRESSIONS, RecordRow::EXPRESSIONS];
+    sql.push(format!("SELECT {}, ", parts.concat().join(", ")));
+}
+
 fn is_postgresql(conn: &Conn) -> bool {
     matches!(conn, Conn::Postgresql(_))
 }
@@ -116,7 +138,7 @@ fn restrict(sql: &mut Sql, tenant: &Tenant, condition: Option<&Condition>) {
 fn page(is_postgresql: bool, tenant: &Tenant, search: &Search, with_emails: bool) -> Sql {
     let condition = search.condition.as_ref();
     let mut sql = Sql::new(is_postgresql);
-    sql.push(COLUMNS);
+    push_columns(&mut sql);
     emails(&mut sql, tenant, with_emails);
     if condition.is_some_and(sql::is_common) {
         // Few rows match, so counting them is cheap.
@@ -156,7 +178,7 @@ fn emails(sql: &mut Sql, tenant: &Tenant, wanted: bool) {
 /// Starts a statement with all columns except a count.
 fn columns(conn: &Conn, tenant: &Tenant, with_emails: bool) -> Sql {
     let mut sql = Sql::new(is_postgresql(conn));
-    sql.push(COLUMNS);
+    push_columns(&mut sql);
     emails(&mut sql, tenant, with_emails);
     sql.push(", NULL");
     sql
@@ -212,10 +234,7 @@ fn load(conn: &mut Conn, statement: Sql, tenant: &Tenant) -> crate::Result<Vec<S
 }
 
 fn stored(row: UserRow, tenant: &Tenant) -> crate::Result<Stored> {
-    let (identity, account, sent, (is_foreign, version, deleted_at), (emails, _)) = row;
-    let (identity_id, user_id, external_id, active, created, updated) = identity;
-    let (username, name, email) = account;
-    let (id, user_name, formatted, family_name, given_name, display_name) = sent;
+    let (identity, account, record, (emails, _)) = row;
     let emails: Option<Vec<EmailJson>> = emails
         .map(|json| serde_json::from_str(&json))
         .transpose()
@@ -223,28 +242,40 @@ fn stored(row: UserRow, tenant: &Tenant) -> crate::Result<Stored> {
     let emails = emails.unwrap_or_default().into_iter();
     let emails =
         emails.map(|(value, kind, display, primary)| Email { value, kind, display, primary }).collect();
-    let sent = Sent { user_name, formatted, family_name, given_name, display_name, emails };
-    let is_foreign = is_foreign.unwrap_or_default();
+    let sent = Sent {
+        user_name: record.user_name,
+        formatted: record.formatted,
+        family_name: record.family_name,
+        given_name: record.given_name,
+        display_name: record.display_name,
+        emails,
+    };
+    let is_foreign = record.is_foreign.unwrap_or_default();
     let account = if is_foreign {
         hidden_account(&sent)
     } else {
-        Account { username: username.unwrap_or_default(), name: name.unwrap_or_default(), email }
+        Account {
+            username: account.username.unwrap_or_default(),
+            name: account.name.unwrap_or_default(),
+            email: account.email,
+        }
     };
-    let last_modified = updated.and_utc();
+    let last_modified = identity.updated_at.and_utc();
+    let shown_id = record.scim_id.filter(|_| tenant.mode == Mode::Rfc);
     Ok(Stored {
-        identity_id,
-        user_id,
-        is_deleted: deleted_at.is_some() && !active,
+        identity_id: identity.id,
+        user_id: identity.user_id,
+        is_deleted: record.deleted_at.is_some() && !identity.active,
         is_foreign,
         user: User {
-            id: id.filter(|_| tenant.mode == Mode::Rfc).unwrap_or_else(|| external_id.clone()),
-            external_id,
-            active,
+            id: shown_id.unwrap_or_else(|| identity.external_id.clone()),
+            external_id: identity.external_id,
+            active: identity.active,
             account,
             sent,
-            created: created.and_utc(),
+            created: identity.created_at.and_utc(),
             last_modified,
-            version: version.unwrap_or_else(|| last_modified.timestamp_micros()),
+            version: record.version.unwrap_or_else(|| last_modified.timestamp_micros()),
         },
     })
 }

@@ -375,8 +375,8 @@ pub(super) fn is_common(condition: &Condition) -> bool {
     }
 }
 
-/// Declares a statement and the type of its rows.
-macro_rules! statement {
+/// Declares a statement of a [`Sql`], with the SQL types of its rows.
+macro_rules! scim_statement {
     ($name:ident, $columns:ty) => {
         struct $name($crate::scim::sql::Sql);
 
@@ -389,16 +389,7 @@ macro_rules! statement {
             }
         }
 
-        impl diesel::query_builder::QueryId for $name {
-            type QueryId = ();
-            const HAS_STATIC_QUERY_ID: bool = false;
-        }
-
-        impl diesel::query_builder::Query for $name {
-            type SqlType = $columns;
-        }
-
-        impl<C> diesel::RunQueryDsl<C> for $name {}
+        $crate::sql::statement::query!($name, $columns);
     };
 }
-pub(super) use statement;
+pub(super) use scim_statement;

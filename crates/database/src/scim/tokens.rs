@@ -1,11 +1,12 @@
 //! SCIM tokens and their tenants.
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
-use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::sql_types::{BigInt, Binary, Bool, Integer, Nullable, Text};
 
 use super::Group;
 use crate::schema::{group_scim_auth_access_tokens as group_tokens, scim_oauth_access_tokens as tokens};
+use crate::sql::statement::{StatementRow, query, statement};
 use crate::{Conn, MultiBackend, Result};
 
 /// The tenant in a request's path.
@@ -40,63 +41,71 @@ pub fn authenticate(
     forms: &[String],
     is_same: impl Fn(&str) -> bool,
 ) -> Result<Access> {
-    let rows: Vec<Row> = Lookup { forms, scope }.load(conn)?;
-    let rows = rows.into_iter().map(Candidate::from);
-    let known: Vec<Candidate> = rows.filter(|row| row.is_held_by(&is_same)).collect();
+    let mut known: Vec<Candidate> = Lookup { forms, scope }.load(conn)?;
+    known.retain(|row| row.is_held_by(&is_same));
     if known.is_empty() {
         return Ok(Access::Denied);
     }
     if *scope == Scope::Instance {
-        let is_instance = known.iter().any(|row| row.tenant.is_none());
+        let is_instance = known.iter().any(|row| row.token.group_id.is_none());
         return Ok(if is_instance { Access::Granted(None) } else { Access::Denied });
     }
     // Only top-level groups have single sign-on.
-    if known.iter().all(|row| row.group_id.is_none()) {
+    if known.iter().all(|row| row.group.id.is_none()) {
         return Ok(Access::NotFound);
     }
-    let Some(mine) = known.iter().find(|row| row.group_id.is_some() && row.tenant == row.group_id) else {
+    let Some(mine) = known.iter().find(|row| row.group.id.is_some() && row.token.group_id == row.group.id)
+    else {
         return Ok(Access::Denied);
     };
     Ok(mine.group().map_or(Access::Disabled, |group| Access::Granted(Some(group))))
 }
 
-type Row = (
-    (Nullable64, Option<String>, Option<Vec<u8>>),
-    (Nullable64, Nullable64, Option<bool>, Option<bool>, Option<i32>, Nullable64),
-);
-type Nullable64 = Option<i64>;
-
-/// A tenant with the token, and the group in the path with its enabled provider.
-struct Candidate {
-    /// `None` for the instance.
-    tenant: Option<i64>,
-    older: Option<String>,
-    newer: Option<Vec<u8>>,
-    group_id: Option<i64>,
-    provider: Option<(i64, bool, i32, Option<i64>)>,
+statement! {
+    /// A tenant with the token, and the group in the path with its provider.
+    struct Candidate {
+        token: TokenRow,
+        group: GroupRow,
+    }
 }
 
-impl From<Row> for Candidate {
-    fn from((token, group): Row) -> Self {
-        let ((tenant, older, newer), (group_id, provider_id, enabled, enforced_sso, role, member_role_id)) =
-            (token, group);
-        let provider = provider_id
-            .filter(|_| enabled == Some(true))
-            .map(|id| (id, enforced_sso.unwrap_or_default(), role.unwrap_or_default(), member_role_id));
-        Self { tenant, older, newer, group_id, provider }
+statement! {
+    struct TokenRow {
+        /// `None` for the instance.
+        group_id: Nullable<BigInt> = "t.group_id",
+        older: Nullable<Text> = "t.older",
+        newer: Nullable<Binary> = "t.newer",
+    }
+}
+
+statement! {
+    struct GroupRow {
+        id: Nullable<BigInt> = "n.id",
+        provider_id: Nullable<BigInt> = "p.id",
+        is_enabled: Nullable<Bool> = "p.enabled",
+        enforced_sso: Nullable<Bool> = "p.enforced_sso",
+        default_role: Nullable<Integer> = "CAST(p.default_membership_role AS integer)",
+        member_role_id: Nullable<BigInt> = "p.member_role_id",
     }
 }
 
 impl Candidate {
     fn is_held_by(&self, is_same: impl Fn(&str) -> bool) -> bool {
-        let newer = self.newer.as_deref().and_then(|bytes| std::str::from_utf8(bytes).ok());
-        newer.or(self.older.as_deref()).is_some_and(is_same)
+        let newer = self.token.newer.as_deref().and_then(|bytes| std::str::from_utf8(bytes).ok());
+        newer.or(self.token.older.as_deref()).is_some_and(is_same)
     }
 
     /// The group, if it has an enabled provider.
     fn group(&self) -> Option<Group> {
-        let (provider_id, enforced_sso, default_role, member_role_id) = self.provider?;
-        Some(Group { id: self.group_id?, provider_id, enforced_sso, default_role, member_role_id })
+        let group = &self.group;
+        let provider_id = group.provider_id.filter(|_| group.is_enabled == Some(true))?;
+        Some(Group {
+            id: group.id?,
+            provider_id,
+            enforced_sso: group.enforced_sso.unwrap_or_default(),
+            default_role: group.default_role.unwrap_or_default(),
+            member_role_id: group.member_role_id,
+        })
     }
 }
 
@@ -109,9 +118,10 @@ struct Lookup<'a> {
 
 impl QueryFragment<MultiBackend> for Lookup<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
+        out.push_sql("SELECT ");
+        Candidate::select(&mut out);
         out.push_sql(
-            "SELECT t.group_id, t.older, t.newer, n.id, p.id, p.enabled, p.enforced_sso, \
-             CAST(p.default_membership_role AS integer), p.member_role_id FROM (\
+            " FROM (\
              SELECT o.group_id, CAST(o.token_encrypted AS text) AS older, g.token_encrypted AS newer \
              FROM scim_oauth_access_tokens o \
              LEFT JOIN group_scim_auth_access_tokens g ON g.group_id = o.group_id \
@@ -142,26 +152,7 @@ impl QueryFragment<MultiBackend> for Lookup<'_> {
     }
 }
 
-impl QueryId for Lookup<'_> {
-    type QueryId = ();
-    const HAS_STATIC_QUERY_ID: bool = false;
-}
-
-impl Query for Lookup<'_> {
-    type SqlType = (
-        (Nullable<BigInt>, Nullable<Text>, Nullable<Binary>),
-        (
-            Nullable<BigInt>,
-            Nullable<BigInt>,
-            Nullable<Bool>,
-            Nullable<Bool>,
-            Nullable<Integer>,
-            Nullable<BigInt>,
-        ),
-    );
-}
-
-impl<C> RunQueryDsl<C> for Lookup<'_> {}
+query!(Lookup<'_>, row Candidate);
 
 /// Makes this the only token of a group or of the instance. `encrypted` is the value of the column.
 pub fn set_token(conn: &mut Conn, group_id: Option<i64>, encrypted: &str, now: NaiveDateTime) -> Result<()> {

@@ -11,7 +11,7 @@ use crate::types::{BigIntArray, Jsonb, TextArray, Uuid};
 
 /// A string that represents a value of the SQL type `ST`.
 #[derive(Debug, Clone)]
-pub struct Typed<ST> {
+pub(crate) struct Typed<ST> {
     text: String,
     /// The SQL before and after the value on PostgreSQL. SQLite stores the string itself.
     around: (&'static str, &'static str),
@@ -19,28 +19,28 @@ pub struct Typed<ST> {
 }
 
 /// A document that is JSON text already.
-pub fn json_text(text: &str) -> Typed<Jsonb> {
+pub(crate) fn json_text(text: &str) -> Typed<Jsonb> {
     Typed::new(text.to_owned(), ("CAST(", " AS jsonb)"))
 }
 
 /// A document that is JSON text already, for a nullable column.
-pub fn nullable_json_text(text: &str) -> Typed<Nullable<Jsonb>> {
+pub(crate) fn nullable_json_text(text: &str) -> Typed<Nullable<Jsonb>> {
     Typed::new(text.to_owned(), ("CAST(", " AS jsonb)"))
 }
 
 /// A UUID in its usual string form.
-pub fn uuid(text: &str) -> Typed<Uuid> {
+pub(crate) fn uuid(text: &str) -> Typed<Uuid> {
     Typed::new(text.to_owned(), ("CAST(", " AS uuid)"))
 }
 
 /// A list of integers, given as a JSON array.
-pub fn bigints_from_json(json: &str) -> Typed<BigIntArray> {
+pub(crate) fn bigints_from_json(json: &str) -> Typed<BigIntArray> {
     let around = ("ARRAY(SELECT CAST(jsonb_array_elements_text(CAST(", " AS jsonb)) AS bigint))");
     Typed::new(json.to_owned(), around)
 }
 
 /// An array of strings.
-pub fn texts(list: &[String]) -> Typed<TextArray> {
+pub(crate) fn text_array(list: &[String]) -> Typed<TextArray> {
     let json = serde_json::Value::from(list).to_string();
     Typed::new(json, ("ARRAY(SELECT jsonb_array_elements_text(CAST(", " AS jsonb)))"))
 }

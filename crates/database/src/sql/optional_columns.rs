@@ -8,9 +8,10 @@ use std::collections::HashSet;
 use chrono::{NaiveDate, NaiveDateTime};
 use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::sql_types::{BigInt, Bool, Date, Nullable, Text, Timestamp};
 
+use crate::sql::statement::query;
 use crate::{Conn, MultiBackend, Result};
 
 /// The existing columns of some tables.
@@ -165,16 +166,7 @@ impl QueryFragment<MultiBackend> for SelectColumns<'_> {
     }
 }
 
-impl QueryId for SelectColumns<'_> {
-    type QueryId = ();
-    const HAS_STATIC_QUERY_ID: bool = false;
-}
-
-impl Query for SelectColumns<'_> {
-    type SqlType = (Text, Text);
-}
-
-impl<C> RunQueryDsl<C> for SelectColumns<'_> {}
+query!(SelectColumns<'_>, (Text, Text));
 
 #[derive(Debug)]
 struct Insert {
@@ -208,14 +200,5 @@ impl QueryFragment<MultiBackend> for Insert {
     }
 }
 
-/// The text depends on the columns of the database, so a connection caches the statement by its text.
-impl QueryId for Insert {
-    type QueryId = ();
-    const HAS_STATIC_QUERY_ID: bool = false;
-}
-
-impl Query for Insert {
-    type SqlType = BigInt;
-}
-
-impl<C> RunQueryDsl<C> for Insert {}
+// The text depends on the columns of the database, so a connection caches the statement by its text.
+query!(Insert, BigInt);

@@ -1,4 +1,4 @@
-//! SQL that both databases support but Diesel's multi connection does not.
+//! `INSERT … ON CONFLICT`, which both databases support but Diesel's multi connection does not.
 use diesel::backend::Backend;
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, QueryFragment, QueryId};
@@ -6,7 +6,7 @@ use diesel::query_builder::{AstPass, QueryFragment, QueryId};
 /// `insert ON CONFLICT (target) DO UPDATE SET c = excluded.c, …`, or `DO NOTHING` if there is nothing to
 /// set.
 #[derive(Debug)]
-pub struct Upsert<I> {
+pub(crate) struct Upsert<I> {
     pub insert: I,
     pub target: &'static [&'static str],
     pub set: &'static [&'static str],
@@ -39,20 +39,3 @@ impl<I> QueryId for Upsert<I> {
 }
 
 impl<I, C> RunQueryDsl<C> for Upsert<I> {}
-
-/// A list of values such as `(1, 2, 3)`, which Diesel's multi connection does not support. It must not be
-/// empty. The statement has one text for each length, so it is not cached.
-#[derive(Debug)]
-pub(crate) struct List<'a, T>(pub &'a [T]);
-
-impl List<'_, i64> {
-    pub(crate) fn push<'b>(&'b self, out: &mut AstPass<'_, 'b, crate::MultiBackend>) -> QueryResult<()> {
-        out.unsafe_to_cache_prepared();
-        for (index, id) in self.0.iter().enumerate() {
-            out.push_sql(if index == 0 { "(" } else { ", " });
-            out.push_bind_param::<diesel::sql_types::BigInt, _>(id)?;
-        }
-        out.push_sql(")");
-        Ok(())
-    }
-}

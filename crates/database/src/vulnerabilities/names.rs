@@ -4,8 +4,8 @@ use diesel::prelude::*;
 use domain::agents::vulnerability::Identifier;
 
 use super::Scanner;
-use crate::ext::Upsert;
 use crate::schema::{vulnerability_identifiers as identifiers, vulnerability_scanners as scanners};
+use crate::sql::Upsert;
 use crate::{Conn, Result};
 
 /// The id of a scanner, which is inserted or renamed if necessary.

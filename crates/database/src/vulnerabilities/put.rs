@@ -6,13 +6,14 @@ use diesel::sql_types::{BigInt, Bool, Text};
 use domain::agents::vulnerability::{CLUSTER_IMAGE_SCANNING, Severity, State, fingerprint};
 
 use super::{Finder, Finding, Link, names};
-use crate::ext::Upsert;
 use crate::schema::{
     cluster_agents as agents, namespaces, projects, vulnerabilities, vulnerability_finding_links as links,
     vulnerability_occurrence_identifiers as occurrence_identifiers, vulnerability_occurrences as occurrences,
     vulnerability_reads as reads, vulnerability_state_transitions as transitions,
 };
-use crate::{Conn, Result, values};
+use crate::sql::Upsert;
+use crate::sql::casts;
+use crate::{Conn, Result};
 
 /// The version of the report format of `raw_metadata`.
 const METADATA_VERSION: &str = "15.0.0";
@@ -35,7 +36,7 @@ pub fn put(conn: &mut Conn, finder: Finder, finding: &Finding, now: NaiveDateTim
         let identifier_ids = &identifier_ids;
         let put = Put { finder, finding, placement, scanner_id, identifier_ids, now };
         let known: Option<(i64, Option<i64>)> = occurrences::table
-            .filter(occurrences::uuid.eq(values::uuid(&finding.uuid.to_string())))
+            .filter(occurrences::uuid.eq(casts::uuid(&finding.uuid.to_string())))
             .select((occurrences::id, occurrences::vulnerability_id))
             .first(conn)
             .optional()?;
@@ -120,7 +121,7 @@ impl Put<'_> {
         let (finding, uuid) = (self.finding, self.finding.uuid.to_string());
         Ok(diesel::insert_into(occurrences::table)
             .values((
-                occurrences::uuid.eq(values::uuid(&uuid)),
+                occurrences::uuid.eq(casts::uuid(&uuid)),
                 occurrences::project_id.eq(self.finder.project_id),
                 occurrences::report_type.eq(CLUSTER_IMAGE_SCANNING),
                 occurrences::scanner_id.eq(self.scanner_id),
@@ -132,7 +133,7 @@ impl Put<'_> {
                 occurrences::description.eq(&finding.description),
                 occurrences::solution.eq(&finding.solution),
                 occurrences::cve.eq(self.cve()),
-                occurrences::location.eq(values::nullable_json_text(&finding.location)),
+                occurrences::location.eq(casts::nullable_json_text(&finding.location)),
                 occurrences::metadata_version.eq(METADATA_VERSION),
                 occurrences::raw_metadata.eq(&finding.raw_metadata),
                 occurrences::detection_method.eq(0),
@@ -153,7 +154,7 @@ impl Put<'_> {
                 occurrences::description.eq(&finding.description),
                 occurrences::solution.eq(&finding.solution),
                 occurrences::cve.eq(self.cve()),
-                occurrences::location.eq(values::nullable_json_text(&finding.location)),
+                occurrences::location.eq(casts::nullable_json_text(&finding.location)),
                 occurrences::metadata_version.eq(METADATA_VERSION),
                 occurrences::raw_metadata.eq(&finding.raw_metadata),
                 occurrences::updated_at.eq(self.now),
@@ -250,13 +251,13 @@ impl Put<'_> {
             reads::state.eq(state.0),
             reads::resolved_on_default_branch.eq(false),
             reads::auto_resolved.eq(false),
-            reads::uuid.eq(values::uuid(&self.finding.uuid.to_string())),
+            reads::uuid.eq(casts::uuid(&self.finding.uuid.to_string())),
             reads::location_image.eq(&self.finding.image),
             reads::cluster_agent_id.eq(self.finder.agent_id.to_string()),
             reads::casted_cluster_agent_id.eq(self.finder.agent_id),
-            reads::traversal_ids.eq(values::bigints_from_json(&self.placement.traversal_ids)),
+            reads::traversal_ids.eq(casts::bigints_from_json(&self.placement.traversal_ids)),
             reads::archived.eq(self.placement.archived),
-            reads::identifier_names.eq(values::texts(&self.identifier_names())),
+            reads::identifier_names.eq(casts::text_array(&self.identifier_names())),
         ));
         let set = &[
             reads::project_id::NAME,

@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 use chrono::NaiveDateTime;
 use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::sql_types::{BigInt, Bool, Nullable, SmallInt, Text, Timestamp};
 use domain::agents::vulnerability::{CLUSTER_IMAGE_SCANNING, State};
 use uuid::Uuid;
 
-use crate::ext::List;
 use crate::schema::{vulnerabilities, vulnerability_occurrences as occurrences};
+use crate::sql::List;
+use crate::sql::statement::query;
 use crate::{Conn, MultiBackend, Result};
 
 /// Vulnerabilities per transaction.
@@ -141,13 +142,4 @@ impl QueryFragment<MultiBackend> for Step<'_> {
     }
 }
 
-impl QueryId for Step<'_> {
-    type QueryId = ();
-    const HAS_STATIC_QUERY_ID: bool = false;
-}
-
-impl Query for Step<'_> {
-    type SqlType = BigInt;
-}
-
-impl<C> RunQueryDsl<C> for Step<'_> {}
+query!(Step<'_>, BigInt);

@@ -136,9 +136,12 @@ fn contents(conn: &mut Conn, tables: &Tables) -> Vec<String> {
     let is_postgresql = matches!(conn, Conn::Postgresql(_));
     let mut rows = Vec::new();
     for (table, columns) in tables {
-        let values = columns.iter().map(|column| match is_postgresql {
-            true => format!("COALESCE(quote_literal(CAST(\"{column}\" AS text)), 'NULL')"),
-            false => format!("quote(\"{column}\")"),
+        let values = columns.iter().map(|column| {
+            if is_postgresql {
+                format!("COALESCE(quote_literal(CAST(\"{column}\" AS text)), 'NULL')")
+            } else {
+                format!("quote(\"{column}\")")
+            }
         });
         let values: Vec<String> = values.collect();
         let query = format!("SELECT '{table}: ' || {} FROM {table} ORDER BY 1", values.join(" || ', ' || "));

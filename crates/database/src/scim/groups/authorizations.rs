@@ -6,13 +6,13 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Integer};
 
 use super::super::sql::Sql;
-use super::super::{Effects, Result, statement};
+use super::super::{Effects, Result, scim_statement};
 use super::{CHUNK_SIZE, id_list};
 use crate::members::{effective_membership, unexpired};
 use crate::{Conn, is_owned_by_rails};
 
-statement!(Authorizations, (BigInt, BigInt, Integer));
-statement!(Write, BigInt);
+scim_statement!(Authorizations, (BigInt, BigInt, Integer));
+scim_statement!(Write, BigInt);
 
 /// User, project and access level.
 type Authorization = (i64, i64, i32);

@@ -7,13 +7,13 @@ use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 
 use super::super::sql::Sql;
-use super::super::{Effects, Refusal, Result, Tenant, shown, statement, write};
+use super::super::{Effects, Refusal, Result, Tenant, scim_statement, shown, write};
 use super::links::{self, Link};
 use super::{GroupEffects, are_available, members, memberships};
 use crate::Conn;
 
-statement!(Write, BigInt);
-statement!(Exists, BigInt);
+scim_statement!(Write, BigInt);
+scim_statement!(Exists, BigInt);
 
 /// Assigns a uid to all links with a name, and adds the first members.
 pub fn create(

@@ -2,25 +2,37 @@
 use ::scim::{Group, Search};
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Integer, Nullable, Text, Timestamp};
+use diesel::sql_types::{BigInt, Nullable, Text, Timestamp};
 
 use super::super::sql::Sql;
-use super::super::{Result, Tenant, statement};
+use super::super::{Result, Tenant, scim_statement};
 use super::members;
 use crate::Conn;
+use crate::sql::statement::{Columns, StatementColumns, statement};
 
-type LinkColumns = (
-    (BigInt, BigInt, Integer, Nullable<BigInt>, Text, Nullable<Text>),
-    (Timestamp, Timestamp),
-    (Nullable<Text>, Nullable<BigInt>, Nullable<Timestamp>, Nullable<Timestamp>),
-);
-type LinkRow = (
-    (i64, i64, i32, Option<i64>, String, Option<String>),
-    (NaiveDateTime, NaiveDateTime),
-    (Option<String>, Option<i64>, Option<NaiveDateTime>, Option<NaiveDateTime>),
-);
-statement!(Links, LinkColumns);
-statement!(Exists, BigInt);
+statement! {
+    struct LinkRow {
+        group_id: BigInt = "l.group_id",
+        name: Text = "l.saml_group_name",
+        uid: Nullable<Text> = "CAST(l.scim_group_uid AS text)",
+        created_at: Timestamp = "l.created_at",
+        updated_at: Timestamp = "l.updated_at",
+    }
+}
+
+statement! {
+    /// A row of `scim_api_groups`.
+    #[derive(Debug, Clone)]
+    struct RecordRow {
+        external_id: Nullable<Text> = "g.external_id",
+        version: BigInt = "g.version",
+        created_at: Timestamp = "g.created_at",
+        updated_at: Timestamp = "g.updated_at",
+    }
+}
+
+scim_statement!(Links, (Columns<LinkRow>, Columns<Option<RecordRow>>));
+scim_statement!(Exists, BigInt);
 
 /// A link between an identity provider's group and a GitLab group, with our record of its SCIM group.
 #[derive(Debug, Clone)]
@@ -30,28 +42,12 @@ pub(super) struct Link {
     pub uid: Option<String>,
     created_at: NaiveDateTime,
     updated_at: NaiveDateTime,
-    record: Option<Record>,
+    record: Option<RecordRow>,
 }
 
-/// A row of `scim_api_groups`.
-#[derive(Debug, Clone)]
-struct Record {
-    external_id: Option<String>,
-    version: i64,
-    created_at: NaiveDateTime,
-    updated_at: NaiveDateTime,
-}
-
-impl From<LinkRow> for Link {
-    fn from(row: LinkRow) -> Self {
-        let ((_, group_id, _, _, name, uid), (created_at, updated_at), (external_id, version, made, changed)) =
-            row;
-        let record = match (version, made, changed) {
-            (Some(version), Some(created_at), Some(updated_at)) => {
-                Some(Record { external_id, version, created_at, updated_at })
-            }
-            _ => None,
-        };
+impl From<(LinkRow, Option<RecordRow>)> for Link {
+    fn from((link, record): (LinkRow, Option<RecordRow>)) -> Self {
+        let LinkRow { group_id, name, uid, created_at, updated_at } = link;
         Self { group_id, name, uid, created_at, updated_at, record }
     }
 }
@@ -59,15 +55,13 @@ impl From<LinkRow> for Link {
 /// Loads the links that meet a condition on `l`, oldest first.
 pub(super) fn load(conn: &mut Conn, condition: impl FnOnce(&mut Sql)) -> Result<Vec<Link>> {
     let mut sql = Sql::new(matches!(conn, Conn::Postgresql(_)));
-    sql.push(
-        "SELECT l.id, l.group_id, CAST(l.access_level AS integer), l.member_role_id, l.saml_group_name, \
-         CAST(l.scim_group_uid AS text), l.created_at, l.updated_at, \
-         g.external_id, g.version, g.created_at, g.updated_at \
-         FROM saml_group_links l LEFT JOIN scim_api_groups g ON g.scim_group_uid = l.scim_group_uid WHERE ",
+    let columns = [LinkRow::EXPRESSIONS, RecordRow::EXPRESSIONS].concat().join(", ");
+    sql.push(format!("SELECT {columns}")).push(
+        " FROM saml_group_links l LEFT JOIN scim_api_groups g ON g.scim_group_uid = l.scim_group_uid WHERE ",
     );
     condition(&mut sql);
     sql.push(" ORDER BY l.id");
-    let rows: Vec<LinkRow> = Links(sql).load(conn)?;
+    let rows: Vec<(LinkRow, Option<RecordRow>)> = Links(sql).load(conn)?;
     Ok(rows.into_iter().map(Link::from).collect())
 }
 

@@ -8,14 +8,14 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable, Text};
 
 use super::super::sql::{self, Sql};
-use super::super::{Result, Tenant, statement};
+use super::super::{Result, Tenant, scim_statement};
 use super::{CHUNK_SIZE, id_list};
 use crate::Conn;
 
-statement!(Members, (Text, Text, Nullable<Text>));
-statement!(Resolved, (BigInt, Text, Text));
-statement!(UserIds, BigInt);
-statement!(Write, BigInt);
+scim_statement!(Members, (Text, Text, Nullable<Text>));
+scim_statement!(Resolved, (BigInt, Text, Text));
+scim_statement!(UserIds, BigInt);
+scim_statement!(Write, BigInt);
 
 /// Appends `FROM` with the visible identities `i` of the instance, their users `u` and records `r`.
 fn push_visible(sql: &mut Sql, tenant: &Tenant) {

@@ -8,16 +8,16 @@ use domain::Role;
 use domain::synced_membership::{Grant, Membership, MembershipAction as Action, decide};
 
 use super::super::sql::Sql;
-use super::super::{Result, addresses, statement};
+use super::super::{Result, addresses, scim_statement};
 use super::{CHUNK_SIZE, GroupEffects, authorizations, id_list};
 use crate::Conn;
 use crate::members::valid_membership;
 
-statement!(Targets, (BigInt, BigInt, Integer, Nullable<BigInt>));
-statement!(Memberships, (BigInt, BigInt, Integer, Nullable<BigInt>, Nullable<Date>));
-statement!(Owners, (BigInt, BigInt));
-statement!(UserIds, BigInt);
-statement!(Write, BigInt);
+scim_statement!(Targets, (BigInt, BigInt, Integer, Nullable<BigInt>));
+scim_statement!(Memberships, (BigInt, BigInt, Integer, Nullable<BigInt>, Nullable<Date>));
+scim_statement!(Owners, (BigInt, BigInt));
+scim_statement!(UserIds, BigInt);
+scim_statement!(Write, BigInt);
 
 /// A user and a GitLab group.
 type Pair = (i64, i64);

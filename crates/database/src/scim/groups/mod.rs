@@ -11,7 +11,7 @@ mod memberships;
 
 use super::{Effects, Result};
 use crate::Conn;
-use crate::optional_columns::Columns;
+use crate::sql::optional_columns::Columns;
 
 pub(super) use change::leave_all;
 pub use change::{create, delete, patch, replace};

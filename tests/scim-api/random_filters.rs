@@ -3,10 +3,10 @@
 use std::fmt::Write;
 
 use super::support::plant;
-use database::scim::{Group, Tenant};
+use database::scim::{Group, Mode, Tenant};
 use scim::condition::Condition;
 use scim::filter::Filter;
-use scim::{Mode, Search, Selection};
+use scim::{Search, Selection};
 use testkit::Database;
 
 const USERS: u64 = 1000;
@@ -233,7 +233,7 @@ fn database_and_memory_agree(database: &Database, mode: Mode) {
         };
         let expected: Vec<i64> = everybody
             .iter()
-            .filter(|stored| condition.holds(&stored.user, tenant.mode))
+            .filter(|stored| condition.holds(&stored.user, tenant.mode.mutability()))
             .map(|stored| stored.identity_id)
             .collect();
         let page = database::scim::list(&mut conn, &tenant, &search(Some(condition)), false)

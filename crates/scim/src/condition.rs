@@ -8,7 +8,7 @@ use crate::attribute::{Attribute, EmailPart, TextAttribute};
 use crate::filter::{AttributePath, Filter, Operand, Operator, Test};
 use crate::text::{encode_segment, fold, parse_bool};
 use crate::user::{Email, User};
-use crate::{Error, GROUP, Group, Mode, Result, USER};
+use crate::{Error, GROUP, Group, Mutability, Result, USER};
 
 /// A condition on a user.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -236,8 +236,8 @@ impl Condition {
                 Self::Text(attribute, TextTest::new(operator, wanted).ok_or_else(|| unfit(path, operator))?)
             }
             Attribute::Active if operator == Operator::Eq => Self::Active(flag(path, operand)?),
-            Attribute::Created => Self::Created(order(path, operator)?, moment(path, wanted)?),
-            Attribute::LastModified => Self::LastModified(order(path, operator)?, moment(path, wanted)?),
+            Attribute::Created => Self::Created(order(path, operator)?, timestamp(path, wanted)?),
+            Attribute::LastModified => Self::LastModified(order(path, operator)?, timestamp(path, wanted)?),
             Attribute::Location if operator == Operator::Eq => {
                 let segment = wanted.strip_prefix(schema.url).and_then(|rest| rest.strip_prefix('/'));
                 let id = segment.and_then(|segment| {
@@ -279,22 +279,22 @@ impl Condition {
         }
     }
 
-    /// Whether a user meets the condition. In [`Mode::GitLab`], a filter on `userName` also matches the
-    /// value that the client sent.
-    pub fn holds(&self, user: &User, mode: Mode) -> bool {
+    /// Whether a user meets the condition. If the account is immutable, a filter on `userName` also matches
+    /// the value that the client sent.
+    pub fn holds(&self, user: &User, mutability: Mutability) -> bool {
         match self {
             Self::Always(yes) => *yes,
-            Self::All(parts) => parts.iter().all(|part| part.holds(user, mode)),
-            Self::Any(parts) => parts.iter().any(|part| part.holds(user, mode)),
-            Self::Not(inner) => !inner.holds(user, mode),
+            Self::All(parts) => parts.iter().all(|part| part.holds(user, mutability)),
+            Self::Any(parts) => parts.iter().any(|part| part.holds(user, mutability)),
+            Self::Not(inner) => !inner.holds(user, mutability),
             Self::Text(TextAttribute::UserName, test) => {
-                let sent = user.sent.user_name.as_deref().filter(|_| mode == Mode::GitLab);
-                test.holds(Some(user.shown_user_name(mode))) || test.holds(sent)
+                let sent = user.sent.user_name.as_deref().filter(|_| mutability == Mutability::Immutable);
+                test.holds(Some(user.shown_user_name(mutability))) || test.holds(sent)
             }
             Self::Text(attribute, test) => test.holds(user.text(*attribute).as_deref()),
             Self::Active(yes) => user.active == *yes,
-            Self::Created(order, moment) => order.holds(user.created.cmp(moment)),
-            Self::LastModified(order, moment) => order.holds(user.last_modified.cmp(moment)),
+            Self::Created(order, time) => order.holds(user.created.cmp(time)),
+            Self::LastModified(order, time) => order.holds(user.last_modified.cmp(time)),
             Self::ExactId(id) => user.id == *id,
             Self::Version(version) => user.etag() == *version,
             Self::Email(condition) => user.emails().iter().any(|email| condition.holds(email)),
@@ -313,8 +313,8 @@ impl Condition {
             Self::Text(attribute, test) => test.holds(group.text(*attribute)),
             // Groups do not have this attribute, so no filter on groups names it.
             Self::Active(_) => false,
-            Self::Created(order, moment) => order.holds(group.created.cmp(moment)),
-            Self::LastModified(order, moment) => order.holds(group.last_modified.cmp(moment)),
+            Self::Created(order, time) => order.holds(group.created.cmp(time)),
+            Self::LastModified(order, time) => order.holds(group.last_modified.cmp(time)),
             Self::ExactId(id) => group.id == *id,
             Self::Version(version) => group.etag() == *version,
             Self::Email(condition) => {
@@ -398,8 +398,8 @@ fn order(path: &AttributePath, operator: Operator) -> Result<Order> {
     Order::from_operator(operator).ok_or_else(|| unfit(path, operator))
 }
 
-fn moment(path: &AttributePath, text: &str) -> Result<DateTime<Utc>> {
+fn timestamp(path: &AttributePath, text: &str) -> Result<DateTime<Utc>> {
     DateTime::parse_from_rfc3339(text)
-        .map(|moment| moment.to_utc())
-        .map_err(|_| Error::invalid_filter(format!("{path} is a moment, such as 2020-01-31T12:00:00Z")))
+        .map(|time| time.to_utc())
+        .map_err(|_| Error::invalid_filter(format!("{path} is a timestamp, such as 2020-01-31T12:00:00Z")))
 }

@@ -59,7 +59,7 @@ impl Error {
 
     /// The response body. The status is a string, as the RFC requires.
     pub fn message(&self) -> Node {
-        let mut members = vec![("schemas", Node::texts(["urn:ietf:params:scim:api:messages:2.0:Error"]))];
+        let mut members = vec![("schemas", Node::strings(["urn:ietf:params:scim:api:messages:2.0:Error"]))];
         members.extend(self.scim_type.map(|keyword| ("scimType", keyword.into())));
         members.push(("detail", self.detail.as_str().into()));
         members.push(("status", self.status.to_string().into()));

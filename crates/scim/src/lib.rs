@@ -11,7 +11,9 @@
 //! | [`message`], [`schema`] | envelopes, errors and discovery documents |
 //!
 //! Providers differ from the standard and from each other. Their input is accepted wherever it is not
-//! ambiguous.
+//! ambiguous. Output follows the RFCs: a server with a dialect of its own changes it outside of this crate.
+//!
+//! To add an attribute, add it to [`Attribute`], to the resource with its input and rendering, and to [`schema`].
 #![warn(missing_docs)]
 
 pub mod attribute;
@@ -50,20 +52,11 @@ pub const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
 /// The result of reading a request.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// How a scope behaves where GitLab and the RFC differ.
+/// The mutability of the attributes that are stored in an account (RFC 7643 §7).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    /// GitLab's behaviour: the provider cannot change an existing account.
-    GitLab,
-    /// The RFC's behaviour: the provider is authoritative.
-    Rfc,
-}
-
-/// The format of a user in responses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Representation {
-    /// GitLab's seven keys, with a flat `name.formatted`.
-    GitLab,
-    /// The standard's keys (RFC 7643 §4.1).
-    Rfc,
+pub enum Mutability {
+    /// The client cannot change the account, and responses show the account's values.
+    Immutable,
+    /// The client's values change the account.
+    ReadWrite,
 }

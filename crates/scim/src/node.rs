@@ -17,8 +17,8 @@ pub enum Node {
 
 impl Node {
     /// Builds an array of strings.
-    pub fn texts<const N: usize>(texts: [&str; N]) -> Self {
-        Self::List(texts.into_iter().map(Self::from).collect())
+    pub fn strings<const N: usize>(strings: [&str; N]) -> Self {
+        Self::List(strings.into_iter().map(Self::from).collect())
     }
 }
 

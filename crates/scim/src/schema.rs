@@ -1,6 +1,6 @@
 //! The discovery documents (RFC 7643 §5 to §7).
 use crate::search::MAX_RESULTS;
-use crate::{GROUP, Mode, Node, USER};
+use crate::{GROUP, Mutability, Node, USER};
 
 fn object<const N: usize>(members: [(&'static str, Node); N]) -> Node {
     Node::Object(members.into())
@@ -20,7 +20,7 @@ pub fn service_provider_config(base_url: &str) -> Node {
         ("primary", true.into()),
     ]);
     object([
-        ("schemas", Node::texts(["urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"])),
+        ("schemas", Node::strings(["urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"])),
         ("patch", supported(true)),
         (
             "bulk",
@@ -42,7 +42,7 @@ fn meta(resource_type: &str, location: String) -> Node {
 /// The resource type of users.
 pub fn user_type(base_url: &str) -> Node {
     object([
-        ("schemas", Node::texts(["urn:ietf:params:scim:schemas:core:2.0:ResourceType"])),
+        ("schemas", Node::strings(["urn:ietf:params:scim:schemas:core:2.0:ResourceType"])),
         ("id", "User".into()),
         ("name", "User".into()),
         ("description", "User account".into()),
@@ -55,7 +55,7 @@ pub fn user_type(base_url: &str) -> Node {
 /// The resource type of groups.
 pub fn group_type(base_url: &str) -> Node {
     object([
-        ("schemas", Node::texts(["urn:ietf:params:scim:schemas:core:2.0:ResourceType"])),
+        ("schemas", Node::strings(["urn:ietf:params:scim:schemas:core:2.0:ResourceType"])),
         ("id", "Group".into()),
         ("name", "Group".into()),
         ("description", "Group of users".into()),
@@ -93,7 +93,7 @@ fn schema_document(
     base_url: &str,
 ) -> Node {
     object([
-        ("schemas", Node::texts(["urn:ietf:params:scim:schemas:core:2.0:Schema"])),
+        ("schemas", Node::strings(["urn:ietf:params:scim:schemas:core:2.0:Schema"])),
         ("id", urn.into()),
         ("name", name.into()),
         ("description", description.into()),
@@ -103,8 +103,11 @@ fn schema_document(
 }
 
 /// The stored attributes of a user.
-pub fn user_schema(base_url: &str, mode: Mode) -> Node {
-    let fixed = if mode == Mode::GitLab { "immutable" } else { "readWrite" };
+pub fn user_schema(base_url: &str, mutability: Mutability) -> Node {
+    let fixed = match mutability {
+        Mutability::Immutable => "immutable",
+        Mutability::ReadWrite => "readWrite",
+    };
     let text = |name, description, mutability| Attribute::text(name, description, mutability);
     let name = Attribute {
         subs: vec![

@@ -164,7 +164,7 @@ fn integer(name: &str, text: Option<String>) -> Result<Option<i64>> {
     let text = text.trim();
     let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(Error::invalid_value(format!("{name} is not a whole number")));
+        return Err(Error::invalid_value(format!("{name} is not an integer")));
     }
     Ok(Some(text.parse().unwrap_or(if text.starts_with('-') { i64::MIN } else { i64::MAX })))
 }

@@ -5,9 +5,9 @@ use actix_web::http::header::{CONTENT_TYPE, ETAG, HeaderValue, IF_MATCH, IF_NONE
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{Error, HttpRequest, HttpResponse, HttpResponseBuilder};
-use scim::{Group, Node, Representation, Selection, User};
+use scim::{Group, Node, Selection, User};
 
-use crate::{App, ScimError, ScimProvider, request};
+use crate::{App, Representation, ScimError, ScimProvider, request};
 
 /// Builds a response with a document.
 pub(crate) fn body(answer: &mut HttpResponseBuilder, document: &Node) -> HttpResponse {

@@ -59,7 +59,7 @@ pub(crate) async fn schemas(
     provider: ScimProvider,
     request: HttpRequest,
 ) -> Result<HttpResponse, ScimError> {
-    let mut schemas = vec![schema::user_schema(&provider.base_url, provider.tenant.mode)];
+    let mut schemas = vec![schema::user_schema(&provider.base_url, provider.tenant.mode.mutability())];
     if lists_groups(&app, &provider).await? {
         schemas.push(schema::group_schema(&provider.base_url));
     }
@@ -73,7 +73,10 @@ pub(crate) async fn schema(
 ) -> Result<HttpResponse, ScimError> {
     let urn = request::id(&request)?;
     if urn.eq_ignore_ascii_case(USER) {
-        return document(&request, &schema::user_schema(&provider.base_url, provider.tenant.mode));
+        return document(
+            &request,
+            &schema::user_schema(&provider.base_url, provider.tenant.mode.mutability()),
+        );
     }
     if urn.eq_ignore_ascii_case(GROUP) && lists_groups(&app, &provider).await? {
         return document(&request, &schema::group_schema(&provider.base_url));

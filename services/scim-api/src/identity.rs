@@ -9,11 +9,11 @@ use actix_web::{FromRequest, HttpRequest};
 use auth::Rejection;
 use database::scim::{Access, Scope, Tenant, authenticate};
 use endpoint::Context;
-use scim::{Group, Node, Representation, User};
+use scim::{Group, Node, User};
 use subtle::ConstantTimeEq;
 
 use crate::request::{self, Base};
-use crate::{App, INFO, Representing, ScimError};
+use crate::{App, INFO, Representation, RepresentationOption, ScimError};
 
 /// An authenticated identity provider, and the format of its responses.
 #[derive(Debug, Clone)]
@@ -39,12 +39,12 @@ impl ScimProvider {
 
     /// Renders a group for this provider.
     pub(crate) fn show_group(&self, group: &Group) -> Node {
-        group.render(self.representation, &self.groups_url())
+        self.representation.group(group, &self.groups_url())
     }
 
     /// Renders a user for this provider.
     pub(crate) fn show(&self, user: &User) -> Node {
-        user.render(self.representation, self.tenant.mode, &self.users_url())
+        self.representation.user(user, self.tenant.mode, &self.users_url())
     }
 
     /// Whether responses include the addresses that the client sent, not only the account's.
@@ -98,10 +98,10 @@ async fn identify(app: &App, request: &HttpRequest) -> Result<ScimProvider, Scim
     let mode = if group.is_some() { options.scim_group_mode } else { options.scim_instance_mode };
     let names_scim = request::accepts(request, |media_type| media_type == request::SCIM_JSON);
     let representation = match options.scim_representation {
-        Representing::Rfc => Representation::Rfc,
-        Representing::Gitlab => Representation::GitLab,
-        Representing::Auto if names_scim => Representation::Rfc,
-        Representing::Auto => Representation::GitLab,
+        RepresentationOption::Rfc => Representation::Rfc,
+        RepresentationOption::Gitlab => Representation::GitLab,
+        RepresentationOption::Auto if names_scim => Representation::Rfc,
+        RepresentationOption::Auto => Representation::GitLab,
     };
     Ok(ScimProvider {
         tenant: Tenant {

@@ -2,8 +2,9 @@
 //! single sign-on or for the whole instance. Both base paths share their handlers.
 //!
 //! Each endpoint of users is a file in `users`, and each endpoint of groups a file in `groups`. The
-//! discovery documents are in `discovery`.
+//! discovery documents are in `discovery`. What differs from the RFCs is in `dialect`.
 mod answer;
+mod dialect;
 mod discovery;
 mod effects;
 mod error;
@@ -23,9 +24,10 @@ use auth::KeyBase;
 use endpoint::{Core, Endpoint, EndpointBuilder, EndpointTable, MIB, ServiceInfo};
 use server::SecretFile;
 
+pub use dialect::Representation;
 pub use error::ScimError;
 pub use identity::ScimProvider;
-pub use options::{Options, Representing, ScimMode, ScimOptions};
+pub use options::{Options, RepresentationOption, ScimMode, ScimOptions};
 
 const ROOT: &str = "/api/scim/v2";
 

@@ -2,8 +2,8 @@
 use std::sync::Arc;
 
 use clap::{ArgAction, Args, Parser};
+use database::scim::Mode;
 use endpoint::Clock;
-use scim::Mode;
 use server::config::{
     ConfigError, KeyBaseOptions, Options as WebOptions, ProxyOptions, RedisOptions, StorageOptions,
     Structures,
@@ -37,8 +37,8 @@ pub struct Options {
 #[derive(Debug, Clone, Args)]
 pub struct ScimOptions {
     /// Representation of users: gitlab (GitLab's seven keys), rfc (the RFC's keys) or auto (by the Accept header)
-    #[arg(long, env = "IAPI_SCIM_REPRESENTATION", value_enum, default_value_t = Representing::Auto)]
-    pub scim_representation: Representing,
+    #[arg(long, env = "IAPI_SCIM_REPRESENTATION", value_enum, default_value_t = RepresentationOption::Auto)]
+    pub scim_representation: RepresentationOption,
     /// Permissions of a group's provider: gitlab (change access only) or rfc (also change the accounts that it
     /// created)
     #[arg(long, env = "IAPI_SCIM_GROUP_MODE", value_enum, default_value_t = ScimMode::Gitlab)]
@@ -64,7 +64,7 @@ pub struct ScimOptions {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Representing {
+pub enum RepresentationOption {
     Auto,
     Gitlab,
     Rfc,

@@ -1,11 +1,11 @@
 //! `PATCH`, `PUT` and `DELETE` of a user.
+use ::scim::User;
 use ::scim::patch::Change;
-use ::scim::{Mode, User};
 use chrono::NaiveDateTime;
 
 use super::{
-    Effects, Refusal, Result, Stored, Tenant, account, activation, groups, query, record, shown, sign_in,
-    write,
+    Effects, Mode, Refusal, Result, Stored, Tenant, account, activation, groups, query, record, shown,
+    sign_in, write,
 };
 use crate::Conn;
 

@@ -1,6 +1,5 @@
 //! `POST /Users`: creates a user, links an account or reactivates an identity. The checks run in the order
 //! of the table in `docs/api/scim-api.md`.
-use ::scim::Mode;
 use ::scim::patch::Change;
 use ::scim::user::NewUser;
 use chrono::NaiveDateTime;
@@ -9,7 +8,8 @@ use diesel::prelude::*;
 use super::addresses::{self, AddressOwner};
 use super::change::store;
 use super::{
-    Attempt, Effects, Refusal, Result, Stored, Tenant, account, activation, attempt, query, record, sign_in,
+    Attempt, Effects, Mode, Refusal, Result, Stored, Tenant, account, activation, attempt, query, record,
+    sign_in,
 };
 use crate::Conn;
 use crate::schema::allowed_email_domains as domains;

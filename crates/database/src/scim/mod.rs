@@ -21,7 +21,7 @@ mod tokens;
 use chrono::NaiveDateTime;
 
 use crate::{Conn, is_owned_by_rails, memberships};
-use ::scim::{Mode, User};
+use ::scim::{Mutability, User};
 
 pub use change::{change, delete};
 pub use create::{Request, create};
@@ -59,6 +59,26 @@ impl Tenant {
     /// The value of `scim_api_records.scope`.
     fn scope(&self) -> i16 {
         i16::from(self.group.is_some())
+    }
+}
+
+/// How a tenant behaves where GitLab and the RFC differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// GitLab's behaviour: the provider cannot change an existing account, and the id of a user is the
+    /// external id.
+    GitLab,
+    /// The RFC's behaviour: the provider is authoritative.
+    Rfc,
+}
+
+impl Mode {
+    /// Whether the provider can change an account.
+    pub fn mutability(self) -> Mutability {
+        match self {
+            Self::GitLab => Mutability::Immutable,
+            Self::Rfc => Mutability::ReadWrite,
+        }
     }
 }
 

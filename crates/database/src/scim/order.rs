@@ -1,10 +1,9 @@
 //! The sort order of a list.
-use ::scim::Mode;
 use ::scim::attribute::{Attribute, EmailPart, TextAttribute};
 use ::scim::search::Sort;
 
-use super::Tenant;
 use super::sql::{SHOWN_USER_NAME, STORED, Sql, account_columns, account_username, column, id_column};
+use super::{Mode, Tenant};
 
 impl Sql {
     /// `ORDER BY`. Missing values come last in ascending order, and first in descending order.

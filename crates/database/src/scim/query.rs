@@ -1,13 +1,13 @@
 //! Reads the users of a tenant.
 use ::scim::condition::Condition;
 use ::scim::user::{Account, Email, Sent, chosen};
-use ::scim::{Mode, Search, User};
+use ::scim::{Search, User};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Nullable, Text, Timestamp};
 
 use super::candidates::Candidates;
 use super::sql::{self, Sql};
-use super::{Stored, Tenant, scim_statement};
+use super::{Mode, Stored, Tenant, scim_statement};
 use crate::Conn;
 use crate::sql::statement::{Columns, StatementColumns, statement};
 

@@ -2,7 +2,6 @@
 //! part of the text.
 use std::borrow::Cow;
 
-use ::scim::Mode;
 use ::scim::attribute::{EmailPart, TextAttribute};
 use ::scim::condition::{Condition, EmailCondition, Order, TextTest};
 use chrono::{DateTime, NaiveDateTime, Utc};
@@ -10,8 +9,8 @@ use diesel::prelude::*;
 use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::sql_types::{BigInt, Nullable, Text, Timestamp};
 
-use super::Tenant;
 use super::candidates::{Candidates, required_value};
+use super::{Mode, Tenant};
 use crate::MultiBackend;
 
 diesel::define_sql_function! {
@@ -203,8 +202,8 @@ impl Sql {
             Condition::Text(attribute, test) => self.text_condition(*attribute, test, tenant),
             Condition::Active(true) => _ = self.push("COALESCE(i.active, false)"),
             Condition::Active(false) => _ = self.push("NOT COALESCE(i.active, false)"),
-            Condition::Created(order, moment) => self.compare("i.created_at", *order, *moment),
-            Condition::LastModified(order, moment) => self.compare("i.updated_at", *order, *moment),
+            Condition::Created(order, time) => self.compare("i.created_at", *order, *time),
+            Condition::LastModified(order, time) => self.compare("i.updated_at", *order, *time),
             Condition::ExactId(id) => self.narrowed(Candidates::Id(id), tenant, |sql| {
                 sql.push(id_column(tenant)).push(" = ").text(id);
             }),
@@ -213,8 +212,8 @@ impl Sql {
         }
     }
 
-    fn compare(&mut self, column: &'static str, order: Order, moment: DateTime<Utc>) {
-        self.push(column).push(operator(order)).timestamp(moment.naive_utc());
+    fn compare(&mut self, column: &'static str, order: Order, time: DateTime<Utc>) {
+        self.push(column).push(operator(order)).timestamp(time.naive_utc());
     }
 
     fn version(&mut self, version: &str) {
@@ -225,8 +224,8 @@ impl Sql {
             return;
         };
         self.push("(COALESCE(r.version = ").number(number).push(", false)");
-        if let Some(moment) = DateTime::from_timestamp_micros(number) {
-            self.push(" OR (r.version IS NULL AND i.updated_at = ").timestamp(moment.naive_utc()).push(")");
+        if let Some(time) = DateTime::from_timestamp_micros(number) {
+            self.push(" OR (r.version IS NULL AND i.updated_at = ").timestamp(time.naive_utc()).push(")");
         }
         self.push(")");
     }

@@ -1,23 +1,23 @@
 //! Renders groups for responses.
 use super::{Group, Member};
 use crate::user::timestamp;
-use crate::{GROUP, Node, Representation, encode_segment};
+use crate::{GROUP, Node, encode_segment};
 
 impl Group {
-    /// Renders the resource. `groups_url` is the prefix of its location.
-    pub fn render(&self, representation: Representation, groups_url: &str) -> Node {
-        let mut members = vec![("schemas", Node::texts([GROUP])), ("id", self.id.as_str().into())];
+    /// Renders the resource (RFC 7643 §4.2). `groups_url` is the prefix of its location.
+    pub fn render(&self, groups_url: &str) -> Node {
+        let mut members = vec![("schemas", Node::strings([GROUP])), ("id", self.id.as_str().into())];
         members.extend(self.external_id.as_deref().map(|id| ("externalId", id.into())));
         members.push(("displayName", self.display_name.as_str().into()));
         members.push(("members", Node::List(self.members.iter().map(Member::render).collect())));
-        let mut meta = vec![("resourceType", "Group".into())];
-        if representation == Representation::Rfc {
-            meta.push(("created", timestamp(self.created).into()));
-            meta.push(("lastModified", timestamp(self.last_modified).into()));
-            meta.push(("location", self.location(groups_url).into()));
-            meta.push(("version", self.etag().into()));
-        }
-        members.push(("meta", Node::Object(meta)));
+        let meta = Node::Object(vec![
+            ("resourceType", "Group".into()),
+            ("created", timestamp(self.created).into()),
+            ("lastModified", timestamp(self.last_modified).into()),
+            ("location", self.location(groups_url).into()),
+            ("version", self.etag().into()),
+        ]);
+        members.push(("meta", meta));
         Node::Object(members)
     }
 

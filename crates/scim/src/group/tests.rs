@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::condition::Condition;
-use crate::{Filter, Object, Representation};
+use crate::{Filter, Object};
 
 fn group() -> Group {
     let created = DateTime::parse_from_rfc3339("2026-01-02T03:04:05.678Z").unwrap().to_utc();
@@ -28,13 +28,10 @@ fn changes(operation: Value) -> Vec<MemberChange> {
 }
 
 #[test]
-fn both_representations_show_the_members() {
-    let shown = |form| serde_json::to_string(&group().render(form, "https://h/Groups")).unwrap();
+fn group_is_rendered_with_its_members() {
+    let shown = serde_json::to_string(&group().render("https://h/Groups")).unwrap();
     let start = r#"{"schemas":["urn:ietf:params:scim:schemas:core:2.0:Group"],"id":"6c0a0d0e-5f5d-4a6e-9f0e-2f1c7b6a9e01","displayName":"engineering","members":[{"value":"ua","display":"Ursula Adams","type":"User"}],"meta":{"resourceType":"Group""#;
-    assert_eq!(shown(Representation::GitLab), format!("{start}}}}}"));
-    assert!(
-        shown(Representation::Rfc).starts_with(&format!("{start},\"created\":\"2026-01-02T03:04:05.678Z\""))
-    );
+    assert!(shown.starts_with(&format!("{start},\"created\":\"2026-01-02T03:04:05.678Z\"")), "{shown}");
 }
 
 #[test]

@@ -5,9 +5,9 @@ use super::{Action, Operation, Target, emails};
 use crate::attribute::TextAttribute as T;
 use crate::json::{self, Object, unwrap_single};
 use crate::user::{User, external_id, short};
-use crate::{Error, Mode, Result};
+use crate::{Error, Result};
 
-pub(super) fn apply(user: &mut User, operation: &Operation, mode: Mode) -> Result<()> {
+pub(super) fn apply(user: &mut User, operation: &Operation) -> Result<()> {
     let Operation { action, target, value } = operation;
     // Adding `null`, or replacing with it, removes the value.
     let removes = *action == Action::Remove || value.is_null();
@@ -20,11 +20,11 @@ pub(super) fn apply(user: &mut User, operation: &Operation, mode: Mode) -> Resul
             Ok(())
         }
         Target::Text(attribute) if removes => remove_text(user, *attribute, *action),
-        Target::Text(attribute) => set_text(user, *attribute, value, mode),
+        Target::Text(attribute) => set_text(user, *attribute, value),
         Target::Name if removes => [T::Formatted, T::FamilyName, T::GivenName]
             .iter()
             .try_for_each(|part| remove_text(user, *part, *action)),
-        Target::Name => set_name(user, value, mode),
+        Target::Name => set_name(user, value),
         Target::Emails | Target::EmailPart(_) if removes => Err(required("emails", *action)),
         Target::Emails => emails::set(user, *action, value),
         Target::EmailPart(part) => emails::set_part(user, *part, value),
@@ -38,14 +38,6 @@ fn required(name: &str, action: Action) -> Error {
         Action::Remove => Error::mutability(format!("{name} cannot be removed")),
         _ => Error::invalid_value(format!("{name} must have a value")),
     }
-}
-
-/// Sets the external id. In [`Mode::GitLab`], the id changes too.
-pub(super) fn set_external_id(user: &mut User, external_id: String, mode: Mode) {
-    if mode == Mode::GitLab {
-        user.id.clone_from(&external_id);
-    }
-    user.external_id = external_id;
 }
 
 fn remove_text(user: &mut User, attribute: T, action: Action) -> Result<()> {
@@ -63,7 +55,7 @@ fn remove_text(user: &mut User, attribute: T, action: Action) -> Result<()> {
     Ok(())
 }
 
-fn set_text(user: &mut User, attribute: T, value: &Value, mode: Mode) -> Result<()> {
+fn set_text(user: &mut User, attribute: T, value: &Value) -> Result<()> {
     let sent = &mut user.sent;
     let text = |name: &str| json::text(name, value).and_then(|text| short(name, text));
     match attribute {
@@ -71,10 +63,7 @@ fn set_text(user: &mut User, attribute: T, value: &Value, mode: Mode) -> Result<
             user.external_id = external_id(unwrap_single(value))?;
             user.id.clone_from(&user.external_id);
         }
-        T::ExternalId => {
-            let external_id = external_id(unwrap_single(value))?;
-            set_external_id(user, external_id, mode);
-        }
+        T::ExternalId => user.external_id = external_id(unwrap_single(value))?,
         T::UserName => {
             let name = text("userName")?;
             if name.trim().is_empty() {
@@ -91,13 +80,13 @@ fn set_text(user: &mut User, attribute: T, value: &Value, mode: Mode) -> Result<
 }
 
 /// Sub-attributes that are not given keep their values.
-fn set_name(user: &mut User, value: &Value, mode: Mode) -> Result<()> {
+fn set_name(user: &mut User, value: &Value) -> Result<()> {
     let invalid = || Error::invalid_value("name is not an object");
     let name = Object::from_value(&json::unquoted(value)).ok_or_else(invalid)?;
     let parts = [("formatted", T::Formatted), ("familyName", T::FamilyName), ("givenName", T::GivenName)];
     for (key, attribute) in parts {
         if let Some(value) = name.get(key) {
-            set_text(user, attribute, value, mode)?;
+            set_text(user, attribute, value)?;
         }
     }
     Ok(())

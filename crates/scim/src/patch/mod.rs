@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::attribute::TextAttribute as T;
 use crate::json::{self, Object};
 use crate::user::{Sent, User};
-use crate::{Draft, Error, Mode, Result, USER};
+use crate::{Draft, Error, Result, USER};
 
 pub(crate) use path::names_unknown_part;
 pub use path::{Path, Target};
@@ -124,10 +124,10 @@ impl Patch {
     }
 
     /// Applies all operations to a user, or returns the first error.
-    pub fn apply(&self, user: &User, mode: Mode) -> Result<Change> {
+    pub fn apply(&self, user: &User) -> Result<Change> {
         let mut change = Change { user: user.clone(), activates: false, sets_name: false, sets_email: false };
         for operation in &self.operations {
-            apply::apply(&mut change.user, operation, mode)?;
+            apply::apply(&mut change.user, operation)?;
             match operation.target {
                 Target::Active => change.activates = change.user.active,
                 Target::Name => change.sets_name = true,
@@ -200,11 +200,11 @@ impl Draft {
     ///
     /// Parts of the name that the body leaves out become unassigned. `active`, `externalId` and `emails`
     /// keep their values.
-    pub fn replace(self, user: &User, mode: Mode) -> Result<Change> {
+    pub fn replace(self, user: &User) -> Result<Change> {
         let user_name = self.required_user_name()?.to_owned();
         let mut changed = user.clone();
         if let Some(external_id) = self.external_id {
-            apply::set_external_id(&mut changed, external_id, mode);
+            changed.external_id = external_id;
         }
         changed.active = self.active.unwrap_or(user.active);
         let sent = Sent {

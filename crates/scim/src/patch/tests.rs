@@ -8,16 +8,16 @@ fn read(operations: impl Into<Value>) -> Result<Patch> {
     Patch::read(&Object::parse(json!({ "Operations": operations }).to_string().as_bytes())?)
 }
 
-fn change(mode: Mode, operations: impl Into<Value>) -> Result<Change> {
-    read(operations)?.apply(&user(), mode)
+fn change(operations: impl Into<Value>) -> Result<Change> {
+    read(operations)?.apply(&user())
 }
 
-fn patched(mode: Mode, operations: impl Into<Value>) -> Result<User> {
-    Ok(change(mode, operations)?.user)
+fn patched(operations: impl Into<Value>) -> Result<User> {
+    Ok(change(operations)?.user)
 }
 
 fn keyword(operations: Value) -> &'static str {
-    patched(Mode::Rfc, operations).unwrap_err().scim_type.unwrap()
+    patched(operations).unwrap_err().scim_type.unwrap()
 }
 
 #[test]
@@ -33,20 +33,16 @@ fn the_dialects_mean_the_same() {
         json!({ "op": "replace", "path": "urn:ietf:params:scim:schemas:core:2.0:User", "value": { "active": false } }),
         json!({ "op": "replace", "value": { "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User": { "department": "x" }, "active": false } }),
     ] {
-        let after = patched(Mode::GitLab, json!([operation.clone()])).unwrap();
+        let after = patched(json!([operation.clone()])).unwrap();
         assert_eq!((after.active, after.id.as_str()), (false, "test_uid"), "{operation}");
     }
-    assert!(
-        !patched(Mode::Rfc, json!("[{\"op\":\"replace\",\"path\":\"active\",\"value\":false}]"))
-            .unwrap()
-            .active
-    );
+    assert!(!patched(json!("[{\"op\":\"replace\",\"path\":\"active\",\"value\":false}]")).unwrap().active);
 }
 
 #[test]
 fn change_says_which_parts_of_the_account_it_sets() {
     let change = |operations: Value| {
-        let change = change(Mode::Rfc, operations).unwrap();
+        let change = change(operations).unwrap();
         (change.activates, change.sets_name, change.sets_email)
     };
     let set = |path: &str, value: Value| json!([{ "op": "replace", "path": path, "value": value }]);
@@ -64,21 +60,20 @@ fn change_says_which_parts_of_the_account_it_sets() {
 }
 
 #[test]
-fn ids_change_as_the_mode_has_it() {
-    let ids = |mode, path: &str| {
-        let after = patched(mode, json!([{ "op": "replace", "path": path, "value": "n1" }])).unwrap();
+fn external_id_changes_alone_and_id_with_it() {
+    let ids = |path: &str| {
+        let after = patched(json!([{ "op": "replace", "path": path, "value": "n1" }])).unwrap();
         (after.id, after.external_id)
     };
     let pair = |id: &str, external: &str| (id.to_owned(), external.to_owned());
-    assert_eq!(ids(Mode::GitLab, "externalId"), pair("n1", "n1"));
-    assert_eq!(ids(Mode::Rfc, "externalId"), pair("test_uid", "n1"));
-    assert_eq!(ids(Mode::Rfc, "id"), pair("n1", "n1"));
+    assert_eq!(ids("externalId"), pair("test_uid", "n1"));
+    assert_eq!(ids("id"), pair("n1", "n1"));
 }
 
 #[test]
 fn addresses_are_added_made_and_taken_away() {
     let values = |operations: Value| -> Vec<String> {
-        let after = patched(Mode::Rfc, operations).unwrap();
+        let after = patched(operations).unwrap();
         after.emails().iter().map(|email| format!("{} {:?}", email.value, email.primary)).collect()
     };
     let home = json!({ "op": "add", "path": "emails[type eq \"home\"].value", "value": "h@x" });
@@ -88,17 +83,16 @@ fn addresses_are_added_made_and_taken_away() {
     let gone = json!({ "op": "remove", "path": "emails[value eq \"name@example.com\"]" });
     assert_eq!(values(json!([home, gone])), ["h@x None"]);
     let none = json!({ "op": "remove", "path": "emails[type eq \"other\"]" });
-    assert_eq!(patched(Mode::Rfc, json!([none])).unwrap(), user());
+    assert_eq!(patched(json!([none])).unwrap(), user());
 }
 
 #[test]
 fn names_are_merged_and_unassigned() {
     let after = patched(
-        Mode::Rfc,
         json!([{ "op": "replace", "value": { "name.givenName": "A", "name": { "familyName": "B" } } }]),
     );
     assert_eq!(after.unwrap().sent.account_name().as_deref(), Some("A B"));
-    let after = patched(Mode::Rfc, json!([{ "op": "remove", "path": "name" }])).unwrap();
+    let after = patched(json!([{ "op": "remove", "path": "name" }])).unwrap();
     assert_eq!(after.sent.account_name(), None);
     assert_eq!(after.text(T::FamilyName), None);
 }
@@ -127,14 +121,14 @@ fn unknown_attributes_are_ignored_and_named() {
         ] {
             let patch = read(json!([unknown, deactivate])).unwrap();
             assert_eq!(patch.ignored(), [path.get(..64).unwrap_or(path)], "{unknown}");
-            let after = patch.apply(&user(), Mode::Rfc).unwrap().user;
+            let after = patch.apply(&user()).unwrap().user;
             assert_eq!(after, User { active: false, ..user() }, "{unknown}");
         }
     }
     let odd = json!({ "badge no.": 7, "a..b": 1, "active[value eq true]": true, "active": false });
     let patch = read(json!([{ "op": "replace", "value": odd }])).unwrap();
     assert_eq!(patch.ignored().len(), 3);
-    assert!(!patch.apply(&user(), Mode::Rfc).unwrap().user.active);
+    assert!(!patch.apply(&user()).unwrap().user.active);
     let many: Vec<Value> =
         (0..20).map(|i| json!({ "op": "add", "path": format!("unknown{i}"), "value": 1 })).collect();
     assert_eq!(read(many).unwrap().ignored().len(), 10);
@@ -147,7 +141,7 @@ fn unknown_attributes_are_ignored_and_named() {
 fn one_of_several_new_primary_addresses_stays_primary() {
     let primaries = |value: Value| -> Vec<String> {
         let add = json!([{ "op": "add", "path": "emails", "value": value }]);
-        let emails = patched(Mode::Rfc, add).unwrap().emails();
+        let emails = patched(add).unwrap().emails();
         emails.into_iter().filter(|email| email.primary == Some(true)).map(|email| email.value).collect()
     };
     let email = |value: &str, kind: &str| json!({ "value": value, "type": kind, "primary": true });
@@ -208,7 +202,7 @@ fn what_cannot_be_is_refused() {
 fn put_unassigns_what_it_leaves_out() {
     let put = |body: Value| {
         let body = Object::parse(body.to_string().as_bytes()).unwrap();
-        Draft::read(&body)?.replace(&user(), Mode::Rfc)
+        Draft::read(&body)?.replace(&user())
     };
     let change = put(json!({ "userName": "u2", "displayName": "D", "adreses": [] })).unwrap();
     assert_eq!((change.sets_name, change.sets_email, change.activates), (true, false, false));

@@ -3,7 +3,7 @@ use serde_json::Value;
 
 use super::{Email, Sent, chosen, keep_one_primary};
 use crate::json::{self, Object};
-use crate::{Error, Mode, Result};
+use crate::{Error, Result};
 
 /// The maximum length of a stored string, in characters.
 const MAX_TEXT: usize = 1024;
@@ -85,15 +85,21 @@ impl Draft {
         self.user_name.as_deref().ok_or_else(|| Error::invalid_value("userName is missing"))
     }
 
-    /// Fills in the attributes that are optional in this mode.
-    pub fn complete(self, mode: Mode) -> Result<NewUser> {
+    /// Whether the body has a name: the full name, the display name or a part of the name.
+    pub fn has_name(&self) -> bool {
+        [&self.formatted, &self.display_name, &self.given_name, &self.family_name]
+            .into_iter()
+            .flatten()
+            .any(|name| !name.trim().is_empty())
+    }
+
+    /// Fills in the optional attributes: a `userName` that is an address is also the address, and it is the
+    /// name if no name was sent.
+    pub fn complete(self) -> Result<NewUser> {
         let user_name = self.required_user_name()?.to_owned();
-        if self.external_id.is_none() && mode == Mode::GitLab {
-            return Err(Error::invalid_value("externalId is missing"));
-        }
         let emails = match self.emails {
             Some(emails) if !emails.is_empty() => emails,
-            _ if mode == Mode::Rfc && check_email(&user_name).is_ok() => {
+            _ if check_email(&user_name).is_ok() => {
                 vec![Email {
                     value: user_name.clone(),
                     kind: Some("work".to_owned()),
@@ -112,11 +118,7 @@ impl Draft {
             emails,
         };
         let email = sent.account_email().unwrap_or_default();
-        let name = match (sent.account_name(), mode) {
-            (Some(name), _) => name,
-            (None, Mode::Rfc) => cut(&user_name),
-            (None, Mode::GitLab) => return Err(Error::invalid_value("Name can't be blank")),
-        };
+        let name = sent.account_name().unwrap_or_else(|| cut(&user_name));
         Ok(NewUser {
             external_id: self.external_id,
             active: self.active != Some(false),

@@ -10,7 +10,7 @@ pub use draft::{Draft, NewUser};
 pub(crate) use draft::{check_email, emails_of, external_id, short};
 pub(crate) use render::timestamp;
 
-use crate::Mode;
+use crate::Mutability;
 use crate::attribute::{EmailPart, TextAttribute};
 
 /// A user.
@@ -160,8 +160,9 @@ impl User {
     }
 
     /// The `userName` in responses.
-    pub fn shown_user_name(&self, mode: Mode) -> &str {
-        let sent = self.sent.user_name.as_ref().filter(|name| mode == Mode::Rfc && !name.is_empty());
+    pub fn shown_user_name(&self, mutability: Mutability) -> &str {
+        let is_shown = |name: &&String| mutability == Mutability::ReadWrite && !name.is_empty();
+        let sent = self.sent.user_name.as_ref().filter(is_shown);
         sent.unwrap_or(&self.account.username)
     }
 

@@ -3,50 +3,21 @@ use chrono::{DateTime, SecondsFormat, Timelike, Utc};
 
 use super::{Email, User};
 use crate::attribute::TextAttribute as T;
-use crate::{Mode, Node, Representation, USER, encode_segment};
+use crate::{Mutability, Node, USER, encode_segment};
 
 impl User {
-    /// Renders the resource. `users_url` is the prefix of its location.
-    pub fn render(&self, representation: Representation, mode: Mode, users_url: &str) -> Node {
-        match representation {
-            Representation::GitLab => self.as_gitlab(mode),
-            Representation::Rfc => self.as_rfc(mode, users_url),
-        }
-    }
-
-    /// The URL of the resource.
-    pub fn location(&self, users_url: &str) -> String {
-        format!("{users_url}/{}", encode_segment(&self.id))
-    }
-
-    fn as_gitlab(&self, mode: Mode) -> Node {
-        let email = vec![
-            ("type", "work".into()),
-            ("value", self.account.email.as_str().into()),
-            ("primary", true.into()),
-        ];
-        Node::Object(vec![
-            ("schemas", Node::texts([USER])),
-            ("id", self.id.as_str().into()),
-            ("active", self.active.into()),
-            ("name.formatted", self.account.name.as_str().into()),
-            ("userName", self.shown_user_name(mode).into()),
-            ("meta", Node::Object(vec![("resourceType", "User".into())])),
-            ("emails", Node::List(vec![Node::Object(email)])),
-        ])
-    }
-
-    fn as_rfc(&self, mode: Mode, users_url: &str) -> Node {
+    /// Renders the resource (RFC 7643 §4.1). `users_url` is the prefix of its location.
+    pub fn render(&self, mutability: Mutability, users_url: &str) -> Node {
         let name: Vec<_> =
             [("formatted", T::Formatted), ("familyName", T::FamilyName), ("givenName", T::GivenName)]
                 .into_iter()
                 .filter_map(|(name, attribute)| Some((name, self.text(attribute)?.into())))
                 .collect();
         let mut members = vec![
-            ("schemas", Node::texts([USER])),
+            ("schemas", Node::strings([USER])),
             ("id", self.id.as_str().into()),
             ("externalId", self.external_id.as_str().into()),
-            ("userName", self.shown_user_name(mode).into()),
+            ("userName", self.shown_user_name(mutability).into()),
         ];
         if !name.is_empty() {
             members.push(("name", Node::Object(name)));
@@ -59,6 +30,11 @@ impl User {
         members.push(("emails", Node::List(self.emails().iter().map(Email::render).collect())));
         members.push(("meta", self.meta(users_url)));
         Node::Object(members)
+    }
+
+    /// The URL of the resource.
+    pub fn location(&self, users_url: &str) -> String {
+        format!("{users_url}/{}", encode_segment(&self.id))
     }
 
     fn meta(&self, users_url: &str) -> Node {
@@ -84,7 +60,7 @@ impl Email {
 
 /// Formats a timestamp with milliseconds, or with microseconds if it is more precise. A filter on the
 /// rendered value then matches.
-pub(crate) fn timestamp(moment: DateTime<Utc>) -> String {
-    let whole = moment.nanosecond().is_multiple_of(1_000_000);
-    moment.to_rfc3339_opts(if whole { SecondsFormat::Millis } else { SecondsFormat::Micros }, true)
+pub(crate) fn timestamp(time: DateTime<Utc>) -> String {
+    let whole = time.nanosecond().is_multiple_of(1_000_000);
+    time.to_rfc3339_opts(if whole { SecondsFormat::Millis } else { SecondsFormat::Micros }, true)
 }

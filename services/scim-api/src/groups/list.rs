@@ -2,7 +2,7 @@
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use database::scim::groups;
-use scim::{Search, message};
+use scim::Search;
 
 use crate::{App, ScimError, ScimProvider, answer, request};
 
@@ -31,6 +31,6 @@ pub(super) async fn page(
         (Vec::new(), 0)
     };
     let shown = found.iter().map(|group| search.selection.select(provider.show_group(group))).collect();
-    let list = message::list(shown, total, search.start_index, search.count, provider.representation);
+    let list = provider.representation.list(shown, total, &search);
     Ok(answer::body(&mut HttpResponse::Ok(), &list))
 }

@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use database::scim::{Request, create};
 use scim::{Draft, search};
 
-use crate::{App, ScimError, ScimProvider, answer, request};
+use crate::{App, ScimError, ScimProvider, answer, dialect, request};
 
 /// Creates a user, links an existing account, or restores access.
 pub(crate) async fn handler(
@@ -15,7 +15,7 @@ pub(crate) async fn handler(
     payload: Payload,
 ) -> Result<HttpResponse, ScimError> {
     let body = request::object(&request, payload).await?;
-    let new = Draft::read(&body)?.complete(provider.tenant.mode)?;
+    let new = dialect::complete(Draft::read(&body)?, provider.tenant.mode)?;
     let fresh_id = uuid::Builder::from_random_bytes(rand::random()).into_uuid().to_string();
     let wanted = Request { new, fresh_id, password: password() };
     let (tenant, now) = (provider.tenant.clone(), app.core.clock.now());

@@ -2,9 +2,9 @@
 use actix_web::http::header::ETAG;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use scim::{Representation, search};
+use scim::search;
 
-use crate::{App, ScimError, ScimProvider, answer, request};
+use crate::{App, Representation, ScimError, ScimProvider, answer, request};
 
 /// Returns a user, or 304 if the client has this version.
 pub(crate) async fn handler(

@@ -1,7 +1,7 @@
 //! `GET …/Users`
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use scim::{Search, message};
+use scim::Search;
 
 use crate::{App, ScimError, ScimProvider, answer, request};
 
@@ -26,6 +26,6 @@ pub(super) async fn page(
         app.core.pool.read(move |conn| database::scim::list(conn, &tenant, &asked, with_emails)).await?;
     let users =
         page.users.iter().map(|stored| search.selection.select(provider.show(&stored.user))).collect();
-    let list = message::list(users, page.total, search.start_index, search.count, provider.representation);
+    let list = provider.representation.list(users, page.total, &search);
     Ok(answer::body(&mut HttpResponse::Ok(), &list))
 }

@@ -1,11 +1,11 @@
 //! `PATCH …/Users/{id}`
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
-use database::scim::change;
+use database::scim::{Mode, change};
 use scim::patch::Patch;
-use scim::{Mode, User, search};
+use scim::{User, search};
 
-use crate::{App, ScimError, ScimProvider, answer, request};
+use crate::{App, ScimError, ScimProvider, answer, dialect, request};
 
 /// Applies all operations or none. The response is empty unless the client selects attributes.
 pub(crate) async fn handler(
@@ -19,7 +19,7 @@ pub(crate) async fn handler(
     let (id, precondition) = (request::id(&request)?, answer::precondition::<User>(&request));
     let (tenant, mode, now) = (provider.tenant.clone(), provider.tenant.mode, app.core.clock.now());
     let work = move |conn: &mut database::Conn| {
-        change(conn, &tenant, &id, precondition, |user| patch.apply(user, mode), now)
+        change(conn, &tenant, &id, precondition, |user| Ok(dialect::adapt(patch.apply(user)?, mode)), now)
     };
     let changed = app.change(&provider, "patch", work).await?.complete()?;
     let selection = search::selection(&request::query(&request));

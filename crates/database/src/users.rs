@@ -5,6 +5,7 @@ use diesel::sql_types::{Bool, Text};
 
 use crate::git_access::ActorId;
 use crate::schema::{keys, users};
+use crate::sql::equals_lower;
 use crate::{Conn, Result};
 
 /// The identity of a user, for greetings.
@@ -27,10 +28,11 @@ pub fn find(conn: &mut Conn, actor: &ActorId) -> Result<Option<Person>> {
             .filter(keys::usage_type.eq(0).or(keys::usage_type.eq(1)))
             .first(conn),
         ActorId::Username(name) => {
-            people.filter(sql::<Bool>("lower(username) = lower(").bind::<Text, _>(name).sql(")")).first(conn)
+            people.filter(equals_lower!("username", name)).first(conn)
         }
         ActorId::Email(address) => people
-            .filter(sql::<Bool>("confirmed_at IS NOT NULL AND lower(email) = lower(").bind::<Text, _>(address).sql(")"))
+            .filter(users::confirmed_at.is_not_null())
+            .filter(equals_lower!("email", address))
             .first(conn),
         ActorId::Kerberos(principal) => people
             .filter(

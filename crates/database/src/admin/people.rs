@@ -1,11 +1,12 @@
 //! Searches for users. E-mail addresses can be searched but are never returned.
 use diesel::prelude::*;
 use diesel::sql_query;
-use diesel::sql_types::{BigInt, Bool, Nullable, Text};
+use diesel::sql_types::{BigInt, Nullable, Text};
 use domain::user::State;
 
 use super::{Page, Total, Window, alike, pattern};
 use crate::schema::users;
+use crate::sql::equals_lower;
 use crate::{Conn, Result};
 
 #[derive(Debug, Clone, PartialEq, Eq, QueryableByName, Queryable)]
@@ -93,8 +94,10 @@ pub fn find_by_username(conn: &mut Conn, username: &str) -> Result<Option<UserSu
 }
 
 fn by_username(conn: &mut Conn, username: &str) -> QueryResult<UserSummary> {
-    let same = diesel::dsl::sql::<Bool>("lower(username) = lower(").bind::<Text, _>(username).sql(")");
-    users::table.filter(same).select((users::id, users::username, users::name, users::state)).first(conn)
+    users::table
+        .filter(equals_lower!("username", username))
+        .select((users::id, users::username, users::name, users::state))
+        .first(conn)
 }
 
 /// Whether the user is an active administrator.

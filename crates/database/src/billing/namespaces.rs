@@ -1,11 +1,11 @@
 //! Namespaces, and the row lock that every change of their billing data holds.
 use diesel::connection::SimpleConnection;
-use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, QueryFragment};
-use diesel::sql_types::{BigInt, Bool, Nullable, Text};
+use diesel::sql_types::{BigInt, Nullable, Text};
 
 use crate::schema::routes;
+use crate::sql::equals_lower;
 use crate::sql::statement::{StatementRow, query, statement};
 use crate::{Conn, Error, MultiBackend, Result};
 use domain::Error as Refusal;
@@ -95,9 +95,7 @@ fn resolve(conn: &mut Conn, key: &Key) -> Result<i64> {
     if let Some(id) = exact.first(conn).optional()? {
         return Ok(id);
     }
-    let alike = routes::table
-        .filter(sql::<Bool>("lower(path) = lower(").bind::<Text, _>(path).sql(")"))
-        .select(routes::namespace_id);
+    let alike = routes::table.filter(equals_lower!("path", path)).select(routes::namespace_id);
     alike.first(conn).optional()?.ok_or_else(|| UNKNOWN.into())
 }
 

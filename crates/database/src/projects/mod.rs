@@ -4,12 +4,12 @@ mod authorizations;
 use chrono::NaiveDateTime;
 use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Bool, Text};
+use diesel::sql_types::BigInt;
 
 use crate::memberships::{self, Source};
 use crate::namespaces::{self, FoundNamespace, NamespaceId};
 use crate::schema::{namespaces as namespace_table, project_repositories, projects, routes, shards};
-use crate::sql::optional_columns;
+use crate::sql::{equals_lower, optional_columns};
 use crate::{Conn, Result, outbox};
 use domain::namespace::{Kind, ProjectPath};
 use domain::user::User;
@@ -120,8 +120,12 @@ fn lock(conn: &mut Conn, namespace_id: i64) -> Result<()> {
 }
 
 fn is_taken(conn: &mut Conn, full_path: &str) -> Result<bool> {
-    let same = sql::<Bool>("lower(path) = lower(").bind::<Text, _>(full_path).sql(")");
-    Ok(routes::table.filter(same).select(routes::id).first::<i64>(conn).optional()?.is_some())
+    Ok(routes::table
+        .filter(equals_lower!("path", full_path))
+        .select(routes::id)
+        .first::<i64>(conn)
+        .optional()?
+        .is_some())
 }
 
 /// Inserts the project and its own namespace, which contains its work items.

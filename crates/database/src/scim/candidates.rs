@@ -3,8 +3,8 @@
 use ::scim::attribute::{EmailPart, TextAttribute};
 use ::scim::condition::{Condition, EmailCondition, TextTest};
 
-use super::Tenant;
 use super::sql::Sql;
+use super::{Tenant, fold};
 
 /// A condition for which an index finds a few identities.
 #[derive(Debug, Clone, Copy)]
@@ -104,8 +104,8 @@ impl Sql {
     /// Appends a case-insensitive comparison. It uses an index, except on SQLite for strings that are not
     /// ASCII.
     pub(super) fn same(&mut self, column: &'static str, text: &str) -> &mut Self {
-        let function = if self.is_postgresql || text.is_ascii() { "lower(" } else { "scim_fold(" };
-        self.push(function).push(column).push(") = ").push(function).text(text).push(")")
+        let function = fold::function(self.is_postgresql, text.is_ascii());
+        self.push(function).push("(").push(column).push(") = ").push(function).push("(").text(text).push(")")
     }
 }
 

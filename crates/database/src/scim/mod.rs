@@ -9,6 +9,7 @@ mod addresses;
 mod candidates;
 mod change;
 mod create;
+mod fold;
 pub mod groups;
 mod order;
 mod query;
@@ -25,9 +26,9 @@ use ::scim::{Mutability, User};
 
 pub use change::{change, delete};
 pub use create::{Request, create};
+pub(crate) use fold::register;
 pub use query::{Page, find, list};
 pub use refusal::Refusal;
-pub(crate) use sql::register;
 pub use tokens::{Access, Scope, authenticate, set_token};
 
 /// The owner of a set of users: a top-level group with single sign-on, or the whole instance.
@@ -135,22 +136,7 @@ impl From<diesel::result::Error> for Error {
 
 type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// The SQL function for case-insensitive comparison. SQLite's `lower` supports only ASCII, and so do its
-/// indexes.
-fn case_folding(conn: &Conn, text: &str) -> &'static str {
-    if matches!(conn, Conn::Sqlite(_)) && !text.is_ascii() { "scim_fold" } else { "lower" }
-}
-
-/// A condition: a column equals a string, case-insensitively.
-macro_rules! equals_ignoring_case {
-    ($conn:expr, $column:literal, $text:expr) => {{
-        let fold = super::case_folding($conn, $text);
-        diesel::dsl::sql::<diesel::sql_types::Bool>(&format!("{fold}({}) = {fold}(", $column))
-            .bind::<diesel::sql_types::Text, _>($text.to_owned())
-            .sql(")")
-    }};
-}
-use equals_ignoring_case;
+use fold::equals_ignoring_case;
 use sql::scim_statement;
 
 /// The result of a transaction.

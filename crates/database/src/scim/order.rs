@@ -3,7 +3,7 @@ use ::scim::attribute::{Attribute, EmailPart, TextAttribute};
 use ::scim::search::Sort;
 
 use super::sql::{SHOWN_USER_NAME, STORED, Sql, account_columns, account_username, column, id_column};
-use super::{Mode, Tenant};
+use super::{Mode, Tenant, fold};
 
 impl Sql {
     /// `ORDER BY`. Missing values come last in ascending order, and first in descending order.
@@ -21,11 +21,8 @@ impl Sql {
 
     fn sort_value(&self, by: Attribute, tenant: &Tenant) -> Option<String> {
         let folded = |value: &str| {
-            if self.is_postgresql {
-                format!("replace(lower({value} COLLATE \"und-x-icu\"), 'ς', 'σ') COLLATE \"C\"")
-            } else {
-                format!("scim_fold({value})")
-            }
+            let folded = fold::folded(self.is_postgresql, value);
+            if self.is_postgresql { format!("{folded} COLLATE \"C\"") } else { folded }
         };
         let email_part = |part: EmailPart| {
             let (stored, account) = (STORED.column(part), account_columns(tenant).column(part));

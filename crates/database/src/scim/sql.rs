@@ -7,21 +7,11 @@ use ::scim::condition::{Condition, EmailCondition, Order, TextTest};
 use chrono::{DateTime, NaiveDateTime, Utc};
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, QueryFragment};
-use diesel::sql_types::{BigInt, Nullable, Text, Timestamp};
+use diesel::sql_types::{BigInt, Text, Timestamp};
 
 use super::candidates::{Candidates, required_value};
-use super::{Mode, Tenant};
+use super::{Mode, Tenant, fold};
 use crate::MultiBackend;
-
-diesel::define_sql_function! {
-    /// [`::scim::fold`] for SQLite, whose `lower` supports only ASCII.
-    fn scim_fold(text: Nullable<Text>) -> Nullable<Text>;
-}
-
-/// Adds [`scim_fold`] to an SQLite connection.
-pub(crate) fn register(sqlite: &mut SqliteConnection) -> QueryResult<()> {
-    scim_fold_utils::register_impl(sqlite, |text: Option<String>| text.map(|text| ::scim::fold(&text)))
-}
 
 /// A part of a statement.
 #[derive(Debug, Clone)]
@@ -267,10 +257,8 @@ impl Sql {
     fn folded(&mut self, column: Cow<'static, str>, operand: &str) {
         if operand.is_ascii() {
             self.push("lower(").push(column).push(")");
-        } else if self.is_postgresql {
-            self.push("replace(lower(").push(column).push(" COLLATE \"und-x-icu\"), 'ς', 'σ')");
         } else {
-            self.push("scim_fold(").push(column).push(")");
+            self.push(fold::folded(self.is_postgresql, &column));
         }
     }
 

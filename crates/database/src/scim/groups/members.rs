@@ -8,7 +8,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable, Text};
 
 use super::super::sql::{self, Sql};
-use super::super::{Result, Tenant, scim_statement};
+use super::super::{Result, Tenant, fold, scim_statement};
 use super::{CHUNK_SIZE, id_list};
 use crate::Conn;
 
@@ -106,17 +106,17 @@ pub(super) fn resolve(conn: &mut Conn, tenant: &Tenant, values: &[String]) -> Re
 }
 
 fn candidates(conn: &mut Conn, tenant: &Tenant, values: &[&String]) -> Result<Vec<(i64, String, String)>> {
-    let is_ascii = values.iter().all(|value| value.is_ascii());
-    let fold = if is_ascii || matches!(conn, Conn::Postgresql(_)) { "lower(" } else { "scim_fold(" };
-    let mut sql = Sql::new(matches!(conn, Conn::Postgresql(_)));
+    let is_postgresql = matches!(conn, Conn::Postgresql(_));
+    let function = fold::function(is_postgresql, values.iter().all(|value| value.is_ascii()));
+    let mut sql = Sql::new(is_postgresql);
     sql.is_common = false;
     sql.push("SELECT i.user_id, ").push(sql::id_column(tenant)).push(", i.extern_uid FROM");
     push_visible(&mut sql, tenant);
     let push_values = |sql: &mut Sql, column: &'static str| {
-        sql.push(fold).push(column).push(") IN (");
+        sql.push(function).push("(").push(column).push(") IN (");
         for (index, value) in values.iter().enumerate() {
             sql.push(if index == 0 { "" } else { ", " });
-            sql.push(fold).text(value.as_str()).push(")");
+            sql.push(function).push("(").text(value.as_str()).push(")");
         }
         sql.push(")");
     };

@@ -34,7 +34,7 @@ pub fn is_enabled(conn: &mut Conn, project_id: i64) -> Result<bool> {
     Ok(row.is_some_and(|(project, group)| project.or(group).unwrap_or(true)))
 }
 
-/// Reads the inputs of an actor's LFS token. `None` for [`Actor::Nobody`] and for a key without a
+/// Reads the inputs of an actor's LFS token. `None` for [`Actor::Anonymous`] and for a key without a
 /// fingerprint.
 pub fn signing(conn: &mut Conn, actor: &Actor) -> Result<Option<Signing>> {
     if let Actor::DeployKey { key, .. } = actor {

@@ -20,7 +20,7 @@ pub struct Person {
 pub fn find(conn: &mut Conn, actor: &ActorId) -> Result<Option<Person>> {
     let people = users::table.select((users::id, users::username, users::name));
     let person = match actor {
-        ActorId::Nobody | ActorId::DeployToken(_) => return Ok(None),
+        ActorId::Anonymous | ActorId::DeployToken(_) => return Ok(None),
         ActorId::User(id) => people.filter(users::id.eq(*id)).first(conn),
         ActorId::Key(id) => people
             .inner_join(keys::table.on(keys::user_id.eq(users::id.nullable())))

@@ -34,10 +34,10 @@ impl Key {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Actor {
     /// No credential identifies an actor.
-    Nobody,
+    Anonymous,
     /// A user who is not identified by a key.
     User(User),
-    /// An SSH key of a user. If the user's row is gone, the key acts as [`Actor::Nobody`].
+    /// An SSH key of a user. If the user's row is gone, the key acts as [`Actor::Anonymous`].
     Key {
         /// The key.
         key: Key,
@@ -65,7 +65,7 @@ impl Actor {
         match self {
             Self::User(user) => Some(user),
             Self::Key { user, .. } => user.as_ref(),
-            Self::Nobody | Self::DeployKey { .. } | Self::DeployToken { .. } => None,
+            Self::Anonymous | Self::DeployKey { .. } | Self::DeployToken { .. } => None,
         }
     }
 
@@ -82,7 +82,7 @@ impl Actor {
     pub fn key(&self) -> Option<&Key> {
         match self {
             Self::Key { key, .. } | Self::DeployKey { key, .. } => Some(key),
-            Self::Nobody | Self::User(_) | Self::DeployToken { .. } => None,
+            Self::Anonymous | Self::User(_) | Self::DeployToken { .. } => None,
         }
     }
 
@@ -104,7 +104,7 @@ impl Actor {
         match self {
             Self::Key { .. } => Some("key"),
             Self::DeployKey { .. } => Some("deploy_key"),
-            Self::Nobody | Self::User(_) | Self::DeployToken { .. } => None,
+            Self::Anonymous | Self::User(_) | Self::DeployToken { .. } => None,
         }
     }
 }

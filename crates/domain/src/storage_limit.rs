@@ -3,7 +3,7 @@ use crate::{Error, Result, Violations};
 
 pub const NOT_EXCLUDED: Error = Error::NotFound("Storage Limit Exclusion");
 
-const LONGEST: usize = 255;
+const MAX_LENGTH: usize = 255;
 
 /// The reason that an administrator gives: not blank, at most 255 characters, stored unchanged.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,8 +22,8 @@ impl TryFrom<String> for Reason {
         let wrong = |what: &str| Err(Error::Fields(Violations::new("reason", what)));
         if text.trim().is_empty() {
             wrong("can't be blank")
-        } else if text.chars().count() > LONGEST {
-            wrong(&format!("is too long (maximum is {LONGEST} characters)"))
+        } else if text.chars().count() > MAX_LENGTH {
+            wrong(&format!("is too long (maximum is {MAX_LENGTH} characters)"))
         } else {
             Ok(Self(text))
         }

@@ -9,7 +9,7 @@ use actix_web::{FromRequest, HttpRequest};
 use auth::Rejection;
 use chrono::NaiveDate;
 use database::admin::audit::Actor;
-use database::admin::people;
+use database::admin::users;
 use database::token_holders::{self, Found};
 use domain::tokens::token_holder::{Insufficient, TokenHolder};
 use domain::user::State;
@@ -126,8 +126,8 @@ async fn stand_in(
         return Err(AdminError::Forbidden);
     }
     let target = app.core.pool.read(move |conn| {
-        let Some(person) = people::find(conn, &target)? else { return Ok(None) };
-        Ok(people::administers(conn, person.id)?.then_some(person))
+        let Some(person) = users::find(conn, &target)? else { return Ok(None) };
+        Ok(users::administers(conn, person.id)?.then_some(person))
     });
     let person = target.await?.ok_or(AdminError::Forbidden)?;
     let username = person.username.unwrap_or_default();

@@ -22,7 +22,7 @@ pub(crate) fn from_params(params: &Params) -> Result<ActorId, RestError> {
     if let Some(name) = text("username")? {
         return Ok(if name.contains('@') { ActorId::Email(name) } else { ActorId::Username(name) });
     }
-    Ok(text("krb5principal")?.map_or(ActorId::Nobody, ActorId::Kerberos))
+    Ok(text("krb5principal")?.map_or(ActorId::Anonymous, ActorId::Kerberos))
 }
 
 /// Parses `user-1`, `key-11`, `username-root` or `deploy-token-1`.
@@ -30,13 +30,13 @@ pub(crate) fn from_identifier(identifier: &str) -> ActorId {
     let is_number = |digits: &&str| digits.bytes().all(|byte| byte.is_ascii_digit());
     let id = |digits: &str| Some(digits).filter(is_number)?.parse().ok();
     if let Some(digits) = identifier.strip_prefix("deploy-token-") {
-        return id(digits).map_or(ActorId::Nobody, ActorId::DeployToken);
+        return id(digits).map_or(ActorId::Anonymous, ActorId::DeployToken);
     }
     match identifier.split_once('-') {
-        Some(("user", digits)) => id(digits).map_or(ActorId::Nobody, ActorId::User),
-        Some(("key", digits)) => id(digits).map_or(ActorId::Nobody, ActorId::Key),
+        Some(("user", digits)) => id(digits).map_or(ActorId::Anonymous, ActorId::User),
+        Some(("key", digits)) => id(digits).map_or(ActorId::Anonymous, ActorId::Key),
         Some(("username", name)) => ActorId::Username(name.to_owned()),
-        _ => ActorId::Nobody,
+        _ => ActorId::Anonymous,
     }
 }
 

@@ -28,7 +28,7 @@ pub(super) struct Event<'a> {
 }
 
 impl<'a> Event<'a> {
-    pub(super) fn of(name: &'static str, written: &'a ExclusionChange) -> Self {
+    pub(super) fn new(name: &'static str, written: &'a ExclusionChange) -> Self {
         Self { name, written }
     }
 }
@@ -97,5 +97,5 @@ pub fn list(conn: &mut Conn, offset: i64, limit: i64) -> Result<Page<AuditEvent>
         Total::LIMIT
     ));
     let count: i64 = diesel::select(count).get_result(conn)?;
-    Ok(Page { rows, total: Some(Total::of(count)) })
+    Ok(Page { rows, total: Some(Total::from_count(count)) })
 }

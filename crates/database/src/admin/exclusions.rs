@@ -78,7 +78,7 @@ pub fn list(conn: &mut Conn, filter: &Filter, window: Window) -> Result<Page<Exc
                 Total::LIMIT
             ));
             let counted = counted.bind::<Text, _>(&search).bind::<Nullable<BigInt>, _>(filter.namespace_id);
-            Some(Total::of(counted.get_result::<Count>(conn)?.count))
+            Some(Total::from_count(counted.get_result::<Count>(conn)?.count))
         }
         Window::After { .. } | Window::Before { .. } => None,
     };
@@ -120,7 +120,7 @@ pub fn exclude(
             .returning(exclusions::id)
             .get_result(conn)?;
         let written = ExclusionChange { id, namespace, reason: reason.as_str().to_owned() };
-        audit::write(conn, &Event::of("namespace_storage_limit_exclusion_created", &written), actor, now)?;
+        audit::write(conn, &Event::new("namespace_storage_limit_exclusion_created", &written), actor, now)?;
         Ok(written)
     })
 }
@@ -143,7 +143,7 @@ pub fn readmit(
         }
         diesel::delete(exclusions::table.filter(exclusions::namespace_id.eq(namespace.id))).execute(conn)?;
         let written = ExclusionChange { id, namespace, reason };
-        audit::write(conn, &Event::of("namespace_storage_limit_exclusion_removed", &written), actor, now)?;
+        audit::write(conn, &Event::new("namespace_storage_limit_exclusion_removed", &written), actor, now)?;
         Ok(Some(written))
     })
 }

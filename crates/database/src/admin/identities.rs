@@ -35,7 +35,7 @@ pub struct Identities {
 }
 
 /// Returns all identities of a user, or `None` if the user does not exist. Five statements.
-pub fn of(conn: &mut Conn, user_id: i64) -> Result<Option<Identities>> {
+pub fn find(conn: &mut Conn, user_id: i64) -> Result<Option<Identities>> {
     if users::table.find(user_id).select(users::id).first::<i64>(conn).optional()?.is_none() {
         return Ok(None);
     }

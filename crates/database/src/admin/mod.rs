@@ -4,7 +4,7 @@ pub mod audit;
 pub mod exclusions;
 pub mod identities;
 pub mod namespaces;
-pub mod people;
+pub mod users;
 mod window;
 
 pub use window::{Page, Total, Window};

@@ -65,5 +65,5 @@ pub fn list(conn: &mut Conn, search: &str, top_level_only: bool, window: Window)
     ));
     let counted = counted.bind::<Text, _>(&search).bind::<Bool, _>(top_level_only);
     let count: Count = counted.get_result(conn)?;
-    Ok(Page { rows, total: Some(Total::of(count.count)) })
+    Ok(Page { rows, total: Some(Total::from_count(count.count)) })
 }

@@ -46,7 +46,7 @@ pub enum Total {
 
 impl Total {
     /// Converts a count that stops at one row more than the maximum.
-    pub(super) fn of(count: i64) -> Self {
+    pub(super) fn from_count(count: i64) -> Self {
         if count > COUNTED { Self::Many } else { Self::Rows(count) }
     }
 

@@ -15,7 +15,7 @@ use crate::{Conn, Result};
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum ActorId {
     /// No actor was named.
-    Nobody,
+    Anonymous,
     Key(i64),
     User(i64),
     Username(String),

@@ -114,7 +114,7 @@ impl Row {
                     Actor::Key { key, user }
                 }
             }
-            None => user.map_or(Actor::Nobody, Actor::User),
+            None => user.map_or(Actor::Anonymous, Actor::User),
         };
         let project = project.map(|project| project.into_found(&namespace, &access));
         ActorAndProject { actor, key_last_used_at, last_activity_on, project }

@@ -43,7 +43,7 @@ fn push_actor<'b>(actor: &'b ActorId, out: &mut AstPass<'_, 'b, MultiBackend>) -
     out.push_sql(USER);
     out.push_sql(" WHERE ");
     match actor {
-        ActorId::Nobody | ActorId::DeployToken(_) => out.push_sql("id = -1"),
+        ActorId::Anonymous | ActorId::DeployToken(_) => out.push_sql("id = -1"),
         ActorId::Key(_) => out.push_sql("id = (SELECT user_id FROM k)"),
         ActorId::User(id) => {
             out.push_sql("id = ");

@@ -13,7 +13,7 @@ use crate::schema::{emails, users};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum AddressOwner {
     /// No account has the address.
-    Nobody,
+    None,
     /// The address belongs to this user.
     Person(i64),
     /// It is the unconfirmed primary address of an account.
@@ -56,7 +56,7 @@ pub(super) fn owner_of(conn: &mut Conn, tenant: &Tenant, address: &str) -> Resul
     Ok(if primary.iter().any(|(_, user_type, _)| is_bot(user_type)) || !secondary.is_empty() {
         AddressOwner::Bot
     } else if primary.is_empty() {
-        AddressOwner::Nobody
+        AddressOwner::None
     } else {
         AddressOwner::Unconfirmed
     })

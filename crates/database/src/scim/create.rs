@@ -80,7 +80,7 @@ fn decide(
         AddressOwner::Person(user_id) => link_person(conn, tenant, user_id, request, now),
         AddressOwner::Unconfirmed => Err(Refusal::EmailTaken.into()),
         AddressOwner::Bot => Err(Refusal::UserTaken.into()),
-        AddressOwner::Nobody => {
+        AddressOwner::None => {
             sign_in::check_name_id(conn, tenant, external_id, None)?;
             let user_id = account::create(conn, tenant, new, &request.password, now)?;
             sign_in::insert_if_missing(conn, tenant, user_id, external_id, now)?;

@@ -119,7 +119,7 @@ impl Drop for PgBouncer {
 
 /// The settings that another client of the same server session sees.
 #[derive(QueryableByName, Debug, PartialEq)]
-struct Seen {
+struct Settings {
     #[diesel(sql_type = Text)]
     statement_timeout: String,
     #[diesel(sql_type = Text)]
@@ -128,7 +128,7 @@ struct Seen {
     prepared_statements: i64,
 }
 
-const LOOK: &str = "SELECT current_setting('statement_timeout') AS statement_timeout, \
+const SETTINGS: &str = "SELECT current_setting('statement_timeout') AS statement_timeout, \
     current_setting('search_path') AS search_path, \
     (SELECT count(*) FROM pg_prepared_statements) AS prepared_statements";
 
@@ -159,10 +159,10 @@ async fn requests_behind_pgbouncer(settings: &str, requests: i64) {
     // As many other clients as PgBouncer has server sessions, so that each session is checked.
     let mut others: Vec<PgConnection> = (0..3).map(|_| PgConnection::establish(&url).unwrap()).collect();
     for other in &mut others {
-        let seen: Seen = diesel::sql_query(LOOK).get_result(other).unwrap();
+        let seen: Settings = diesel::sql_query(SETTINGS).get_result(other).unwrap();
         assert_eq!(
             seen,
-            Seen {
+            Settings {
                 statement_timeout: "0".to_owned(),
                 search_path: "\"$user\", public".to_owned(),
                 prepared_statements: 0
@@ -224,7 +224,7 @@ async fn a_direct_session_has_our_settings_from_the_start() {
     let pool = pool(&database.url(), 1);
     let seen = pool.read(|conn| {
         let Conn::Postgresql(pg) = conn else { unreachable!() };
-        Ok(diesel::sql_query(LOOK).get_result::<Seen>(pg)?)
+        Ok(diesel::sql_query(SETTINGS).get_result::<Settings>(pg)?)
     });
     let seen = seen.await.unwrap();
     assert_eq!((seen.statement_timeout.as_str(), seen.search_path.as_str()), ("15s", "public,internal_api"));

@@ -3,7 +3,7 @@ use actix_web::http::StatusCode;
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use database::admin::identities::Identities;
-use database::admin::{identities, people};
+use database::admin::{identities, users};
 use minijinja::{Value, context};
 
 use super::error::PageError;
@@ -25,8 +25,8 @@ pub async fn show(
         return Err(UNKNOWN);
     }
     let read = app.core.pool.read(move |conn| {
-        let Some(person) = people::find_by_username(conn, &username)? else { return Ok(None) };
-        Ok(identities::of(conn, person.id)?.map(|found| (person, found)))
+        let Some(person) = users::find_by_username(conn, &username)? else { return Ok(None) };
+        Ok(identities::find(conn, person.id)?.map(|found| (person, found)))
     });
     let (person, found) = read.await?.ok_or(UNKNOWN)?;
     let values = context! {

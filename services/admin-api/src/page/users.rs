@@ -2,7 +2,7 @@
 use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use database::admin::people::{self, UserSearch, UserSummary};
+use database::admin::users::{self, UserSearch, UserSummary};
 use minijinja::{Value, context};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -21,7 +21,7 @@ pub async fn show(
 ) -> Result<HttpResponse, PageError> {
     let place = Place::read(&form)?;
     let (sought, window) = (UserSearch::WithAddress(without_at_sign(&place.search)), place.window());
-    let mut page = app.core.pool.read(move |conn| people::list(conn, &sought, window)).await?;
+    let mut page = app.core.pool.read(move |conn| users::list(conn, &sought, window)).await?;
     let pager = place.pager(&mut page);
     let values = context! {
         here => "users",

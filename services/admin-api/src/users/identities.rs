@@ -13,7 +13,7 @@ pub const UNKNOWN: domain::Error = domain::Error::NotFound("User");
 pub async fn handler(app: Data<App>, _: Admin, id: Path<String>) -> Result<HttpResponse, AdminError> {
     let is_number = id.bytes().all(|byte| byte.is_ascii_digit());
     let user_id: i64 = if is_number { id.parse().unwrap_or(0) } else { 0 };
-    let found = app.core.pool.read(move |conn| identities::of(conn, user_id)).await?;
+    let found = app.core.pool.read(move |conn| identities::find(conn, user_id)).await?;
     let found = found.ok_or(UNKNOWN)?;
     Ok(HttpResponse::Ok().json(json!({
         "user_id": user_id,

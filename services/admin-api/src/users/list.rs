@@ -1,7 +1,7 @@
 //! `GET /api/v4/users`
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use database::admin::people::{self, UserSearch, UserSummary};
+use database::admin::users::{self, UserSearch, UserSummary};
 use endpoint::DeferredParams;
 use serde::Serialize;
 
@@ -38,7 +38,7 @@ pub async fn handler(
         Some(username) => UserSearch::Username(username),
         None => UserSearch::Alike(without_at_sign(&params.search("search")?)),
     };
-    let page = app.core.pool.read(move |conn| people::list(conn, &sought, paging.window())).await?;
+    let page = app.core.pool.read(move |conn| users::list(conn, &sought, paging.window())).await?;
     let base = &app.core.external_url;
     let entity = |person: UserSummary| Entity {
         web_url: format!("{base}/{}", person.username.as_deref().unwrap_or_default()),

@@ -74,7 +74,7 @@ fn actor(actor: &ActorId, person: Option<&User>) -> Option<String> {
         ActorId::Username(_) | ActorId::Email(_) | ActorId::Kerberos(_) => {
             person.map(|person| format!("user:{}", person.id))
         }
-        ActorId::Nobody => None,
+        ActorId::Anonymous => None,
     }
 }
 

@@ -63,7 +63,7 @@ fn set_actor(case: &mut Case, name: &str) {
     let role = name.rsplit('-').next().and_then(|level| level.parse().ok()).map_or(Role::NONE, Role);
     case.with_project(|facts| facts.standing.role = role);
     match (who, level) {
-        ("nobody", _) => case.facts.actor = Actor::Nobody,
+        ("nobody", _) => case.facts.actor = Actor::Anonymous,
         ("reading", _) => case.use_deploy_key(false),
         ("writing", _) => case.use_deploy_key(true),
         ("foreign", _) => {

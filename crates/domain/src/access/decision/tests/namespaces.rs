@@ -50,7 +50,7 @@ fn a_secondary_forwards_the_pushes_of_people() {
         |case| case.request.changes = Changes::List(Vec::new()),
         |case| case.request.protocol = Protocol::Http,
         |case| case.use_deploy_key(true),
-        |case| case.facts.actor = Actor::Nobody,
+        |case| case.facts.actor = Actor::Anonymous,
     ];
     for change in spoil {
         let mut case = geo();
@@ -108,7 +108,7 @@ fn wikis_of_groups_go_by_role_and_visibility() {
             let mut case = group_wiki(Role(who.parse().unwrap_or(0)));
             with_namespace(&mut case, |facts| facts.namespace.visibility = visibility);
             match who {
-                "nobody" => case.facts.actor = Actor::Nobody,
+                "nobody" => case.facts.actor = Actor::Anonymous,
                 "key" => case.use_deploy_key(true),
                 "token" => case.facts.actor = Actor::DeployToken { id: 1 },
                 _ => {

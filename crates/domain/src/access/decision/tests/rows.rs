@@ -167,7 +167,7 @@ pub fn rows() -> Vec<Row> {
             case.request.action = Action::Push;
         }, forbidden!("This deploy key does not have write access to this project.")),
         row(25, "nobody", |case| {
-            case.facts.actor = Actor::Nobody;
+            case.facts.actor = Actor::Anonymous;
             case.request.action = Action::Push;
             case.with_project(|facts| facts.project.visibility = Visibility::Public);
         }, forbidden!("You are not allowed to upload code for this project.")),

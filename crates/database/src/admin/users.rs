@@ -38,8 +38,8 @@ struct Count {
 }
 
 /// Lists users by id.
-pub fn list(conn: &mut Conn, sought: &UserSearch, window: Window) -> Result<Page<UserSummary>> {
-    let (text, condition) = match sought {
+pub fn list(conn: &mut Conn, search: &UserSearch, window: Window) -> Result<Page<UserSummary>> {
+    let (text, condition) = match search {
         UserSearch::Alike(text) if text.is_empty() => (text, "%2 = ''".to_owned()),
         UserSearch::Alike(text) => {
             (text, format!("{} OR lower(u.email) = lower(%3)", alike(conn, &["u.name", "u.username"])))
@@ -75,7 +75,7 @@ pub fn list(conn: &mut Conn, sought: &UserSearch, window: Window) -> Result<Page
         Total::LIMIT
     ));
     let count: Count = counted.bind::<Text, _>(&search).bind::<Text, _>(text).get_result(conn)?;
-    Ok(Page { rows, total: Some(Total::of(count.count)) })
+    Ok(Page { rows, total: Some(Total::from_count(count.count)) })
 }
 
 /// Finds a user by id or username.

@@ -126,6 +126,9 @@ fn start(request: &HttpRequest, payload: Payload) -> Reading {
         room: context.as_ref().map(|context| context.room.clone()).unwrap_or_default(),
     };
     async move {
+        if let Some(context) = &context {
+            context.begin_body();
+        }
         let body = body.read().await;
         if let Some(context) = context {
             context.begin_work();

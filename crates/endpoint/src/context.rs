@@ -62,6 +62,11 @@ impl Context {
         self.fields.borrow_mut().further.insert(name.to_owned(), value.into());
     }
 
+    /// Extends the deadline while the body arrives, because receiving it has a deadline of its own.
+    pub(crate) fn begin_body(&self) {
+        self.deadline.set(Instant::now() + crate::body::DEADLINE + self.timeout);
+    }
+
     /// Starts the deadline of the handler, once the body has arrived.
     pub fn begin_work(&self) {
         self.deadline.set(Instant::now() + self.timeout);

@@ -111,8 +111,8 @@ fn context(core: &Core, request: &ServiceRequest, started: Instant) -> Context {
         max_body: core.max_body_bytes.map_or(max_body, |ceiling| ceiling.min(max_body)),
         room: body::Room::default(),
         timeout,
-        // Receiving the body has its own deadline; the handler's deadline starts when the body has arrived.
-        deadline: Rc::new(Cell::new(started + body::DEADLINE + timeout)),
+        // Reading the body extends it, and it starts again when the body has arrived.
+        deadline: Rc::new(Cell::new(started + timeout)),
         fields: Rc::new(RefCell::default()),
     }
 }

@@ -11,7 +11,7 @@ yaml = $(shell git ls-files --cached --others --exclude-standard '*.yml' '*.yaml
 yaml_style = {extends: default, rules: {document-start: disable, line-length: {max: 160}, comments: {min-spaces-from-content: 1}}}
 
 .NOTPARALLEL: # cargo is parallel itself, with one build directory
-.PHONY: run test check tour bench build lint dependencies advisories manifests monitoring chart cluster images doc help $(suites:%=test-%)
+.PHONY: run test check tour bench faults build lint dependencies advisories manifests monitoring chart cluster images deb doc help $(suites:%=test-%)
 
 run: ## Start the services and the load balancer on 127.0.0.1:8080 with demo data in .data; Ctrl-C stops all.
 	@deploy/bin/install-packages run
@@ -42,6 +42,10 @@ bench: ## Measure, on a throw-away PostgreSQL and Redis, and print the table of 
 	@deploy/bin/install-packages bench
 	@cargo build --release --locked --workspace --bins
 	@deploy/bin/with-servers deploy/bin/bench
+
+faults: ## Run every fault that the services must survive, 25 minutes, and print promise and figure of each (root).
+	@deploy/bin/install-packages test
+	@deploy/bin/faults
 
 check: lint dependencies advisories manifests monitoring doc ## What CI runs: lint, dependencies, manifests, monitoring and documentation, then the tests.
 	@$(MAKE) --no-print-directory test
@@ -89,6 +93,11 @@ images: ## Build the images from target/release, without an engine or a registry
 	@deploy/bin/install-packages images
 	@cargo build --release --locked --workspace --bins
 	@deploy/bin/images
+
+deb: ## Build a Debian package of each service and of internal-apictl into target/deb, from programs of the profile `dist`.
+	@deploy/bin/install-packages run
+	@cargo build --profile dist --locked --workspace --bins
+	@deploy/bin/deb target/dist
 
 doc: ## Build the documentation of our crates, warnings as errors.
 	@deploy/bin/install-packages run

@@ -84,9 +84,15 @@ impl Setup {
     }
 
     pub fn start(&self) -> Process {
+        self.launch(&[]).until_ready()
+    }
+
+    /// Starts the program with further variables, without waiting until it is ready.
+    pub fn launch(&self, variables: &[(&str, &str)]) -> Process {
         let (arguments, environment) = (self.arguments(), self.environment.iter());
-        let environment: Vec<_> = environment.map(|(key, value)| (key.as_str(), value.as_str())).collect();
-        Process::start(self.name, &arguments.each_ref().map(String::as_str), &environment).until_ready()
+        let environment = environment.map(|(key, value)| (key.as_str(), value.as_str()));
+        let environment: Vec<_> = environment.chain(variables.iter().copied()).collect();
+        Process::start(self.name, &arguments.each_ref().map(String::as_str), &environment)
     }
 }
 

@@ -8,6 +8,7 @@ mod compose;
 mod documents;
 mod edge;
 mod fall_through;
+mod faults;
 mod images;
 mod jobs;
 mod listeners;
@@ -19,6 +20,7 @@ mod rolling;
 mod routing;
 
 mod balancer;
+mod demo;
 mod gateway;
 mod rendered;
 mod services;

@@ -35,7 +35,8 @@ async fn exclusions_are_listed_made_and_deleted(database: Database) {
             (status, made),
             (
                 201,
-                json!({ "id": null, "namespace_id": 123, "namespace_name": "A Namespace Name", "reason": REASON })
+                json!({ "id": null, "namespace_id": 123, "namespace_name": "A Namespace Name",
+                    "reason": REASON })
             )
         );
         let deleted = admin.by(A, "DELETE", &path).send().await;

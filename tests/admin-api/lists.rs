@@ -70,8 +70,9 @@ async fn pages_follow_one_another(database: Database) {
 #[testkit::test]
 async fn what_is_no_page_is_refused(database: Database) {
     let admin = admin_api(database).await;
-    let offset = "Offset pagination has a maximum allowed offset of 50000 for requests that return objects of type \
-                      Namespaces::Storage::LimitExclusion. Remaining records can be retrieved using keyset pagination.";
+    let offset = "Offset pagination has a maximum allowed offset of 50000 for requests that return objects \
+        of type Namespaces::Storage::LimitExclusion. Remaining records can be retrieved using keyset \
+        pagination.";
     for (query, status, text) in [
         ("per_page=0", 400, "per_page has a value not allowed"),
         ("per_page=-1", 400, "per_page has a value not allowed"),
@@ -189,12 +190,14 @@ async fn a_text_is_found_by_its_own_spelling(database: Database) {
 async fn namespaces_are_found_to_choose_from(database: Database) {
     let admin = admin_api(database).await;
     let item = json!({
-        "id": 123, "name": "A Namespace Name", "path": "acme", "kind": "group", "full_path": "acme", "parent_id": null,
+        "id": 123, "name": "A Namespace Name", "path": "acme", "kind": "group", "full_path": "acme",
+        "parent_id": null,
         "avatar_url": null, "web_url": "https://gitlab.example.com/groups/acme",
     });
     assert_eq!(admin.ask("GET", "/v4/namespaces?search=ACM&top_level_only=true").await, (200, json!([item])));
     let person = json!({
-        "id": 125, "name": "alice too", "path": "alice-too", "kind": "user", "full_path": "alice-too", "parent_id": null,
+        "id": 125, "name": "alice too", "path": "alice-too", "kind": "user", "full_path": "alice-too",
+        "parent_id": null,
         "avatar_url": null, "web_url": "https://gitlab.example.com/alice-too",
     });
     assert_eq!(admin.ask("GET", "/api/v4/namespaces?search=alice+too").await, (200, json!([person])));

@@ -7,7 +7,8 @@ use testkit::fixture::THEN;
 #[testkit::test]
 async fn people_are_found_by_name_username_or_address(database: Database) {
     let admin = admin_api(database).await;
-    let alice = json!({ "id": 2, "username": "alice", "name": "alice the user", "state": "active", "web_url": "https://gitlab.example.com/alice" });
+    let alice = json!({ "id": 2, "username": "alice", "name": "alice the user", "state": "active",
+        "web_url": "https://gitlab.example.com/alice" });
     assert_eq!(admin.ask("GET", "/api/v4/users?search=ALIC").await, (200, json!([alice])));
     let found = async |query: &str| -> Vec<Value> {
         let (status, body) = admin.ask("GET", &format!("/v4/users?{query}")).await;
@@ -30,19 +31,26 @@ async fn identities_are_shown_once_each(database: Database) {
     let admin = admin_api(database).await;
     testkit::fixture::user(&mut admin.service.database.open(), 11, "eleven");
     admin.sql(&format!(
-            "INSERT INTO saml_providers (id, group_id, enabled, certificate_fingerprint, sso_url) VALUES (3, 123, true, 'x', 'https://idp.example.com');
-             INSERT INTO identities (id, user_id, provider, extern_uid, saml_provider_id, created_at, updated_at)
-             VALUES (1, 11, 'group_saml', 'abc', 3, '{THEN}', '{THEN}'), (2, 11, 'ldapmain', 'uid=eleven', NULL, '{THEN}', '{THEN}'), (3, 2, 'saml', 'other', NULL, '{THEN}', '{THEN}');
+        "INSERT INTO saml_providers (id, group_id, enabled, certificate_fingerprint, sso_url) VALUES \
+         (3, 123, true, 'x', 'https://idp.example.com');
+             INSERT INTO identities (id, user_id, provider, extern_uid, saml_provider_id, created_at, \
+         updated_at)
+             VALUES (1, 11, 'group_saml', 'abc', 3, '{THEN}', '{THEN}'), (2, 11, 'ldapmain', 'uid=eleven', \
+         NULL, '{THEN}', '{THEN}'), (3, 2, 'saml', 'other', NULL, '{THEN}', '{THEN}');
              INSERT INTO scim_identities (id, group_id, user_id, active, extern_uid, created_at, updated_at)
-             VALUES (4, NULL, 11, true, 'f0b1d561', '{THEN}', '{THEN}'), (2, 123, 11, false, 'be20d8dc', '{THEN}', '{THEN}');
-             INSERT INTO group_scim_identities (id, group_id, user_id, temp_source_id, active, extern_uid, created_at, updated_at)
-             VALUES (8, 123, 11, 2, false, 'be20d8dc', '{THEN}', '{THEN}'), (9, 130, 11, NULL, NULL, 'only-here', '{THEN}', '{THEN}');"
-        ));
+             VALUES (4, NULL, 11, true, 'f0b1d561', '{THEN}', '{THEN}'), (2, 123, 11, false, 'be20d8dc', \
+         '{THEN}', '{THEN}');
+             INSERT INTO group_scim_identities (id, group_id, user_id, temp_source_id, active, extern_uid, \
+         created_at, updated_at)
+             VALUES (8, 123, 11, 2, false, 'be20d8dc', '{THEN}', '{THEN}'), (9, 130, 11, NULL, NULL, \
+         'only-here', '{THEN}', '{THEN}');"
+    ));
     let expected = json!({
         "user_id": 11,
         "identities": [
             { "provider": "group_saml", "extern_uid": "abc", "saml_provider_id": 3, "group_id": 123 },
-            { "provider": "ldapmain", "extern_uid": "uid=eleven", "saml_provider_id": null, "group_id": null },
+            { "provider": "ldapmain", "extern_uid": "uid=eleven", "saml_provider_id": null,
+                "group_id": null },
         ],
         "scim_identities": [
             { "id": 4, "extern_uid": "f0b1d561", "group_id": null, "active": true },

@@ -15,7 +15,8 @@ fn cookie(admin: &Admin, age_s: i64, unused_s: i64) -> String {
     let now = today().and_utc().timestamp();
     let token_id =
         admin.number(&format!("SELECT id FROM personal_access_tokens WHERE token_digest = '{}'", digest(A)));
-    let session = json!({ "id": "x", "token_id": token_id, "began": now - age_s, "seen": now - unused_s, "notice": null });
+    let session = json!({ "id": "x", "token_id": token_id, "began": now - age_s, "seen": now - unused_s,
+        "notice": null });
     let text = URL_SAFE_NO_PAD.encode(session.to_string());
     let signature = auth::KeyBase::from_text(KEY_BASE).unwrap().sign("admin-api session", &text);
     format!("admin_session={text}.{signature}")
@@ -80,8 +81,10 @@ async fn a_session_ends(database: Database) {
     for end in [
         "UPDATE users SET admin = false WHERE id = 1",
         "UPDATE users SET admin = true, state = 'blocked' WHERE id = 1",
-        "UPDATE users SET state = 'active' WHERE id = 1; UPDATE application_settings SET admin_mode = true; UPDATE personal_access_tokens SET scopes = '---\n- api\n' WHERE user_id = 1",
-        "UPDATE application_settings SET admin_mode = false; UPDATE personal_access_tokens SET revoked = true WHERE user_id = 1",
+        "UPDATE users SET state = 'active' WHERE id = 1; UPDATE application_settings SET admin_mode = true; \
+         UPDATE personal_access_tokens SET scopes = '---\n- api\n' WHERE user_id = 1",
+        "UPDATE application_settings SET admin_mode = false; UPDATE personal_access_tokens SET revoked = \
+         true WHERE user_id = 1",
         "DELETE FROM personal_access_tokens WHERE user_id = 1",
     ] {
         visitor.cookie = Some(cookie_again(&admin));

@@ -77,11 +77,14 @@ pub fn plant(database: &Database) {
         &format!(
             "UPDATE namespaces SET name = 'A Namespace Name' WHERE id = 123;
              UPDATE namespaces SET name = 'Other' WHERE id = 130;
-             INSERT INTO namespaces (id, name, path, owner_id, type, organization_id, traversal_ids, created_at, updated_at)
+             INSERT INTO namespaces (id, name, path, owner_id, type, organization_id, traversal_ids, \
+             created_at, updated_at)
              VALUES (125, 'alice too', 'alice-too', 2, 'User', 1, '{ids}', '{THEN}', '{THEN}');
-             INSERT INTO namespaces (id, name, path, type, parent_id, organization_id, traversal_ids, created_at, updated_at)
+             INSERT INTO namespaces (id, name, path, type, parent_id, organization_id, traversal_ids, \
+             created_at, updated_at)
              VALUES (126, 'app', 'app', 'Project', 123, 1, '{ids}', '{THEN}', '{THEN}');
-             INSERT INTO routes (source_id, source_type, path, name, namespace_id) VALUES (125, 'Namespace', 'alice-too', 'alice too', 125);
+             INSERT INTO routes (source_id, source_type, path, name, namespace_id) VALUES (125, \
+             'Namespace', 'alice-too', 'alice too', 125);
              UPDATE users SET admin = true, state = 'blocked' WHERE id = 3;"
         ),
     );
@@ -102,7 +105,8 @@ pub fn plant(database: &Database) {
         fixture::run(
             conn,
             &format!(
-                "INSERT INTO personal_access_tokens (user_id, name, scopes, token_digest, organization_id, created_at, updated_at)
+                "INSERT INTO personal_access_tokens (user_id, name, scopes, token_digest, organization_id, \
+                 created_at, updated_at)
                  VALUES ({user_id}, 'a token', '---\n{scopes}', '{digest}', 1, '{THEN}', '{THEN}')"
             ),
         );
@@ -184,7 +188,8 @@ impl Admin {
     /// Inserts an exclusion directly into the database.
     pub fn excluded(&self, id: i64, namespace_id: i64, reason: &str) {
         self.sql(&format!(
-            "INSERT INTO namespaces_storage_limit_exclusions (id, namespace_id, reason, created_at, updated_at)
+            "INSERT INTO namespaces_storage_limit_exclusions (id, namespace_id, reason, created_at, \
+             updated_at)
              VALUES ({id}, {namespace_id}, '{reason}', '{THEN}', '{THEN}')"
         ));
     }
@@ -202,9 +207,11 @@ impl Admin {
             let id = 5000 + n;
             let ids = fixture::array(&conn, &[id]);
             format!(
-                "INSERT INTO namespaces (id, name, path, type, organization_id, traversal_ids, created_at, updated_at)
+                "INSERT INTO namespaces (id, name, path, type, organization_id, traversal_ids, created_at, \
+                 updated_at)
                  VALUES ({id}, 'Group {n}', 'group-{n}', 'Group', 1, '{ids}', '{THEN}', '{THEN}');
-                 INSERT INTO namespaces_storage_limit_exclusions (id, namespace_id, reason, created_at, updated_at)
+                 INSERT INTO namespaces_storage_limit_exclusions (id, namespace_id, reason, created_at, \
+                 updated_at)
                  VALUES ({n}, {id}, 'reason {n}', '{THEN}', '{THEN}');"
             )
         };

@@ -1,4 +1,5 @@
-//! axe-core, an accessibility checker. It is under the MPL, so the test fetches it instead of the project including it.
+//! axe-core, an accessibility checker. It is under the MPL, so the test fetches it instead of the project
+//! including it.
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 

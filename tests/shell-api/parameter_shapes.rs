@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 const FORM: &str = "application/x-www-form-urlencoded";
 const MULTIPART: &str = "multipart/form-data; boundary=X";
-const CLONE: &[(&str, &str)] = &[("project", "grp/p"), ("action", "git-upload-pack"), ("protocol", "ssh")];
+const CLONE: &[(&str, &str)] =
+    &[("key_id", "11"), ("project", "grp/p"), ("action", "git-upload-pack"), ("protocol", "ssh")];
 const PUSH: &[(&str, &str)] = &[("gl_repository", "project-3"), ("identifier", "key-11")];
 
 /// Each endpoint with a valid request, and its parameters by type.
@@ -44,8 +45,8 @@ const CASES: &[Case] = &[
     Case {
         method: "GET",
         path: "/discover",
-        base: &[],
-        texts: &["key_id", "user_id", "username"],
+        base: &[("key_id", "11")],
+        texts: &["key_id", "user_id", "identifier", "username", "krb5principal"],
         lists: &[],
     },
     Case { method: "POST", path: "/pre_receive", base: &[], texts: &["gl_repository"], lists: &[] },
@@ -64,10 +65,31 @@ const CASES: &[Case] = &[
         lists: &[],
     },
     Case {
+        method: "GET",
+        path: "/gitaly/object_pool_members",
+        base: &[("storage", "default"), ("disk_paths[]", "@pools/1")],
+        texts: &["storage"],
+        lists: &[],
+    },
+    Case {
+        method: "GET",
+        path: "/gitaly/object_pool_members",
+        base: &[("storage", "default")],
+        texts: &[],
+        lists: &["disk_paths"],
+    },
+    Case {
+        method: "POST",
+        path: "/two_factor_recovery_codes",
+        base: &[("key_id", "11")],
+        texts: &["key_id", "user_id"],
+        lists: &[],
+    },
+    Case {
         method: "POST",
         path: "/personal_access_token",
         base: &[("key_id", "11"), ("name", "n")],
-        texts: &["key_id", "name", "expires_at"],
+        texts: &["key_id", "user_id", "name", "expires_at"],
         lists: &["scopes"],
     },
 ];
@@ -183,4 +205,95 @@ async fn form_and_json_are_read_without_a_type(database: Database) {
     }
     let text = shell.request("POST", "/allowed").body("text/plain", form).answer().await;
     assert_eq!(text.0, 415);
+}
+
+/// An endpoint with a list: a valid request without it, and the answer when the list is missing.
+struct ListCase {
+    method: &'static str,
+    path: &'static str,
+    name: &'static str,
+    base: &'static [(&'static str, &'static str)],
+    missing: (u16, Value),
+}
+
+fn scopes() -> ListCase {
+    let missing = json!({ "success": false, "message": "No token scopes specified" });
+    let base = &[("key_id", "11"), ("name", "n")];
+    ListCase { method: "POST", path: "/personal_access_token", name: "scopes", base, missing: (200, missing) }
+}
+
+fn lists() -> [ListCase; 3] {
+    let reason = "disk_paths is missing";
+    let missing = json!({ "message": format!("400 Bad request - {reason}"), "error": reason });
+    let pushed = json!({ "messages": [], "reference_counter_decreased": true });
+    [
+        scopes(),
+        ListCase {
+            method: "GET",
+            path: "/gitaly/object_pool_members",
+            name: "disk_paths",
+            base: &[("storage", "default")],
+            missing: (400, missing),
+        },
+        ListCase {
+            method: "POST",
+            path: "/post_receive",
+            name: "push_options",
+            base: PUSH,
+            missing: (200, pushed),
+        },
+    ]
+}
+
+/// Sends one more pair, in the query, in a form and as multipart.
+async fn in_each_encoding(shell: &Shell, case: &ListCase, pair: (&str, &str)) -> Vec<(String, (u16, Value))> {
+    let pairs = [case.base, &[pair]].concat();
+    let form: Vec<String> = pairs.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let form = form.join("&").replace(' ', "%20");
+    let in_query = shell.request(case.method, &format!("{}?{form}", case.path)).answer().await;
+    let mut answers = vec![(format!("{} query {form}", case.path), in_query)];
+    for (content_type, body) in [(FORM, form.clone()), (MULTIPART, multipart(&pairs))] {
+        let answer = shell.request(case.method, case.path).body(content_type, body).answer().await;
+        answers.push((format!("{} {content_type} {form}", case.path), answer));
+    }
+    answers
+}
+
+/// An empty or blank text is no item of a list, and an empty list is a missing one.
+#[testkit::test]
+async fn list_without_items_is_missing_in_every_encoding(database: Database) {
+    let shell = shell_api(database).await;
+    for case in lists() {
+        for value in ["", " ", "   "] {
+            for (what, answer) in in_each_encoding(&shell, &case, (case.name, value)).await {
+                assert_eq!(answer, case.missing, "{what}");
+            }
+        }
+        for value in [json!(""), json!(" "), json!("\t\n"), json!([]), json!([null]), Value::Null] {
+            let mut body: Value = case.base.iter().map(|(name, value)| (*name, json!(value))).collect();
+            body[case.name] = value.clone();
+            let answer = shell.request(case.method, case.path).json(&body).answer().await;
+            assert_eq!(answer, case.missing, "{} {}: {value}", case.path, case.name);
+        }
+    }
+}
+
+/// A bare text is a list of one. An empty item is an item.
+#[testkit::test]
+async fn scopes_are_the_same_list_in_every_encoding(database: Database) {
+    let (shell, case) = (shell_api(database).await, scopes());
+    for name in ["scopes", "scopes[]"] {
+        for (what, (status, body)) in in_each_encoding(&shell, &case, (name, "api")).await {
+            assert_eq!((status, &body["scopes"]), (200, &json!(["api"])), "{what}: {body}");
+        }
+    }
+    for value in ["", " "] {
+        let start = format!("Invalid scope: '{value}'. Valid scopes are: ");
+        for (what, (_, body)) in in_each_encoding(&shell, &case, ("scopes[]", value)).await {
+            assert!(body["message"].as_str().unwrap().starts_with(&start), "{what}: {body}");
+        }
+    }
+    for (what, answer) in in_each_encoding(&shell, &case, ("scopes[0]", "api")).await {
+        assert_eq!(answer, refused("scopes"), "{what}");
+    }
 }

@@ -7,22 +7,18 @@ use endpoint::{Params, RestError};
 use crate::App;
 use crate::shell_reply::ShellReply;
 
-/// Reads the actor from the first parameter that is present.
+/// Reads the actor from the first parameter that is present. A parameter of the wrong type is an error even
+/// if another one comes first.
 pub(crate) fn from_params(params: &Params) -> Result<ActorId, RestError> {
-    if let Some(id) = params.id("key_id")? {
-        return Ok(ActorId::Key(id));
-    }
-    if let Some(id) = params.id("user_id")? {
-        return Ok(ActorId::User(id));
-    }
     let text = |name| params.text(name).map(|text| text.filter(|text| !text.trim().is_empty()));
-    if let Some(identifier) = text("identifier")? {
-        return Ok(from_identifier(&identifier));
-    }
-    if let Some(name) = text("username")? {
-        return Ok(if name.contains('@') { ActorId::Email(name) } else { ActorId::Username(name) });
-    }
-    Ok(text("krb5principal")?.map_or(ActorId::Anonymous, ActorId::Kerberos))
+    let (key_id, user_id) = (params.id("key_id")?, params.id("user_id")?);
+    let (identifier, username, principal) = (text("identifier")?, text("username")?, text("krb5principal")?);
+    let by_name =
+        |name: String| if name.contains('@') { ActorId::Email(name) } else { ActorId::Username(name) };
+    let actor = key_id.map(ActorId::Key).or_else(|| user_id.map(ActorId::User));
+    let actor = actor.or_else(|| identifier.as_deref().map(from_identifier));
+    let actor = actor.or_else(|| username.map(by_name));
+    Ok(actor.or_else(|| principal.map(ActorId::Kerberos)).unwrap_or(ActorId::Anonymous))
 }
 
 /// Parses `user-1`, `key-11`, `username-root` or `deploy-token-1`.
@@ -42,8 +38,9 @@ pub(crate) fn from_identifier(identifier: &str) -> ActorId {
 
 /// Reads the account that credentials are requested for, from `key_id` or `user_id`.
 pub(crate) fn account_from_params(params: &Params) -> Result<AccountId, RestError> {
-    let user = || Ok(params.id("user_id")?.map_or(AccountId::None, AccountId::User));
-    params.id("key_id")?.map(AccountId::Key).map_or_else(user, Ok)
+    let (key_id, user_id) = (params.id("key_id")?, params.id("user_id")?);
+    let account = key_id.map(AccountId::Key).or_else(|| user_id.map(AccountId::User));
+    Ok(account.unwrap_or(AccountId::None))
 }
 
 impl App {

@@ -31,7 +31,7 @@ test-scim-api: ## Run the tests of scim-api.
 test-admin-api: ## Run the tests of admin-api.
 test-billing-api: ## Run the tests of billing-api.
 test-crates: ## Run the tests inside the crates that the services share.
-test-together: ## Run the tests that need two services.
+test-together: ## Run the tests that need several services.
 test-deployment: ## Run the tests of manifests, images and load balancer.
 test-fuzz: ## Feed generated input to every parser.
 $(suites:%=test-%): test-%:

@@ -86,6 +86,13 @@ pub fn bad(now: i64) -> Vec<(&'static str, String)> {
     let modulus = public["n"].as_str().unwrap();
     let unsigned = forged(json!({ "alg": "none", "kid": "portal" }), b"x");
     let (unsigned, _) = unsigned.rsplit_once('.').unwrap();
+    let critical = |value: Value| {
+        let header = json!({ "alg": "RS256", "kid": "portal", "crit": value, "x": 1 });
+        let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+        let message = format!("{}.{}", part(&header), part(&good));
+        let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &portal.key, Algorithm::RS256);
+        format!("{message}.{}", signature.unwrap())
+    };
     let other_key = Header { kid: Some("unknown".to_owned()), ..Header::new(Algorithm::RS256) };
     let stronger = Header { kid: Some("portal".to_owned()), ..Header::new(Algorithm::RS512) };
     vec![
@@ -93,6 +100,7 @@ pub fn bad(now: i64) -> Vec<(&'static str, String)> {
         ("empty", String::new()),
         ("expired", with(json!({ "exp": now }))),
         ("not yet", with(json!({ "nbf": now + 1 }))),
+        ("not for a minute", with(json!({ "nbf": now + 60 }))),
         ("without an end", with(json!({ "exp": null }))),
         ("an end in words", with(json!({ "exp": "tomorrow" }))),
         ("for somebody else", with(json!({ "aud": "gitlab-others" }))),
@@ -109,6 +117,10 @@ pub fn bad(now: i64) -> Vec<(&'static str, String)> {
         ),
         ("HS256 called RS256", forged(json!({ "alg": "RS256", "kid": "portal" }), modulus.as_bytes())),
         ("none", format!("{unsigned}.")),
+        ("an unknown extension", critical(json!(["x"]))),
+        ("a known claim as an extension", critical(json!(["exp"]))),
+        ("no extension", critical(json!([]))),
+        ("null as extensions", critical(Value::Null)),
         ("key in the header", forged(json!({ "alg": "HS256", "kid": "portal", "jwk": public }), b"x")),
     ]
 }

@@ -42,8 +42,7 @@ async fn a_blocked_user_is_refused_by_the_next_allowed(database: Database) {
     let mut conn = scim.service.database.open();
     fixture::key(&mut conn, 90, Some(U1), &testkit::ssh::ed25519(90));
     fixture::member(&mut conn, U1, database::memberships::Source::Project(3), domain::Role::DEVELOPER);
-    // This database is only a placeholder: `prepared` already uses that of scim-api.
-    let shell = Service::start(testkit::Database::sqlite(), prepared).await;
+    let shell = Service::start(std::sync::Arc::clone(&scim.service.database), prepared).await;
     let allowed = async || {
         let secrets = auth::Secrets::new(auth::Secret::from_text(SECRET).unwrap(), None);
         let token = auth::shell::issue(&secrets, endpoint::Clock::System.unix()).unwrap();

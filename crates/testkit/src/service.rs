@@ -13,7 +13,8 @@ use crate::{Answer, Database, Request};
 #[derive(Debug)]
 pub struct Service {
     pub core: Arc<Core>,
-    pub database: Database,
+    /// The database, which several services may share.
+    pub database: Arc<Database>,
     url: String,
     client: reqwest::Client,
     handle: ServerHandle,
@@ -21,7 +22,8 @@ pub struct Service {
 
 impl Service {
     /// Starts a prepared service.
-    pub async fn start(database: Database, prepared: Prepared) -> Self {
+    pub async fn start(database: impl Into<Arc<Database>>, prepared: Prepared) -> Self {
+        let database = database.into();
         let Prepared { core, routes, migrations, .. } = prepared;
         server::prepare_database(&core, migrations).await.expect("the database fits");
         core.lifecycle.start();

@@ -1,14 +1,25 @@
 //! A temporary database for each test, copied from a template that is created once.
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use database::{Conn, Location};
+use diesel::RunQueryDsl;
 use diesel::connection::SimpleConnection;
+use diesel::dsl::sql;
+use diesel::sql_types::Text;
 use tempfile::TempDir;
 
 use crate::fixture;
+
+/// The statements behind [`Database::contents`] that list the tables.
+const POSTGRESQL_TABLES: &str = "SELECT quote_ident(table_schema) || '.' || quote_ident(table_name) \
+    FROM information_schema.tables WHERE table_type = 'BASE TABLE' \
+    AND table_schema NOT IN ('pg_catalog', 'information_schema')";
+const SQLITE_TABLES: &str =
+    "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'";
 
 /// A database with the tables and the [`fixture`], which is dropped with the value.
 #[derive(Debug)]
@@ -97,6 +108,31 @@ impl Database {
     /// Runs statements that both databases support.
     pub fn sql(&self, statements: &str) {
         self.open().batch_execute(statements).expect("the statements run");
+    }
+
+    /// The rows of every table as text. Two equal values mean that nothing has changed in between.
+    pub fn contents(&self) -> BTreeMap<String, String> {
+        let mut conn = self.open();
+        let mut read = |query: &str| -> Vec<String> {
+            sql::<Text>(query).get_results(&mut conn).unwrap_or_else(|error| panic!("{error}: {query}"))
+        };
+        let mut contents = BTreeMap::new();
+        let tables = if self.is_postgresql() { POSTGRESQL_TABLES } else { SQLITE_TABLES };
+        for table in read(tables) {
+            let (row, lines) = if self.is_postgresql() {
+                ("CAST(t AS text)".to_owned(), "string_agg(line, ';')")
+            } else {
+                let columns = format!(
+                    "SELECT group_concat('quote(\"' || name || '\")', ' || '','' || ')
+                     FROM pragma_table_info('{table}')"
+                );
+                (read(&columns).remove(0), "group_concat(line, ';')")
+            };
+            let rows = format!("SELECT {row} AS line FROM {table} t ORDER BY 1");
+            let text = read(&format!("SELECT coalesce({lines}, '') FROM ({rows}) l")).remove(0);
+            contents.insert(table, text);
+        }
+        contents
     }
 }
 

@@ -12,6 +12,7 @@ mod page;
 mod people;
 mod rate_limits;
 mod sessions;
+mod smuggling;
 mod support;
 mod visitor;
 

@@ -95,6 +95,30 @@ async fn no_endpoint_answers_whoever_is_no_administrator(database: Database) {
     }
 }
 
+/// An owner may read the older path, unless the owner is blocked or the membership does not count.
+#[testkit::test]
+async fn former_owner_reads_nothing(database: Database) {
+    let billing = billing_api(database).await;
+    let path = "/api/v4/namespaces/123/gitlab_subscription";
+    let read = async || billing.anonymous("GET", path).header("PRIVATE-TOKEN", O).answer().await;
+    for (loss, restore) in [
+        ("UPDATE users SET state = 'blocked' WHERE id = 3", "UPDATE users SET state = 'active' WHERE id = 3"),
+        ("UPDATE users SET state = 'banned' WHERE id = 3", "UPDATE users SET state = 'active' WHERE id = 3"),
+        (
+            "UPDATE users SET state = 'deactivated' WHERE id = 3",
+            "UPDATE users SET state = 'active' WHERE id = 3",
+        ),
+        ("UPDATE members SET expires_at = '2021-01-10'", "UPDATE members SET expires_at = NULL"),
+        ("UPDATE members SET access_level = 40", "UPDATE members SET access_level = 50"),
+        ("UPDATE members SET requested_at = created_at", "UPDATE members SET requested_at = NULL"),
+    ] {
+        assert_eq!(read().await.0, 200, "before {loss}");
+        billing.sql(loss);
+        assert_eq!(read().await, forbidden(), "{loss}");
+        billing.sql(restore);
+    }
+}
+
 #[testkit::test]
 async fn each_way_to_bear_a_token_is_good(database: Database) {
     let billing = billing_api(database).await;

@@ -18,6 +18,7 @@ mod provision;
 mod rate_limits;
 mod reconciliations;
 mod seats;
+mod smuggling;
 mod subscriptions;
 mod terms;
 mod updates;

@@ -18,6 +18,7 @@ mod rate_limits;
 mod receptive;
 mod requests;
 mod scan_results;
+mod smuggling;
 mod usage;
 mod vulnerabilities;
 

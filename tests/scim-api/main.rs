@@ -4,6 +4,7 @@
 mod access;
 mod account;
 mod account_properties;
+mod attacks;
 mod cost;
 mod create;
 mod discovery;
@@ -22,6 +23,7 @@ mod races;
 mod random_filters;
 mod rate_limits;
 mod sign_in;
+mod smuggling;
 mod usernames;
 
 mod support;

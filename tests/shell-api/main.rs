@@ -24,6 +24,7 @@ mod gitaly_forms;
 mod group_wikis;
 mod health;
 mod key_base;
+mod key_state_table;
 mod key_states;
 mod lfs;
 mod lifecycle;
@@ -56,6 +57,7 @@ mod restrictions;
 mod roles;
 mod secrets;
 mod small_endpoints;
+mod smuggling;
 mod telemetry;
 mod who;
 

@@ -24,7 +24,7 @@ fn code(steps: i64) -> String {
     format!("{:06}", number % 1_000_000)
 }
 
-async fn switched_on(database: Database, further: &[&str]) -> Shell {
+pub async fn switched_on(database: Database, further: &[&str]) -> Shell {
     fixture::run(&mut database.open(), SEALED);
     let files = TempDir::new().unwrap();
     let path = files.path().join("otp_key_base");

@@ -15,6 +15,7 @@ mod port;
 mod process;
 mod redis_server;
 mod service;
+pub mod smuggling;
 pub mod ssh;
 mod test_database;
 

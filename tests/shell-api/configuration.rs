@@ -182,7 +182,8 @@ fn tables_that_do_not_fit_end_the_start() {
 async fn a_service_waits_for_its_migrations() {
     let database = Database::postgresql();
     database.sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public; DROP SCHEMA internal_api CASCADE");
-    let process = Setup::new(&database).launch(&[], &[]);
+    let setup = Setup::new(&database);
+    let process = setup.launch(&[], &[]);
     let line =
         process.log_line(|line| line["message"].as_str().is_some_and(|text| text.starts_with("waiting: ")));
     assert!(line["message"].as_str().unwrap().ends_with("run: internal-apictl migrate"), "{line}");

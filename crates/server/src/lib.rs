@@ -2,6 +2,7 @@
 //!
 //! A service implements [`Service`] for its clap struct and calls [`run`] in `main`. Tests call [`serve`] on
 //! their own port. The types that handlers use are in the crate `endpoint`.
+mod allocator;
 pub mod config;
 mod core;
 mod framing;

@@ -60,6 +60,7 @@ impl std::fmt::Debug for Prepared {
 
 /// The `main` function of a service.
 pub fn run<S: Service>(info: &'static ServiceInfo) -> ExitCode {
+    crate::allocator::configure();
     harden();
     let loaded = match config::load::<S>(info.name, info.structures, std::env::args_os()) {
         Ok(loaded) => loaded,

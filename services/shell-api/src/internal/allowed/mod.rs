@@ -33,6 +33,8 @@ pub async fn handler(
 ) -> Result<HttpResponse, AllowedError> {
     let context = Context::of(&request);
     let input = Input::read(&params, context.as_ref())?;
+    // The body may have 20 MiB, and the input has copied what it needs.
+    drop(params);
     let steps = StepTimer::new();
     match tokio::time::timeout(app.options.allowed_timeout.0, decide(&app, context.as_ref(), &input, &steps))
         .await

@@ -10,6 +10,7 @@ mod conservation;
 mod documentation;
 mod examples;
 mod gitlabs;
+mod memory;
 mod minutes;
 mod moves;
 mod namespaces;

@@ -74,10 +74,28 @@ impl Setup {
         self.directory.path().join(path).to_str().unwrap().to_owned()
     }
 
+    /// The path of a secret file.
+    pub fn secret(&self, file: &str) -> String {
+        self.path("etc/internal-api/secrets/") + file
+    }
+
+    /// Appends lines to the configuration file.
+    pub fn configure(&self, lines: &str) {
+        let [_, path] = self.arguments();
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(path, format!("{text}\n{lines}")).unwrap();
+    }
+
     /// The exit status and output of `check-config`.
     fn check(&self) -> (Option<i32>, String) {
+        self.check_with(&[])
+    }
+
+    /// The same, with further arguments.
+    pub fn check_with(&self, further: &[&str]) -> (Option<i32>, String) {
         let mut command = Command::new(binary(self.name));
-        command.arg("check-config").args(self.arguments()).env_clear().envs(self.environment.iter().cloned());
+        command.arg("check-config").args(self.arguments()).args(further).env_clear();
+        command.envs(self.environment.iter().cloned());
         let output = command.output().unwrap();
         let printed = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
         (output.status.code(), printed)
@@ -89,10 +107,20 @@ impl Setup {
 
     /// Starts the program with further variables, without waiting until it is ready.
     pub fn launch(&self, variables: &[(&str, &str)]) -> Process {
+        self.launch_after("true", variables)
+    }
+
+    /// Starts the program after a shell has run a command, and waits until it is ready.
+    pub fn start_after(&self, prelude: &str) -> Process {
+        self.launch_after(prelude, &[]).until_ready()
+    }
+
+    fn launch_after(&self, prelude: &str, variables: &[(&str, &str)]) -> Process {
         let (arguments, environment) = (self.arguments(), self.environment.iter());
         let environment = environment.map(|(key, value)| (key.as_str(), value.as_str()));
         let environment: Vec<_> = environment.chain(variables.iter().copied()).collect();
-        Process::start(self.name, &arguments.each_ref().map(String::as_str), &environment)
+        let arguments = arguments.each_ref().map(String::as_str);
+        Process::start_after(prelude, self.name, &arguments, &environment)
     }
 }
 
@@ -127,7 +155,7 @@ fn every_secret_that_is_mounted_is_read() {
         let common = ["gitlab-db-key-base/db_key_base", &database, &redis];
         for file in secrets.iter().copied().chain(common) {
             let setup = Setup::new(name);
-            let path = setup.path("etc/internal-api/secrets/") + file;
+            let path = setup.secret(file);
             std::fs::remove_file(Path::new(&path)).unwrap();
             let (code, printed) = setup.check();
             assert_eq!(code, Some(78), "{name} starts without {file}: {printed}");

@@ -9,6 +9,7 @@ mod documents;
 mod edge;
 mod fall_through;
 mod faults;
+mod hardening;
 mod images;
 mod jobs;
 mod listeners;

@@ -31,6 +31,7 @@ mod lifecycle;
 mod listeners;
 mod logs;
 mod matrix;
+mod memory;
 mod messages;
 mod object_pools;
 mod one_time_passwords;

@@ -47,8 +47,24 @@ impl Process {
         arguments: &[&str],
         environment: &[(&str, &str)],
     ) -> Self {
+        Self::spawn(Command::new(binary(name)), addresses, arguments, environment)
+    }
+
+    /// Like [`Self::start`], after a shell has run the command `prelude`.
+    pub fn start_after(prelude: &str, name: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("{prelude}; exec \"$0\" \"$@\"")]).arg(binary(name));
+        Self::spawn(shell, &[free_address(), free_address()], arguments, environment)
+    }
+
+    fn spawn(
+        mut command: Command,
+        addresses: &[String; 2],
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Self {
         let [main, monitoring] = addresses;
-        let mut child = Command::new(binary(name))
+        let mut child = command
             .args(arguments)
             .args(["--listen", main, "--monitoring-listen", monitoring])
             .env_clear()
@@ -124,20 +140,34 @@ impl Process {
         assert!(status.expect("kill runs").success());
     }
 
+    /// The contents of a file in `/proc/PID`, see `proc(5)`.
+    pub fn proc_file(&self, name: &str) -> String {
+        let path = format!("/proc/{}/{name}", self.child.id());
+        std::fs::read_to_string(path).expect("the process runs")
+    }
+
     /// The processor time of the process so far, in steps of 10 ms: `utime` and `stime` of `proc(5)`.
     pub fn processor_time(&self) -> Duration {
-        let path = format!("/proc/{}/stat", self.child.id());
-        let stat = std::fs::read_to_string(path).expect("the process runs");
+        let stat = self.proc_file("stat");
         let (_, fields) = stat.rsplit_once(") ").expect("the name is in parentheses");
         let ticks = fields.split(' ').skip(11).take(2).map(|ticks| ticks.parse::<u64>().expect("a number"));
         Duration::from_millis(10 * ticks.sum::<u64>())
     }
 
-    /// The highest resident memory so far, in MiB: `proc(5)`, `VmHWM`.
+    /// The highest resident memory so far, in MiB.
     pub fn peak_memory_mib(&self) -> usize {
-        let path = format!("/proc/{}/status", self.child.id());
-        let status = std::fs::read_to_string(path).expect("the process runs");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("VmHWM");
+        self.memory_mib("VmHWM:")
+    }
+
+    /// The resident memory, in MiB.
+    pub fn resident_memory_mib(&self) -> usize {
+        self.memory_mib("VmRSS:")
+    }
+
+    /// A size from the status of the process.
+    fn memory_mib(&self, field: &str) -> usize {
+        let status = self.proc_file("status");
+        let line = status.lines().find_map(|line| line.strip_prefix(field)).expect("a field of the status");
         let kib: usize = line.trim().trim_end_matches(" kB").parse().expect("a number");
         kib / 1024
     }

@@ -9,10 +9,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{Bool, Text};
 
 use crate::schema::each_table;
-use crate::{Conn, Result};
-
-/// Tables that only hand-written SQL uses.
-const FURTHER_TABLES: &[&str] = &["organization_push_rules", "schema_migrations"];
+use crate::{Conn, Result, registry};
 
 /// The tables and columns of a database that a service may use.
 #[derive(Debug, Default)]
@@ -183,7 +180,6 @@ fn table_names() -> impl Iterator<Item = &'static str> {
     macro_rules! names {
         ($($table:ident),* $(,)?) => { [$(stringify!($table)),*] };
     }
-    let tables: HashSet<&str> =
-        each_table!(names).into_iter().chain(FURTHER_TABLES.iter().copied()).collect();
+    let tables: HashSet<&str> = each_table!(names).into_iter().chain(registry::undeclared_tables()).collect();
     tables.into_iter()
 }

@@ -5,8 +5,10 @@ use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 
-use crate::catalogue::Catalogue;
+use crate::catalogue::{Catalogue, Column};
 use crate::registry::{self, DeclaredColumn, Service, TableUse};
+use crate::rights::FurtherRights;
+use crate::unique_indexes::UniqueIndexes;
 use crate::{Conn, Result, is_owned_by_rails, migrations};
 
 /// The result of the check.
@@ -39,6 +41,8 @@ pub enum FindingKind {
     /// A column that our INSERT statements would have to fill but do not know.
     Trap,
     Locked,
+    /// A unique index without which an upsert fails.
+    Index,
 }
 
 impl FindingKind {
@@ -49,6 +53,7 @@ impl FindingKind {
             Self::Right => "right",
             Self::Trap => "trap",
             Self::Locked => "locked",
+            Self::Index => "index",
         }
     }
 }
@@ -78,7 +83,10 @@ pub fn check(conn: &mut Conn, service: Service) -> Result<CheckOutcome> {
         Conn::Postgresql(pg) => Some(sql::<Text>("SELECT current_user::text").get_result(pg)?),
         Conn::Sqlite(_) => None,
     };
-    let mut check = Check { catalogue: &catalogue, service, role, findings: Vec::new() };
+    let further_rights = FurtherRights::read(conn, service)?;
+    let unique_indexes = UniqueIndexes::read(conn, service)?;
+    let mut check =
+        Check { catalogue: &catalogue, service, role, further_rights, unique_indexes, findings: Vec::new() };
     for table in service.tables() {
         check.table(table);
     }
@@ -98,6 +106,8 @@ struct Check<'a> {
     service: Service,
     /// The database role; `None` on SQLite, where all tables are our own.
     role: Option<String>,
+    further_rights: FurtherRights,
+    unique_indexes: UniqueIndexes,
     findings: Vec<Finding>,
 }
 
@@ -105,6 +115,9 @@ impl Check<'_> {
     fn table(&mut self, table: TableUse) {
         let needs = table.capability.unwrap_or(self.service.name);
         if !self.catalogue.has_table(table.table) {
+            if table.is_optional {
+                return;
+            }
             self.find(
                 table,
                 None,
@@ -116,25 +129,62 @@ impl Check<'_> {
         for column in registry::columns(table.table) {
             self.column(table, column);
         }
-        let Some(role) = self.role.clone() else { return };
-        let columns = || self.catalogue.columns(table.table).map(|(_, column)| column);
-        let advice = format!("run: internal-apictl grants {}", self.service.name);
-        let rights = [
-            ("read", columns().any(|column| column.may_select)),
-            ("insert into", !table.is_inserted || columns().any(|column| column.may_insert)),
-            ("change", !table.is_written || columns().any(|column| column.may_insert || column.may_update)),
-        ];
-        for (right, _) in rights.into_iter().filter(|(_, is_granted)| !is_granted) {
-            let message = format!("role {role} may not {right} table {}; {advice}", table.table);
-            self.find(table, None, FindingKind::Right, message);
+        if self.role.is_some() {
+            self.rights(table);
         }
         if table.is_inserted {
             self.traps(table);
+            if let Some(columns) = registry::upsert_key(table.table).map(|columns| columns.join(", "))
+                && self.unique_indexes.is_missing(table.table, &columns)
+            {
+                let message = format!("no unique index on {} ({columns})", table.table);
+                self.find(table, None, FindingKind::Index, message);
+            }
         }
         let is_locked = |name: &str| name.starts_with("gitlab_schema_write_trigger_for_");
-        if table.is_written && self.catalogue.triggers(table.table).any(|trigger| is_locked(&trigger.name)) {
+        let is_written = table.is_inserted || table.is_changed || table.is_deleted;
+        if is_written && self.catalogue.triggers(table.table).any(|trigger| is_locked(&trigger.name)) {
             let message = format!("table {} is locked for writes in this database", table.table);
             self.find(table, None, FindingKind::Locked, message);
+        }
+    }
+
+    /// Finds the rights that the role lacks: one finding per column, or one for the table if it has none.
+    fn rights(&mut self, table: TableUse) {
+        let name = table.table;
+        let mut used: Vec<(&str, &Column)> = registry::used_columns(self.service, name)
+            .filter_map(|column| Some((column, self.catalogue.column(name, column)?)))
+            .collect();
+        used.sort_unstable_by_key(|(column, _)| *column);
+        let mut lacking: Vec<(Option<&str>, String)> = Vec::new();
+        for (right, is_needed, has_right) in [
+            ("SELECT", true, (|column: &Column| column.may_select) as fn(&Column) -> bool),
+            ("INSERT INTO", table.is_inserted, |column| column.may_insert),
+            ("UPDATE", table.is_changed, |column| column.may_update),
+        ] {
+            if !is_needed || used.is_empty() {
+                continue;
+            }
+            if used.iter().any(|(_, column)| has_right(column)) {
+                let refused = used.iter().filter(|(_, column)| !has_right(column));
+                lacking
+                    .extend(refused.map(|(column, _)| (Some(*column), format!("{right} {name}.{column}"))));
+            } else {
+                lacking.push((None, format!("{right} {name}")));
+            }
+        }
+        if table.is_deleted && !self.further_rights.may_delete(name) {
+            lacking.push((None, format!("DELETE FROM {name}")));
+        }
+        if table.is_inserted {
+            let sequences = self.further_rights.refused_sequences(name);
+            lacking.extend(sequences.map(|sequence| (None, format!("use sequence {sequence}"))));
+        }
+        let role = self.role.clone().unwrap_or_default();
+        for (column, what) in lacking {
+            let service = self.service.name;
+            let message = format!("role {role} may not {what}; run: internal-apictl grants {service}");
+            self.find(table, column, FindingKind::Right, message);
         }
     }
 

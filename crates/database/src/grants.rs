@@ -52,6 +52,11 @@ const TRIGGERS: &[TriggerNeeds] = &[
         sequences: &[],
     },
     TriggerNeeds {
+        function: "update_location_from_vulnerability_occurrences",
+        grants: VULNERABILITY_READS,
+        sequences: &["vulnerability_reads"],
+    },
+    TriggerNeeds {
         function: "vulnerability_reads",
         grants: VULNERABILITY_READS,
         sequences: &["vulnerability_reads"],
@@ -117,17 +122,13 @@ pub fn grants(conn: &mut Conn, service: Service, role: &str) -> Result<String> {
 /// Grants rights on the columns that are declared and exist. Never grants rights on the whole table, so that
 /// columns that GitLab adds later are not readable.
 fn push_table(sql: &mut String, catalogue: &Catalogue, service: Service, table: TableUse, role: &str) {
-    let TableUse { table: name, is_inserted, is_written, is_deleted, .. } = table;
+    let TableUse { table: name, is_inserted, is_changed, is_deleted, .. } = table;
     let schema = if registry::is_own(name) { "internal_api" } else { "public" };
-    let mut columns: Vec<&str> = registry::columns(name)
-        .iter()
-        .map(|column| column.name)
-        .chain(registry::undeclared_columns(name))
-        .filter(|column| catalogue.has(name, column) && service.may_use(name, column))
-        .collect();
+    let mut columns: Vec<&str> =
+        registry::used_columns(service, name).filter(|column| catalogue.has(name, column)).collect();
     columns.sort_unstable();
     let columns = columns.join(", ");
-    for (right, is_needed) in [("SELECT", true), ("INSERT", is_inserted), ("UPDATE", is_written)] {
+    for (right, is_needed) in [("SELECT", true), ("INSERT", is_inserted), ("UPDATE", is_changed)] {
         if is_needed && !columns.is_empty() {
             let _ = writeln!(sql, "GRANT {right} ({columns}) ON {schema}.{name} TO {role};");
         }
@@ -164,7 +165,7 @@ fn push_triggers(
 ) -> Result<()> {
     let mut unknown = String::new();
     let mut known: Vec<&TriggerNeeds> = Vec::new();
-    for table in service.tables().filter(|table| table.is_written || table.is_deleted) {
+    for table in service.tables().filter(|table| table.is_inserted || table.is_changed || table.is_deleted) {
         for trigger in catalogue.triggers(table.table) {
             match TRIGGERS.iter().find(|needs| trigger.function.contains(needs.function)) {
                 Some(needs) if known.iter().any(|other| std::ptr::eq(*other, needs)) => {}

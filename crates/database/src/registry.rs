@@ -14,9 +14,11 @@ pub struct Service {
     core: &'static str,
     /// Features that are disabled if one of their tables does not fit.
     capabilities: &'static [Capability],
+    /// Tables that the service uses if the database has them.
+    optional: &'static str,
     /// Tables that the service inserts into.
     inserted: &'static str,
-    /// Tables that the service updates but does not insert into.
+    /// Tables whose rows the service updates or locks.
     changed: &'static str,
     /// Tables that it deletes from.
     deleted: &'static str,
@@ -55,15 +57,19 @@ pub const SERVICES: [Service; 5] = [
             capability("ssh_certificates", "group_ssh_certificates"),
             capability("two_factor", "webauthn_registrations"),
         ],
-        inserted: "namespaces outbox_messages personal_access_tokens project_authorizations project_features \
-                   project_settings project_statistics projects routes",
-        changed: "keys users",
+        optional: "container_expiration_policies organization_push_rules project_ci_cd_settings \
+                   project_pages_metadata",
+        inserted: "container_expiration_policies members namespace_details namespaces outbox_messages \
+                   personal_access_tokens project_authorizations project_ci_cd_settings project_features \
+                   project_pages_metadata project_repositories project_settings project_statistics projects routes",
+        changed: "keys members namespaces users",
         deleted: "outbox_messages",
     },
     Service {
         name: "kas-api",
         core: "agent_group_authorizations agent_organization_authorizations agent_project_authorizations \
-               application_settings cluster_agent_tokens cluster_agents group_group_links members namespaces \
+               application_settings cluster_agent_tokens cluster_agents feature_gates group_group_links members \
+               namespaces \
                organizations personal_access_tokens project_authorizations project_features \
                project_repositories projects redirect_routes routes shards users",
         capabilities: &[
@@ -86,13 +92,18 @@ pub const SERVICES: [Service; 5] = [
                  vulnerability_scanners vulnerability_state_transitions",
             ),
         ],
+        optional: "",
         inserted: "agent_activity_events agent_group_authorizations agent_organization_authorizations \
                    agent_project_authorizations agent_user_access_group_authorizations \
                    agent_user_access_project_authorizations alert_management_alerts internal_ids kas_counters \
                    kas_events kas_unique_counters vulnerabilities vulnerability_finding_links \
                    vulnerability_identifiers vulnerability_occurrence_identifiers vulnerability_occurrences \
                    vulnerability_reads vulnerability_scanners vulnerability_state_transitions",
-        changed: "cluster_agent_tokens personal_access_tokens",
+        changed: "agent_group_authorizations agent_organization_authorizations agent_project_authorizations \
+                  agent_user_access_group_authorizations agent_user_access_project_authorizations \
+                  alert_management_alerts cluster_agent_tokens cluster_agents internal_ids kas_counters \
+                  personal_access_tokens vulnerabilities vulnerability_identifiers vulnerability_occurrences \
+                  vulnerability_reads vulnerability_scanners",
         deleted: "agent_activity_events agent_group_authorizations agent_organization_authorizations \
                   agent_project_authorizations agent_user_access_group_authorizations \
                   agent_user_access_project_authorizations kas_events kas_unique_counters \
@@ -110,22 +121,31 @@ pub const SERVICES: [Service; 5] = [
             ),
             capability(
                 "create_users",
-                "allowed_email_domains emails namespace_settings organization_users redirect_routes user_details",
+                "allowed_email_domains emails namespace_details namespace_settings organization_users \
+                 redirect_routes user_details",
+            ),
+            capability(
+                "groups",
+                "saml_group_links scim_api_groups scim_api_prior_members scim_group_memberships",
             ),
         ],
-        inserted: "emails group_scim_identities identities members namespace_settings namespaces organization_users \
-                   outbox_messages project_authorizations routes scim_api_emails scim_api_records scim_identities \
-                   user_details users",
-        changed: "",
-        deleted: "emails identities members outbox_messages project_authorizations scim_api_emails scim_api_records",
+        optional: "",
+        inserted: "emails group_scim_identities identities members namespace_details namespace_settings namespaces \
+                   organization_users outbox_messages project_authorizations routes scim_api_emails scim_api_groups \
+                   scim_api_prior_members scim_api_records scim_group_memberships scim_identities user_details users",
+        changed: "group_scim_identities identities members namespaces routes saml_group_links scim_api_groups \
+                  scim_api_records scim_identities users",
+        deleted: "emails identities members outbox_messages project_authorizations scim_api_emails scim_api_groups \
+                  scim_api_prior_members scim_api_records scim_group_memberships",
     },
     Service {
         name: "admin-api",
-        core: "admin_audit_events application_settings identities namespaces \
-               namespaces_storage_limit_exclusions personal_access_tokens routes users",
+        core: "admin_audit_events application_settings group_scim_identities identities namespaces \
+               namespaces_storage_limit_exclusions personal_access_tokens routes saml_providers scim_identities users",
         capabilities: &[],
+        optional: "",
         inserted: "admin_audit_events namespaces_storage_limit_exclusions",
-        changed: "personal_access_tokens users",
+        changed: "personal_access_tokens",
         deleted: "namespaces_storage_limit_exclusions",
     },
     Service {
@@ -140,10 +160,13 @@ pub const SERVICES: [Service; 5] = [
             capability("packs", "ci_minutes_additional_packs"),
             capability("reconciliations", "upcoming_reconciliations"),
         ],
+        optional: "",
         inserted: "ci_minutes_additional_packs gitlab_subscription_histories gitlab_subscriptions namespace_limits \
                    plans subscription_add_on_purchases subscription_add_ons upcoming_reconciliations \
                    user_credit_card_validations",
-        changed: "namespaces personal_access_tokens",
+        changed: "ci_minutes_additional_packs gitlab_subscription_histories gitlab_subscriptions namespace_limits \
+                  namespaces personal_access_tokens subscription_add_on_purchases upcoming_reconciliations \
+                  user_credit_card_validations",
         deleted: "upcoming_reconciliations",
     },
 ];
@@ -154,9 +177,11 @@ pub struct TableUse {
     pub table: &'static str,
     /// The feature that needs it. `None` means that the service does not start without it.
     pub capability: Option<&'static str>,
+    /// Whether the service works without it.
+    pub is_optional: bool,
     pub is_inserted: bool,
-    /// Whether rows are inserted or updated.
-    pub is_written: bool,
+    /// Whether rows are updated or locked.
+    pub is_changed: bool,
     pub is_deleted: bool,
 }
 
@@ -168,17 +193,46 @@ impl Service {
     /// The tables that the service uses.
     pub fn tables(&self) -> impl Iterator<Item = TableUse> {
         let (inserted, changed, deleted) = (self.inserted, self.changed, self.deleted);
-        let parts = std::iter::once((None, self.core))
-            .chain(self.capabilities.iter().map(|capability| (Some(capability.name), capability.tables)));
-        parts.flat_map(move |(capability, tables)| {
+        let parts = [(None, false, self.core), (None, true, self.optional)].into_iter().chain(
+            self.capabilities.iter().map(|capability| (Some(capability.name), false, capability.tables)),
+        );
+        parts.flat_map(move |(capability, is_optional, tables)| {
             words(tables).map(move |table| {
-                let is_inserted = words(inserted).any(|other| other == table);
-                let is_written = is_inserted || words(changed).any(|other| other == table);
-                let is_deleted = words(deleted).any(|other| other == table);
-                TableUse { table, capability, is_inserted, is_written, is_deleted }
+                let is_in = |list| words(list).any(|other| other == table);
+                TableUse {
+                    table,
+                    capability,
+                    is_optional,
+                    is_inserted: is_in(inserted),
+                    is_changed: is_in(changed),
+                    is_deleted: is_in(deleted),
+                }
             })
         })
     }
+}
+
+/// The columns whose unique index `ON CONFLICT` needs, in alphabetical order.
+const UPSERT_KEYS: &[(&str, &[&str])] = &[
+    ("agent_group_authorizations", &["agent_id", "group_id"]),
+    ("agent_project_authorizations", &["agent_id", "project_id"]),
+    ("agent_user_access_group_authorizations", &["agent_id", "group_id"]),
+    ("agent_user_access_project_authorizations", &["agent_id", "project_id"]),
+    ("namespace_details", &["namespace_id"]),
+    ("namespace_limits", &["namespace_id"]),
+    ("plans", &["name"]),
+    ("subscription_add_ons", &["name"]),
+    ("upcoming_reconciliations", &["namespace_id"]),
+    ("user_credit_card_validations", &["user_id"]),
+    ("vulnerability_identifiers", &["fingerprint", "project_id"]),
+    ("vulnerability_occurrence_identifiers", &["identifier_id", "occurrence_id"]),
+    ("vulnerability_reads", &["vulnerability_id"]),
+    ("vulnerability_scanners", &["external_id", "project_id"]),
+];
+
+/// The columns whose unique index an upsert into the table needs.
+pub(crate) fn upsert_key(table: &str) -> Option<&'static [&'static str]> {
+    UPSERT_KEYS.iter().find(|(name, _)| *name == table).map(|(_, columns)| *columns)
 }
 
 /// Secrets of users, which only the service that verifies them may read. scim-api writes a random password
@@ -199,8 +253,19 @@ impl Service {
     }
 }
 
+/// The columns of a table that a service may use, whether or not the database has them.
+pub(crate) fn used_columns(service: Service, table: &'static str) -> impl Iterator<Item = &'static str> {
+    let declared = columns(table).iter().map(|column| column.name);
+    declared.chain(undeclared_columns(table)).filter(move |column| service.may_use(table, column))
+}
+
+/// Tables that only hand-written SQL names.
+pub(crate) fn undeclared_tables() -> impl Iterator<Item = &'static str> {
+    UNDECLARED_COLUMNS.iter().filter_map(|column| column.split_once('.').map(|(table, _)| table))
+}
+
 /// Columns that only hand-written SQL names.
-pub(crate) fn undeclared_columns(table: &str) -> impl Iterator<Item = &'static str> {
+pub(crate) fn undeclared_columns(table: &'static str) -> impl Iterator<Item = &'static str> {
     UNDECLARED_COLUMNS
         .iter()
         .filter_map(move |column| column.split_once('.').filter(|(name, _)| *name == table))
@@ -218,11 +283,49 @@ const UNDECLARED_COLUMNS: &[&str] = &[
     "application_settings.user_default_external",
     "application_settings.user_default_internal_regex",
     "application_settings.user_defaults_to_private_profile",
+    "container_expiration_policies.created_at",
+    "container_expiration_policies.project_id",
+    "container_expiration_policies.updated_at",
     "emails.organization_id",
+    "gitlab_subscription_histories.hosted_plan_name_uid",
+    "gitlab_subscriptions.hosted_plan_name_uid",
     "namespaces.shared_runners_enabled",
     "namespaces.state",
+    "organization_push_rules.author_email_regex",
+    "organization_push_rules.branch_name_regex",
+    "organization_push_rules.commit_committer_check",
+    "organization_push_rules.commit_committer_name_check",
+    "organization_push_rules.commit_message_negative_regex",
+    "organization_push_rules.commit_message_regex",
+    "organization_push_rules.deny_delete_tag",
+    "organization_push_rules.file_name_regex",
+    "organization_push_rules.id",
+    "organization_push_rules.max_file_size",
+    "organization_push_rules.member_check",
+    "organization_push_rules.organization_id",
+    "organization_push_rules.prevent_secrets",
+    "organization_push_rules.reject_non_dco_commits",
+    "organization_push_rules.reject_unsigned_commits",
     "personal_access_tokens.granular",
     "personal_access_tokens.user_type",
+    "plans.plan_name_uid",
+    "project_ci_cd_settings.default_git_depth",
+    "project_ci_cd_settings.forward_deployment_enabled",
+    "project_ci_cd_settings.project_id",
+    "project_ci_cd_settings.separated_caches",
+    "project_features.analytics_access_level",
+    "project_features.container_registry_access_level",
+    "project_features.environments_access_level",
+    "project_features.feature_flags_access_level",
+    "project_features.infrastructure_access_level",
+    "project_features.metrics_dashboard_access_level",
+    "project_features.model_experiments_access_level",
+    "project_features.model_registry_access_level",
+    "project_features.monitor_access_level",
+    "project_features.operations_access_level",
+    "project_features.package_registry_access_level",
+    "project_features.security_and_compliance_access_level",
+    "project_pages_metadata.project_id",
     "projects.autoclose_referenced_issues",
     "projects.ci_config_path",
     "projects.last_repository_updated_at",
@@ -231,10 +334,34 @@ const UNDECLARED_COLUMNS: &[&str] = &[
     "projects.remove_source_branch_after_merge",
     "projects.resolve_outdated_diff_discussions",
     "projects.shared_runners_enabled",
+    "saml_group_links.access_level",
+    "saml_group_links.created_at",
+    "saml_group_links.group_id",
+    "saml_group_links.id",
+    "saml_group_links.member_role_id",
+    "saml_group_links.saml_group_name",
+    "saml_group_links.scim_group_uid",
+    "saml_group_links.updated_at",
+    "scim_api_groups.created_at",
+    "scim_api_groups.external_id",
+    "scim_api_groups.scim_group_uid",
+    "scim_api_groups.updated_at",
+    "scim_api_groups.version",
+    "scim_api_prior_members.access_level",
+    "scim_api_prior_members.expires_at",
+    "scim_api_prior_members.member_role_id",
+    "scim_api_prior_members.namespace_id",
+    "scim_api_prior_members.user_id",
+    "scim_group_memberships.created_at",
+    "scim_group_memberships.id",
+    "scim_group_memberships.scim_group_uid",
+    "scim_group_memberships.updated_at",
+    "scim_group_memberships.user_id",
     "subscription_add_on_purchases.subscription_add_on_uid",
     "users.can_create_group",
     "users.can_create_team",
     "users.color_scheme_id",
+    "users.confirmation_token",
     "users.hide_no_password",
     "users.hide_no_ssh_key",
     "users.notified_of_own_activity",
@@ -242,6 +369,8 @@ const UNDECLARED_COLUMNS: &[&str] = &[
     "users.preferred_language",
     "users.private_profile",
     "users.project_view",
+    "users.unconfirmed_email",
+    "webauthn_registrations.authentication_mode",
 ];
 
 fn words(text: &'static str) -> impl Iterator<Item = &'static str> {
@@ -257,7 +386,6 @@ const OPTIONAL_COLUMNS: &[&str] = &[
     "group_scim_auth_access_tokens.temp_source_id",
     "group_scim_identities.temp_source_id",
     "namespace_details.deleted_at",
-    "namespaces.description",
     "namespaces.push_rule_id",
     "namespaces.state",
     "personal_access_tokens.granular",
@@ -267,7 +395,6 @@ const OPTIONAL_COLUMNS: &[&str] = &[
     "project_authorizations.is_unique",
     "scim_identities.group_id",
     "scim_oauth_access_tokens.group_id",
-    "scim_oauth_access_tokens.organization_id",
     "subscription_add_on_purchases.subscription_add_on_id",
     "subscription_add_on_purchases.subscription_add_on_uid",
     "users.organization_id",
@@ -283,13 +410,15 @@ pub fn is_optional(table: &str, column: &str) -> bool {
 
 /// Our own tables, in the schema `internal_api` on PostgreSQL.
 pub fn is_own(table: &str) -> bool {
-    const OWN: [&str; 7] = [
+    const OWN: [&str; 9] = [
         "admin_audit_events",
         "kas_counters",
         "kas_events",
         "kas_unique_counters",
         "outbox_messages",
         "scim_api_emails",
+        "scim_api_groups",
+        "scim_api_prior_members",
         "scim_api_records",
     ];
     OWN.contains(&table)
@@ -342,11 +471,22 @@ mod tests {
         for service in SERVICES {
             let tables: Vec<TableUse> = service.tables().collect();
             for TableUse { table, .. } in &tables {
-                assert!(!columns(table).is_empty(), "{}: {table}", service.name);
+                let is_declared = !columns(table).is_empty() || undeclared_columns(table).next().is_some();
+                assert!(is_declared, "{}: {table}", service.name);
             }
             for table in words(service.inserted).chain(words(service.changed)).chain(words(service.deleted)) {
                 assert!(tables.iter().any(|used| used.table == table), "{}: {table}", service.name);
             }
+        }
+    }
+
+    /// A column that is not declared is granted to no role.
+    #[test]
+    fn every_optional_column_is_declared() {
+        for column in OPTIONAL_COLUMNS {
+            let (table, name) = column.split_once('.').unwrap();
+            let is_declared = columns(table).iter().any(|declared| declared.name == name);
+            assert!(is_declared || UNDECLARED_COLUMNS.contains(column), "{column}");
         }
     }
 

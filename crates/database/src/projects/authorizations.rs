@@ -11,7 +11,9 @@ use crate::{Conn, MultiBackend, Result};
 /// Writes the rows that [`crate::memberships::recompute`] would write for each user. Call this inside
 /// [`Conn::write`]. One statement.
 pub(super) fn authorize(conn: &mut Conn, project_id: i64, today: NaiveDate) -> Result<()> {
-    Authorize { project_id, today }.execute(conn)?;
+    // A later release may drop this column.
+    let has_is_unique = conn.catalogue()?.has("project_authorizations", "is_unique");
+    Authorize { project_id, today, has_is_unique }.execute(conn)?;
     Ok(())
 }
 
@@ -20,6 +22,7 @@ pub(super) fn authorize(conn: &mut Conn, project_id: i64, today: NaiveDate) -> R
 struct Authorize {
     project_id: i64,
     today: NaiveDate,
+    has_is_unique: bool,
 }
 
 impl QueryFragment<MultiBackend> for Authorize {
@@ -51,13 +54,18 @@ impl QueryFragment<MultiBackend> for Authorize {
         out.push_sql(unexpired!("l", "(SELECT today FROM asked)"));
         out.push_sql(" AND ");
         out.push_sql(MEMBER);
-        out.push_sql(
-            ") INSERT INTO project_authorizations (user_id, project_id, access_level, is_unique) \
-             SELECT user_id, (SELECT project_id FROM asked), max(access_level), true FROM reached \
-              WHERE user_id IS NOT NULL GROUP BY user_id",
-        );
+        let (column, value) = if self.has_is_unique { (", is_unique", ", true") } else { ("", "") };
+        for part in [
+            ") INSERT INTO project_authorizations (user_id, project_id, access_level",
+            column,
+            ") SELECT user_id, (SELECT project_id FROM asked), max(access_level)",
+            value,
+            " FROM reached WHERE user_id IS NOT NULL GROUP BY user_id",
+        ] {
+            out.push_sql(part);
+        }
         Ok(())
     }
 }
 
-query!(static Authorize);
+query!(Authorize);

@@ -137,9 +137,8 @@ fn insert(
     storage: &str,
     now: NaiveDateTime,
 ) -> Result<i64> {
-    use namespace_table as namespaces;
     let organization_id: i64 =
-        namespaces::table.find(namespace_id).select(namespaces::organization_id).first(conn)?;
+        namespace_table::table.find(namespace_id).select(namespace_table::organization_id).first(conn)?;
     let defaults = ProjectDefaults::load(conn, namespace_id)?;
     let own_namespace: optional_columns::Values = vec![
         ("name", path.as_str().into()),
@@ -154,6 +153,7 @@ fn insert(
     ];
     let own_namespace_id = optional_columns::insert(conn, "namespaces", own_namespace)?;
     set_traversal_ids(conn, own_namespace_id)?;
+    namespaces::insert_details(conn, own_namespace_id, now)?;
     let mut project: optional_columns::Values = vec![
         ("name", path.as_str().into()),
         ("path", path.as_str().into()),

@@ -10,8 +10,7 @@ use super::sql::Sql;
 use super::{Refusal, Result, Tenant, addresses, equals_ignoring_case, scim_statement};
 use crate::Conn;
 use crate::schema::{
-    emails, namespace_details, namespace_settings, namespaces, organization_users, redirect_routes, routes,
-    user_details, users,
+    emails, namespace_settings, namespaces, organization_users, redirect_routes, routes, user_details, users,
 };
 use crate::sql::optional_columns::Columns;
 use crate::sql::statement::{StatementColumns, statement};
@@ -174,7 +173,7 @@ fn create_namespace(
     name: &str,
     now: NaiveDateTime,
 ) -> Result<()> {
-    let columns = Columns::load(conn, &["namespaces", "namespace_details"])?;
+    let columns = Columns::load(conn, &["namespaces"])?;
     let id = columns
         .row("namespaces")
         .set("name", name)
@@ -199,13 +198,7 @@ fn create_namespace(
             namespace_settings::updated_at.eq(now),
         ))
         .execute(conn)?;
-    // A trigger of GitLab 18.8 and earlier inserts this row.
-    let details = diesel::insert_into(namespace_details::table).values((
-        namespace_details::namespace_id.eq(id),
-        namespace_details::created_at.eq(now),
-        namespace_details::updated_at.eq(now),
-    ));
-    crate::sql::Upsert { insert: details, target: &["namespace_id"], set: &[] }.execute(conn)?;
+    crate::namespaces::insert_details(conn, id, now)?;
     diesel::insert_into(routes::table)
         .values((
             routes::source_id.eq(id),

@@ -98,7 +98,9 @@ fn a_feature_whose_table_does_not_fit_is_a_warning() {
         }
         other => panic!("{service}: {other:?}"),
     };
-    assert!(warnings("shell-api").is_empty() && warnings("admin-api").is_empty());
+    // A push that creates a project makes its owner a member.
+    assert_eq!(warnings("shell-api"), [("members", FindingKind::Trap, None)]);
+    assert!(warnings("admin-api").is_empty());
     assert_eq!(
         warnings("billing-api"),
         [("ci_minutes_additional_packs", FindingKind::Missing, Some("packs"))]
@@ -117,21 +119,68 @@ fn a_role_without_a_right_is_told_which() {
         &format!(
             "CREATE ROLE {role} LOGIN; GRANT USAGE ON SCHEMA internal_api TO {role}; \
              GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public, internal_api TO {role}; \
+             GRANT USAGE ON ALL SEQUENCES IN SCHEMA public, internal_api TO {role}; \
              REVOKE ALL ON organization_users, keys FROM {role}"
         ),
     );
     let url = database.url().replace("postgres@", &format!("{role}@"));
     let outcome = |service| check(&mut open(&url), Service::find(service).unwrap()).unwrap();
-    let keys = format!("role {role} may not read table keys; run: internal-apictl grants shell-api");
+    let keys = format!("role {role} may not SELECT keys; run: internal-apictl grants shell-api");
     assert_eq!(messages(&outcome("shell-api")).first(), Some(&keys.as_str()));
     let users =
-        format!("role {role} may not read table organization_users; run: internal-apictl grants scim-api");
+        format!("role {role} may not SELECT organization_users; run: internal-apictl grants scim-api");
     let scim = outcome("scim-api");
     assert!(matches!(scim, CheckOutcome::Fits { .. }));
     assert_eq!(messages(&scim).first(), Some(&users.as_str()));
     assert_eq!(outcome("admin-api"), CheckOutcome::Fits { warnings: Vec::new() });
     drop(database);
     run(&super::support::server_url(), &format!("DROP ROLE {role}"));
+}
+
+/// Each right that the role has lost is a finding of its own.
+#[test]
+fn each_lost_right_is_named() {
+    let database = TestDatabase::new();
+    run(&database.url(), GITLAB);
+    let role = format!("role_of_{}", database.name);
+    run(&database.url(), &format!("CREATE ROLE {role} LOGIN"));
+    let scim = Service::find("scim-api").unwrap();
+    let sql = database::grants(&mut open(&database.url()), scim, &role).unwrap();
+    run(&database.url(), &sql);
+    run(
+        &database.url(),
+        &format!(
+            "REVOKE SELECT (locked_at) ON users FROM {role}; REVOKE INSERT (path) ON routes FROM {role}; \
+             REVOKE UPDATE (name) ON namespaces FROM {role}; REVOKE DELETE ON emails FROM {role}; \
+             REVOKE USAGE ON SEQUENCE users_id_seq FROM {role}"
+        ),
+    );
+    let conn = &mut open(&database.url().replace("postgres@", &format!("{role}@")));
+    let outcome = check(conn, scim).unwrap();
+    assert!(matches!(outcome, CheckOutcome::Misfit(_)));
+    let expected = [
+        "UPDATE namespaces.name",
+        "INSERT INTO routes.path",
+        "SELECT users.locked_at",
+        "use sequence users_id_seq",
+        "DELETE FROM emails",
+    ]
+    .map(|right| format!("role {role} may not {right}; run: internal-apictl grants scim-api"));
+    assert_eq!(messages(&outcome), expected);
+    drop(database);
+    run(&super::support::server_url(), &format!("DROP ROLE {role}"));
+}
+
+/// `ON CONFLICT` fails without the unique index of its columns.
+#[test]
+fn a_missing_unique_index_is_named() {
+    let database = TestDatabase::new();
+    run(&database.url(), GITLAB);
+    run(&database.url(), "DROP INDEX vulnerability_scanners_project_id_external_id_key");
+    assert_eq!(
+        messages(&outcome(&database, "kas-api")),
+        ["no unique index on vulnerability_scanners (external_id, project_id)"]
+    );
 }
 
 #[test]

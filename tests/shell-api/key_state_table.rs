@@ -18,6 +18,7 @@ const HIDDEN: &str =
     "The project you were looking for could not be found or you don't have permission to view it.";
 
 /// A state: its name, a key that has it, and what each endpoint answers. An empty message means success.
+#[derive(Clone, Copy)]
 struct Row {
     state: &'static str,
     key_id: i64,

@@ -4,7 +4,7 @@ use super::support::P;
 use serde_json::{Value, json};
 
 #[testkit::test]
-async fn a_change_is_taken_down_with_who_made_it(database: Database) {
+async fn change_writes_an_audit_event(database: Database) {
     let admin = admin_api(database).await;
     assert_eq!(admin.exclude("123", &json!({ "reason": "because" })).await.0, 201);
     assert_eq!(admin.ask("DELETE", P).await.0, 204);
@@ -44,15 +44,24 @@ async fn a_change_is_taken_down_with_who_made_it(database: Database) {
                 "127.0.0.1"
             ]
         );
-        let details: Value = serde_json::from_str(&column("details")).unwrap();
-        let event = format!("namespace_storage_limit_exclusion_{name}");
-        assert_eq!(details, json!({ "event_name": event, "reason": "because", "impersonated_by": null }));
+        assert_eq!(column("event_name"), format!("namespace_storage_limit_exclusion_{name}"));
+        let document = |name: &str| {
+            let text =
+                admin.text(&format!("SELECT CAST({name} AS text) FROM admin_audit_events WHERE id = {id}"));
+            text.map(|text| serde_json::from_str::<Value>(&text).unwrap())
+        };
+        let exclusion = json!({ "namespace_id": 123, "reason": "because" });
+        let [before, after] =
+            if name == "created" { [None, Some(exclusion)] } else { [Some(exclusion), None] };
+        assert_eq!([document("before"), document("after")], [before, after]);
+        assert_eq!((&*column("author_type"), &*column("gl_namespace_id")), ("user", "123"));
+        assert!(!column("correlation_id").is_empty());
     }
 }
 
-/// As in GitLab, a change of a personal namespace is recorded for its user.
+/// As in GitLab, a change of a personal namespace is recorded for its user. Namespace 125 belongs to user 2.
 #[testkit::test]
-async fn a_personal_namespace_is_taken_down_as_its_person(database: Database) {
+async fn audit_event_of_a_personal_namespace_names_its_owner(database: Database) {
     let admin = admin_api(database).await;
     assert_eq!(admin.exclude("125", &json!({ "reason": "because" })).await.0, 201);
     assert_eq!(admin.ask("DELETE", "/api/v4/namespaces/125/storage/limit_exclusion").await.0, 204);
@@ -68,7 +77,7 @@ async fn a_personal_namespace_is_taken_down_as_its_person(database: Database) {
 }
 
 #[testkit::test]
-async fn what_cannot_be_taken_down_is_not_done(database: Database) {
+async fn change_without_an_audit_event_is_rolled_back(database: Database) {
     let admin = admin_api(database).await;
     admin.excluded(7, 130, "x");
     admin.sql("DROP TABLE admin_audit_events");

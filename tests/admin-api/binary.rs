@@ -13,7 +13,7 @@ fn start(database: &Database, data: &TempDir) -> Process {
 }
 
 #[testkit::test]
-async fn a_change_is_a_line_in_the_log_and_no_token_is(database: Database) {
+async fn change_is_logged_and_tokens_are_not(database: Database) {
     plant(&database);
     let data = TempDir::new().unwrap();
     std::fs::write(data.path().join(".gitlab_db_key_base"), KEY_BASE).unwrap();
@@ -21,15 +21,20 @@ async fn a_change_is_a_line_in_the_log_and_no_token_is(database: Database) {
     let excluded = process.request("POST", &format!("{P}?private_token={A}&reason=x")).send().await;
     assert_eq!(excluded.status, 201);
     let line = process.log_line(|line| line["message"] == "audit");
-    let said = ["actor_id", "actor", "action", "gl_namespace_id", "consumer"].map(|name| line[name].clone());
-    assert_eq!(said, [json!(1), json!("root"), json!("exclude"), json!(123), json!("admin")], "{line}");
+    let names =
+        ["event_name", "author_type", "author_id", "author_name", "entity_type", "entity_id", "entity_path"];
+    let event = "namespace_storage_limit_exclusion_created";
+    let expected = json!([event, "user", 1, "root", "Group", 123, "acme"]);
+    assert_eq!(json!(names.map(|name| line[name].clone())), expected, "{line}");
+    let names = ["target_type", "target_id", "gl_namespace_id", "ip_address", "before", "after"];
+    let exclusion = json!({ "namespace_id": 123, "reason": "x" });
+    let expected = json!(["Namespaces::Storage::LimitExclusion", 1, 123, "127.0.0.1", null, exclusion]);
+    assert_eq!(json!(names.map(|name| line[name].clone())), expected, "{line}");
+    assert!(line.get("before").is_some() && line["correlation_id"].is_string(), "{line}");
     let line = process.log_line(|line| line["message"] == "access");
-    let said = ["status", "gl_user_id", "route"].map(|name| line[name].clone());
-    assert_eq!(
-        said,
-        [json!(201), json!(1), json!("/api/v4/namespaces/{id}/storage/limit_exclusion")],
-        "{line}"
-    );
+    let names = ["status", "gl_user_id", "gl_user_name", "gl_namespace_id", "route"];
+    let expected = json!([201, 1, "root", 123, "/api/v4/namespaces/{id}/storage/limit_exclusion"]);
+    assert_eq!(json!(names.map(|name| line[name].clone())), expected, "{line}");
     assert!(line["url"].as_str().unwrap().contains("private_token=[FILTERED]"), "{line}");
     let listed = process
         .request("GET", &format!("/v4/namespaces/storage/limit_exclusions?access_token={A}"))
@@ -48,7 +53,7 @@ async fn a_change_is_a_line_in_the_log_and_no_token_is(database: Database) {
 }
 
 #[testkit::test]
-async fn a_bad_key_base_ends_the_start(database: Database) {
+async fn invalid_key_base_stops_the_start(database: Database) {
     let data = TempDir::new().unwrap();
     assert_eq!(start(&database, &data).wait().code(), Some(78));
     std::fs::write(data.path().join(".gitlab_db_key_base"), "too short").unwrap();

@@ -1,4 +1,6 @@
-//! An HTTP client with a cookie, which does not follow redirects.
+//! An HTTP client with cookies, which does not follow redirects.
+use std::collections::BTreeMap;
+
 use reqwest::redirect::Policy;
 use testkit::Answer;
 
@@ -8,21 +10,24 @@ use super::support::A;
 pub struct Visitor {
     client: reqwest::Client,
     url: String,
+    /// The cookie of the session, as `name=value`.
     pub cookie: Option<String>,
+    /// The other cookies, by name.
+    others: BTreeMap<String, String>,
 }
 
 impl Visitor {
     pub fn new(admin: &Admin) -> Self {
         let client = reqwest::Client::builder().no_proxy().redirect(Policy::none()).build().unwrap();
-        Self { client, url: admin.service.url().to_owned(), cookie: None }
+        Self { client, url: admin.service.url().to_owned(), cookie: None, others: BTreeMap::new() }
     }
 
-    /// Sends further requests to another process, with the same cookie.
+    /// Sends further requests to another process, with the same cookies.
     pub fn go_to(&mut self, url: String) {
         self.url = url;
     }
 
-    /// Sends a request, whose `body` is a form, and stores the cookie of the response.
+    /// Sends a request, whose `body` is a form, and stores the cookies of the response.
     pub async fn send(
         &mut self,
         method: &str,
@@ -31,17 +36,35 @@ impl Visitor {
         body: &str,
     ) -> Answer {
         let answer = self.ask(method, path, header, body).await;
-        if let Some(cookie) = answer.header("Set-Cookie") {
-            let value = cookie.split(';').next().unwrap_or_default();
-            self.cookie = Some(value.to_owned()).filter(|value| !value.ends_with('='));
+        for cookie in answer.headers.get_all("Set-Cookie") {
+            self.keep(cookie.to_str().unwrap());
         }
         answer
     }
 
+    fn keep(&mut self, cookie: &str) {
+        let (name, value) = cookie.split(';').next().unwrap().split_once('=').unwrap();
+        if name == "admin_session" {
+            self.cookie = (!value.is_empty()).then(|| format!("{name}={value}"));
+        } else if value.is_empty() {
+            self.others.remove(name);
+        } else {
+            self.others.insert(name.to_owned(), value.to_owned());
+        }
+    }
+
+    /// Deletes all cookies.
+    pub fn forget(&mut self) {
+        self.cookie = None;
+        self.others.clear();
+    }
+
     async fn ask(&self, method: &str, path: &str, header: Option<(&str, &str)>, body: &str) -> Answer {
         let mut request = self.client.request(method.parse().unwrap(), format!("{}{path}", self.url));
-        if let Some(cookie) = &self.cookie {
-            request = request.header("Cookie", cookie);
+        let others = self.others.iter().map(|(name, value)| format!("{name}={value}"));
+        let cookies: Vec<String> = self.cookie.iter().cloned().chain(others).collect();
+        if !cookies.is_empty() {
+            request = request.header("Cookie", cookies.join("; "));
         }
         if let Some((name, value)) = header {
             request = request.header(name, value);
@@ -61,7 +84,7 @@ impl Visitor {
         self.send("GET", path, None, "").await
     }
 
-    /// Sends a GET and keeps the old cookie.
+    /// Sends a GET and keeps the old cookies.
     pub async fn get_keeping(&self, path: &str) -> Answer {
         self.ask("GET", path, None, "").await
     }

@@ -1384,19 +1384,28 @@ diesel::table! {
 }
 
 diesel::table! {
+    use diesel::sql_types::{BigInt, Nullable, Text, Timestamp};
+    use crate::types::Jsonb;
+
     admin_audit_events (id) {
         id -> BigInt,
+        event_name -> Text,
+        author_type -> Text,
         author_id -> BigInt,
-        entity_id -> BigInt,
-        entity_type -> Text,
-        details -> Text,
-        ip_address -> Nullable<Text>,
         author_name -> Text,
+        impersonated_by -> Nullable<Text>,
+        entity_type -> Text,
+        entity_id -> BigInt,
         entity_path -> Text,
-        target_details -> Text,
-        created_at -> Timestamp,
         target_type -> Text,
         target_id -> BigInt,
+        target_details -> Text,
+        gl_namespace_id -> Nullable<BigInt>,
+        ip_address -> Nullable<Text>,
+        correlation_id -> Nullable<Text>,
+        before -> Nullable<Jsonb>,
+        after -> Nullable<Jsonb>,
+        created_at -> Timestamp,
     }
 }
 

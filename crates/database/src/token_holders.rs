@@ -10,8 +10,8 @@ use domain::user::State;
 use crate::schema::{personal_access_tokens as tokens, users};
 use crate::{Conn, Result};
 
-/// The precision of a token's last-used timestamp.
-const USED: TimeDelta = TimeDelta::minutes(10);
+/// The last use of a token is recorded at most once in this interval.
+const LAST_USED_INTERVAL: TimeDelta = TimeDelta::minutes(10);
 
 /// Selects tokens with their users and the instance's requirements.
 macro_rules! holders {
@@ -47,32 +47,33 @@ struct Row {
     is_granular: bool,
 }
 
-/// A token holder, and the token's id if its last use must be recorded.
+/// A token that exists, with its holder.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
-    pub token_id: i64,
+pub struct FoundToken {
+    pub id: i64,
     pub holder: TokenHolder,
-    pub to_touch: Option<i64>,
+    /// Whether the recorded time of the last use is older than ten minutes.
+    pub is_last_use_outdated: bool,
 }
 
 /// Finds the token with one of these digests, one for each value of the secret. One statement per digest;
 /// the first one finds the token unless the secret is being rotated.
-pub fn find(conn: &mut Conn, digests: &[String], now: NaiveDateTime) -> Result<Option<Found>> {
+pub fn find(conn: &mut Conn, digests: &[String], now: NaiveDateTime) -> Result<Option<FoundToken>> {
     let optional = Optional::new(conn)?;
     for digest in digests {
         let row = holders!(optional).filter(tokens::token_digest.eq(digest)).first::<Row>(conn).optional()?;
         if let Some(row) = row {
-            return Ok(Some(row.found(now)));
+            return Ok(Some(row.into_found(now)));
         }
     }
     Ok(None)
 }
 
-/// Finds the token of an existing session by its id.
-pub fn find_again(conn: &mut Conn, token_id: i64, now: NaiveDateTime) -> Result<Option<Found>> {
+/// Finds a token by its id.
+pub fn find_by_id(conn: &mut Conn, token_id: i64, now: NaiveDateTime) -> Result<Option<FoundToken>> {
     let optional = Optional::new(conn)?;
     let row = holders!(optional).filter(tokens::id.eq(token_id)).first::<Row>(conn).optional()?;
-    Ok(row.map(|row| row.found(now)))
+    Ok(row.map(|row| row.into_found(now)))
 }
 
 /// Expressions for columns that not every release of GitLab has.
@@ -99,11 +100,10 @@ impl Optional {
 }
 
 impl Row {
-    fn found(self, now: NaiveDateTime) -> Found {
-        let is_old = self.last_used_at.is_none_or(|used| used + USED < now);
-        Found {
-            token_id: self.token_id,
-            to_touch: is_old.then_some(self.token_id),
+    fn into_found(self, now: NaiveDateTime) -> FoundToken {
+        FoundToken {
+            id: self.token_id,
+            is_last_use_outdated: self.last_used_at.is_none_or(|used| used + LAST_USED_INTERVAL < now),
             holder: TokenHolder {
                 token: AccessToken {
                     revoked: self.revoked == Some(true),
@@ -122,8 +122,8 @@ impl Row {
     }
 }
 
-/// Records the use of a token.
-pub fn touch(conn: &mut Conn, token_id: i64, now: NaiveDateTime) -> Result<()> {
+/// Records the time of a token's last use.
+pub fn record_use(conn: &mut Conn, token_id: i64, now: NaiveDateTime) -> Result<()> {
     diesel::update(tokens::table.find(token_id)).set(tokens::last_used_at.eq(now)).execute(conn)?;
     Ok(())
 }

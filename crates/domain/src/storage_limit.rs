@@ -1,11 +1,12 @@
-//! Exclusions of namespaces from the storage limit.
+//! Exclusions from the namespace storage limit.
 use crate::{Error, Result, Violations};
 
+/// The namespace is not excluded.
 pub const NOT_EXCLUDED: Error = Error::NotFound("Storage Limit Exclusion");
 
-const MAX_LENGTH: usize = 255;
+const MAX_REASON_CHARACTERS: usize = 255;
 
-/// The reason that an administrator gives: not blank, at most 255 characters, stored unchanged.
+/// The reason for an exclusion: not blank, at most 255 characters, stored verbatim.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reason(String);
 
@@ -19,24 +20,25 @@ impl TryFrom<String> for Reason {
     type Error = Error;
 
     fn try_from(text: String) -> Result<Self> {
-        let wrong = |what: &str| Err(Error::Fields(Violations::new("reason", what)));
+        let invalid = |problem: &str| Err(Error::Fields(Violations::new("reason", problem)));
         if text.trim().is_empty() {
-            wrong("can't be blank")
-        } else if text.chars().count() > MAX_LENGTH {
-            wrong(&format!("is too long (maximum is {MAX_LENGTH} characters)"))
+            invalid("can't be blank")
+        } else if text.chars().count() > MAX_REASON_CHARACTERS {
+            invalid(&format!("is too long (maximum is {MAX_REASON_CHARACTERS} characters)"))
         } else {
             Ok(Self(text))
         }
     }
 }
 
-/// The error for a subgroup: only top-level groups and personal namespaces have a storage limit.
-pub fn refuse_lower<T>() -> Result<T> {
-    Err(Error::Invalid("Namespace must be a top-level namespace".to_owned()))
+/// The error for a subgroup or the namespace of a project: only top-level namespaces have a storage limit.
+pub fn not_top_level() -> Error {
+    Error::Invalid("Namespace must be a top-level namespace".to_owned())
 }
 
-pub fn refuse_again<T>() -> Result<T> {
-    Err(Error::Invalid("already excluded".to_owned()))
+/// The error for a second exclusion of the same namespace.
+pub fn already_excluded() -> Error {
+    Error::Invalid("already excluded".to_owned())
 }
 
 #[cfg(test)]
@@ -51,13 +53,13 @@ mod tests {
     }
 
     #[test]
-    fn a_reason_is_not_blank_and_not_long() {
+    fn reason_is_neither_blank_nor_too_long() {
         for blank in ["", "  ", "\n\t", "\u{3000}"] {
             assert_eq!(reason(blank), "reason can't be blank");
         }
         assert_eq!(reason(" a <reason> "), "ok  a <reason> ");
-        let [longest, longer] = [255, 256].map(|length| "é".repeat(length));
+        let [longest, too_long] = [255, 256].map(|length| "é".repeat(length));
         assert_eq!(reason(&longest), format!("ok {longest}"));
-        assert_eq!(reason(&longer), "reason is too long (maximum is 255 characters)");
+        assert_eq!(reason(&too_long), "reason is too long (maximum is 255 characters)");
     }
 }

@@ -71,6 +71,11 @@ impl State {
     }
 }
 
+/// Whether an account administers the instance: an administrator whose account is active.
+pub fn is_active_administrator(admin: bool, state: State) -> bool {
+    admin && state == State::Active
+}
+
 /// `users.user_type`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UserType(pub i16);

@@ -1,8 +1,34 @@
-//! Finds the personal access token of a request.
+//! Personal access tokens: where a request has one, whose it is, and GitLab's messages about it.
+//!
+//! What a token permits is decided in [`domain::tokens::token_holder`].
 use actix_web::HttpRequest;
 use actix_web::http::header::AUTHORIZATION;
+use database::token_holders::{self, FoundToken};
 
+use crate::Core;
 use crate::nested_params::{pairs, percent_decoded};
+
+/// GitLab's description of the error `invalid_token` for an expired token.
+pub const TOKEN_EXPIRED: &str = "Token is expired. You can either do re-authorization or token refresh.";
+/// GitLab's description of the error `invalid_token` for a revoked token.
+pub const TOKEN_REVOKED: &str = "Token was revoked. You have to re-authorize from the user.";
+
+/// Finds the token with one of these digests, and its holder.
+pub async fn find(core: &Core, digests: Vec<String>) -> database::Result<Option<FoundToken>> {
+    let now = core.clock.now();
+    core.pool.read(move |conn| token_holders::find(conn, &digests, now)).await
+}
+
+/// Records the time of a token's last use, at most every ten minutes. A failure does not fail the request.
+pub async fn record_use(core: &Core, token: &FoundToken) {
+    if !token.is_last_use_outdated {
+        return;
+    }
+    let (id, now) = (token.id, core.clock.now());
+    if let Err(error) = core.pool.run(move |conn| token_holders::record_use(conn, id, now)).await {
+        tracing::warn!(error = &error as &dyn std::error::Error, "failed to record the last use of a token");
+    }
+}
 
 /// Returns the token from the first of these places, in GitLab's order: query parameter, header, bearer
 /// token. A blank value counts as absent.

@@ -20,42 +20,52 @@
   // When the history leads back to an earlier search, htmx would load the page again and lose what is in the form.
   window.addEventListener("popstate", (event) => event.stopImmediatePropagation(), true);
 
-  // Requests of htmx: what they replace, and the live regions that they change.
+  // Requests of htmx: what they replace, the live regions that they change, and the control that leads to the sign-in.
   const REQUESTS = {
-    list: { result: "result", status: "count", error: "list-error" },
-    picker: { result: "choices", status: "picker-hint", error: "picker-error" },
+    list: { result: "result", status: "count", error: "list-error", signIn: "list-sign-in" },
+    picker: { result: "choices", status: "picker-hint", error: "picker-error", signIn: "picker-sign-in" },
   };
   const UNREACHABLE = "The server cannot be reached. Check your connection and try again.";
   const FAILED = "Something went wrong. Try again in a moment.";
   const THROTTLED = "Too many requests. Try again in a moment.";
+  const ENDED = "Your session has ended.";
 
-  const partsOf = (event) => {
+  const request = (event) => {
     const source = event.detail.elt?.closest?.("[data-request]");
     if (!source) return null;
     const ids = Object.entries(REQUESTS[source.dataset.request]);
-    return Object.fromEntries(ids.map(([name, id]) => [name, document.getElementById(id)]));
+    return { source, ...Object.fromEntries(ids.map(([name, id]) => [name, document.getElementById(id)])) };
+  };
+  // After a sign-in from a list, the typed search is shown. A button of the exclude form keeps what is in the form.
+  const offerSignIn = ({ source, signIn }, isOffered) => {
+    signIn.hidden = !isOffered;
+    if (!isOffered || signIn.localName !== "a") return;
+    const page = `${source.getAttribute("action")}?${new URLSearchParams(new FormData(source))}`;
+    const { pathname } = new URL(signIn.href);
+    signIn.href = `${pathname}?${new URLSearchParams({ return_to: page })}`;
   };
   const fail = (event, sentence) => {
-    const parts = partsOf(event);
+    const parts = request(event);
     if (!parts) return;
     // The old result is not the answer to what is typed now.
     parts.result.replaceChildren();
     parts.status.textContent = "";
     parts.error.textContent = sentence;
+    offerSignIn(parts, sentence === ENDED);
   };
-  // The sentence of the server is in its error page.
-  const serverSentence = (html) =>
-    new DOMParser().parseFromString(html, "text/html").querySelector("main p")?.textContent;
   const sentenceFor = ({ status, responseText }) => {
+    if (status === 401) return ENDED;
     if (status === 429) return THROTTLED;
-    return ([400, 413].includes(status) && serverSentence(responseText)) || FAILED;
+    return [400, 413].includes(status) && responseText ? responseText : FAILED;
   };
   document.addEventListener("htmx:sendError", (event) => fail(event, UNREACHABLE));
   document.addEventListener("htmx:timeout", (event) => fail(event, UNREACHABLE));
   document.addEventListener("htmx:responseError", (event) => fail(event, sentenceFor(event.detail.xhr)));
   document.addEventListener("htmx:afterRequest", (event) => {
-    const parts = event.detail.successful ? partsOf(event) : null;
-    if (parts) parts.error.textContent = "";
+    const parts = event.detail.successful ? request(event) : null;
+    if (!parts) return;
+    parts.error.textContent = "";
+    offerSignIn(parts, false);
   });
 
   const say = (id, isMissing) => {

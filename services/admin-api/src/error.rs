@@ -2,45 +2,54 @@
 use actix_web::http::StatusCode;
 use actix_web::http::header::WWW_AUTHENTICATE;
 use actix_web::{HttpResponse, ResponseError};
-use domain::{Error as Refusal, Violations};
+use auth::Rejection;
+use domain::{Error as DomainError, Violations};
+use endpoint::access_token::{TOKEN_EXPIRED, TOKEN_REVOKED};
 use endpoint::{NestedParamsError, RestError};
 use serde_json::{Map, Value, json};
 
-const SCOPE: &str = "The request requires higher privileges than provided by the access token.";
+const INSUFFICIENT_SCOPE: &str = "The request requires higher privileges than provided by the access token.";
 
 #[derive(Debug, thiserror::Error)]
 pub enum AdminError {
-    #[error("Unauthorized")]
-    Unauthorized,
-    /// The token is expired or revoked.
-    #[error("{0}")]
-    InvalidToken(&'static str),
-    /// The scopes that would be sufficient.
-    #[error("the scope is too small, it takes {0}")]
+    /// The request has no valid token. The log line names the reason.
+    #[error("Unauthorized ({})", .0.reason())]
+    Unauthorized(Rejection),
+    /// The token has none of these scopes.
+    #[error("the token has none of the scopes {0}")]
     InsufficientScope(&'static str),
     #[error("Forbidden")]
     Forbidden,
     /// The account is not active; the string gives the reason.
     #[error("Forbidden - {0}")]
-    Account(String),
+    InactiveAccount(String),
     /// An invalid parameter: its name and the error.
     #[error("{0} {1}")]
     Parameter(&'static str, &'static str),
     /// The parameters could not be decoded.
     #[error("{0}")]
     Unreadable(NestedParamsError),
-    /// The requested page of a list is not available with this kind of pagination.
+    /// This kind of pagination cannot reach the requested part of the list.
     #[error("{0}")]
-    Paging(String),
+    Pagination(String),
     #[error(transparent)]
     Rest(#[from] RestError),
     #[error(transparent)]
-    Storage(#[from] database::Error),
+    Database(#[from] database::Error),
 }
 
-impl From<Refusal> for AdminError {
-    fn from(error: Refusal) -> Self {
-        Self::Storage(error.into())
+/// GitLab's message about a token that is no longer valid.
+fn description(rejection: Rejection) -> Option<&'static str> {
+    match rejection {
+        Rejection::Expired => Some(TOKEN_EXPIRED),
+        Rejection::Revoked => Some(TOKEN_REVOKED),
+        _ => None,
+    }
+}
+
+impl From<DomainError> for AdminError {
+    fn from(error: DomainError) -> Self {
+        Self::Database(error.into())
     }
 }
 
@@ -57,49 +66,53 @@ impl From<NestedParamsError> for AdminError {
 impl ResponseError for AdminError {
     fn status_code(&self) -> StatusCode {
         match self {
-            Self::Unauthorized | Self::InvalidToken(_) => StatusCode::UNAUTHORIZED,
-            Self::InsufficientScope(_) | Self::Forbidden | Self::Account(_) => StatusCode::FORBIDDEN,
+            Self::Unauthorized(_) => StatusCode::UNAUTHORIZED,
+            Self::InsufficientScope(_) | Self::Forbidden | Self::InactiveAccount(_) => StatusCode::FORBIDDEN,
             Self::Parameter(..) | Self::Unreadable(_) => StatusCode::BAD_REQUEST,
-            Self::Paging(_) => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Pagination(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::Rest(error) => error.status_code(),
             // GitLab itself has inserted the row first, and the index is unique.
-            Self::Storage(database::Error::Domain(Refusal::Taken(_))) => StatusCode::BAD_REQUEST,
-            Self::Storage(error) => endpoint::status(error),
+            Self::Database(database::Error::Domain(DomainError::Taken(_))) => StatusCode::BAD_REQUEST,
+            Self::Database(error) => endpoint::status(error),
         }
     }
 
     fn error_response(&self) -> HttpResponse {
         let status = self.status_code();
-        let mut answer = HttpResponse::build(status);
+        let mut response = HttpResponse::build(status);
         match self {
             Self::Rest(RestError::Throttled(throttled)) => {
-                throttled.add_headers(&mut answer);
-                return answer.json(json!({ "message": { "error": throttled.to_string() } }));
+                throttled.add_headers(&mut response);
+                return response.json(json!({ "message": { "error": throttled.to_string() } }));
             }
             Self::Rest(error) => return error.error_response(),
+            Self::Unauthorized(rejection) if description(*rejection).is_some() => {
+                response
+                    .insert_header((WWW_AUTHENTICATE, r#"Bearer realm="The API", error="invalid_token""#));
+            }
+            _ if status.is_server_error() => {
+                tracing::error!(error = self as &dyn std::error::Error, "request failed");
+            }
             _ => {}
         }
-        if status.is_server_error() {
-            tracing::error!(error = self as &dyn std::error::Error, "request failed");
-        }
-        if matches!(self, Self::InvalidToken(_)) {
-            answer.insert_header((WWW_AUTHENTICATE, r#"Bearer realm="The API", error="invalid_token""#));
-        }
-        answer.json(self.body(status))
+        response.json(self.body(status))
     }
 }
 
 impl AdminError {
     fn body(&self, status: StatusCode) -> Value {
         match self {
-            Self::InvalidToken(why) => json!({ "error": "invalid_token", "error_description": why }),
+            Self::Unauthorized(rejection) => match description(*rejection) {
+                Some(text) => json!({ "error": "invalid_token", "error_description": text }),
+                None => json!({ "message": self.sentence(status) }),
+            },
             Self::InsufficientScope(scope) => {
-                json!({ "error": "insufficient_scope", "error_description": SCOPE, "scope": scope })
+                json!({ "error": "insufficient_scope", "error_description": INSUFFICIENT_SCOPE, "scope": scope })
             }
-            Self::Parameter(..) | Self::Unreadable(_) | Self::Paging(_) => {
+            Self::Parameter(..) | Self::Unreadable(_) | Self::Pagination(_) => {
                 json!({ "error": self.to_string() })
             }
-            Self::Storage(database::Error::Domain(Refusal::Fields(violations))) => {
+            Self::Database(database::Error::Domain(DomainError::Fields(violations))) => {
                 json!({ "message": by_field(violations) })
             }
             _ => json!({ "message": self.sentence(status) }),
@@ -110,16 +123,16 @@ impl AdminError {
     pub fn sentence(&self, status: StatusCode) -> String {
         let code = status.as_u16();
         match self {
-            Self::Account(_) => format!("{code} {self}"),
+            Self::InactiveAccount(_) => format!("{code} {self}"),
             Self::Parameter(..) => format!("{code} Bad request - {self}"),
-            Self::Storage(database::Error::Domain(Refusal::Invalid(why))) => {
-                format!("{code} Bad request - {why}")
+            Self::Database(database::Error::Domain(DomainError::Invalid(problem))) => {
+                format!("{code} Bad request - {problem}")
             }
-            Self::Storage(database::Error::Domain(Refusal::Taken(_))) => {
+            Self::Database(database::Error::Domain(DomainError::Taken(_))) => {
                 format!("{code} Bad request - already excluded")
             }
-            Self::Storage(database::Error::Domain(Refusal::NotFound(what))) => {
-                format!("{code} {what} Not Found")
+            Self::Database(database::Error::Domain(DomainError::NotFound(kind))) => {
+                format!("{code} {kind} Not Found")
             }
             _ => format!("{code} {}", status.canonical_reason().unwrap_or_default()),
         }

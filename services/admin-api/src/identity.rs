@@ -1,5 +1,6 @@
 //! Authenticates administrators with personal access tokens.
 use std::future::Future;
+use std::net::IpAddr;
 use std::pin::Pin;
 
 use actix_web::dev::Payload;
@@ -7,20 +8,16 @@ use actix_web::http::Method;
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest};
 use auth::Rejection;
-use chrono::NaiveDate;
 use database::admin::audit::Actor;
 use database::admin::users;
-use database::token_holders::{self, Found};
+use database::token_holders::FoundToken;
 use domain::tokens::token_holder::{Insufficient, TokenHolder};
-use domain::user::State;
 use endpoint::Context;
-use endpoint::access_token::{header, personal_access_token, query};
+use endpoint::access_token::{self, header, personal_access_token, query};
 
 use crate::error::AdminError;
 use crate::{App, INFO};
 
-const EXPIRED: &str = "Token is expired. You can either do re-authorization or token refresh.";
-const REVOKED: &str = "Token was revoked. You have to re-authorize from the user.";
 const BLOCKED: &str = "Your account has been blocked.";
 
 /// An authenticated administrator. A token with scope `read_api` is sufficient for requests that only read.
@@ -34,7 +31,8 @@ impl FromRequest for Admin {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let request = request.clone();
         Box::pin(async move {
-            let app = request.app_data::<Data<App>>().ok_or(AdminError::Unauthorized)?;
+            let missing = AdminError::Unauthorized(Rejection::Missing);
+            let app = request.app_data::<Data<App>>().ok_or(missing)?;
             let actor = identify(app, &request).await;
             app.core.slow_guessing(&request, actor).await.map(Self)
         })
@@ -43,25 +41,17 @@ impl FromRequest for Admin {
 
 async fn identify(app: &App, request: &HttpRequest) -> Result<Actor, AdminError> {
     let token = personal_access_token(request).or_else(|| query(request.query_string(), "access_token"));
-    let Some(token) = token else {
-        return Err(unauthorized(app, Rejection::Missing));
-    };
-    let Some(found) = find(app, &token).await? else {
-        return Err(unauthorized(app, Rejection::UnknownToken));
-    };
+    let token = token.ok_or_else(|| unauthorized(app, Rejection::Missing))?;
+    let found = find_token(app, &token).await?.ok_or_else(|| unauthorized(app, Rejection::UnknownToken))?;
     app.core.limit_rate(request, Some(&token))?;
     let only_reads = matches!(*request.method(), Method::GET | Method::HEAD);
-    judge(app, &found.holder, only_reads)?;
-    touch(app, &found).await;
-    let actor = Actor {
-        user_id: found.holder.user_id,
-        username: found.holder.username.clone(),
-        ip_address: address(request),
-        impersonator: None,
-    };
+    let scopes: &[&str] = if only_reads { &["api", "read_api"] } else { &["api"] };
+    authorize(app, &found.holder, scopes)?;
+    access_token::record_use(&app.core, &found).await;
+    let actor = new_actor(request, found.holder.user_id, &found.holder.username);
     let sudo = header(request, "sudo").or_else(|| query(request.query_string(), "sudo"));
     let actor = match sudo {
-        Some(target) => stand_in(app, &found.holder, actor, target).await?,
+        Some(target) => impersonate(app, &found.holder, actor, target).await?,
         None => actor,
     };
     if let Some(context) = Context::of(request) {
@@ -70,49 +60,42 @@ async fn identify(app: &App, request: &HttpRequest) -> Result<Actor, AdminError>
     Ok(actor)
 }
 
+/// The user as the author of the changes that this request makes.
+pub(crate) fn new_actor(request: &HttpRequest, user_id: i64, username: &str) -> Actor {
+    Actor {
+        user_id,
+        username: username.to_owned(),
+        ip_address: client_address(request),
+        impersonated_by: None,
+        correlation_id: Context::of(request).map(|context| context.correlation_id.to_string()),
+    }
+}
+
 /// Finds a token and its holder.
-pub(crate) async fn find(app: &App, token: &str) -> Result<Option<Found>, AdminError> {
-    let (digests, now) = (app.key_base.get().digests(token), app.core.clock.now());
-    Ok(app.core.pool.read(move |conn| token_holders::find(conn, &digests, now)).await?)
+pub(crate) async fn find_token(app: &App, token: &str) -> Result<Option<FoundToken>, AdminError> {
+    Ok(access_token::find(&app.core, app.key_base.get().digests(token)).await?)
 }
 
-/// Updates the last-used timestamp of the token if it is out of date. A failure does not fail the request.
-pub(crate) async fn touch(app: &App, found: &Found) {
-    let Some(token_id) = found.to_touch else { return };
-    let now = app.core.clock.now();
-    if let Err(error) = app.core.pool.run(move |conn| token_holders::touch(conn, token_id, now)).await {
-        tracing::warn!(error = &error as &dyn std::error::Error, "the use of a token could not be noted");
-    }
+/// Checks that the holder may act as an administrator, with a token that has one of these scopes.
+pub(crate) fn authorize(app: &App, holder: &TokenHolder, scopes: &[&str]) -> Result<(), AdminError> {
+    let today = app.core.clock.now().date();
+    holder.administers(scopes, today).map_err(|insufficient| match insufficient {
+        Insufficient::Expired => unauthorized(app, Rejection::Expired),
+        Insufficient::Revoked => unauthorized(app, Rejection::Revoked),
+        Insufficient::Scope if scopes.len() > 1 => AdminError::InsufficientScope("api read_api"),
+        Insufficient::Scope => AdminError::InsufficientScope("api"),
+        Insufficient::Blocked => AdminError::InactiveAccount(BLOCKED.to_owned()),
+        Insufficient::Deactivated => AdminError::InactiveAccount(format!(
+            "Your account has been deactivated by your administrator. \
+             Please log back in from a web browser to reactivate your account at {}",
+            app.core.external_url
+        )),
+        Insufficient::NotAdministrator => AdminError::Forbidden,
+    })
 }
 
-/// Checks whether the token lets its holder act as an administrator. Returns the first reason if not.
-pub(crate) fn judge(app: &App, holder: &TokenHolder, only_reads: bool) -> Result<(), AdminError> {
-    let today: NaiveDate = app.core.clock.now().date();
-    let (scopes, names): (&[&str], _) =
-        if only_reads { (&["api", "read_api"], "api read_api") } else { (&["api"], "api") };
-    holder.has_scope(scopes, today).map_err(|insufficient| match insufficient {
-        Insufficient::Expired => rejected(app, Rejection::Expired, AdminError::InvalidToken(EXPIRED)),
-        Insufficient::Revoked => rejected(app, Rejection::Revoked, AdminError::InvalidToken(REVOKED)),
-        Insufficient::Scope => AdminError::InsufficientScope(names),
-        Insufficient::Person => AdminError::Forbidden,
-    })?;
-    match holder.state {
-        State::Active => {}
-        State::Deactivated => {
-            let url = &app.core.external_url;
-            return Err(AdminError::Account(format!(
-                "Your account has been deactivated by your administrator. \
-                 Please log back in from a web browser to reactivate your account at {url}"
-            )));
-        }
-        State::Blocked | State::PendingApproval => return Err(AdminError::Account(BLOCKED.to_owned())),
-    }
-    let in_mode = !holder.admin_mode || holder.token.has_scope("admin_mode");
-    if holder.admin && in_mode { Ok(()) } else { Err(AdminError::Forbidden) }
-}
-
-/// Lets an administrator act as another administrator (`sudo`).
-async fn stand_in(
+/// Lets an administrator act as another administrator (`Sudo`), with a token that has the scope `sudo`.
+async fn impersonate(
     app: &App,
     holder: &TokenHolder,
     admin: Actor,
@@ -125,25 +108,19 @@ async fn stand_in(
     if target.contains('\0') {
         return Err(AdminError::Forbidden);
     }
-    let target = app.core.pool.read(move |conn| {
-        let Some(person) = users::find(conn, &target)? else { return Ok(None) };
-        Ok(users::administers(conn, person.id)?.then_some(person))
-    });
-    let person = target.await?.ok_or(AdminError::Forbidden)?;
-    let username = person.username.unwrap_or_default();
-    Ok(Actor { user_id: person.id, username, impersonator: Some(admin.username), ..admin })
+    let user = app.core.pool.read(move |conn| users::find(conn, &target)).await?;
+    let user = user.filter(users::UserSummary::is_active_administrator).ok_or(AdminError::Forbidden)?;
+    let username = user.username.unwrap_or_default();
+    Ok(Actor { user_id: user.id, username, impersonated_by: Some(admin.username), ..admin })
 }
 
-pub(crate) fn address(request: &HttpRequest) -> Option<std::net::IpAddr> {
+/// The address of the client, as trusted proxies report it.
+pub(crate) fn client_address(request: &HttpRequest) -> Option<IpAddr> {
     Context::of(request).and_then(|context| context.remote_ip)
 }
 
+/// Counts a rejected token and returns the error.
 pub(crate) fn unauthorized(app: &App, rejection: Rejection) -> AdminError {
-    rejected(app, rejection, AdminError::Unauthorized)
-}
-
-/// Counts a rejected credential and returns the error.
-fn rejected(app: &App, rejection: Rejection, error: AdminError) -> AdminError {
     app.core.metrics.auth_failure(INFO.consumer, "personal_access_token", rejection.reason());
-    error
+    AdminError::Unauthorized(rejection)
 }

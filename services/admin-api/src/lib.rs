@@ -3,6 +3,7 @@
 //! It has two interfaces: an API in the format of GitLab's REST API, below `/api/v4` and `/v4`, and pages of
 //! the Admin area, below `/admin`. Each API endpoint is a file in the folder of its noun. The pages are in
 //! `page`.
+mod audit;
 mod error;
 mod exclusions;
 mod identity;
@@ -27,6 +28,7 @@ pub use error::AdminError;
 pub use identity::Admin;
 pub use options::Options;
 
+/// GitLab's feature categories.
 const LIMITS: &str = "consumables_cost_management";
 const USERS: &str = "user_management";
 

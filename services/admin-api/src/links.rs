@@ -12,7 +12,7 @@ pub struct Links {
 }
 
 impl Links {
-    pub fn of(request: &HttpRequest, core: &Core) -> Self {
+    pub fn new(request: &HttpRequest, core: &Core) -> Self {
         Self {
             url: format!("{}{}", endpoint::origin(request, core), request.uri().path()),
             query: request.query_string().to_owned(),

@@ -18,26 +18,26 @@ struct Entity {
     kind: &'static str,
     full_path: String,
     parent_id: Option<i64>,
-    /// Always `null`, because avatars are stored elsewhere.
+    /// Always null: avatars are not served.
     avatar_url: Option<String>,
     web_url: String,
 }
 
-/// Lists groups and personal namespaces to choose from.
+/// Lists groups and personal namespaces.
 pub async fn handler(
     app: Data<App>,
     request: HttpRequest,
     _: Admin,
-    sent: DeferredParams<AdminError>,
+    params: DeferredParams<AdminError>,
 ) -> Result<HttpResponse, AdminError> {
-    let params = Params::read(sent).await?;
+    let params = Params::read(params).await?;
     let paging = Paging::read(&params, "Namespace")?;
     let (search, top_level_only) = (params.search("search")?, params.flag("top_level_only")?);
     let page =
         app.core.pool.read(move |conn| namespaces::list(conn, &search, top_level_only, paging.window()));
     let page = page.await?;
     let base = &app.core.external_url;
-    let entity = |row: namespaces::Choice| Entity {
+    let entity = |row: namespaces::NamespaceSummary| Entity {
         id: row.id,
         name: row.name,
         path: row.path,
@@ -47,10 +47,10 @@ pub async fn handler(
         parent_id: row.parent_id,
         avatar_url: None,
     };
-    Ok(paging.answer(&app, &request, page, |row| row.id, entity))
+    Ok(paging.response(&app, &request, page, |row| row.id, entity))
 }
 
-/// The URL of a namespace in the web interface.
+/// The address of a namespace in GitLab.
 pub fn web_url(base: &str, kind: &str, full_path: &str) -> String {
     if kind == "User" { format!("{base}/{full_path}") } else { format!("{base}/groups/{full_path}") }
 }

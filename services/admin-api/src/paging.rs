@@ -10,18 +10,18 @@ use crate::links::Links;
 use crate::params::Params;
 
 const PER_PAGE: i64 = 20;
-const MOST_PER_PAGE: i64 = 100;
-pub const MOST_OFFSET: i64 = 50_000;
+const MAX_PER_PAGE: i64 = 100;
+pub const MAX_OFFSET: i64 = 50_000;
 const NOT_ALLOWED: &str = "has a value not allowed";
 
-/// The requested page of a list.
+/// The requested part of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Paging {
     Offset {
         page: i64,
         per_page: i64,
     },
-    /// Rows after this id, in descending or ascending order. `None` starts at the first row.
+    /// The rows after this id, if any, in descending or ascending order.
     Keyset {
         from: Option<i64>,
         descending: bool,
@@ -30,22 +30,22 @@ pub enum Paging {
 }
 
 impl Paging {
-    /// Parses the parameters. `kind` is GitLab's name for the items of the list.
+    /// Reads the parameters; `kind` is GitLab's name for what the list holds.
     pub fn read(params: &Params, kind: &str) -> Result<Self, AdminError> {
         let page = params.integer("page")?.unwrap_or(1).max(1);
         let per_page = params.integer("per_page")?.unwrap_or(PER_PAGE);
         if per_page < 1 {
             return Err(AdminError::Parameter("per_page", NOT_ALLOWED));
         }
-        let per_page = per_page.min(MOST_PER_PAGE);
+        let per_page = per_page.min(MAX_PER_PAGE);
         match params.text("pagination")?.as_deref() {
             None | Some("" | "legacy" | "offset") => {}
             Some("keyset") => return Self::keyset(params, per_page),
             Some(_) => return Err(AdminError::Parameter("pagination", NOT_ALLOWED)),
         }
-        if (page - 1).saturating_mul(per_page) > MOST_OFFSET {
-            return Err(AdminError::Paging(format!(
-                "Offset pagination has a maximum allowed offset of {MOST_OFFSET} for requests that return objects of \
+        if (page - 1).saturating_mul(per_page) > MAX_OFFSET {
+            return Err(AdminError::Pagination(format!(
+                "Offset pagination has a maximum allowed offset of {MAX_OFFSET} for requests that return objects of \
                  type {kind}. Remaining records can be retrieved using keyset pagination."
             )));
         }
@@ -55,7 +55,7 @@ impl Paging {
     fn keyset(params: &Params, per_page: i64) -> Result<Self, AdminError> {
         if !matches!(params.text("order_by")?.as_deref(), None | Some("" | "id")) {
             let refusal = "Keyset pagination is not yet available for this type of request";
-            return Err(AdminError::Paging(refusal.to_owned()));
+            return Err(AdminError::Pagination(refusal.to_owned()));
         }
         let descending = match params.text("sort")?.as_deref() {
             None | Some("" | "desc") => true,
@@ -66,7 +66,7 @@ impl Paging {
         Ok(Self::Keyset { from, descending, per_page })
     }
 
-    /// The rows to load: one more than is shown, to detect whether there are more.
+    /// The window has one more row than the page: it tells whether there is a next page.
     pub fn window(self) -> Window {
         match self {
             Self::Offset { page, per_page } => {
@@ -81,8 +81,8 @@ impl Paging {
         }
     }
 
-    /// Builds the response: the rows as entities, and the links to the other pages.
-    pub fn answer<T, E: Serialize>(
+    /// The response, with links to the other pages.
+    pub fn response<T, E: Serialize>(
         self,
         app: &App,
         request: &HttpRequest,
@@ -90,30 +90,30 @@ impl Paging {
         id: impl Fn(&T) -> i64,
         entity: impl FnMut(T) -> E,
     ) -> HttpResponse {
-        let mut answer = HttpResponse::Ok();
-        let links = Links::of(request, &app.core);
+        let mut response = HttpResponse::Ok();
+        let links = Links::new(request, &app.core);
         let (Self::Offset { per_page, .. } | Self::Keyset { per_page, .. }) = self;
         let per_page_rows = usize::try_from(per_page).unwrap_or(usize::MAX);
         let has_more = page.rows.len() > per_page_rows;
         page.rows.truncate(per_page_rows);
         match self {
             Self::Offset { page: number, per_page } => {
-                offset_headers(&mut answer, &links, number, per_page, page.total, has_more);
+                offset_headers(&mut response, &links, number, per_page, page.total, has_more);
             }
             Self::Keyset { descending, .. } => {
                 if let Some(last) = page.rows.last().filter(|_| has_more) {
                     let name = if descending { "id_before" } else { "id_after" };
                     let further = [(name, id(last).to_string())];
-                    answer.insert_header((LINK, links.link(&["id_before", "id_after"], &further, "next")));
+                    response.insert_header((LINK, links.link(&["id_before", "id_after"], &further, "next")));
                 }
             }
         }
-        answer.json(page.rows.into_iter().map(entity).collect::<Vec<_>>())
+        response.json(page.rows.into_iter().map(entity).collect::<Vec<_>>())
     }
 }
 
 fn offset_headers(
-    answer: &mut HttpResponseBuilder,
+    response: &mut HttpResponseBuilder,
     links: &Links,
     page: i64,
     per_page: i64,
@@ -129,7 +129,7 @@ fn offset_headers(
     let next = has_more.then_some(page + 1);
     let text = |number: Option<i64>| number.map(|number| number.to_string()).unwrap_or_default();
     let mut set = |name: &'static str, value: String| {
-        answer.insert_header((HeaderName::from_static(name), value));
+        response.insert_header((HeaderName::from_static(name), value));
     };
     set("x-page", page.to_string());
     set("x-per-page", per_page.to_string());
@@ -145,10 +145,10 @@ fn offset_headers(
         Some(links.link(&["page", "per_page"], &further, rel))
     };
     let all: Vec<String> = others.into_iter().filter_map(link).collect();
-    answer.insert_header((LINK, all.join(", ")));
+    response.insert_header((LINK, all.join(", ")));
 }
 
-/// The number of pages, at least one.
+/// The number of pages, at least 1.
 pub fn pages(rows: i64, per_page: i64) -> i64 {
     rows.max(1).saturating_add(per_page - 1) / per_page
 }

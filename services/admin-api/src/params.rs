@@ -5,8 +5,9 @@ use endpoint::{DeferredParams, NestedParams};
 use crate::error::AdminError;
 
 const INVALID: &str = "is invalid";
-/// In characters. SQLite rejects patterns longer than 50,000 bytes.
-const LONGEST_SEARCH: usize = 1024;
+pub const TOO_LONG: &str = "is too long";
+/// SQLite rejects patterns longer than 50,000 bytes.
+pub const MAX_SEARCH_CHARACTERS: usize = 1024;
 
 /// The parameters of a request.
 #[derive(Debug)]
@@ -45,8 +46,8 @@ impl Params {
     /// Returns a search term without surrounding white space; empty if absent.
     pub fn search(&self, name: &'static str) -> Result<String, AdminError> {
         let search = self.text(name)?.unwrap_or_default().trim().to_owned();
-        if search.chars().count() > LONGEST_SEARCH {
-            return Err(AdminError::Parameter(name, "is too long"));
+        if search.chars().count() > MAX_SEARCH_CHARACTERS {
+            return Err(AdminError::Parameter(name, TOO_LONG));
         }
         Ok(search)
     }

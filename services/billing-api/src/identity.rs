@@ -6,10 +6,9 @@ use actix_web::dev::Payload;
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest};
 use auth::Rejection;
-use database::token_holders;
 use domain::tokens::token_holder::{Insufficient, TokenHolder};
 use endpoint::Context;
-use endpoint::access_token::{header, personal_access_token};
+use endpoint::access_token::{self, TOKEN_EXPIRED, TOKEN_REVOKED, header, personal_access_token};
 use endpoint::audit::Author;
 
 use crate::error::BillingError;
@@ -19,8 +18,6 @@ use crate::{App, INFO};
 const PORTAL_TOKEN: &str = "x-customers-dot-internal-token";
 /// The authentication scheme of users, in logs and metrics.
 const PAT: &str = "personal_access_token";
-const EXPIRED: &str = "Token is expired. You can either do re-authorization or token refresh.";
-const REVOKED: &str = "Token was revoked. You have to re-authorize from the user.";
 
 /// A caller who may use every endpoint.
 #[derive(Debug, Clone)]
@@ -101,7 +98,7 @@ impl FromRequest for Reader {
 async fn identify_caller(app: &App, request: &HttpRequest) -> Result<Caller, BillingError> {
     let identity = identify(app, request).await?;
     if let Identity::Holder(holder) = &identity {
-        let administers = holder.administers(app.core.clock.now().date());
+        let administers = holder.administers(&["api"], app.core.clock.now().date());
         administers.map_err(|insufficient| refusal(app, request, insufficient))?;
     }
     Ok(identity.into_caller(request))
@@ -110,7 +107,7 @@ async fn identify_caller(app: &App, request: &HttpRequest) -> Result<Caller, Bil
 async fn identify_reader(app: &App, request: &HttpRequest) -> Result<Reader, BillingError> {
     let today = app.core.clock.now().date();
     match identify(app, request).await? {
-        Identity::Holder(holder) if holder.administers(today).is_err() => {
+        Identity::Holder(holder) if holder.administers(&["api"], today).is_err() => {
             let reads = holder.has_scope(&["api", "read_api"], today);
             reads.map_err(|insufficient| refusal(app, request, insufficient))?;
             Ok(Reader::User(holder.user_id, Context::of(request)))
@@ -157,22 +154,15 @@ async fn identify(app: &App, request: &HttpRequest) -> Result<Identity, BillingE
     let Some(token) = personal_access_token(request).or_else(|| header(request, "token")) else {
         return Err(unauthorized(app, request, PAT, Rejection::Missing));
     };
-    let (digests, now) = (app.key_base.get().digests(&token), app.core.clock.now());
-    let found = app.core.pool.read(move |conn| token_holders::find(conn, &digests, now)).await?;
-    let Some(found) = found else {
+    let digests = app.key_base.get().digests(&token);
+    let Some(found) = access_token::find(&app.core, digests).await? else {
         return Err(unauthorized(app, request, PAT, Rejection::UnknownToken));
     };
     app.core.limit_rate(request, Some(&token))?;
     // The last use of an expired or revoked token stays as it is.
-    let is_alive = found.holder.has_scope(&["api", "read_api"], now.date()).is_ok();
-    if let Some(token_id) = found.to_touch.filter(|_| is_alive) {
-        // A failure does not fail the request.
-        if let Err(error) = app.core.pool.run(move |conn| token_holders::touch(conn, token_id, now)).await {
-            tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                "failed to store the last use of a token"
-            );
-        }
+    let today = app.core.clock.now().date();
+    if found.holder.has_scope(&["api", "read_api"], today).is_ok() {
+        access_token::record_use(&app.core, &found).await;
     }
     if let Some(context) = Context::of(request) {
         let mut fields = context.fields.borrow_mut();
@@ -206,9 +196,11 @@ fn refusal(app: &App, request: &HttpRequest, insufficient: Insufficient) -> Bill
         BillingError::InvalidToken(description)
     };
     match insufficient {
-        Insufficient::Expired => rejected(Rejection::Expired, EXPIRED),
-        Insufficient::Revoked => rejected(Rejection::Revoked, REVOKED),
+        Insufficient::Expired => rejected(Rejection::Expired, TOKEN_EXPIRED),
+        Insufficient::Revoked => rejected(Rejection::Revoked, TOKEN_REVOKED),
         Insufficient::Scope => BillingError::InsufficientScope,
-        Insufficient::Person => BillingError::Forbidden,
+        Insufficient::Blocked | Insufficient::Deactivated | Insufficient::NotAdministrator => {
+            BillingError::Forbidden
+        }
     }
 }

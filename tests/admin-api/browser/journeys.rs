@@ -1,4 +1,4 @@
-//! Complete user journeys.
+//! What administrators do, with and without scripts, and by keyboard.
 use super::driver::{Browser, ENTER, SPACE, TAB};
 use super::{A, LIMITS, admin_api, at, sign_in};
 use crate::support::B;
@@ -32,15 +32,20 @@ async fn an_administrator_excludes_searches_and_removes(database: Database) {
     browser.click("form > button.primary").await;
     browser.until_text(".notice", "is now excluded").await;
     browser.until_text("#result", "written by hand").await;
-    // A second attempt is rejected, and the form keeps its values.
+    // An excluded namespace cannot be chosen.
     browser.write("#namespace_search", "acme").await;
-    browser.click("input[name=namespace_id][value='123']").await;
+    browser.until_there("input[name=namespace_id][value='123']:disabled").await;
+    browser.until_text("#choices", "Already excluded").await;
+    // Another administrator was faster: the request is rejected, and the form keeps its values.
+    browser.write("#namespace_search", "alice-too").await;
+    browser.until_there("input[name=namespace_id][value='125']:checked").await;
+    assert_eq!(admin.exclude("125", &serde_json::json!({ "reason": "faster" })).await.0, 201);
     browser.write("#reason", "again").await;
     browser.click("form > button.primary").await;
     browser.until_text(".problem", "400 Bad request - already excluded").await;
     assert_eq!(
         (browser.value("#reason").await.trim(), &*browser.value("#namespace_search").await),
-        ("again", "acme")
+        ("again", "alice-too")
     );
     // The list is filtered while the user types, and stays filtered after a removal.
     browser.open(&at(&admin, LIMITS)).await;
@@ -74,7 +79,7 @@ async fn an_administrator_excludes_searches_and_removes(database: Database) {
     browser.until_text("h1", "Sign in").await;
     browser.open(&at(&admin, LIMITS)).await;
     browser.until_text("h1", "Sign in").await;
-    assert_eq!(admin.exclusions(), 1);
+    assert_eq!(admin.exclusions(), 2);
 }
 
 #[actix_web::test]

@@ -1,6 +1,7 @@
-//! The pages in a real browser: with a mouse, by keyboard alone, without scripts, and their accessibility.
+//! The pages in a real browser: with a mouse, by keyboard, without scripts, offline, and at every width.
 mod axe;
 mod driver;
+mod failures;
 mod journeys;
 mod looks;
 

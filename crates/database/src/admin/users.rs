@@ -1,108 +1,94 @@
 //! Searches for users. E-mail addresses can be searched but are never returned.
 use diesel::prelude::*;
-use diesel::sql_query;
-use diesel::sql_types::{BigInt, Nullable, Text};
-use domain::user::State;
+use diesel::sql_types::{BigInt, Bool, Nullable, Text};
+use domain::user::{State, is_active_administrator};
 
-use super::{Page, Total, Window, alike, pattern};
+use super::list::{Condition, Direction, List};
+use super::{Page, Window};
 use crate::schema::users;
-use crate::sql::equals_lower;
 use crate::{Conn, Result};
 
-#[derive(Debug, Clone, PartialEq, Eq, QueryableByName, Queryable)]
+#[derive(Debug, Clone, PartialEq, Eq, Queryable)]
 pub struct UserSummary {
-    #[diesel(sql_type = BigInt)]
     pub id: i64,
-    #[diesel(sql_type = Nullable<Text>)]
     pub username: Option<String>,
-    #[diesel(sql_type = Nullable<Text>)]
     pub name: Option<String>,
-    #[diesel(sql_type = Nullable<Text>)]
     pub state: Option<String>,
+    pub admin: bool,
 }
 
-/// The search criteria for users.
+impl UserSummary {
+    /// Whether the user is an active administrator.
+    pub fn is_active_administrator(&self) -> bool {
+        is_active_administrator(self.admin, State::from_name(self.state.as_deref()))
+    }
+}
+
+/// The search criteria for users. A leading `@` is ignored, because usernames are shown with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UserSearch {
     /// A part of the name or username, or the whole e-mail address. Blank matches all.
-    Alike(String),
-    /// Like [`Self::Alike`], but a part of the e-mail address matches too.
-    WithAddress(String),
+    NameOrWholeEmail(String),
+    /// A part of the name, username or e-mail address. Equal usernames and addresses are listed first.
+    /// Blank matches all.
+    NameOrEmail(String),
+    /// A whole username.
     Username(String),
 }
 
-#[derive(QueryableByName)]
-struct Count {
-    #[diesel(sql_type = BigInt)]
-    count: i64,
-}
+type Columns = (BigInt, Nullable<Text>, Nullable<Text>, Nullable<Text>, Bool);
 
-/// Lists users by id.
+/// Lists users, by id within each rank.
 pub fn list(conn: &mut Conn, search: &UserSearch, window: Window) -> Result<Page<UserSummary>> {
-    let (text, condition) = match search {
-        UserSearch::Alike(text) if text.is_empty() => (text, "%2 = ''".to_owned()),
-        UserSearch::Alike(text) => {
-            (text, format!("{} OR lower(u.email) = lower(%3)", alike(conn, &["u.name", "u.username"])))
-        }
-        UserSearch::WithAddress(text) if text.is_empty() => (text, "%2 = ''".to_owned()),
-        UserSearch::WithAddress(text) => (text, alike(conn, &["u.name", "u.username", "u.email"])),
-        UserSearch::Username(text) => (text, "lower(u.username) = lower(%3)".to_owned()),
+    let mut ranks = Vec::new();
+    let condition = match search {
+        UserSearch::Username(username) => Condition::equals(conn, &["u.username"], username),
+        UserSearch::NameOrWholeEmail(text) => match without_at_sign(text) {
+            "" => Condition::All(Vec::new()),
+            text => Condition::Any(vec![
+                Condition::contains(conn, &["u.name", "u.username"], text),
+                Condition::equals(conn, &["u.email"], text),
+            ]),
+        },
+        UserSearch::NameOrEmail(text) => match without_at_sign(text) {
+            "" => Condition::All(Vec::new()),
+            text => {
+                ranks.push(Condition::equals(conn, &["u.username", "u.email"], text));
+                Condition::contains(conn, &["u.name", "u.username", "u.email"], text)
+            }
+        },
     };
-    let search = if text.is_empty() { String::new() } else { pattern(conn, text) };
-    let narrowed = format!("FROM users u WHERE %1 AND (%2 = %2 OR %3 = %3) AND ({condition})");
-    // Each statement contains every placeholder, in the order in which SQLite numbers them.
-    let filled = |condition: &str, first: u8| {
-        let text = narrowed.replace("%1", condition).replace("%2", &format!("CAST(${first} AS text)"));
-        text.replace("%3", &format!("CAST(${} AS text)", first + 1))
+    let list = List {
+        columns: "u.id, u.username, u.name, u.state, u.admin",
+        from: "FROM users u",
+        id: "u.id",
+        direction: Direction::Ascending,
+        condition,
+        ranks,
     };
-    let (condition, order) = window.clauses("u.id");
-    let (bound, limit, offset) = window.binds();
-    let rows =
-        sql_query(format!("SELECT u.id, u.username, u.name, u.state {} {order}", filled(&condition, 2)));
-    let rows = rows
-        .bind::<BigInt, _>(bound)
-        .bind::<Text, _>(&search)
-        .bind::<Text, _>(text)
-        .bind::<BigInt, _>(limit)
-        .bind::<BigInt, _>(offset);
-    let rows = rows.load(conn)?;
-    if !matches!(window, Window::Offset { .. }) {
-        return Ok(Page { rows, total: None });
-    }
-    let counted = sql_query(format!(
-        "SELECT COUNT(*) AS count FROM (SELECT 1 {} LIMIT {}) AS counted",
-        filled("1 = 1", 1),
-        Total::LIMIT
-    ));
-    let count: Count = counted.bind::<Text, _>(&search).bind::<Text, _>(text).get_result(conn)?;
-    Ok(Page { rows, total: Some(Total::from_count(count.count)) })
+    let rows = list.rows::<Columns>(window).load(conn)?;
+    Ok(Page { rows, total: list.total(conn, window)? })
 }
 
-/// Finds a user by id or username.
+/// Removes the leading `@` of a search.
+pub(super) fn without_at_sign(search: &str) -> &str {
+    search.strip_prefix('@').unwrap_or(search)
+}
+
+/// Finds a user by id or by username.
 pub fn find(conn: &mut Conn, id_or_username: &str) -> Result<Option<UserSummary>> {
-    let people = users::table.select((users::id, users::username, users::name, users::state));
-    let found = match id_or_username.parse::<i64>() {
-        Ok(id) => people.find(id).first(conn),
-        Err(_) => by_username(conn, id_or_username),
-    };
-    Ok(found.optional()?)
+    match id_or_username.parse::<i64>() {
+        Ok(id) => Ok(users::table.find(id).select(columns()).first(conn).optional()?),
+        Err(_) => find_by_username(conn, id_or_username),
+    }
 }
 
 /// Finds a user by username, case-insensitively.
 pub fn find_by_username(conn: &mut Conn, username: &str) -> Result<Option<UserSummary>> {
-    Ok(by_username(conn, username).optional()?)
+    let is_same = diesel::dsl::sql::<Bool>("lower(username) = lower(").bind::<Text, _>(username).sql(")");
+    Ok(users::table.filter(is_same).select(columns()).first(conn).optional()?)
 }
 
-fn by_username(conn: &mut Conn, username: &str) -> QueryResult<UserSummary> {
-    users::table
-        .filter(equals_lower!("username", username))
-        .select((users::id, users::username, users::name, users::state))
-        .first(conn)
-}
-
-/// Whether the user is an active administrator.
-pub fn administers(conn: &mut Conn, user_id: i64) -> Result<bool> {
-    let found = users::table.find(user_id).select((users::admin, users::state));
-    let found: Option<(bool, Option<String>)> = found.first(conn).optional()?;
-    Ok(found.is_some_and(|(admin, state)| admin && State::from_name(state.as_deref()) == State::Active))
+fn columns() -> (users::id, users::username, users::name, users::state, users::admin) {
+    (users::id, users::username, users::name, users::state, users::admin)
 }

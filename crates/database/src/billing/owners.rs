@@ -1,12 +1,13 @@
 //! Owners of a namespace.
 use chrono::NaiveDate;
 use diesel::prelude::*;
+use domain::Role;
+use domain::user::{State, is_active_administrator};
 
 use super::Namespace;
 use crate::members::is_valid;
 use crate::schema::{members, users};
 use crate::{Conn, Result};
-use domain::Role;
 
 #[derive(Debug, Clone, PartialEq, Eq, Queryable)]
 pub struct Owner {
@@ -44,5 +45,5 @@ pub fn is_owner(conn: &mut Conn, namespace: &Namespace, user_id: i64, today: Nai
 pub fn is_active_admin(conn: &mut Conn, user_id: i64) -> Result<Option<bool>> {
     let row: Option<(bool, Option<String>)> =
         users::table.find(user_id).select((users::admin, users::state)).first(conn).optional()?;
-    Ok(row.map(|(admin, state)| admin && state.as_deref() == Some("active")))
+    Ok(row.map(|(admin, state)| is_active_administrator(admin, State::from_name(state.as_deref()))))
 }

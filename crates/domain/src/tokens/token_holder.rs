@@ -2,7 +2,7 @@
 use chrono::NaiveDate;
 
 use crate::tokens::access_token::AccessToken;
-use crate::user::State;
+use crate::user::{State, is_active_administrator};
 
 /// A token, its user, and whether the instance requires admin mode.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,14 +16,16 @@ pub struct TokenHolder {
     pub admin_mode: bool,
 }
 
-/// Why a token does not give access.
+/// Why a token does not give access, in the order in which GitLab checks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Insufficient {
     Expired,
     Revoked,
     Scope,
-    /// The user does not have permission, whatever the token's scopes.
-    Person,
+    Blocked,
+    Deactivated,
+    /// The user is no administrator, or the token lacks the scope `admin_mode` although it is required.
+    NotAdministrator,
 }
 
 impl TokenHolder {
@@ -40,11 +42,16 @@ impl TokenHolder {
         }
     }
 
-    /// Checks that the user may act as an administrator with this token.
-    pub fn administers(&self, today: NaiveDate) -> Result<(), Insufficient> {
-        self.has_scope(&["api"], today)?;
-        let in_mode = !self.admin_mode || self.token.has_scope("admin_mode");
-        if self.state == State::Active && self.admin && in_mode { Ok(()) } else { Err(Insufficient::Person) }
+    /// Checks that the user may act as an administrator, with a token that has one of these scopes.
+    pub fn administers(&self, scopes: &[&str], today: NaiveDate) -> Result<(), Insufficient> {
+        self.has_scope(scopes, today)?;
+        let has_mode = !self.admin_mode || self.token.has_scope("admin_mode");
+        match self.state {
+            State::Deactivated => Err(Insufficient::Deactivated),
+            State::Blocked | State::PendingApproval => Err(Insufficient::Blocked),
+            State::Active if has_mode && is_active_administrator(self.admin, self.state) => Ok(()),
+            State::Active => Err(Insufficient::NotAdministrator),
+        }
     }
 }
 
@@ -66,25 +73,38 @@ mod tests {
         TokenHolder { token, user_id: 1, username, admin: true, state: State::Active, admin_mode: true }
     }
 
+    fn administers(holder: &TokenHolder) -> Result<(), Insufficient> {
+        holder.administers(&["api"], today())
+    }
+
     fn with_token(change: impl FnOnce(&mut AccessToken)) -> Result<(), Insufficient> {
         let mut holder = root();
         change(&mut holder.token);
-        holder.administers(today())
+        administers(&holder)
     }
 
     #[test]
-    fn an_administrator_is_active_and_has_the_scopes() {
-        assert_eq!(root().administers(today()), Ok(()));
+    fn administrator_needs_an_active_token_with_the_scopes() {
+        assert_eq!(administers(&root()), Ok(()));
         assert_eq!(with_token(|token| token.expires_at = Some(today())), Err(Insufficient::Expired));
         assert_eq!(with_token(|token| token.revoked = true), Err(Insufficient::Revoked));
         assert_eq!(with_token(|token| token.scopes = "- read_api".to_owned()), Err(Insufficient::Scope));
         assert_eq!(with_token(|token| token.scopes = "- admin_mode".to_owned()), Err(Insufficient::Scope));
-        assert_eq!(with_token(|token| token.scopes = "- api".to_owned()), Err(Insufficient::Person));
-        let without_mode = TokenHolder { admin_mode: false, ..root() };
-        assert_eq!(without_mode.administers(today()), Ok(()));
-        for state in [State::Blocked, State::Deactivated, State::PendingApproval] {
-            assert_eq!(TokenHolder { state, ..root() }.administers(today()), Err(Insufficient::Person));
-        }
-        assert_eq!(TokenHolder { admin: false, ..root() }.administers(today()), Err(Insufficient::Person));
+        let without_mode = with_token(|token| token.scopes = "- api".to_owned());
+        assert_eq!(without_mode, Err(Insufficient::NotAdministrator));
+        assert_eq!(administers(&TokenHolder { admin_mode: false, ..root() }), Ok(()));
+        let mut reader = root();
+        reader.token.scopes = "- read_api\n- admin_mode\n".to_owned();
+        assert_eq!(reader.administers(&["api", "read_api"], today()), Ok(()));
+    }
+
+    #[test]
+    fn administrator_needs_an_active_account() {
+        let in_state = |state| administers(&TokenHolder { state, ..root() });
+        assert_eq!(in_state(State::Blocked), Err(Insufficient::Blocked));
+        assert_eq!(in_state(State::PendingApproval), Err(Insufficient::Blocked));
+        assert_eq!(in_state(State::Deactivated), Err(Insufficient::Deactivated));
+        let user = TokenHolder { admin: false, ..root() };
+        assert_eq!(administers(&user), Err(Insufficient::NotAdministrator));
     }
 }

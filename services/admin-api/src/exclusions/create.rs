@@ -1,35 +1,36 @@
 //! `POST /api/v4/namespaces/{id}/storage/limit_exclusion`
-use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
+use actix_web::{HttpRequest, HttpResponse};
+use database::admin::audit::EventName;
 use database::admin::exclusions;
 use database::billing::Key;
 use endpoint::DeferredParams;
 
-use super::{Entity, note};
+use super::{Entity, record_namespace};
 use crate::error::AdminError;
 use crate::params::Params;
-use crate::{Admin, App};
+use crate::{Admin, App, audit};
 
 /// Excludes a namespace from the storage limit.
 pub async fn handler(
     app: Data<App>,
+    request: HttpRequest,
     Admin(actor): Admin,
     id: Path<String>,
-    sent: DeferredParams<AdminError>,
+    params: DeferredParams<AdminError>,
 ) -> Result<HttpResponse, AdminError> {
-    let params = Params::read(sent).await?;
-    let reason = params.reason()?;
-    let (key, now) = (Key::parse(&id), app.core.clock.now());
-    let change = app.core.pool.run(move |conn| {
-        let written = exclusions::exclude(conn, &key, &reason, &actor, now)?;
-        Ok((actor, written))
-    });
-    let (actor, written) = change.await?;
-    note(&actor, "exclude", &written);
+    let key = Key::parse(&id);
+    record_namespace(&request, &key);
+    let reason = Params::read(params).await?.reason()?;
+    let (author, now) = (actor.clone(), app.core.clock.now());
+    let exclude = move |conn: &mut database::Conn| exclusions::exclude(conn, &key, &reason, &author, now);
+    let change = app.core.pool.run(exclude).await?;
+    record_namespace(&request, &Key::Id(change.namespace.id));
+    audit::exclusion_changed(&request, &actor, EventName::Created, &change);
     Ok(HttpResponse::Created().json(Entity {
-        id: written.id,
-        namespace_id: written.namespace.id,
-        namespace_name: written.namespace.name,
-        reason: written.reason,
+        id: change.id,
+        namespace_id: change.namespace.id,
+        namespace_name: change.namespace.name,
+        reason: change.reason,
     }))
 }

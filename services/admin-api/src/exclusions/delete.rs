@@ -1,27 +1,28 @@
 //! `DELETE /api/v4/namespaces/{id}/storage/limit_exclusion`
-use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
-use database::admin::exclusions;
+use actix_web::{HttpRequest, HttpResponse};
+use database::admin::audit::EventName;
+use database::admin::exclusions::{self, Removal};
 use database::billing::Key;
 
-use super::note;
+use super::record_namespace;
 use crate::error::AdminError;
-use crate::{Admin, App};
+use crate::{Admin, App, audit};
 
 /// Removes the exclusion of a namespace, so that the storage limit applies again.
 pub async fn handler(
     app: Data<App>,
+    request: HttpRequest,
     Admin(actor): Admin,
     id: Path<String>,
 ) -> Result<HttpResponse, AdminError> {
-    let (key, now) = (Key::parse(&id), app.core.clock.now());
-    let change = app.core.pool.run(move |conn| {
-        let written = exclusions::readmit(conn, &key, None, &actor, now)?;
-        Ok((actor, written))
-    });
-    let (actor, written) = change.await?;
-    if let Some(written) = written {
-        note(&actor, "readmit", &written);
+    let key = Key::parse(&id);
+    record_namespace(&request, &key);
+    let (author, now) = (actor.clone(), app.core.clock.now());
+    let remove = move |conn: &mut database::Conn| exclusions::remove(conn, &key, None, &author, now);
+    if let Removal::Removed(change) = app.core.pool.run(remove).await? {
+        record_namespace(&request, &Key::Id(change.namespace.id));
+        audit::exclusion_changed(&request, &actor, EventName::Removed, &change);
     }
     Ok(HttpResponse::NoContent().finish())
 }

@@ -15,13 +15,14 @@ pub async fn handler(
     app: Data<App>,
     request: HttpRequest,
     _: Admin,
-    sent: DeferredParams<AdminError>,
+    params: DeferredParams<AdminError>,
 ) -> Result<HttpResponse, AdminError> {
-    let params = Params::read(sent).await?;
+    let params = Params::read(params).await?;
     let paging = Paging::read(&params, "Namespaces::Storage::LimitExclusion")?;
-    let filter = Filter { search: params.search("search")?, namespace_id: params.integer("namespace_id")? };
+    let (search, namespace_id) = (params.search("search")?, params.integer("namespace_id")?);
+    let filter = Filter { search, namespace_id, ..Filter::default() };
     let page = app.core.pool.read(move |conn| exclusions::list(conn, &filter, paging.window())).await?;
-    Ok(paging.answer(
+    Ok(paging.response(
         &app,
         &request,
         page,

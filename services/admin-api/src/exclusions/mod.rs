@@ -3,8 +3,9 @@ pub mod create;
 pub mod delete;
 pub mod list;
 
-use database::admin::audit::Actor;
-use database::admin::exclusions::ExclusionChange;
+use actix_web::HttpRequest;
+use database::billing::Key;
+use endpoint::Context;
 use serde::Serialize;
 
 #[derive(Serialize)]
@@ -15,14 +16,9 @@ struct Entity {
     reason: String,
 }
 
-/// Logs a change: the actor, the action and the namespace.
-pub fn note(actor: &Actor, action: &'static str, written: &ExclusionChange) {
-    tracing::info!(
-        actor_id = actor.user_id,
-        actor = actor.username,
-        impersonator = actor.impersonator,
-        action,
-        gl_namespace_id = written.namespace.id,
-        "audit"
-    );
+/// Adds the namespace to the request's line in the log, if its id is known.
+pub fn record_namespace(request: &HttpRequest, key: &Key) {
+    if let (Some(context), Key::Id(id)) = (Context::of(request), key) {
+        context.fields.borrow_mut().namespace_id = Some(*id);
+    }
 }

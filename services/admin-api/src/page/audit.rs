@@ -2,46 +2,47 @@
 use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use database::admin::audit::{self, AuditEvent};
+use database::admin::audit::{self, AuditEvent, EventName, Filter};
 use minijinja::{Value, context};
 
 use super::error::PageError;
 use super::form::Form;
-use super::list::Place;
+use super::limits::timestamp;
+use super::list::{ListQuery, event_value};
 use super::session::SignedIn;
 use crate::App;
 
-/// Lists audit events, newest first.
+/// Lists the changes of exclusions, the newest first.
 pub async fn show(
     app: Data<App>,
     request: HttpRequest,
     signed_in: SignedIn,
     form: Form,
 ) -> Result<HttpResponse, PageError> {
-    let place = Place { search: String::new(), ..Place::read(&form)? };
-    let offset = place.offset();
-    let mut page = app.core.pool.read(move |conn| audit::list(conn, offset, Place::limit())).await?;
-    let pager = place.pager(&mut page);
-    let rows: Vec<Value> = page.rows.iter().map(row).collect();
-    let values = context! { here => "audit", pager, rows };
+    let query = ListQuery::read_with_event(&form)?;
+    let (filter, window) = (Filter { search: query.search.clone(), event: query.event }, query.window());
+    let mut page = app.core.pool.read(move |conn| audit::list(conn, &filter, window)).await?;
+    let pager = query.pager(&mut page);
+    let values = context! {
+        here => "audit",
+        search => query.search,
+        event => query.event.map(event_value),
+        pager,
+        rows => page.rows.iter().map(row).collect::<Vec<_>>(),
+    };
     Ok(signed_in.page(&app, &request, StatusCode::OK, "audit.html", values))
 }
 
-fn row(taken: &AuditEvent) -> Value {
-    let details: serde_json::Value = serde_json::from_str(&taken.details).unwrap_or_default();
-    let action = match details["event_name"].as_str() {
-        Some("namespace_storage_limit_exclusion_created") => "Excluded",
-        Some("namespace_storage_limit_exclusion_removed") => "Exclusion removed",
-        _ => "Changed",
-    };
+fn row(event: &AuditEvent) -> Value {
+    let is_removal = event.event_name == EventName::Removed.as_str();
     context! {
-        at => taken.created_at.format("%Y-%m-%d %H:%M:%S").to_string(),
-        author => taken.author_name.clone(),
-        impersonated_by => details["impersonated_by"].as_str(),
-        action,
-        namespace => taken.target_details.clone(),
-        path => taken.entity_path.clone(),
-        reason => details["reason"].as_str(),
-        ip_address => taken.ip_address.clone(),
+        at => timestamp(event.created_at),
+        author => event.author_name.clone(),
+        impersonated_by => event.impersonated_by.clone(),
+        action => if is_removal { "Exclusion removed" } else { "Excluded" },
+        namespace => event.namespace_name.clone(),
+        path => event.entity_path.clone(),
+        reason => event.reason.clone(),
+        ip_address => event.ip_address.clone(),
     }
 }

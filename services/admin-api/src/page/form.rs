@@ -20,10 +20,10 @@ impl FromRequest for Form {
     type Future = Pin<Box<dyn Future<Output = Result<Self, PageError>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let sent = DeferredParams::<AdminError>::from_request(request, payload);
+        let params = DeferredParams::<AdminError>::from_request(request, payload);
         Box::pin(async move {
-            let Ok(sent) = sent.await;
-            Ok(Self(Params::read(sent).await?))
+            let Ok(params) = params.await;
+            Ok(Self(Params::read(params).await?))
         })
     }
 }
@@ -35,7 +35,7 @@ impl Form {
     }
 
     /// Returns a field without surrounding white space.
-    pub fn word(&self, name: &'static str) -> Result<String, PageError> {
+    pub fn trimmed(&self, name: &'static str) -> Result<String, PageError> {
         Ok(self.text(name)?.trim().to_owned())
     }
 
@@ -55,7 +55,7 @@ impl Form {
 
 /// Whether the request was sent by one of our own pages. Browsers report the origin; other clients have no
 /// session that could be misused.
-pub fn is_ours(request: &HttpRequest, core: &Core) -> bool {
+pub fn is_same_origin(request: &HttpRequest, core: &Core) -> bool {
     let header = |name: HeaderName| request.headers().get(name).map(|value| value.to_str().unwrap_or("?"));
     let site = header(HeaderName::from_static("sec-fetch-site"));
     let own = endpoint::origin(request, core);

@@ -8,10 +8,10 @@ use minijinja::{Value, context};
 
 use super::error::PageError;
 use super::session::SignedIn;
-use super::users::state;
+use super::users::summary;
 use crate::App;
 
-const UNKNOWN: PageError = PageError::NotFound("There is no user of this name.");
+const UNKNOWN: PageError = PageError::NotFound("There is no user with this username.");
 
 /// Shows the identities of a user at identity providers.
 pub async fn show(
@@ -21,30 +21,21 @@ pub async fn show(
     username: Path<String>,
 ) -> Result<HttpResponse, PageError> {
     let username = username.into_inner();
+    // The databases cannot store NUL.
     if username.contains('\0') {
         return Err(UNKNOWN);
     }
     let read = app.core.pool.read(move |conn| {
-        let Some(person) = users::find_by_username(conn, &username)? else { return Ok(None) };
-        Ok(identities::find(conn, person.id)?.map(|found| (person, found)))
+        let Some(user) = users::find_by_username(conn, &username)? else { return Ok(None) };
+        Ok(identities::find(conn, user.id)?.map(|found| (user, found)))
     });
-    let (person, found) = read.await?.ok_or(UNKNOWN)?;
-    let values = context! {
-        here => "users",
-        name => person.name,
-        username => person.username,
-        state => state(person.state.as_deref()),
-        ..tables(&found)
-    };
+    let (user, found) = read.await?.ok_or(UNKNOWN)?;
+    let values = context! { here => "users", user_summary => summary(&user), ..tables(&found) };
     Ok(signed_in.page(&app, &request, StatusCode::OK, "identities.html", values))
 }
 
 fn tables(found: &Identities) -> Value {
-    let group = |id: Option<i64>| {
-        id.map(|id| {
-            found.groups.get(&id).map_or_else(|| format!("Group {id}"), |name| format!("{name} ({id})"))
-        })
-    };
+    let group = |id: Option<i64>| id.map(|id| context! { id, name => found.groups.get(&id).cloned() });
     let single_sign_on = found.single_sign_on.iter().map(|identity| {
         context! {
             provider => identity.provider.clone(),
@@ -56,7 +47,7 @@ fn tables(found: &Identities) -> Value {
     let scim = found.scim.iter().map(|identity| {
         context! {
             identifier => identity.extern_uid.clone(),
-            group => group(identity.group_id).unwrap_or_else(|| "Instance".to_owned()),
+            group => group(identity.group_id),
             active => identity.active,
         }
     });

@@ -4,6 +4,8 @@
 //! Every change is a form of the same origin with a token of its session, and is answered with a redirect.
 mod assets;
 mod audit;
+mod cookies;
+mod draft;
 mod error;
 mod form;
 mod identities;
@@ -11,6 +13,7 @@ mod limits;
 mod list;
 mod remove;
 mod render;
+mod return_to;
 mod session;
 mod sign_in;
 mod users;
@@ -26,7 +29,7 @@ use actix_web::{HttpRequest, HttpResponse};
 
 use endpoint::{Endpoint, or_not_allowed, resources};
 
-use self::error::PageError;
+use self::error::{PageError, is_by_script};
 use self::session::SignedIn;
 use crate::{App, LIMITS, USERS};
 
@@ -40,8 +43,8 @@ pub fn endpoints() -> [Endpoint; 14] {
         Endpoint::get(path("")).category(LIMITS).to(home),
         Endpoint::get(path("/session/new")).category("system_access").to(sign_in::form),
         Endpoint::get(path("/session")).category("system_access").to(sign_in::again),
-        Endpoint::post(path("/session")).category("system_access").to(sign_in::begin),
-        Endpoint::delete(path("/session")).category("system_access").to(sign_in::end),
+        Endpoint::post(path("/session")).category("system_access").to(sign_in::create),
+        Endpoint::delete(path("/session")).category("system_access").to(sign_in::delete),
         Endpoint::get(path("/namespace_limits")).category(LIMITS).to(limits::show),
         Endpoint::post(path("/namespace_limits")).category(LIMITS).to(limits::add),
         Endpoint::get(path("/namespace_limits/namespaces")).category(LIMITS).to(limits::choices),
@@ -60,7 +63,7 @@ pub fn routes<'a>(config: &mut ServiceConfig, endpoints: impl IntoIterator<Item 
     for (resource, allow) in resources(ROOT, endpoints) {
         pages = pages.service(or_not_allowed(resource, allow));
     }
-    config.service(pages.default_service(to(nowhere)));
+    config.service(pages.default_service(to(not_found)));
 }
 
 /// `GET /admin`
@@ -68,11 +71,11 @@ async fn home(app: Data<App>, _: SignedIn) -> HttpResponse {
     render::redirect(StatusCode::FOUND, &format!("{}/admin/namespace_limits", app.core.relative_url_root))
 }
 
-async fn nowhere(_: HttpRequest) -> Result<HttpResponse, PageError> {
+async fn not_found(_: HttpRequest) -> Result<HttpResponse, PageError> {
     Err(PageError::NotFound("This page does not exist."))
 }
 
-/// Adds security headers to every response below `/admin`, so that injected content cannot run.
+/// Adds security headers to every response below `/admin`, and turns errors into plain text for scripts.
 async fn guard<B: MessageBody + 'static>(
     app: Data<App>,
     request: ServiceRequest,
@@ -91,19 +94,25 @@ async fn guard<B: MessageBody + 'static>(
         ("cross-origin-resource-policy", "same-origin"),
         ("permissions-policy", "camera=(), geolocation=(), microphone=()"),
     ];
-    let mut answer = next.call(request).await?.map_into_boxed_body();
+    let by_script = is_by_script(request.request());
+    let mut response = next.call(request).await?.map_into_boxed_body();
     let root = &app.core.relative_url_root;
-    let error = answer.response().error().and_then(|error| error.as_error::<PageError>());
-    if let Some(page) = error.filter(|_| !root.is_empty()).map(|error| error.page(root)) {
-        // A response that was generated from the error alone does not know the URL prefix.
-        answer = answer.into_response(page);
+    // The error itself knows neither the sender nor the relative URL root.
+    let error = response.response().error().and_then(|error| error.as_error::<PageError>());
+    let replacement = match error {
+        Some(error) if by_script => Some(error.plain_text()),
+        Some(error) if !root.is_empty() => Some(error.html(root)),
+        _ => None,
+    };
+    if let Some(replacement) = replacement {
+        response = response.into_response(replacement);
     }
-    let headers = answer.headers_mut();
+    let headers = response.headers_mut();
     for (name, value) in HEADERS {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     }
     if !headers.contains_key(CACHE_CONTROL) {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
-    Ok(answer)
+    Ok(response)
 }

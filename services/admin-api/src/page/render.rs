@@ -1,4 +1,4 @@
-//! Renders templates into responses. All values are escaped.
+//! Templates, and the responses made from them. All values are escaped.
 use std::sync::LazyLock;
 
 use actix_web::HttpResponse;
@@ -33,7 +33,7 @@ static ENVIRONMENT: LazyLock<Result<Environment<'static>, minijinja::Error>> = L
     Ok(environment)
 });
 
-/// Renders a template with its values.
+/// A response with a rendered template.
 pub fn page(status: StatusCode, name: &str, values: Value) -> HttpResponse {
     let rendered = ENVIRONMENT
         .as_ref()
@@ -43,31 +43,26 @@ pub fn page(status: StatusCode, name: &str, values: Value) -> HttpResponse {
     match rendered {
         Ok(html) => HttpResponse::build(status).content_type("text/html; charset=utf-8").body(html),
         Err(error) => {
-            tracing::error!(error, template = name, "a page could not be written");
+            tracing::error!(error, template = name, "failed to render a page");
             HttpResponse::InternalServerError().content_type("text/plain").body("500 Internal Server Error")
         }
     }
 }
 
-/// Renders an error page, which needs no session.
+/// A page about an error.
 pub fn error(status: StatusCode, root: &str, title: &str, text: &str) -> HttpResponse {
     page(status, "error.html", context! { root, title, text })
 }
 
-/// Redirects to a path on this host.
+/// A redirect on this host.
 pub fn redirect(status: StatusCode, to: &str) -> HttpResponse {
     HttpResponse::build(status).insert_header((LOCATION, to)).finish()
-}
-
-/// Redirects a script. It would follow a normal redirect silently and insert that page into the current one.
-pub fn redirect_script(to: &str) -> HttpResponse {
-    HttpResponse::Ok().insert_header(("hx-redirect", to)).finish()
 }
 
 #[cfg(test)]
 mod tests {
     #[test]
-    fn every_template_is_one() {
+    fn templates_compile() {
         assert!(super::ENVIRONMENT.as_ref().is_ok(), "{:?}", super::ENVIRONMENT.as_ref().err());
     }
 }

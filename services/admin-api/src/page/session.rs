@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use actix_web::dev::Payload;
-use actix_web::http::header::{COOKIE, SET_COOKIE};
+use actix_web::http::header::{HeaderValue, SET_COOKIE};
 use actix_web::http::{Method, StatusCode};
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest, HttpResponse};
@@ -13,22 +13,24 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use database::admin::audit::Actor;
 use database::token_holders;
-use endpoint::Context;
+use endpoint::{Context, access_token};
 use minijinja::{Value, context};
 use serde::{Deserialize, Serialize};
 
-use super::error::{AskedBy, PageError};
-use super::form::{Form, is_ours};
-use super::render;
+use super::error::PageError;
+use super::form::{Form, is_same_origin};
+use super::return_to::ReturnTo;
+use super::{cookies, render};
 use crate::App;
-use crate::identity::{address, judge, touch};
+use crate::identity::{authorize, new_actor};
 
-const NAME: &str = "admin_session";
+const COOKIE: &str = "admin_session";
 const PURPOSE: &str = "admin-api session";
 const CSRF_PURPOSE: &str = "admin-api form";
-const IDLE_S: i64 = 30 * 60;
-/// The maximum lifetime in seconds, regardless of activity.
-const LONGEST_S: i64 = 12 * 60 * 60;
+const IDLE_TIMEOUT_S: i64 = 30 * 60;
+/// The maximum lifetime, regardless of activity. The cookie is kept as long, so that an idle session can be
+/// recognised as ended.
+const MAX_LIFETIME_S: i64 = 12 * 60 * 60;
 
 /// The result of the last form, shown by the next page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,12 +44,13 @@ impl Notice {
     fn sentence(self) -> &'static str {
         match self {
             Self::Excluded => "The namespace is now excluded from the storage limit.",
-            Self::Removed => "The exclusion was removed. The storage limit counts for the namespace again.",
+            Self::Removed => "The exclusion was removed. The storage limit applies to the namespace again.",
             Self::Gone => "The exclusion was already gone.",
         }
     }
 }
 
+/// The content of the cookie. Times are Unix timestamps in seconds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Session {
     id: String,
@@ -59,62 +62,59 @@ pub struct Session {
 
 impl Session {
     /// Starts a session with a random id.
-    pub fn begin(app: &App, token_id: i64) -> Self {
+    pub fn start(app: &App, token_id: i64) -> Self {
         let now = app.core.clock.unix();
         let id = URL_SAFE_NO_PAD.encode(rand::random::<[u8; 18]>());
         Self { id, token_id, began: now, seen: now, notice: None }
     }
 
-    /// The cookie that stores the session.
-    pub fn cookie(&self, app: &App, request: &HttpRequest) -> String {
-        let text = URL_SAFE_NO_PAD.encode(serde_json::to_vec(self).unwrap_or_default());
-        let signature = app.key_base.get().sign(PURPOSE, &text);
-        set_cookie(app, request, &format!("{text}.{signature}"), IDLE_S)
+    /// The header that sets the cookie.
+    pub fn set_cookie(&self, app: &App, request: &HttpRequest) -> String {
+        let remaining_s = self.began + MAX_LIFETIME_S - app.core.clock.unix();
+        cookies::set(app, request, COOKIE, &cookies::sign(app, PURPOSE, self), remaining_s.max(0))
     }
 
-    /// Reads the valid session from the request's cookies, if there is one.
-    fn read(app: &App, request: &HttpRequest) -> Option<Self> {
-        let keys = app.key_base.get();
-        let cookies = request.headers().get_all(COOKIE).filter_map(|value| value.to_str().ok());
-        let mut values = cookies
-            .flat_map(|cookies| cookies.split(';'))
-            .filter_map(|cookie| cookie.trim().strip_prefix(NAME)?.strip_prefix('='));
-        let session: Self = values.find_map(|value| {
-            let (text, signature) = value.split_once('.')?;
-            keys.has_signed(PURPOSE, text, signature).then_some(())?;
-            serde_json::from_slice(&URL_SAFE_NO_PAD.decode(text).ok()?).ok()
-        })?;
+    /// The session of the request's cookie, whether it is active or not.
+    fn from_cookie(app: &App, request: &HttpRequest) -> Option<Self> {
+        cookies::values(request, COOKIE).find_map(|value| cookies::verify(app, PURPOSE, value))
+    }
+
+    /// Whether the session is neither idle for too long nor too old.
+    fn is_active(&self, app: &App) -> bool {
         let now = app.core.clock.unix();
-        // Without Redis, ended sessions are forgotten when the process restarts, so older sessions are not
-        // valid.
-        let is_known = app.core.counters.is_redis() || session.began >= app.started;
-        (is_known && now - session.seen < IDLE_S && now - session.began < LONGEST_S).then_some(session)
+        // Without Redis a process does not know which sessions were ended before it started.
+        let is_known = app.core.counters.is_redis() || self.began >= app.started;
+        is_known && now - self.seen < IDLE_TIMEOUT_S && now - self.began < MAX_LIFETIME_S
     }
 
     fn ended_key(&self) -> String {
         format!("internal_api:admin_session_ended:{}", self.id)
     }
 
-    /// Ends the session. A copy of the cookie is no longer valid.
+    async fn was_ended(&self, app: &App) -> Result<bool, PageError> {
+        let ended = app.core.counters.keeps(&self.ended_key()).await;
+        ended.map_err(|error| PageError::SharedState(error.into()))
+    }
+
+    /// Ends the session, so that a copy of the cookie is useless.
     pub async fn end(&self, app: &App) -> Result<(), PageError> {
-        let lifetime = Duration::from_secs(LONGEST_S.unsigned_abs());
-        let kept = app.core.counters.keep(&self.ended_key(), "1", lifetime).await;
-        kept.map_err(|error| PageError::Uncounted(error.into()))
+        let lifetime = Duration::from_secs(MAX_LIFETIME_S.unsigned_abs());
+        let stored = app.core.counters.keep(&self.ended_key(), "1", lifetime).await;
+        stored.map_err(|error| PageError::SharedState(error.into()))
     }
 }
 
-/// A cookie that deletes the session.
-pub fn no_cookie(app: &App, request: &HttpRequest) -> String {
-    set_cookie(app, request, "", 0)
+/// The header that removes the cookie.
+pub fn remove_cookie(app: &App, request: &HttpRequest) -> String {
+    cookies::set(app, request, COOKIE, "", 0)
 }
 
-fn set_cookie(app: &App, request: &HttpRequest, value: &str, max_age_s: i64) -> String {
-    let secure = if endpoint::origin(request, &app.core).starts_with("https://") { "; Secure" } else { "" };
-    let root = &app.core.relative_url_root;
-    format!("{NAME}={value}; Path={root}/admin; Max-Age={max_age_s}; HttpOnly; SameSite=Strict{secure}")
+/// Whether the request has the cookie of a session that has ended.
+pub async fn has_ended_session(app: &App, request: &HttpRequest) -> Result<bool, PageError> {
+    Ok(Session::from_cookie(app, request).is_some() && SignedIn::find(app, request).await?.is_none())
 }
 
-/// A signed-in administrator.
+/// An administrator with an active session.
 #[derive(Debug)]
 pub struct SignedIn {
     pub actor: Actor,
@@ -128,66 +128,65 @@ impl FromRequest for SignedIn {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let request = request.clone();
-        Box::pin(async move { Self::of(&request).await })
+        Box::pin(async move {
+            let app = request.app_data::<Data<App>>().ok_or(PageError::ForeignForm)?;
+            let is_link = matches!(*request.method(), Method::GET | Method::HEAD);
+            let return_to = || ReturnTo::from_request(app, &request).filter(|_| is_link);
+            let signed_in = Self::find(app, &request).await?;
+            signed_in.ok_or_else(|| PageError::sign_in(app, &request, return_to().as_ref()))
+        })
     }
 }
 
 impl SignedIn {
-    pub async fn of(request: &HttpRequest) -> Result<Self, PageError> {
-        let app = request.app_data::<Data<App>>().ok_or(PageError::Forged)?;
-        let nobody = || PageError::SignIn {
-            to: format!("{}/admin/session/new", app.core.relative_url_root),
-            asked_by: match *request.method() {
-                _ if request.headers().contains_key("hx-request") => AskedBy::Script,
-                Method::GET | Method::HEAD => AskedBy::Link,
-                _ => AskedBy::Form,
-            },
-        };
-        let session = Session::read(app, request).ok_or_else(nobody)?;
-        let ended = app.core.counters.keeps(&session.ended_key()).await;
-        if ended.map_err(|error| PageError::Uncounted(error.into()))? {
-            return Err(nobody());
+    /// The administrator of the request's session; `None` without an active session.
+    pub async fn find(app: &App, request: &HttpRequest) -> Result<Option<Self>, PageError> {
+        let session = Session::from_cookie(app, request).filter(|session| session.is_active(app));
+        let Some(session) = session else { return Ok(None) };
+        if session.was_ended(app).await? {
+            return Ok(None);
         }
         let (token_id, now) = (session.token_id, app.core.clock.now());
-        let found = app.core.pool.read(move |conn| token_holders::find_again(conn, token_id, now)).await?;
-        let found = found.ok_or_else(nobody)?;
-        judge(app, &found.holder, false).map_err(|_| nobody())?;
-        touch(app, &found).await;
-        let holder = found.holder;
+        let found = app.core.pool.read(move |conn| token_holders::find_by_id(conn, token_id, now)).await?;
+        let Some(found) = found.filter(|found| authorize(app, &found.holder, &["api"]).is_ok()) else {
+            return Ok(None);
+        };
+        access_token::record_use(&app.core, &found).await;
+        let holder = &found.holder;
         if let Some(context) = Context::of(request) {
             context.note_user(holder.user_id, &holder.username);
         }
-        let actor = Actor {
-            user_id: holder.user_id,
-            username: holder.username,
-            ip_address: address(request),
-            impersonator: None,
-        };
+        let actor = new_actor(request, holder.user_id, &holder.username);
         let csrf = app.key_base.get().sign(CSRF_PURPOSE, &session.id);
-        Ok(Self { actor, session, csrf })
+        Ok(Some(Self { actor, session, csrf }))
     }
 
     pub fn session(&self) -> &Session {
         &self.session
     }
 
-    /// Checks that the form was sent by a page of this session.
-    pub fn must_have_sent(&self, app: &App, request: &HttpRequest, form: &Form) -> Result<(), PageError> {
-        self.must_have_signed(app, request, &form.text("authenticity_token")?)
+    /// Checks that a page of this session sent the form.
+    pub fn check_form(&self, app: &App, request: &HttpRequest, form: &Form) -> Result<(), PageError> {
+        self.check_csrf_token(app, request, &form.text("authenticity_token")?)
     }
 
-    pub fn must_have_signed(&self, app: &App, request: &HttpRequest, token: &str) -> Result<(), PageError> {
-        let signed = app.key_base.get().has_signed(CSRF_PURPOSE, &self.session.id, token);
-        if signed && is_ours(request, &app.core) { Ok(()) } else { Err(PageError::Forged) }
+    pub fn check_csrf_token(&self, app: &App, request: &HttpRequest, token: &str) -> Result<(), PageError> {
+        if !is_same_origin(request, &app.core) {
+            Err(PageError::ForeignForm)
+        } else if !app.key_base.get().has_signed(CSRF_PURPOSE, &self.session.id, token) {
+            Err(PageError::OutdatedForm)
+        } else {
+            Ok(())
+        }
     }
 
-    /// Renders a page for this administrator and renews the session's idle timeout of half an hour.
+    /// A page for this administrator. It renews the session.
     pub fn page(
         &self,
         app: &App,
         request: &HttpRequest,
         status: StatusCode,
-        name: &str,
+        template: &str,
         values: Value,
     ) -> HttpResponse {
         let common = context! {
@@ -197,27 +196,26 @@ impl SignedIn {
             notice => self.session.notice.map(Notice::sentence),
             ..values
         };
-        let answer = render::page(status, name, common);
-        self.with_cookie(answer, app, request, None)
+        self.with_cookie(render::page(status, template, common), app, request, None)
     }
 
-    /// Redirects to a page that shows the notice.
+    /// A redirect to a page that shows the notice.
     pub fn redirect(&self, app: &App, request: &HttpRequest, path: &str, notice: Notice) -> HttpResponse {
-        let to = format!("{}{path}", app.core.relative_url_root);
-        self.with_cookie(render::redirect(StatusCode::SEE_OTHER, &to), app, request, Some(notice))
+        let location = format!("{}{path}", app.core.relative_url_root);
+        self.with_cookie(render::redirect(StatusCode::SEE_OTHER, &location), app, request, Some(notice))
     }
 
     fn with_cookie(
         &self,
-        mut answer: HttpResponse,
+        mut response: HttpResponse,
         app: &App,
         request: &HttpRequest,
         notice: Option<Notice>,
     ) -> HttpResponse {
         let session = Session { seen: app.core.clock.unix(), notice, ..self.session.clone() };
-        if let Ok(value) = session.cookie(app, request).parse() {
-            answer.headers_mut().insert(SET_COOKIE, value);
+        if let Ok(value) = HeaderValue::from_str(&session.set_cookie(app, request)) {
+            response.headers_mut().append(SET_COOKIE, value);
         }
-        answer
+        response
     }
 }

@@ -2,32 +2,47 @@
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{RETRY_AFTER, SET_COOKIE};
+use actix_web::http::header::{HeaderValue, RETRY_AFTER, SET_COOKIE};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use auth::Rejection;
+use database::token_holders::FoundToken;
 use minijinja::context;
 
+use super::draft::{self, KeptForm};
 use super::error::PageError;
-use super::form::{Form, is_ours};
+use super::form::{Form, is_same_origin};
 use super::render;
-use super::session::{Session, SignedIn, no_cookie};
-use crate::App;
-use crate::identity::{address, find, judge, touch, unauthorized};
+use super::return_to::ReturnTo;
+use super::session::{Session, SignedIn, has_ended_session, remove_cookie};
+use crate::identity::{authorize, client_address, find_token, new_actor, unauthorized};
+use crate::{App, audit};
 
-const INSUFFICIENT: &str = "Invalid or insufficient token";
-const WINDOW_S: i64 = 60;
+const INSUFFICIENT_TOKEN: &str = "Invalid or insufficient token";
+const TOO_MANY_ATTEMPTS: &str = "Too many attempts. Try again in a minute.";
+const ENDED: &str = "Your session has ended. Sign in to continue.";
+const ATTEMPT_WINDOW_S: i64 = 60;
 /// The number of attempts per minute from one address, as in GitLab's default.
-const ATTEMPTS: i64 = 10;
+const MAX_ATTEMPTS: i64 = 10;
 
 /// Shows the sign-in form.
-pub async fn form(app: Data<App>) -> HttpResponse {
-    shown(&app, StatusCode::OK, "")
+pub async fn form(app: Data<App>, request: HttpRequest, form: Form) -> Result<HttpResponse, PageError> {
+    let sent_form = KeptForm::read(&app, &request).is_some_and(|kept| kept.had_session);
+    let had_session = sent_form || has_ended_session(&app, &request).await?;
+    let note = if had_session { ENDED } else { "" };
+    Ok(page(&app, StatusCode::OK, &return_to(&form), note, ""))
 }
 
-fn shown(app: &App, status: StatusCode, problem: &str) -> HttpResponse {
+/// Returns the target of the sign-in as it was sent, because only a successful sign-in parses it. An
+/// unreadable value counts as absent.
+fn return_to(form: &Form) -> String {
+    form.text("return_to").unwrap_or_default()
+}
+
+/// Renders the sign-in page.
+fn page(app: &App, status: StatusCode, return_to: &str, note: &str, problem: &str) -> HttpResponse {
     let root = &app.core.relative_url_root;
-    render::page(status, "sign_in.html", context! { root, problem })
+    render::page(status, "sign_in.html", context! { root, return_to, note, problem })
 }
 
 /// Redirects to the sign-in form when the user reloads the page of a failed sign-in.
@@ -35,75 +50,93 @@ pub async fn again(app: Data<App>) -> HttpResponse {
     render::redirect(StatusCode::FOUND, &format!("{}/admin/session/new", app.core.relative_url_root))
 }
 
-/// Starts a session, or ends one for browsers whose forms do not support DELETE.
-pub async fn begin(app: Data<App>, request: HttpRequest, form: Form) -> Result<HttpResponse, PageError> {
+/// Starts a session, or ends one for browsers, whose forms do not support DELETE.
+pub async fn create(app: Data<App>, request: HttpRequest, form: Form) -> Result<HttpResponse, PageError> {
     if form.text("_method")?.eq_ignore_ascii_case("delete") {
-        let signed_in = SignedIn::of(&request).await?;
-        signed_in.must_have_sent(&app, &request, &form)?;
-        return ended(&app, &request, &signed_in).await;
+        let Some(signed_in) = SignedIn::find(&app, &request).await? else {
+            return Err(PageError::sign_in(&app, &request, None));
+        };
+        signed_in.check_form(&app, &request, &form)?;
+        return end_session(&app, &request, &signed_in).await;
     }
-    if !is_ours(&request, &app.core) {
-        return Err(PageError::Forged);
+    if !is_same_origin(&request, &app.core) {
+        return Err(PageError::ForeignForm);
     }
-    if let Some(wait_s) = exhausted(&app, &request).await? {
-        let mut answer =
-            shown(&app, StatusCode::TOO_MANY_REQUESTS, "Too many attempts. Try again in a minute.");
-        answer.headers_mut().insert(RETRY_AFTER, wait_s.into());
-        return Ok(answer);
+    let return_to = return_to(&form);
+    if let Some(wait_s) = count_attempt(&app, &request).await? {
+        let status = StatusCode::TOO_MANY_REQUESTS;
+        let mut response = page(&app, status, &return_to, "", TOO_MANY_ATTEMPTS);
+        response.headers_mut().insert(RETRY_AFTER, wait_s.into());
+        return Ok(response);
     }
-    let token = form.word("token")?;
-    let found = if token.is_empty() { Err(Rejection::Missing) } else { Ok(find(&app, &token).await?) };
-    let found = found.and_then(|found| found.ok_or(Rejection::UnknownToken));
-    let found = found.map_err(|rejection| unauthorized(&app, rejection));
-    let Ok(found) = found.and_then(|found| judge(&app, &found.holder, false).map(|()| found)) else {
-        return Ok(shown(&app, StatusCode::UNAUTHORIZED, INSUFFICIENT));
+    let Some(found) = find_administrator(&app, &form.trimmed("token")?).await? else {
+        return Ok(page(&app, StatusCode::UNAUTHORIZED, &return_to, "", INSUFFICIENT_TOKEN));
     };
-    touch(&app, &found).await;
-    let holder = &found.holder;
-    tracing::info!(actor_id = holder.user_id, actor = holder.username, action = "sign_in", "audit");
-    let session = Session::begin(&app, found.token_id);
-    let to = format!("{}/admin/namespace_limits", app.core.relative_url_root);
-    let mut answer = render::redirect(StatusCode::SEE_OTHER, &to);
-    if let Ok(cookie) = session.cookie(&app, &request).parse() {
-        answer.headers_mut().insert(SET_COOKIE, cookie);
+    endpoint::access_token::record_use(&app.core, &found).await;
+    let actor = new_actor(&request, found.holder.user_id, &found.holder.username);
+    audit::session_started(&request, &actor);
+    let root = &app.core.relative_url_root;
+    let path = ReturnTo::parse(&return_to, root).map(|target| target.path());
+    let location = format!("{root}{}", path.as_deref().unwrap_or("/admin/namespace_limits"));
+    let mut response = render::redirect(StatusCode::SEE_OTHER, &location);
+    let cookie = Session::start(&app, found.id).set_cookie(&app, &request);
+    if let Ok(cookie) = HeaderValue::from_str(&cookie) {
+        response.headers_mut().insert(SET_COOKIE, cookie);
     }
-    Ok(answer)
+    Ok(response)
 }
 
-/// Ends the session.
-pub async fn end(
+/// Finds the administrator of a token. `None` if the token is not sufficient, for any reason.
+async fn find_administrator(app: &App, token: &str) -> Result<Option<FoundToken>, PageError> {
+    if token.is_empty() {
+        unauthorized(app, Rejection::Missing);
+        return Ok(None);
+    }
+    let Some(found) = find_token(app, token).await? else {
+        unauthorized(app, Rejection::UnknownToken);
+        return Ok(None);
+    };
+    Ok(authorize(app, &found.holder, &["api"]).is_ok().then_some(found))
+}
+
+/// `DELETE /admin/session`: ends the session.
+pub async fn delete(
     app: Data<App>,
     request: HttpRequest,
     signed_in: SignedIn,
 ) -> Result<HttpResponse, PageError> {
     let token = request.headers().get("x-csrf-token").and_then(|value| value.to_str().ok());
-    signed_in.must_have_signed(&app, &request, token.unwrap_or_default())?;
-    ended(&app, &request, &signed_in).await
+    signed_in.check_csrf_token(&app, &request, token.unwrap_or_default())?;
+    end_session(&app, &request, &signed_in).await
 }
 
-async fn ended(app: &App, request: &HttpRequest, signed_in: &SignedIn) -> Result<HttpResponse, PageError> {
+async fn end_session(
+    app: &App,
+    request: &HttpRequest,
+    signed_in: &SignedIn,
+) -> Result<HttpResponse, PageError> {
     signed_in.session().end(app).await?;
-    let actor = &signed_in.actor;
-    tracing::info!(actor_id = actor.user_id, actor = actor.username, action = "sign_out", "audit");
-    let to = format!("{}/admin/session/new", app.core.relative_url_root);
-    let mut answer = render::redirect(StatusCode::SEE_OTHER, &to);
-    if let Ok(cookie) = no_cookie(app, request).parse() {
-        answer.headers_mut().insert(SET_COOKIE, cookie);
+    audit::session_ended(request, &signed_in.actor);
+    let location = format!("{}/admin/session/new", app.core.relative_url_root);
+    let mut response = render::redirect(StatusCode::SEE_OTHER, &location);
+    if let Ok(cookie) = HeaderValue::from_str(&remove_cookie(app, request)) {
+        response.headers_mut().insert(SET_COOKIE, cookie);
     }
-    Ok(answer)
+    draft::clear(app, request, response.headers_mut());
+    Ok(response)
 }
 
 /// Counts an attempt. Returns the number of seconds to wait if there were too many. If counting fails, the
 /// attempt is refused.
-async fn exhausted(app: &App, request: &HttpRequest) -> Result<Option<u32>, PageError> {
+async fn count_attempt(app: &App, request: &HttpRequest) -> Result<Option<u32>, PageError> {
     let now = app.core.clock.unix();
-    let wait_s = WINDOW_S - now.rem_euclid(WINDOW_S);
-    let from = address(request).map(|ip| ip.to_string()).unwrap_or_default();
-    let key = format!("internal_api:admin_sign_in:{from}:{}", now.div_euclid(WINDOW_S));
+    let wait_s = ATTEMPT_WINDOW_S - now.rem_euclid(ATTEMPT_WINDOW_S);
+    let address = client_address(request).map(|ip| ip.to_string()).unwrap_or_default();
+    let key = format!("internal_api:admin_sign_in:{address}:{}", now.div_euclid(ATTEMPT_WINDOW_S));
     let lifetime = Duration::from_secs(wait_s.unsigned_abs() + 1);
     let counts = app.core.counters.count(&[key], lifetime).await;
-    let count = counts.map_err(|error| PageError::Uncounted(error.into()))?.into_iter().max().unwrap_or(0);
-    if count <= ATTEMPTS {
+    let counts = counts.map_err(|error| PageError::SharedState(error.into()))?;
+    if counts.into_iter().max().unwrap_or(0) <= MAX_ATTEMPTS {
         return Ok(None);
     }
     app.core.metrics.throttled(crate::INFO.consumer, "admin_sign_in");

@@ -4,51 +4,53 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use database::admin::users::{self, UserSearch, UserSummary};
 use minijinja::{Value, context};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::utf8_percent_encode;
 
 use super::error::PageError;
 use super::form::Form;
-use super::list::Place;
+use super::list::{ListQuery, RESERVED};
 use super::session::SignedIn;
 use crate::App;
 
-/// Lists users whose name, username or e-mail address contains the search term.
+/// Lists users by part of a name, username or e-mail address.
 pub async fn show(
     app: Data<App>,
     request: HttpRequest,
     signed_in: SignedIn,
     form: Form,
 ) -> Result<HttpResponse, PageError> {
-    let place = Place::read(&form)?;
-    let (sought, window) = (UserSearch::WithAddress(without_at_sign(&place.search)), place.window());
-    let mut page = app.core.pool.read(move |conn| users::list(conn, &sought, window)).await?;
-    let pager = place.pager(&mut page);
+    let query = ListQuery::read(&form)?;
+    let (search, window) = (UserSearch::NameOrEmail(query.search.clone()), query.window());
+    let mut page = app.core.pool.read(move |conn| users::list(conn, &search, window)).await?;
+    let pager = query.pager(&mut page);
     let values = context! {
         here => "users",
-        search => place.search,
+        search => query.search,
         pager,
         rows => page.rows.iter().map(row).collect::<Vec<_>>(),
     };
     Ok(signed_in.page(&app, &request, StatusCode::OK, "users.html", values))
 }
 
-/// Removes the leading `@` of a search, because the page shows usernames with it.
-fn without_at_sign(search: &str) -> String {
-    search.strip_prefix('@').unwrap_or(search).to_owned()
+fn row(user: &UserSummary) -> Value {
+    let username = user.username.as_deref().unwrap_or_default();
+    let segment = (!username.is_empty()).then(|| utf8_percent_encode(username, RESERVED).to_string());
+    context! { identities => segment, ..summary(user) }
 }
 
-fn row(person: &UserSummary) -> Value {
-    let username = person.username.as_deref().unwrap_or_default();
+/// The name, username and tags of a user.
+pub fn summary(user: &UserSummary) -> Value {
+    let username = user.username.as_deref().unwrap_or_default();
     context! {
-        name => person.name.as_deref().filter(|name| !name.is_empty()).unwrap_or(username),
+        name => user.name.as_deref().filter(|name| !name.is_empty()).unwrap_or(username),
         username,
-        state => state(person.state.as_deref()),
-        identities => (!username.is_empty()).then(|| utf8_percent_encode(username, NON_ALPHANUMERIC).to_string()),
+        state => state(user.state.as_deref()),
+        is_admin => user.admin,
     }
 }
 
-/// Formats a state such as `blocked_pending_approval` in words.
-pub fn state(state: Option<&str>) -> String {
+/// A state in words: `blocked_pending_approval` is "Blocked pending approval".
+fn state(state: Option<&str>) -> String {
     let words = state.unwrap_or("unknown").replace('_', " ");
     let mut characters = words.chars();
     characters.next().map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())

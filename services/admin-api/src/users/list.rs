@@ -19,33 +19,28 @@ struct Entity {
     web_url: String,
 }
 
-/// Removes the leading `@` of a search, which GitLab ignores too.
-fn without_at_sign(search: &str) -> String {
-    search.strip_prefix('@').unwrap_or(search).to_owned()
-}
-
 /// Lists users.
 pub async fn handler(
     app: Data<App>,
     request: HttpRequest,
     _: Admin,
-    sent: DeferredParams<AdminError>,
+    params: DeferredParams<AdminError>,
 ) -> Result<HttpResponse, AdminError> {
-    let params = Params::read(sent).await?;
+    let params = Params::read(params).await?;
     let paging = Paging::read(&params, "User")?;
     let username = params.text("username")?.filter(|username| !username.is_empty());
-    let sought = match username {
+    let search = match username {
         Some(username) => UserSearch::Username(username),
-        None => UserSearch::Alike(without_at_sign(&params.search("search")?)),
+        None => UserSearch::NameOrWholeEmail(params.search("search")?),
     };
-    let page = app.core.pool.read(move |conn| users::list(conn, &sought, paging.window())).await?;
+    let page = app.core.pool.read(move |conn| users::list(conn, &search, paging.window())).await?;
     let base = &app.core.external_url;
-    let entity = |person: UserSummary| Entity {
-        web_url: format!("{base}/{}", person.username.as_deref().unwrap_or_default()),
-        id: person.id,
-        username: person.username,
-        name: person.name,
-        state: person.state,
+    let entity = |user: UserSummary| Entity {
+        web_url: format!("{base}/{}", user.username.as_deref().unwrap_or_default()),
+        id: user.id,
+        username: user.username,
+        name: user.name,
+        state: user.state,
     };
-    Ok(paging.answer(&app, &request, page, |person| person.id, entity))
+    Ok(paging.response(&app, &request, page, |user| user.id, entity))
 }

@@ -2,16 +2,16 @@
 use actix_web::HttpResponse;
 use actix_web::web::Data;
 use database::agents::proxy_access::{self, Access};
-use database::token_holders::{self, Found};
 use domain::Role;
-use domain::tokens::token_holder::TokenHolder;
+use domain::tokens::token_holder::{Insufficient, TokenHolder};
 use domain::user::State;
+use endpoint::DeferredParams;
+use endpoint::access_token::{self, TOKEN_EXPIRED, TOKEN_REVOKED};
 use serde_json::{Map, Value, json};
 
 use crate::error::KasError;
 use crate::params::{Params, Problems};
 use crate::{App, Kas};
-use endpoint::DeferredParams;
 
 const SCOPE: &str = "k8s_proxy";
 /// The roles that a response names.
@@ -101,30 +101,19 @@ impl App {
         if token.trim().is_empty() {
             return Err(unknown());
         }
-        let (digests, now) = (self.key_base.get().digests(token), self.core.clock.now());
-        let find = move |conn: &mut database::Conn| token_holders::find(conn, &digests, now);
-        let Found { holder, to_touch, .. } = self.core.pool.read(find).await?.ok_or_else(unknown)?;
-        if holder.token.revoked {
-            return Err(KasError::InvalidToken("Token was revoked. You have to re-authorize from the user."));
+        let digests = self.key_base.get().digests(token);
+        let found = access_token::find(&self.core, digests).await?.ok_or_else(unknown)?;
+        // Unlike in the REST API, a revoked token is reported as such even if it has also expired.
+        if found.holder.token.revoked {
+            return Err(KasError::InvalidToken(TOKEN_REVOKED));
         }
-        if holder.token.has_expired(now.date()) {
-            return Err(KasError::InvalidToken(
-                "Token is expired. You can either do re-authorization or token refresh.",
-            ));
-        }
-        if !holder.token.has_scope(SCOPE) {
-            return Err(KasError::InsufficientScope(SCOPE));
-        }
-        if let Some(id) = to_touch {
-            let stored = self.core.pool.run(move |conn| token_holders::touch(conn, id, now)).await;
-            if let Err(error) = stored {
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "failed to store the last use of a personal access token"
-                );
-            }
-        }
-        Ok(holder)
+        let today = self.core.clock.now().date();
+        found.holder.has_scope(&[SCOPE], today).map_err(|insufficient| match insufficient {
+            Insufficient::Expired => KasError::InvalidToken(TOKEN_EXPIRED),
+            _ => KasError::InsufficientScope(SCOPE),
+        })?;
+        access_token::record_use(&self.core, &found).await;
+        Ok(found.holder)
     }
 }
 

@@ -79,10 +79,14 @@ fn fill_as_before(conn: &mut Conn) {
     match conn {
         Conn::Postgresql(pg) => {
             pg.batch_execute(APPLIED).unwrap();
-            SHARED.iter().for_each(|name| apply(pg, &migrations.join("postgresql"), name));
+            for name in SHARED {
+                apply(pg, &migrations.join("postgresql"), name);
+            }
             pg.batch_execute("CREATE SCHEMA internal_api; SET search_path = internal_api").unwrap();
             pg.batch_execute(APPLIED).unwrap();
-            OWN.iter().for_each(|name| apply(pg, &migrations.join("postgresql_internal_api"), name));
+            for name in OWN {
+                apply(pg, &migrations.join("postgresql_internal_api"), name);
+            }
             pg.batch_execute("SET search_path = public, internal_api").unwrap();
             pg.batch_execute(&rows).unwrap();
         }
@@ -90,7 +94,9 @@ fn fill_as_before(conn: &mut Conn) {
             sqlite.batch_execute(APPLIED).unwrap();
             let mut names: Vec<&str> = SHARED.iter().chain(&OWN).copied().collect();
             names.sort_unstable();
-            names.iter().for_each(|name| apply(sqlite, &migrations.join("sqlite"), name));
+            for name in names {
+                apply(sqlite, &migrations.join("sqlite"), name);
+            }
             sqlite.batch_execute(&rows.replace("'{", "'[").replace("}'", "]'")).unwrap();
         }
     }

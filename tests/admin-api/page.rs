@@ -156,6 +156,16 @@ async fn sign_in_attempts_are_limited(database: Database) {
         .send("POST", "/admin/session", Some(("X-Forwarded-For", "192.0.2.7")), &format!("token={A}"))
         .await;
     assert_eq!(other.status, 303);
+    // An IPv6 host usually has a whole /64 network, which counts as one client.
+    let mut from = async |address: &str, token: &str| {
+        let header = Some(("X-Forwarded-For", address));
+        visitor.send("POST", "/admin/session", header, &format!("token={token}")).await.status
+    };
+    for host in 1..=10 {
+        assert_eq!(from(&format!("2001:db8::{host}"), "guess").await, 401);
+    }
+    assert_eq!(from("2001:db8::ffff", A).await, 429);
+    assert_eq!(from("2001:db8:0:1::1", A).await, 303);
 }
 
 #[testkit::test]

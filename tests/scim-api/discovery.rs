@@ -11,6 +11,20 @@ const DOCUMENTS: [&str; 5] = [
     "/Schemas/urn:ietf:params:scim:schemas:core:2.0:User",
 ];
 
+/// A malformed host would become part of a URL in the response.
+#[testkit::test]
+async fn malformed_host_is_refused(database: Database) {
+    let scim = scim_api(database).await;
+    for host in ["a\"b:1", "a\"b<script>:1/?x", "a/b", "user@host", "host:port"] {
+        for path in ["/ResourceTypes/User", "/Users?count=1"] {
+            let answer = scim.instance("GET", path).header("Host", host).send().await;
+            assert_eq!(refusal(&answer), (400, "invalidSyntax".to_owned()), "{host} {path}");
+        }
+    }
+    let forwarded = scim.instance("GET", "/ResourceTypes/User").header("X-Forwarded-Host", "a\"b");
+    assert_eq!(refusal(&forwarded.send().await).0, 400);
+}
+
 /// The discovery documents describe the service, its resource type and its schema.
 #[testkit::test]
 async fn the_documents_are_those_of_the_contract(database: Database) {

@@ -47,8 +47,9 @@ pub fn client(
     (client.or(peer).map(canonical), true)
 }
 
-/// Scheme and host as the client sees them. Forwarded headers count only if the peer is a trusted proxy.
-pub fn origin(request: &HttpRequest, core: &Core) -> String {
+/// Scheme and host as the client sees them. Forwarded headers count only if the peer is a trusted proxy. Returns
+/// `None` if the host is malformed: it would become part of a URL in a response.
+pub fn origin(request: &HttpRequest, core: &Core) -> Option<String> {
     let peer = request.peer_addr().map(|address| canonical(address.ip()));
     let is_trusted = peer.is_none_or(|ip| core.trusted_proxies.iter().any(|network| network.contains(&ip)));
     let forwarded = |name: &str| {
@@ -60,7 +61,26 @@ pub fn origin(request: &HttpRequest, core: &Core) -> String {
     let header = || request.headers().get(HOST).and_then(|value| value.to_str().ok()).map(ToOwned::to_owned);
     let authority = || request.uri().authority().map(ToString::to_string);
     let host = forwarded("x-forwarded-host").or_else(header).or_else(authority);
-    format!("{}://{}", scheme.as_deref().unwrap_or(own), host.as_deref().unwrap_or("localhost"))
+    let host = host.as_deref().unwrap_or("localhost");
+    is_host(host).then(|| format!("{}://{host}", scheme.as_deref().unwrap_or(own)))
+}
+
+/// Whether a text is a host name or an address, with or without a port: `host` of RFC 3986 §3.2.2, without
+/// percent-encoding and sub-delimiters.
+fn is_host(text: &str) -> bool {
+    let (host, port) = match text.rsplit_once(':') {
+        Some((host, port)) if !port.contains(']') => (host, Some(port)),
+        _ => (text, None),
+    };
+    let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    let is_known = match address {
+        Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
+        None => {
+            !host.is_empty()
+                && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
+        }
+    };
+    is_known && port.is_none_or(|port| port.parse::<u16>().is_ok())
 }
 
 /// Converts an IPv4-mapped IPv6 address to IPv4.
@@ -81,6 +101,29 @@ mod tests {
         let trusted = ["127.0.0.0/8".parse().unwrap(), "10.0.0.0/8".parse().unwrap()];
         let (ip, believed) = client(peer.parse().ok(), &headers, &trusted, entry);
         (ip.map(|ip| ip.to_string()).unwrap_or_default(), believed)
+    }
+
+    #[test]
+    fn host_is_a_name_or_an_address() {
+        for good in ["gitlab.example.com", "a_b", "localhost:8080", "10.0.0.1:1", "[::1]", "[fe80::1]:443"] {
+            assert!(is_host(good), "{good}");
+        }
+        for bad in [
+            "",
+            ":80",
+            "a\"b<script>:1/?x",
+            "a b",
+            "a/b",
+            "a@b",
+            "a:b",
+            "a:",
+            "[x]",
+            "[::1",
+            "::1",
+            "a:99999",
+        ] {
+            assert!(!is_host(bad), "{bad}");
+        }
     }
 
     #[test]

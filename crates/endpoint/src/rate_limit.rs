@@ -17,6 +17,7 @@ use arc_swap::ArcSwap;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
+pub use self::failures::network;
 use self::failures::{FailureLimit, Failures};
 use crate::{Context, Core, RestError};
 
@@ -109,7 +110,7 @@ impl Core {
             identity => return identity,
         };
         let Some(failures) = self.rate_limits.state.load().failures.clone() else { return Err(error) };
-        match failures.count(failures::network(client_ip(request)), Instant::now()) {
+        match failures.count(network(client_ip(request)), Instant::now()) {
             Ok(()) => Err(error),
             Err(throttled) => {
                 let error = self.throttled(request, throttled);

@@ -14,7 +14,8 @@ pub struct Links {
 impl Links {
     pub fn new(request: &HttpRequest, core: &Core) -> Self {
         Self {
-            url: format!("{}{}", endpoint::origin(request, core), request.uri().path()),
+            // Relative to the request if its host is malformed.
+            url: format!("{}{}", endpoint::origin(request, core).unwrap_or_default(), request.uri().path()),
             query: request.query_string().to_owned(),
         }
     }

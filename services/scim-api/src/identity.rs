@@ -8,7 +8,7 @@ use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest};
 use auth::Rejection;
 use database::scim::{Access, Scope, Tenant, authenticate};
-use endpoint::Context;
+use endpoint::{Context, RestError};
 use scim::{Group, Node, User};
 use subtle::ConstantTimeEq;
 
@@ -110,7 +110,7 @@ async fn identify(app: &App, request: &HttpRequest) -> Result<ScimProvider, Scim
             deleted_visible: options.scim_deleted_visible,
             keep_saml_identity: options.scim_keep_saml_identity,
         },
-        base_url: base.url(request, app),
+        base_url: base.url(request, app)?,
         representation,
         names_scim,
         correlation_id: Context::of(request)
@@ -132,15 +132,17 @@ fn bearer(request: &HttpRequest) -> Result<&str, Rejection> {
 }
 
 impl Base {
-    fn url(&self, request: &HttpRequest, app: &App) -> String {
+    /// The base of all URLs in responses. Fails if the request's host is malformed, even if it is not used.
+    fn url(&self, request: &HttpRequest, app: &App) -> Result<String, ScimError> {
+        let origin = endpoint::origin(request, &app.core).ok_or_else(|| RestError::invalid("Host"))?;
         let host = match &app.options.scim_external_url {
             Some(url) => url.trim_end_matches('/').to_owned(),
-            None => format!("{}{}", endpoint::origin(request, &app.core), app.core.relative_url_root),
+            None => format!("{origin}{}", app.core.relative_url_root),
         };
         let scope = match &self.scope {
             Scope::Instance => "application".to_owned(),
             Scope::Group(path) => format!("groups/{}", scim::encode_segment(path)),
         };
-        format!("{host}{}/{scope}", crate::ROOT)
+        Ok(format!("{host}{}/{scope}", crate::ROOT))
     }
 }

@@ -45,7 +45,7 @@ pub(super) struct Failures {
 
 /// The network that counts as one client. An IPv6 host usually has a whole /64 network. A Unix socket has no
 /// address.
-pub(super) fn network(ip: Option<IpAddr>) -> IpAddr {
+pub fn network(ip: Option<IpAddr>) -> IpAddr {
     match ip {
         Some(IpAddr::V6(ip)) => IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64)),
         Some(ip) => ip,

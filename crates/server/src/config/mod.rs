@@ -52,10 +52,34 @@ impl Structures {
         match self.0.get(name) {
             None | Some(Value::Null) => Ok(T::default()),
             Some(value) => {
-                T::deserialize(value.clone()).map_err(|error| ConfigError(format!("{name}: {error}")))
+                let masked = |error: yaml_serde::Error| {
+                    ConfigError(format!("{name}: {}", without_values(&error.to_string())))
+                };
+                T::deserialize(value.clone()).map_err(masked)
             }
         }
     }
+}
+
+/// Masks the values that an error of the parser quotes: a structure may hold tokens and URLs with passwords.
+fn without_values(error: &str) -> String {
+    let (mut masked, mut rest) = (String::with_capacity(error.len()), error);
+    while let Some(start) = rest.find(['"', '`']) {
+        let (before, quoted) = rest.split_at(start);
+        let quote = if quoted.starts_with('"') { '"' } else { '`' };
+        let mut is_escaped = false;
+        let end = quoted[1..].find(|character| {
+            let ends = character == quote && !is_escaped;
+            is_escaped = character == '\\' && !is_escaped;
+            ends
+        });
+        let after = end.map_or(quoted.len(), |end| end + 2);
+        let is_name = quote == '`' && !before.ends_with("variant ");
+        masked.push_str(before);
+        masked.push_str(if is_name { &quoted[..after] } else { "\u{2026}" });
+        rest = &quoted[after..];
+    }
+    masked + rest
 }
 
 /// Loads the command line, the environment and the file. `structures` lists the names of the structured

@@ -65,3 +65,24 @@ fn lengths_of_time_have_units() {
         assert!(seconds(bad).is_err(), "{bad}");
     }
 }
+
+/// The parser quotes values of the wrong type, and a structure may hold tokens and URLs with passwords.
+#[test]
+fn errors_in_structures_hide_values() {
+    type Storages = std::collections::BTreeMap<String, std::collections::BTreeMap<String, u8>>;
+    for file in [
+        "storages: 'tcp://x:CANARY@h:1'\n",
+        "storages: {default: 'tcp://x:CANARY@h:1'}\n",
+        "storages: {default: {address: 'a \"quoted\" CANARY'}}\n",
+    ] {
+        let loaded = load_with(file, &[]).unwrap();
+        let error = loaded.structures.get::<Storages>("storages").unwrap_err().to_string();
+        assert!(error.starts_with("storages: ") && error.contains("expected"), "{error}");
+        assert!(!error.contains("CANARY"), "{error}");
+    }
+    let names =
+        "unknown field `nope`, expected `address`; unknown variant `CANARY`, expected `local` or `gitaly`";
+    let masked =
+        "unknown field `nope`, expected `address`; unknown variant \u{2026}, expected `local` or `gitaly`";
+    assert_eq!(without_values(names), masked);
+}

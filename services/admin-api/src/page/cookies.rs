@@ -32,7 +32,8 @@ pub fn values<'a>(request: &'a HttpRequest, name: &'a str) -> impl Iterator<Item
 
 /// A `Set-Cookie` header for the pages. Scripts cannot read the cookie, and other sites cannot send it.
 pub fn set(app: &App, request: &HttpRequest, name: &str, value: &str, max_age_s: i64) -> String {
-    let secure = if endpoint::origin(request, &app.core).starts_with("https://") { "; Secure" } else { "" };
+    let is_secure = endpoint::origin(request, &app.core).is_none_or(|origin| origin.starts_with("https://"));
+    let secure = if is_secure { "; Secure" } else { "" };
     let root = &app.core.relative_url_root;
     format!("{name}={value}; Path={root}/admin; Max-Age={max_age_s}; HttpOnly; SameSite=Strict{secure}")
 }

@@ -58,7 +58,7 @@ impl Form {
 pub fn is_same_origin(request: &HttpRequest, core: &Core) -> bool {
     let header = |name: HeaderName| request.headers().get(name).map(|value| value.to_str().unwrap_or("?"));
     let site = header(HeaderName::from_static("sec-fetch-site"));
-    let own = endpoint::origin(request, core);
+    let Some(own) = endpoint::origin(request, core) else { return false };
     let host = |origin: &str| origin.split_once("://").map(|(_, host)| host.to_ascii_lowercase());
     site.is_none_or(|site| ["same-origin", "none"].contains(&site))
         && header(ORIGIN).is_none_or(|origin| host(origin).is_some() && host(origin) == host(&own))

@@ -131,7 +131,7 @@ async fn end_session(
 async fn count_attempt(app: &App, request: &HttpRequest) -> Result<Option<u32>, PageError> {
     let now = app.core.clock.unix();
     let wait_s = ATTEMPT_WINDOW_S - now.rem_euclid(ATTEMPT_WINDOW_S);
-    let address = client_address(request).map(|ip| ip.to_string()).unwrap_or_default();
+    let address = endpoint::rate_limit::network(client_address(request));
     let key = format!("internal_api:admin_sign_in:{address}:{}", now.div_euclid(ATTEMPT_WINDOW_S));
     let lifetime = Duration::from_secs(wait_s.unsigned_abs() + 1);
     let counts = app.core.counters.count(&[key], lifetime).await;

@@ -67,7 +67,7 @@ impl Input {
             return Err(RestError::invalid("changes"));
         }
         let client_context = ClientContext::from_params(params)?;
-        let check_ip = params.text("check_ip")?.filter(|ip| !ip.trim().is_empty());
+        let check_ip = params.text("check_ip")?;
         let env = params.text("env")?.unwrap_or_default();
         let quarantine = Quarantine::parse(&env, params.text("relative_path")?);
         Ok(Self {

@@ -193,11 +193,15 @@ async fn no_minute_is_lost(database: Database) {
     );
 }
 
-/// Waits until the service answers; its log is silent.
+/// Waits until the service is ready; its log is silent.
 async fn answering(process: Process) -> Process {
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
     let end = Instant::now() + Duration::from_mins(1);
-    while http.get(format!("{}/-/readiness", process.monitoring)).send().await.is_err() {
+    let is_ready = async || {
+        let answer = http.get(format!("{}/-/readiness", process.monitoring)).send().await;
+        answer.is_ok_and(|answer| answer.status() == 200)
+    };
+    while !is_ready().await {
         assert!(Instant::now() < end, "it does not start: {}", process.errors());
         tokio::task::yield_now().await;
     }

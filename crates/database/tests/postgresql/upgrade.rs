@@ -61,7 +61,8 @@ const ROWS: &str = concat!(
      VALUES ('agent_connected', 41, 7, ' {}', :now);
      INSERT INTO admin_audit_events (author_id, entity_id, entity_type, details, author_name, entity_path, \
        target_details, created_at, target_type, target_id)
-     VALUES (1, 1234, 'Group', ' {}', 'root', 'a-namespace', 'details', :now, 'Group', 1234);
+     VALUES (1, 1234, 'Group', ' {\"event_name\": \"exclusion_created\", \"reason\": \"r\"} ',
+       'root', 'a-namespace', 'details', :now, 'Group', 1234);
      INSERT INTO scim_api_records (scope, identity_id, group_id, user_id, scim_id, user_name, formatted, version)
      VALUES (1, 1, 300, 30, 'linked', 'sent-name', 'Sent Name', 4), (0, 3, NULL, 30, 'own', 'username', NULL, 2);
      INSERT INTO scim_api_emails (scope, identity_id, position, user_id, value, type, is_primary)
@@ -134,6 +135,8 @@ fn tables(conn: &mut Conn) -> Tables {
         tables.entry(table.to_owned()).or_default().push(column.to_owned());
     }
     tables.remove("__diesel_schema_migrations");
+    // A migration moves its fields into columns of their own.
+    tables.entry("admin_audit_events".to_owned()).or_default().retain(|column| column != "details");
     tables
 }
 
@@ -169,6 +172,9 @@ fn upgrade(conn: &mut Conn) {
     }
     database::migrate(conn).unwrap();
     assert_eq!(contents(conn, &tables), before);
+    let event =
+        "SELECT event_name || ' ' || gl_namespace_id || ' ' || CAST(after AS text) FROM admin_audit_events";
+    assert_eq!(strings(conn, event)[0].replace(' ', ""), r#"exclusion_created1234{"reason":"r"}"#);
     for service in SERVICES {
         let fits = CheckOutcome::Fits { warnings: Vec::new() };
         assert_eq!(check(conn, service).unwrap(), fits, "{}", service.name);

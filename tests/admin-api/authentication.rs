@@ -60,7 +60,8 @@ async fn no_endpoint_answers_whoever_has_no_good_token(database: Database) {
         );
     }
     assert_eq!(admin.exclusions(), 0);
-    let counted = r#"internal_api_auth_failures_total{consumer="admin",reason="unknown",scheme="personal_access_token"}"#;
+    let counted = "internal_api_auth_failures_total{consumer=\"admin\",reason=\"unknown\",\
+        scheme=\"personal_access_token\"}";
     assert!(admin.service.metric(counted).await.unwrap() >= 36.0);
 }
 
@@ -132,7 +133,8 @@ async fn a_token_that_is_not_enough_says_why(database: Database) {
     }
     for reason in ["expired", "revoked"] {
         let counted = format!(
-            "internal_api_auth_failures_total{{consumer=\"admin\",reason=\"{reason}\",scheme=\"personal_access_token\"}}"
+            "internal_api_auth_failures_total{{consumer=\"admin\",reason=\"{reason}\",\
+            scheme=\"personal_access_token\"}}"
         );
         assert_eq!(admin.service.metric(&counted).await, Some(1.0), "{reason}");
     }
@@ -163,7 +165,8 @@ async fn an_account_that_does_not_count_says_so(database: Database) {
     admin.sql("UPDATE users SET state = 'banned' WHERE id = 3");
     assert_eq!(admin.by(K, "GET", LIST).answer().await, blocked);
     admin.sql("UPDATE users SET state = 'deactivated' WHERE id = 3");
-    let text = "Forbidden - Your account has been deactivated by your administrator. Please log back in from a web browser to reactivate your account at https://gitlab.example.com";
+    let text = "Forbidden - Your account has been deactivated by your administrator. Please log back in \
+    from a web browser to reactivate your account at https://gitlab.example.com";
     assert_eq!(admin.by(K, "GET", LIST).answer().await, message(403, text));
 }
 

@@ -175,7 +175,8 @@ async fn names_are_isolated_from_our_sentences(database: Database) {
     let admin = admin_api(database).await;
     let name = "\u{202e}gnirts";
     admin.sql(&format!(
-        "UPDATE namespaces SET name = '{name}' WHERE id IN (123, 130); UPDATE users SET name = '{name}' WHERE id = 2;
+        "UPDATE namespaces SET name = '{name}' WHERE id IN (123, 130); UPDATE users SET name = '{name}' \
+        WHERE id = 2;
          INSERT INTO identities (user_id, provider, extern_uid, created_at, updated_at)
          VALUES (2, '{name}', '{name}', '{THEN}', '{THEN}');
          INSERT INTO scim_identities (group_id, user_id, active, extern_uid, created_at, updated_at)

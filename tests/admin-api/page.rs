@@ -70,9 +70,10 @@ async fn page_after_the_last_leads_back(database: Database) {
 async fn last_page_that_can_be_shown_has_no_next_page(database: Database) {
     let admin = admin_api(database).await;
     admin.sql(&format!(
-            "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 50050)
-             INSERT INTO namespaces_storage_limit_exclusions (namespace_id, reason, created_at, updated_at) SELECT 123, 'x', '{THEN}', '{THEN}' FROM numbers"
-        ));
+        "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 50050)
+             INSERT INTO namespaces_storage_limit_exclusions (namespace_id, reason, created_at, \
+             updated_at) SELECT 123, 'x', '{THEN}', '{THEN}' FROM numbers"
+    ));
     let mut visitor = Visitor::new(&admin);
     visitor.sign_in().await;
     let before = visitor.get(&format!("{LIMITS}?page=2500")).await.text;
@@ -188,7 +189,8 @@ async fn cookie_is_hidden_from_scripts_and_other_sites(database: Database) {
         ("Referrer-Policy", "same-origin"),
         (
             "Content-Security-Policy",
-            "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'",
+            "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; \
+            object-src 'none'",
         ),
     ] {
         for path in [LIMITS, SIGN_IN, "/admin/nowhere", "/admin/users"] {
@@ -380,10 +382,13 @@ async fn stored_text_is_escaped(database: Database) {
     let admin = admin_api(database).await;
     let quoted = SCRIPT.replace('\'', "''");
     admin.sql(&format!(
-            "UPDATE namespaces SET name = '{quoted}' WHERE id = 123; UPDATE users SET name = '{quoted}' WHERE id = 2;
-             INSERT INTO identities (user_id, provider, extern_uid, created_at, updated_at) VALUES (2, '{quoted}', '{quoted}', '2020-01-01', '2020-01-01');
-             INSERT INTO scim_identities (group_id, user_id, active, extern_uid, created_at, updated_at) VALUES (123, 2, true, '{quoted}', '2020-01-01', '2020-01-01');"
-        ));
+        "UPDATE namespaces SET name = '{quoted}' WHERE id = 123; UPDATE users SET name = '{quoted}' \
+            WHERE id = 2;
+             INSERT INTO identities (user_id, provider, extern_uid, created_at, updated_at) VALUES (2, \
+             '{quoted}', '{quoted}', '2020-01-01', '2020-01-01');
+             INSERT INTO scim_identities (group_id, user_id, active, extern_uid, created_at, \
+             updated_at) VALUES (123, 2, true, '{quoted}', '2020-01-01', '2020-01-01');"
+    ));
     assert_eq!(admin.exclude("123", &json!({ "reason": SCRIPT })).await.0, 201);
     let mut visitor = Visitor::new(&admin);
     visitor.sign_in().await;
@@ -475,10 +480,14 @@ async fn relative_url_root_is_in_every_link(database: Database) {
 async fn users_and_their_identities_are_shown(database: Database) {
     let admin = admin_api(database).await;
     admin.sql(
-            "INSERT INTO saml_providers (id, group_id, enabled, certificate_fingerprint, sso_url) VALUES (3, 123, true, 'x', 'https://idp.example.com');
-             INSERT INTO identities (user_id, provider, extern_uid, saml_provider_id, created_at, updated_at) VALUES (2, 'group_saml', 'abc', 3, '2020-01-01', '2020-01-01');
-             INSERT INTO scim_identities (group_id, user_id, active, extern_uid, created_at, updated_at) VALUES (NULL, 2, true, 'f0b1d561', '2020-01-01', '2020-01-01'), (123, 2, false, 'be20d8dc', '2020-01-01', '2020-01-01');",
-        );
+        "INSERT INTO saml_providers (id, group_id, enabled, certificate_fingerprint, sso_url) \
+            VALUES (3, 123, true, 'x', 'https://idp.example.com');
+             INSERT INTO identities (user_id, provider, extern_uid, saml_provider_id, created_at, \
+             updated_at) VALUES (2, 'group_saml', 'abc', 3, '2020-01-01', '2020-01-01');
+             INSERT INTO scim_identities (group_id, user_id, active, extern_uid, created_at, \
+             updated_at) VALUES (NULL, 2, true, 'f0b1d561', '2020-01-01', '2020-01-01'), (123, 2, \
+             false, 'be20d8dc', '2020-01-01', '2020-01-01');",
+    );
     let mut visitor = Visitor::new(&admin);
     visitor.sign_in().await;
     for (search, found) in [("ALICE", true), ("alice%40exam", true), ("nobody-here", false)] {

@@ -13,7 +13,10 @@ const MAX_PEAK_MIB: usize = 256;
 fn reconciliations() -> String {
     let item = |n: usize| {
         format!(
-            r#"{{"namespace_id":{},"next_reconciliation_date":"2034-06-13","display_alert_from":"2034-06-06"}}"#,
+            concat!(
+                r#"{{"namespace_id":{},"#,
+                r#""next_reconciliation_date":"2034-06-13","display_alert_from":"2034-06-06"}}"#
+            ),
             100_000 + n
         )
     };

@@ -1,4 +1,5 @@
-//! Every state of a key at every endpoint that takes one, see "The state of a key" in `docs/api/shell-api.md`.
+//! Every state of a key at every endpoint that takes one, see "The state of a key" in
+//! `docs/api/shell-api.md`.
 use super::one_time_passwords::switched_on;
 use super::support::Shell;
 use serde_json::{Value, json};

@@ -64,7 +64,8 @@ async fn seven_large_pushes_stay_within_the_pod(database: Database) {
     let peak = binary.process.peak_memory_mib();
     let (kept, after) = settled(&binary, idle);
     println!(
-        "idle {idle} MiB, one push {one} MiB more, {PUSHES} pushes {peak} MiB, then {kept} MiB after {after:?}; \
+        "idle {idle} MiB, one push {one} MiB more, {PUSHES} pushes {peak} MiB, then {kept} MiB after \
+        {after:?}; \
          {statuses:?}"
     );
     assert!(statuses.contains(&200), "{statuses:?}");

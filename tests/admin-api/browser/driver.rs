@@ -1,6 +1,7 @@
 //! A real browser: headless Chromium, controlled by the `WebDriver` protocol of W3C.
 //!
-//! The existing crates for it have the MPL, or enable features of `serde_json` that change the services' responses.
+//! The existing crates for it have the MPL, or enable features of `serde_json` that change the services'
+//! responses.
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
@@ -73,7 +74,8 @@ impl Browser {
             &directory,
         ];
         let options = json!({ "args": arguments, "prefs": preferences });
-        let wanted = json!({ "capabilities": { "alwaysMatch": { "browserName": "chrome", "goog:chromeOptions": options } } });
+        let wanted = json!({ "browserName": "chrome", "goog:chromeOptions": options });
+        let wanted = json!({ "capabilities": { "alwaysMatch": wanted } });
         let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE * 3).build().unwrap();
         let mut browser =
             Self { chromedriver, port, session: String::new(), client, _profile: profile, _one: one };
@@ -224,7 +226,10 @@ impl Browser {
     pub async fn look(&self, width: u32, scheme: &str) {
         let metrics = json!({ "width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600 });
         self.devtools("Emulation.setDeviceMetricsOverride", metrics).await;
-        let features = json!([{ "name": "prefers-color-scheme", "value": scheme }, { "name": "prefers-reduced-motion", "value": "reduce" }]);
+        let features = json!([
+            { "name": "prefers-color-scheme", "value": scheme },
+            { "name": "prefers-reduced-motion", "value": "reduce" },
+        ]);
         self.devtools("Emulation.setEmulatedMedia", json!({ "features": features })).await;
     }
 

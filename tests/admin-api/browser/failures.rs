@@ -16,7 +16,8 @@ async fn failed_search_is_announced_and_its_old_result_removed(database: Databas
     // The live regions are in the page from the start and are not replaced.
     let mark = "for (const id of ['list-error', 'picker-error', 'count', 'picker-hint']) \
                 document.getElementById(id).marked = true; \
-                return document.querySelectorAll('#list-error[role=alert], #picker-error[role=alert]').length";
+                return document.querySelectorAll('#list-error[role=alert], \
+                #picker-error[role=alert]').length";
     assert_eq!(browser.script(mark).await, 2);
     browser.set_offline(true).await;
     browser.write("#search", "acme").await;

@@ -22,7 +22,8 @@ async fn an_administrator_excludes_searches_and_removes(database: Database) {
     assert_eq!(browser.script("return document.activeElement.className").await, "problem");
     browser.until_text("#namespace-problem", "Select a namespace.").await;
     browser.until_text("#reason-problem", "Add a reason.").await;
-    let described = "return ['namespace_search', 'reason'].map(id => document.getElementById(id).getAttribute('aria-describedby')).join(', ')";
+    let described = "return ['namespace_search', 'reason'].map(id => \
+    document.getElementById(id).getAttribute('aria-describedby')).join(', ')";
     assert_eq!(browser.script(described).await, "picker-hint namespace-problem, reason-hint reason-problem");
     // The picker searches while the user types, and selects a single match.
     browser.write("#namespace_search", "acm").await;
@@ -65,7 +66,8 @@ async fn an_administrator_excludes_searches_and_removes(database: Database) {
     browser.write("#reason", "half written").await;
     let back = "const done = arguments[arguments.length - 1]; let isLoaded = false; \
                     document.addEventListener('htmx:historyCacheMiss', () => isLoaded = true); \
-                    window.addEventListener('hashchange', () => done([isLoaded, document.getElementById('reason').value])); history.back()";
+                    window.addEventListener('hashchange', () => done([isLoaded, \
+                    document.getElementById('reason').value])); history.back()";
     assert_eq!(browser.script_later(back).await, serde_json::json!([false, "half written"]));
     browser.click("a[href*='/123/remove']").await;
     browser.until_text("h1", "Remove this exclusion?").await;
@@ -120,7 +122,8 @@ async fn tab_to(browser: &Browser, css: &str) {
         browser.press(TAB).await;
         let is_there = format!("return document.activeElement.matches(`{css}`)");
         let outline = "const active = document.activeElement; if (active === document.body) return 'solid'; \
-                       const near = active.closest('.choice') || active; return getComputedStyle(near).outlineStyle";
+                       const near = active.closest('.choice') || active; return \
+                       getComputedStyle(near).outlineStyle";
         assert_ne!(browser.script(outline).await, "none", "the focus cannot be seen");
         if browser.script(&is_there).await == true {
             return;
@@ -177,8 +180,10 @@ async fn no_script_of_somebody_elses_runs() {
     browser.until_text("#choices", "<script>window.caught=1</script>").await;
     assert_eq!(browser.script("return window.caught === undefined").await, true);
     // Not even a script that is injected into the page runs, because it is not one of our files.
-    let injected = "const script = document.createElement('script'); script.textContent = 'window.caught = 2'; document.body.append(script); \
-                    const div = document.createElement('div'); div.innerHTML = '<img src=x onerror=\"window.caught=3\">'; document.body.append(div); \
+    let injected = "const script = document.createElement('script'); script.textContent = \
+    'window.caught = 2'; document.body.append(script); \
+                    const div = document.createElement('div'); div.innerHTML = '<img src=x \
+                    onerror=\"window.caught=3\">'; document.body.append(div); \
                     return window.caught === undefined";
     assert_eq!(browser.script(injected).await, true);
 }

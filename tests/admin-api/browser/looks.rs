@@ -9,16 +9,25 @@ fn furnish(admin: &Admin) {
     admin.many(23);
     let then = today();
     admin.sql(&format!(
-        "UPDATE namespaces_storage_limit_exclusions SET reason = 'Migrating from another host until the end of the quarter, agreed with their account manager' WHERE id = 2;
-         UPDATE namespaces_storage_limit_exclusions SET reason = 'Mirrors-of-the-public-package-archives-https://example.com/a/very/long/address/without/any/blank' WHERE id = 3;
+        "UPDATE namespaces_storage_limit_exclusions SET reason = 'Migrating from another host until the \
+        end of the quarter, agreed with their account manager' WHERE id = 2;
+         UPDATE namespaces_storage_limit_exclusions SET reason = \
+         'Mirrors-of-the-public-package-archives-https://example.com/a/very/long/address/without/any/blank' \
+         WHERE id = 3;
          UPDATE namespaces SET name = 'Zentrum für Luft- und Raumfahrt' WHERE id = 5004;
-         INSERT INTO saml_providers (id, group_id, enabled, certificate_fingerprint, sso_url) VALUES (3, 123, true, 'x', 'https://idp.example.com');
-         INSERT INTO identities (user_id, provider, extern_uid, saml_provider_id, created_at, updated_at) VALUES (2, 'group_saml', 'alice@idp.example.com', 3, '{then}', '{then}'), (2, 'ldapmain', 'uid=alice,ou=people,dc=example,dc=com', NULL, '{then}', '{then}');
-         INSERT INTO scim_identities (group_id, user_id, active, extern_uid, created_at, updated_at) VALUES (NULL, 2, true, 'f0b1d561-21ff-4092-beab-8154b17f82f2', '{then}', '{then}'), (123, 2, false, 'be20d8dc', '{then}', '{then}');"
+         INSERT INTO saml_providers (id, group_id, enabled, certificate_fingerprint, sso_url) VALUES \
+         (3, 123, true, 'x', 'https://idp.example.com');
+         INSERT INTO identities (user_id, provider, extern_uid, saml_provider_id, created_at, \
+         updated_at) VALUES (2, 'group_saml', 'alice@idp.example.com', 3, '{then}', '{then}'), (2, \
+         'ldapmain', 'uid=alice,ou=people,dc=example,dc=com', NULL, '{then}', '{then}');
+         INSERT INTO scim_identities (group_id, user_id, active, extern_uid, created_at, updated_at) \
+         VALUES (NULL, 2, true, 'f0b1d561-21ff-4092-beab-8154b17f82f2', '{then}', '{then}'), (123, 2, \
+         false, 'be20d8dc', '{then}', '{then}');"
     ));
 }
 
-/// Checks the open page in every width and colour scheme: takes screenshots, runs axe and checks for overflow.
+/// Checks the open page in every width and colour scheme: takes screenshots, runs axe and checks for
+/// overflow.
 async fn look_at(browser: &Browser, name: &str) {
     let directory = axe::target().join("screenshots");
     std::fs::create_dir_all(&directory).unwrap();
@@ -32,7 +41,9 @@ async fn look_at(browser: &Browser, name: &str) {
             let report = browser
                 .script_later(
                     "const done = arguments[arguments.length - 1]; axe.run(document).then( \
-                     found => done(found.passes.length === 0 ? ['axe looked at nothing'] : found.violations.map(rule => rule.id + ': ' + rule.help + ' ' + rule.nodes.map(node => node.html + ' ' + node.failureSummary).join(' | '))), \
+                     found => done(found.passes.length === 0 ? ['axe looked at nothing'] : \
+                     found.violations.map(rule => rule.id + ': ' + rule.help + ' ' + \
+                     rule.nodes.map(node => node.html + ' ' + node.failureSummary).join(' | '))), \
                      error => done(['axe failed: ' + error]))",
                 )
                 .await;

@@ -58,7 +58,8 @@ fn is_refusal(answer: &Answer, target: &Target) -> bool {
     answer.status == 401 || is_forbidden || is(answer, &without_credential(target))
 }
 
-/// Sends the wrong credentials to some endpoints. Returns a line for each answer that is not the expected one.
+/// Sends the wrong credentials to some endpoints. Returns a line for each answer that is not the
+/// expected one.
 async fn failures(service: &Service, targets: &[Target], credentials: &[Credential]) -> Vec<String> {
     let (client, mut failures) = (client(), Vec::new());
     for target in targets {

@@ -16,6 +16,7 @@ mod groups;
 mod isolation;
 mod list;
 mod logs;
+mod memory;
 mod patch;
 mod providers;
 mod put_delete;

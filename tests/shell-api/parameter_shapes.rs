@@ -39,7 +39,7 @@ const CASES: &[Case] = &[
             "username",
             "krb5principal",
         ],
-        lists: &[],
+        lists: &["push_options"],
     },
     Case { method: "GET", path: "/authorized_keys", base: &[], texts: &["key"], lists: &[] },
     Case {

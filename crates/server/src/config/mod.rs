@@ -61,23 +61,20 @@ impl Structures {
     }
 }
 
-/// Masks the values that an error of the parser quotes: a structure may hold tokens and URLs with passwords.
+/// Masks the strings that an error of the parser quotes: a structure may hold tokens and URLs with passwords. Names and
+/// keywords, which the parser puts into backticks, stay.
 fn without_values(error: &str) -> String {
     let (mut masked, mut rest) = (String::with_capacity(error.len()), error);
-    while let Some(start) = rest.find(['"', '`']) {
-        let (before, quoted) = rest.split_at(start);
-        let quote = if quoted.starts_with('"') { '"' } else { '`' };
+    while let Some((before, quoted)) = rest.split_once('"') {
         let mut is_escaped = false;
-        let end = quoted[1..].find(|character| {
-            let ends = character == quote && !is_escaped;
+        let end = quoted.find(|character| {
+            let ends = character == '"' && !is_escaped;
             is_escaped = character == '\\' && !is_escaped;
             ends
         });
-        let after = end.map_or(quoted.len(), |end| end + 2);
-        let is_name = quote == '`' && !before.ends_with("variant ");
         masked.push_str(before);
-        masked.push_str(if is_name { &quoted[..after] } else { "\u{2026}" });
-        rest = &quoted[after..];
+        masked.push('\u{2026}');
+        rest = end.map_or("", |end| &quoted[end + 1..]);
     }
     masked + rest
 }

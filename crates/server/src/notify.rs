@@ -7,8 +7,8 @@ use std::os::unix::net::{SocketAddr, UnixDatagram};
 pub const READY: &str = "READY=1";
 pub const STOPPING: &str = "STOPPING=1";
 
-/// Sends a state to the socket that `NOTIFY_SOCKET` names. Without this variable nobody started the process as
-/// a unit of the type `notify`, and this does nothing.
+/// Sends a state to the socket that `NOTIFY_SOCKET` names. Does nothing without this variable, which systemd
+/// sets for units of the type `notify`.
 pub fn notify(state: &str) {
     let Some(name) = std::env::var_os("NOTIFY_SOCKET").filter(|name| !name.is_empty()) else { return };
     if let Err(error) = send(name.as_bytes(), state) {

@@ -61,8 +61,8 @@ impl Structures {
     }
 }
 
-/// Masks the strings that an error of the parser quotes: a structure may hold tokens and URLs with passwords. Names and
-/// keywords, which the parser puts into backticks, stay.
+/// Masks the strings that an error of the parser quotes: a structure may hold tokens and URLs with passwords.
+/// Names and keywords, which the parser puts into backticks, stay.
 fn without_values(error: &str) -> String {
     let (mut masked, mut rest) = (String::with_capacity(error.len()), error);
     while let Some((before, quoted)) = rest.split_once('"') {

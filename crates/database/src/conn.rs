@@ -2,7 +2,7 @@
 use diesel::connection::{AnsiTransactionManager, TransactionManager};
 use diesel::prelude::*;
 
-use crate::Result;
+use crate::{Error, Result};
 
 /// A connection to either database.
 #[derive(diesel::MultiConnection)]
@@ -32,13 +32,20 @@ impl Conn {
             return self.savepoint(f);
         }
         let settings = self.with_session(|session| session.local_settings.clone());
+        self.with_session(|session| session.progress.is_in_transaction = true);
         match self {
             Self::Postgresql(pg) => {
                 AnsiTransactionManager::begin_transaction_sql(pg, settings.as_deref().unwrap_or("BEGIN"))?;
             }
             Self::Sqlite(sqlite) => AnsiTransactionManager::begin_transaction_sql(sqlite, "BEGIN IMMEDIATE")?,
         }
-        self.end(f)
+        let result = self.end(|conn| {
+            let value = f(conn)?;
+            conn.with_session(|session| session.progress.has_committed = true);
+            Ok(value)
+        });
+        self.with_session(|session| session.progress.is_in_transaction = false);
+        result
     }
 
     /// Runs `f` in a savepoint of the open transaction. An error undoes only what `f` did.
@@ -53,9 +60,14 @@ impl Conn {
     /// What `f` has committed stays committed, even if `f` returns an error.
     pub(crate) fn with_settings<T>(&mut self, f: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         let settings = self.with_session(|session| session.local_settings.clone());
+        let has_local_settings = settings.is_some();
+        self.with_session(|session| session.progress.is_in_transaction = has_local_settings);
         let (Self::Postgresql(pg), Some(settings)) = (&mut *self, settings) else { return f(self) };
         AnsiTransactionManager::begin_transaction_sql(pg, &settings)?;
         let result = f(self);
+        // The work is committed even if it has failed, unless the connection is lost.
+        let is_lost = matches!(&result, Err(Error::Unavailable(_)));
+        self.with_session(|session| session.progress.has_committed |= !is_lost);
         match Manager::commit_transaction(self) {
             Ok(()) => result,
             Err(commit) => {

@@ -8,6 +8,7 @@ use r2d2::{ManageConnection, PooledConnection};
 
 use crate::check::Finding;
 use crate::connector::Connector;
+use crate::session::Progress;
 use crate::{Conn, Error, Location, Result};
 
 /// The timeout of r2d2 for opening a connection. It pauses between attempts for up to half of it.
@@ -301,7 +302,14 @@ impl ManageConnection for Manager {
         let generation = self.0.generation.load(Ordering::Acquire);
         let conn = self.0.connect()?;
         let open = OpenConnection::new(&self.0.open);
-        Ok(TrackedConnection { conn, generation, fate: Fate::Keep, last_used: Instant::now(), _open: open })
+        Ok(TrackedConnection {
+            conn,
+            generation,
+            fate: Fate::Keep,
+            has_changed_nothing: false,
+            last_used: Instant::now(),
+            _open: open,
+        })
     }
 
     /// Never called: `test_on_check_out` is disabled, because it would cost a round trip each time.
@@ -355,6 +363,8 @@ pub(crate) struct TrackedConnection {
     conn: Conn,
     generation: u64,
     fate: Fate,
+    /// Whether the last use has failed before anything was committed.
+    pub has_changed_nothing: bool,
     last_used: Instant,
     _open: OpenConnection,
 }
@@ -362,9 +372,17 @@ pub(crate) struct TrackedConnection {
 impl TrackedConnection {
     /// Runs `f`. Also returns the number of statements that it ran.
     pub fn use_for<T>(&mut self, f: impl FnOnce(&mut Conn) -> Result<T>) -> (Result<T>, u32) {
-        self.conn.with_session(|session| session.statements = 0);
+        self.conn.with_session(|session| {
+            (session.statements, session.progress) = (0, Progress::default());
+        });
         let result = self.conn.with_settings(f);
-        let statements = self.conn.with_session(|session| session.statements);
+        let is_read_only = result.as_ref().err().map(Error::is_read_only);
+        let (statements, has_changed_nothing) = self.conn.with_session(|session| {
+            let progress = &session.progress;
+            let is_unchanged = |is_read_only| progress.has_changed_nothing(is_read_only);
+            (session.statements, is_read_only.is_some_and(is_unchanged))
+        });
+        self.has_changed_nothing = has_changed_nothing;
         self.fate = match &result {
             Err(error @ Error::Unavailable(_)) if error.is_read_only() || self.conn.ping().is_err() => {
                 Fate::Broken

@@ -4,6 +4,7 @@
 //! statement may then belong to another client, and a session setting affects other clients. Therefore the
 //! first connection detects whether there is a pooler, and every statement takes this into account.
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -69,6 +70,8 @@ pub(crate) struct Connector {
     location: Location,
     options: ConnectOptions,
     known: Mutex<Known>,
+    /// The index of the server to try first: the one that accepted the last connection.
+    server: AtomicUsize,
 }
 
 #[derive(Debug, Default)]
@@ -91,7 +94,7 @@ impl Location {
 
 impl Connector {
     pub fn new(location: Location, options: ConnectOptions) -> Self {
-        Self { location, options, known: Mutex::default() }
+        Self { location, options, known: Mutex::default(), server: AtomicUsize::new(0) }
     }
 
     pub fn location(&self) -> &Location {
@@ -166,11 +169,7 @@ impl Connector {
         );
         let mut pg = match self.establish(url, &options) {
             Ok(pg) => pg,
-            Err(ConnectionError::BadConnection(message))
-                if message.contains("unsupported startup parameter") =>
-            {
-                return Ok(Err("start-up options are refused"));
-            }
+            Err(error) if is_of_pooler(&error) => return Ok(Err("start-up options are refused")),
             Err(error) => return Err(unavailable(error)),
         };
         let probe: Probe = diesel::sql_query(
@@ -181,7 +180,7 @@ impl Connector {
         if probe.nonce != nonce {
             return Ok(Err("start-up options are dropped"));
         }
-        probe.refuse_standby()?;
+        self.refuse_standby(url, &probe)?;
         if self.options.prepared_statements == PreparedStatements::Off {
             pg.set_prepared_statement_cache_size(CacheSize::Disabled);
         }
@@ -193,7 +192,7 @@ impl Connector {
         pg.set_prepared_statement_cache_size(CacheSize::Disabled);
         let probe: Probe =
             diesel::sql_query("SELECT '' AS nonce, pg_is_in_recovery() AS is_standby").get_result(&mut pg)?;
-        probe.refuse_standby()?;
+        self.refuse_standby(url, &probe)?;
         let known = self.known().mode;
         let (prepared, role_settings) = if let Some(Mode::Pooled { prepared, role_settings }) = known {
             (prepared, role_settings)
@@ -214,8 +213,31 @@ impl Connector {
         Ok(conn)
     }
 
+    /// Opens a connection to the first server of the URL that accepts one. The server that accepted the last
+    /// one is tried first, so that a server that is away does not cost its timeout each time.
     fn establish(&self, url: &PostgresqlUrl, options: &str) -> ConnectionResult<PgConnection> {
-        PgConnection::establish(&url.with_options(&self.options.application_name, options))
+        let (first, count) = (self.server.load(Ordering::Relaxed), url.hosts().len());
+        let mut result = Err(ConnectionError::BadConnection("no server".to_owned()));
+        for index in (first..first + count).map(|index| index % count) {
+            let uri = url.with_options(index, &self.options.application_name, options);
+            result = PgConnection::establish(&uri);
+            self.server.store(index, Ordering::Relaxed);
+            if result.as_ref().err().is_none_or(is_of_pooler) {
+                break;
+            }
+        }
+        result
+    }
+
+    /// Refuses a standby server, which may lag behind and would honour revoked rights. The next attempt begins
+    /// with another server.
+    fn refuse_standby(&self, url: &PostgresqlUrl, probe: &Probe) -> Result<()> {
+        if !probe.is_standby {
+            return Ok(());
+        }
+        let next = (self.server.load(Ordering::Relaxed) + 1) % url.hosts().len();
+        self.server.store(next, Ordering::Relaxed);
+        Err(Error::Unavailable("the server is a standby (in recovery)".into()))
     }
 
     /// Returns one message that begins a transaction with our settings.
@@ -315,6 +337,11 @@ fn connect_sqlite(path: &str) -> Result<Conn> {
     Ok(Conn::Sqlite(sqlite))
 }
 
+/// Whether a pooler has refused our start-up options.
+fn is_of_pooler(error: &ConnectionError) -> bool {
+    matches!(error, ConnectionError::BadConnection(message) if message.contains("unsupported startup parameter"))
+}
+
 fn unavailable(error: ConnectionError) -> Error {
     Error::Unavailable(error.into())
 }
@@ -331,16 +358,6 @@ struct Probe {
     nonce: String,
     #[diesel(sql_type = Bool)]
     is_standby: bool,
-}
-
-impl Probe {
-    /// Refuses a standby server, which may lag behind and would honour revoked rights.
-    fn refuse_standby(&self) -> Result<()> {
-        if self.is_standby {
-            return Err(Error::Unavailable("the server is a standby (in recovery)".into()));
-        }
-        Ok(())
-    }
 }
 
 #[derive(QueryableByName)]

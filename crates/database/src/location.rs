@@ -26,6 +26,15 @@ impl Location {
         }
     }
 
+    /// Whether both are written in the same way.
+    pub fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Postgresql(one), Self::Postgresql(other)) => one.expose_secret() == other.expose_secret(),
+            (Self::Sqlite(one), Self::Sqlite(other)) => one == other,
+            _ => false,
+        }
+    }
+
     pub fn is_postgresql(&self) -> bool {
         matches!(self, Self::Postgresql(_))
     }
@@ -109,17 +118,20 @@ impl PostgresqlUrl {
         hosts.split(',').enumerate().map(host_and_port).collect()
     }
 
-    /// The URI for libpq, with `options` for the server appended to those in the URL.
-    pub(crate) fn with_options(&self, application_name: &str, options: &str) -> String {
+    /// The URI for libpq of the server at this index in [`Self::hosts`], with `options` for the server appended
+    /// to those in the URL.
+    pub(crate) fn with_options(&self, index: usize, application_name: &str, options: &str) -> String {
         let parts = self.parts();
+        let nth =
+            |list: &str| list.split(',').nth(index).or(list.split(',').next()).unwrap_or_default().to_owned();
         let has = |name: &str| parts.parameters.iter().any(|(key, _)| *key == name);
         let mut parameters: Vec<(&str, String)> = Vec::new();
         let mut all_options = String::new();
         for (key, value) in &parts.parameters {
-            if *key == "options" {
-                (*value).clone_into(&mut all_options);
-            } else {
-                parameters.push((key, (*value).to_owned()));
+            match *key {
+                "options" => (*value).clone_into(&mut all_options),
+                "host" | "hostaddr" | "port" => parameters.push((key, nth(value))),
+                _ => parameters.push((key, (*value).to_owned())),
             }
         }
         for (key, value) in DEFAULT_PARAMETERS.iter().filter(|(key, _)| !has(key)) {
@@ -142,8 +154,9 @@ impl PostgresqlUrl {
         }
         let query: Vec<String> = parameters.iter().map(|(key, value)| format!("{key}={value}")).collect();
         let Parts { scheme, credentials, hosts, database, .. } = parts;
+        let host = nth(hosts);
         let database = if database.is_empty() { "/" } else { database };
-        format!("{scheme}://{credentials}{hosts}{database}?{}", query.join("&"))
+        format!("{scheme}://{credentials}{host}{database}?{}", query.join("&"))
     }
 }
 
@@ -201,13 +214,32 @@ mod tests {
     }
 
     #[test]
+    fn each_server_of_a_url_has_its_own_uri() {
+        for (url, expected) in [
+            ("postgres://u:p@a,b:2/x", ["postgres://u:p@a/x?", "postgres://u:p@b:2/x?"]),
+            ("postgres://[::1]:1,[::2]/x", ["postgres://[::1]:1/x?", "postgres://[::2]/x?"]),
+            (
+                "postgres:///x?host=a,b&port=1,2",
+                ["postgres:///x?host=a&port=1&", "postgres:///x?host=b&port=2&"],
+            ),
+            ("postgres://a,b/x?port=7", ["postgres://a/x?port=7&", "postgres://b/x?port=7&"]),
+        ] {
+            let Location::Postgresql(url) = Location::parse(url).unwrap() else { panic!("PostgreSQL") };
+            for (index, start) in expected.into_iter().enumerate() {
+                let uri = url.with_options(index, "shell-api", "");
+                assert!(uri.starts_with(start) && uri.ends_with("&target_session_attrs=read-write"), "{uri}");
+            }
+        }
+    }
+
+    #[test]
     fn the_options_of_a_url_come_first() {
         let Location::Postgresql(url) =
             Location::parse("postgres://u@h/x?options=-c%20a%3Db&sslmode=disable").unwrap()
         else {
             panic!("PostgreSQL")
         };
-        let uri = url.with_options("shell-api", "-c c=d");
+        let uri = url.with_options(0, "shell-api", "-c c=d");
         assert!(uri.ends_with("&options=-c%20a%3Db%20-c%20c%3Dd"), "{uri}");
         assert!(uri.contains("sslmode=disable") && uri.contains("connect_timeout=2"), "{uri}");
         assert!(uri.contains("application_name=shell-api") && !uri.contains("target_session_attrs"), "{uri}");

@@ -127,17 +127,55 @@ impl Pool {
         }
     }
 
-    /// Runs `f`, which may write, with a connection on a blocking thread.
+    /// Runs `f`, which may write, with a connection on a blocking thread. Runs `f` again on a new connection if
+    /// the server has become read-only, or the first connection is broken, before anything was committed.
     pub async fn run<T, F>(&self, f: F) -> Result<T>
     where
         T: Send + 'static,
-        F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
+        F: Fn(&mut Conn) -> Result<T> + Send + 'static,
     {
         self.check_open()?;
-        self.prepare(f).await
+        self.with_connection(move |connections, wait| {
+            let mut statements = 0;
+            let mut use_once = |connection: Result<Pooled>| match connection {
+                Ok(mut connection) => {
+                    let (result, more) = connection.use_for(&f);
+                    statements += more;
+                    let has_changed_nothing = connection.has_changed_nothing;
+                    (result, connections.put_back(connection) && has_changed_nothing)
+                }
+                Err(error) => (Err(error), false),
+            };
+            let (result, may_repeat) = use_once(connections.get_healthy(wait));
+            let result = if may_repeat { use_once(connections.get_healthy(wait)).0 } else { result };
+            (result.map_err(|error| connections.explain(error)), statements)
+        })
+        .await
     }
 
-    /// Like [`Self::run`], but also while the pool is closed.
+    /// Runs `f` once, with a connection of this pool and one of another pool, if there is another one.
+    pub async fn run_with<T, F>(&self, other: Option<&Self>, f: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: Fn(&mut Conn, Option<&mut Conn>) -> Result<T> + Send + 'static,
+    {
+        let Some(other) = other else { return self.run(move |conn| f(conn, None)).await };
+        self.check_open()?;
+        other.check_open()?;
+        let wait = Wait::new(other.options.timeout);
+        let permit = other.permit(wait).await?;
+        let connections = Arc::clone(&other.connections);
+        self.prepare(move |main| {
+            let _permit = permit;
+            let mut connection = connections.get_healthy(wait)?;
+            let (result, _) = connection.use_for(|second| f(main, Some(second)));
+            connections.put_back(connection);
+            result.map_err(|error| connections.explain(error))
+        })
+        .await
+    }
+
+    /// Runs `f` once, also while the pool is closed.
     pub async fn prepare<T, F>(&self, f: F) -> Result<T>
     where
         T: Send + 'static,

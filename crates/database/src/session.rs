@@ -16,12 +16,33 @@ pub(crate) struct Session {
     /// them.
     pub local_settings: Option<Arc<str>>,
     catalogue: Option<Arc<Catalogue>>,
+    pub progress: Progress,
+}
+
+/// How far a unit of work has come, which decides whether it may be repeated.
+#[derive(Debug, Default)]
+pub(crate) struct Progress {
+    /// Whether a transaction is open, or about to be.
+    pub is_in_transaction: bool,
+    /// Whether a transaction was committed, or may have been.
+    pub has_committed: bool,
+    /// Whether a statement ran outside of a transaction.
+    pub has_autocommitted: bool,
+}
+
+impl Progress {
+    /// Whether a failed unit of work has changed nothing. A server that only reads has not changed anything
+    /// outside of a transaction either.
+    pub fn has_changed_nothing(&self, is_read_only: bool) -> bool {
+        !self.has_committed && (is_read_only || !self.has_autocommitted)
+    }
 }
 
 impl Instrumentation for Session {
     fn on_connection_event(&mut self, event: InstrumentationEvent<'_>) {
         if matches!(event, InstrumentationEvent::StartQuery { .. }) {
             self.statements += 1;
+            self.progress.has_autocommitted |= !self.progress.is_in_transaction;
         }
     }
 }

@@ -68,7 +68,7 @@ impl Versioned for Group {
 /// Checks the `If-Match` header against the version of the resource.
 pub(crate) fn precondition<R: Versioned>(
     request: &HttpRequest,
-) -> impl FnOnce(&R) -> Result<(), scim::Error> + use<R> {
+) -> impl Fn(&R) -> Result<(), scim::Error> + use<R> {
     let expected = tags(request, &IF_MATCH);
     move |resource| {
         if expected.is_empty() || contains_version(&expected, resource) {

@@ -50,7 +50,7 @@ impl App {
         f: F,
     ) -> Result<Changed<Stored>, ScimError>
     where
-        F: FnOnce(&mut Conn) -> Result<(Stored, Effects), Error> + Send + 'static,
+        F: Fn(&mut Conn) -> Result<(Stored, Effects), Error> + Send + 'static,
     {
         let (stored, effects) = self.run(f).await?;
         tracing::info!(
@@ -75,7 +75,7 @@ impl App {
         f: F,
     ) -> Result<Changed<Group>, ScimError>
     where
-        F: FnOnce(&mut Conn) -> Result<(Group, GroupEffects), Error> + Send + 'static,
+        F: Fn(&mut Conn) -> Result<(Group, GroupEffects), Error> + Send + 'static,
     {
         let (group, effects) = self.run(f).await?;
         let gitlab_groups: Vec<String> = effects.gitlab_groups.iter().map(ToString::to_string).collect();
@@ -98,7 +98,7 @@ impl App {
     /// Runs a change. A refusal becomes the response.
     async fn run<F, T>(&self, f: F) -> Result<T, ScimError>
     where
-        F: FnOnce(&mut Conn) -> Result<T, Error> + Send + 'static,
+        F: Fn(&mut Conn) -> Result<T, Error> + Send + 'static,
         T: Send + 'static,
     {
         Ok(self.core.pool.run(move |conn| split(f(conn))).await??)

@@ -29,8 +29,11 @@ pub async fn handler(
     let wanted = read(sent, wanted).await?.into_iter().collect::<domain::Result<Vec<_>>>();
     let wanted = wanted.map_err(database::Error::from)?;
     let (key, now) = (Key::parse(&id), app.core.clock.now());
-    let buy = app.core.pool.run(move |conn| Ok((packs::buy(conn, &key, &wanted, now)?, wanted)));
-    let (outcome, wanted) = buy.await?;
+    let buy = {
+        let wanted = wanted.clone();
+        app.core.pool.run(move |conn| packs::buy(conn, &key, &wanted, now))
+    };
+    let outcome = buy.await?;
     let namespace_id = outcome.namespace.id;
     caller.log_namespace(namespace_id);
     warn_of_different_values(&outcome, &wanted);

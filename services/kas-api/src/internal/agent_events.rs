@@ -26,8 +26,9 @@ pub async fn handler(
     dropped -= events.len();
     if !events.is_empty() {
         let retain = move |conn: &mut database::Conn| {
-            let unknown = database::usage::retain_known(conn, &mut events)?;
-            Ok((events, unknown))
+            let mut known = events.clone();
+            let unknown = database::usage::retain_known(conn, &mut known)?;
+            Ok((known, unknown))
         };
         let (known, unknown) = app.core.pool.run(retain).await?;
         events = known;

@@ -16,7 +16,7 @@ pub(crate) async fn handler(
     app.require_groups(&provider).await?;
     let (id, precondition) = (request::id(&request)?, answer::precondition::<Group>(&request));
     let (tenant, now) = (provider.tenant.clone(), app.core.clock.now());
-    let work = move |conn: &mut database::Conn| groups::delete(conn, &tenant, &id, precondition, now);
+    let work = move |conn: &mut database::Conn| groups::delete(conn, &tenant, &id, &precondition, now);
     // The group is deleted, so the client cannot repeat the request.
     let _ = app.change_group(&provider, "delete", work).await?;
     Ok(HttpResponse::NoContent().finish())

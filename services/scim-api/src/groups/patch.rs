@@ -18,7 +18,7 @@ pub(crate) async fn handler(
     request::log_ignored(patch.ignored());
     let (id, precondition) = (request::id(&request)?, answer::precondition::<Group>(&request));
     let (tenant, now) = (provider.tenant.clone(), app.core.clock.now());
-    let work = move |conn: &mut database::Conn| groups::patch(conn, &tenant, &id, precondition, &patch, now);
+    let work = move |conn: &mut database::Conn| groups::patch(conn, &tenant, &id, &precondition, &patch, now);
     let group = app.change_group(&provider, "patch", work).await?.complete()?;
     let selection = search::selection(&request::query(&request));
     if selection.is_given() {

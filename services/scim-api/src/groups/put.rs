@@ -18,7 +18,7 @@ pub(crate) async fn handler(
     let (id, precondition) = (request::id(&request)?, answer::precondition::<Group>(&request));
     let (tenant, now) = (provider.tenant.clone(), app.core.clock.now());
     let work =
-        move |conn: &mut database::Conn| groups::replace(conn, &tenant, &id, precondition, &draft, now);
+        move |conn: &mut database::Conn| groups::replace(conn, &tenant, &id, &precondition, &draft, now);
     let group = app.change_group(&provider, "replace", work).await?.complete()?;
     let selection = search::selection(&request::query(&request));
     Ok(answer::group(&mut HttpResponse::Ok(), &provider, &group, &selection))

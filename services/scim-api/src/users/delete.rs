@@ -16,6 +16,6 @@ pub(crate) async fn handler(
     let (tenant, now) = (provider.tenant.clone(), app.core.clock.now());
     // The user is no longer found, so the client cannot repeat the request.
     let _ =
-        app.change(&provider, "delete", move |conn| delete(conn, &tenant, &id, precondition, now)).await?;
+        app.change(&provider, "delete", move |conn| delete(conn, &tenant, &id, &precondition, now)).await?;
     Ok(HttpResponse::NoContent().finish())
 }

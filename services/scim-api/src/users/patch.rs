@@ -19,7 +19,7 @@ pub(crate) async fn handler(
     let (id, precondition) = (request::id(&request)?, answer::precondition::<User>(&request));
     let (tenant, mode, now) = (provider.tenant.clone(), provider.tenant.mode, app.core.clock.now());
     let work = move |conn: &mut database::Conn| {
-        change(conn, &tenant, &id, precondition, |user| Ok(dialect::adapt(patch.apply(user)?, mode)), now)
+        change(conn, &tenant, &id, &precondition, |user| Ok(dialect::adapt(patch.apply(user)?, mode)), now)
     };
     let changed = app.change(&provider, "patch", work).await?.complete()?;
     let selection = search::selection(&request::query(&request));

@@ -4,7 +4,6 @@ use std::cell::RefCell;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::Payload;
@@ -13,45 +12,14 @@ use actix_web::web::{Bytes, BytesMut, Data};
 use actix_web::{HttpMessage, HttpRequest};
 use futures_util::StreamExt;
 use futures_util::future::{FutureExt, LocalBoxFuture, Shared};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 
-use crate::{Context, RestError};
+use crate::{Context, MemoryBudget, RestError};
 
 /// The time limit for receiving a whole body.
 pub const DEADLINE: Duration = Duration::from_secs(30);
-/// How long a request waits for memory from the budget.
-const ROOM_TIMEOUT: Duration = Duration::from_secs(5);
 /// Bodies up to this many bytes do not count against the budget.
 const FREE_BYTES: usize = 64 * 1024;
-
-/// The memory, in bytes, that all request bodies may use together.
-#[derive(Debug, Clone)]
-pub struct BodyBudget {
-    bytes: usize,
-    room: Arc<Semaphore>,
-}
-
-impl BodyBudget {
-    pub fn new(bytes: usize) -> Self {
-        Self { bytes, room: Arc::new(Semaphore::new(bytes)) }
-    }
-
-    pub fn bytes(&self) -> usize {
-        self.bytes
-    }
-
-    /// The number of bytes in use.
-    pub fn taken(&self) -> usize {
-        self.bytes.saturating_sub(self.room.available_permits())
-    }
-
-    /// Reserves memory for a body. Returns `None` if none becomes available within [`ROOM_TIMEOUT`].
-    async fn take(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
-        let permits = u32::try_from(bytes).ok()?;
-        let room = Arc::clone(&self.room).acquire_many_owned(permits);
-        tokio::time::timeout(ROOM_TIMEOUT, room).await.ok()?.ok()
-    }
-}
 
 /// A request's share of the budget. It belongs to the request's [`Context`] and is released with it.
 #[derive(Debug, Clone, Default)]
@@ -148,7 +116,7 @@ struct Body {
     payload: Payload,
     limit: usize,
     announced: Option<usize>,
-    budget: Option<BodyBudget>,
+    budget: Option<MemoryBudget>,
     room: Room,
 }
 

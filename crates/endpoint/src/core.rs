@@ -9,7 +9,7 @@ use shared_state::Counters;
 use telemetry::metrics::Metrics;
 
 use crate::rate_limit::RateLimits;
-use crate::{BodyBudget, ClientEntry, Clock, EndpointTable, Lifecycle};
+use crate::{ClientEntry, Clock, EndpointTable, Lifecycle, MemoryBudget};
 
 /// The static description of a service.
 #[derive(Debug)]
@@ -46,7 +46,7 @@ pub struct Core {
     pub monitoring_allowlist: Vec<IpNet>,
     pub request_timeout: Option<Duration>,
     pub max_body_bytes: Option<usize>,
-    pub body_budget: BodyBudget,
+    pub body_budget: MemoryBudget,
     pub rate_limits: RateLimits,
     /// Additional metrics of the service, collected on each scrape, in Prometheus' text format.
     pub further_metrics: OnceLock<FurtherMetrics>,

@@ -7,7 +7,7 @@ use database::check::{self, CheckOutcome, Finding};
 use database::registry::Service;
 use database::{ConnectOptions, Location, Migrations, Pool, PoolOptions, Pooler, PreparedStatements};
 use endpoint::rate_limit::RateLimits;
-use endpoint::{BodyBudget, ClientEntry, Clock, Core, Lifecycle, ServiceInfo, Tally};
+use endpoint::{ClientEntry, Clock, Core, Lifecycle, MemoryBudget, ServiceInfo, Tally};
 use shared_state::Counters;
 use telemetry::metrics::Metrics;
 
@@ -73,7 +73,7 @@ fn body_budget(
     info: &ServiceInfo,
     max_body: Option<usize>,
     budget: Option<usize>,
-) -> Result<BodyBudget, ConfigError> {
+) -> Result<MemoryBudget, ConfigError> {
     let largest = info.endpoints.iter().map(|endpoint| endpoint.max_body).max().unwrap_or_default();
     let largest = max_body.map_or(largest, |ceiling| ceiling.min(largest));
     let budget = budget.unwrap_or(info.body_budget);
@@ -83,7 +83,7 @@ fn body_budget(
             u32::MAX
         )));
     }
-    Ok(BodyBudget::new(budget))
+    Ok(MemoryBudget::new(budget))
 }
 
 /// The interval between attempts to reach the database at start.

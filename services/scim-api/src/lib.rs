@@ -21,7 +21,7 @@ use actix_web::dev::Server;
 use actix_web::middleware::from_fn;
 use actix_web::web::{Data, ServiceConfig, resource, scope, to};
 use auth::KeyBase;
-use endpoint::{Core, Endpoint, EndpointBuilder, EndpointTable, MIB, ServiceInfo};
+use endpoint::{Core, Endpoint, EndpointBuilder, EndpointTable, MIB, MemoryBudget, ServiceInfo};
 use server::SecretFile;
 
 pub use dialect::Representation;
@@ -88,6 +88,8 @@ pub struct App {
     pub core: Arc<Core>,
     pub key_base: Arc<SecretFile<KeyBase>>,
     pub options: ScimOptions,
+    /// Bounds the memory of the JSON values of all requests.
+    values_budget: MemoryBudget,
     /// Whether the database has the tables for groups. Set by the first request for groups.
     has_group_tables: OnceLock<bool>,
 }
@@ -95,7 +97,8 @@ pub struct App {
 impl App {
     /// The state of a new process.
     pub fn new(core: Arc<Core>, key_base: Arc<SecretFile<KeyBase>>, options: ScimOptions) -> Self {
-        Self { core, key_base, options, has_group_tables: OnceLock::new() }
+        let values_budget = MemoryBudget::new(request::VALUES_BUDGET);
+        Self { core, key_base, options, values_budget, has_group_tables: OnceLock::new() }
     }
 }
 

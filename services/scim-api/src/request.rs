@@ -1,26 +1,20 @@
 //! Reads the parts of a request: path, query, headers and body.
-use std::time::Duration;
-
+use actix_web::HttpRequest;
 use actix_web::http::header::{ACCEPT, CONTENT_TYPE};
-use actix_web::web::Payload;
-use actix_web::{HttpMessage, HttpRequest};
+use actix_web::web::{Data, Payload};
 use database::scim::Scope;
-use endpoint::{RestError, body};
+use endpoint::{MIB, RestError, body};
 use percent_encoding::percent_decode;
 use scim::Object;
-use tokio::sync::Semaphore;
 
-use crate::{ROOT, ScimError};
+use crate::{App, ROOT, ScimError};
 
 pub(crate) const SCIM_JSON: &str = "application/scim+json";
 pub(crate) const JSON: &str = "application/json";
 
-/// The memory, in KiB, that the JSON values of all requests may use together. A tree of values takes up to a
-/// hundred times the memory of its text.
-const VALUES_KIB: u32 = 96 * 1024;
-static VALUES: Semaphore = Semaphore::const_new(VALUES_KIB as usize);
-/// How long a request waits for this memory.
-const VALUES_TIMEOUT: Duration = Duration::from_secs(5);
+/// The memory that the JSON values of all requests may use together. A tree of values takes up to a hundred
+/// times the memory of its text.
+pub(crate) const VALUES_BUDGET: usize = 96 * MIB;
 /// The memory of the values for each delimiter of the text, with the copies that a PATCH makes.
 const BYTES_PER_DELIMITER: usize = 900;
 
@@ -119,23 +113,11 @@ pub(crate) async fn object(request: &HttpRequest, payload: Payload) -> Result<Ob
     Ok(Object::parse(&body)?)
 }
 
-/// Reserves memory for the JSON values of a body until the request ends. Waits if other requests use it.
-/// Fails with 413 if the body needs more than all requests may use together.
+/// Reserves memory for the JSON values of a body until the request ends.
 async fn reserve(request: &HttpRequest, body: &[u8]) -> Result<(), RestError> {
+    let Some(app) = request.app_data::<Data<App>>() else { return Err(RestError::TooLarge) };
     let delimiters = body.iter().filter(|byte| b"{[,:".contains(byte)).count();
-    let kib = u32::try_from(delimiters * BYTES_PER_DELIMITER / 1024).unwrap_or(u32::MAX);
-    if kib > VALUES_KIB {
-        return Err(RestError::TooLarge);
-    }
-    let permit = tokio::time::timeout(VALUES_TIMEOUT, VALUES.acquire_many(kib)).await;
-    match permit {
-        Ok(Ok(permit)) => {
-            request.extensions_mut().insert(permit);
-            Ok(())
-        }
-        Ok(Err(closed)) => Err(RestError::Unavailable(Box::new(closed))),
-        Err(elapsed) => Err(RestError::Unavailable(Box::new(elapsed))),
-    }
+    app.values_budget.reserve(request, delimiters * BYTES_PER_DELIMITER).await
 }
 
 /// Logs the names of unknown attributes in a PATCH. Values are not logged, because they may be personal

@@ -1,4 +1,4 @@
-//! So many requests of one token.
+//! Limits for the requests of each token, and for wrong tokens.
 use super::support::{GROUP, RFC, Scim, TG, TI, scim_api_with};
 use serde_json::json;
 
@@ -26,6 +26,16 @@ async fn each_token_has_its_own_limit(database: Database) {
     let series =
         r#"internal_api_requests_throttled_total{consumer="scim",throttle_key="internal_api_request"}"#;
     assert_eq!(scim.service.metric(series).await, Some(1.0));
+}
+
+#[testkit::test]
+async fn token_counts_where_scim_is_off(database: Database) {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "scim: {per_second: 0.001, burst: 1}").unwrap();
+    let limited = ["--scim-instance-enabled", "false", "--rate-limits-file", file.path().to_str().unwrap()];
+    let scim = scim_api_with(database, &limited).await;
+    assert_eq!(scim.instance("GET", "/Users").send().await.status, 404);
+    scim.instance("GET", "/Users").send().await.assert_throttled(1);
 }
 
 /// A file that names nothing: every limit has its default.

@@ -82,7 +82,12 @@ async fn identify(app: &App, request: &HttpRequest) -> Result<ScimProvider, Scim
         authenticate(conn, &scope, &forms, is_same)
     });
     let options = &app.options;
-    let group = match access.await? {
+    let access = access.await?;
+    // Each use of a valid token counts, whatever the token may do here.
+    if !matches!(access, Access::Denied) {
+        app.core.limit_rate(request, Some(token))?;
+    }
+    let group = match access {
         Access::Granted(None) if !options.scim_instance_enabled => {
             return Err(ScimError::not_found("SCIM is not enabled"));
         }
@@ -91,7 +96,6 @@ async fn identify(app: &App, request: &HttpRequest) -> Result<ScimProvider, Scim
         Access::NotFound => return Err(ScimError::not_found("Group not found")),
         Access::Disabled => return Err(ScimError::not_found("SCIM is not enabled")),
     };
-    app.core.limit_rate(request, Some(token))?;
     if let Some(context) = Context::of(request) {
         context.fields.borrow_mut().namespace_id = group.map(|group| group.id);
     }

@@ -68,8 +68,10 @@ impl Ignored {
     const MAX_NAMES: usize = 10;
     const MAX_CHARACTERS: usize = 64;
 
-    pub(crate) fn add(&mut self, name: &str) {
-        let name: String = name.chars().take(Self::MAX_CHARACTERS).collect();
+    /// Adds a path without its filter and its quoted parts, whose values may be personal data.
+    pub(crate) fn add(&mut self, path: &str) {
+        let name = path.split(['[', '"', '\'']).next().unwrap_or_default();
+        let name: String = name.trim_end().chars().take(Self::MAX_CHARACTERS).collect();
         if self.0.len() < Self::MAX_NAMES && !self.0.contains(&name) {
             self.0.push(name);
         }
@@ -118,7 +120,8 @@ impl Patch {
         Ok(patch)
     }
 
-    /// The names of unknown attributes in the request: at most ten, truncated to 64 characters.
+    /// The names of unknown attributes in the request: at most ten, without filters, truncated to 64
+    /// characters.
     pub fn ignored(&self) -> &[String] {
         self.ignored.names()
     }

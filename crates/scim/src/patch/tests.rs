@@ -100,19 +100,23 @@ fn names_are_merged_and_unassigned() {
 #[test]
 fn unknown_attributes_are_ignored_and_named() {
     let long = "x".repeat(100);
+    // Filters are not logged, because their values may be personal data.
     let paths = [
-        "mailNickname",
-        "urn:acme:User:badge",
-        "urn:ietf:params:scim:schemas:core:2.0:User:role",
-        "name.nick",
-        "emails.kind",
-        "emails[kind eq \"x\"].value",
-        "emails[type eq \"work\"].kind",
-        "foo[a eq \"b\"].c",
-        long.as_str(),
+        ("mailNickname", "mailNickname"),
+        ("urn:acme:User:badge", "urn:acme:User:badge"),
+        (
+            "urn:ietf:params:scim:schemas:core:2.0:User:role",
+            "urn:ietf:params:scim:schemas:core:2.0:User:role",
+        ),
+        ("name.nick", "name.nick"),
+        ("emails.kind", "emails.kind"),
+        ("emails[kind eq \"x\"].value", "emails"),
+        ("emails[type eq \"work\"].kind", "emails"),
+        ("foo[a eq \"b\"].c", "foo"),
+        (long.as_str(), long.get(..64).unwrap()),
     ];
     let deactivate = json!({ "op": "replace", "path": "active", "value": "False" });
-    for path in paths {
+    for (path, name) in paths {
         for unknown in [
             json!({ "op": "add", "path": path, "value": { "not": ["looked", "at"] } }),
             json!({ "op": "replace", "path": path }),
@@ -120,7 +124,7 @@ fn unknown_attributes_are_ignored_and_named() {
             json!({ "op": "replace", "value": { (path): null } }),
         ] {
             let patch = read(json!([unknown, deactivate])).unwrap();
-            assert_eq!(patch.ignored(), [path.get(..64).unwrap_or(path)], "{unknown}");
+            assert_eq!(patch.ignored(), [name], "{unknown}");
             let after = patch.apply(&user()).unwrap().user;
             assert_eq!(after, User { active: false, ..user() }, "{unknown}");
         }

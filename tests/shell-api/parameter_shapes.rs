@@ -1,11 +1,13 @@
 //! A parameter of the wrong type is rejected in every encoding, so that a restriction cannot get lost.
-use super::{Shell, raw, shell_api};
+use super::{Shell, one_time_passwords, raw, shell_api};
 use serde_json::{Value, json};
 
 const FORM: &str = "application/x-www-form-urlencoded";
 const MULTIPART: &str = "multipart/form-data; boundary=X";
 const CLONE: &[(&str, &str)] =
     &[("key_id", "11"), ("project", "grp/p"), ("action", "git-upload-pack"), ("protocol", "ssh")];
+const GIT_EVENT: &[(&str, &str)] =
+    &[("key_id", "11"), ("gl_repository", "project-3"), ("action", "git-upload-pack"), ("protocol", "ssh")];
 const PUSH: &[(&str, &str)] = &[("gl_repository", "project-3"), ("identifier", "key-11")];
 
 /// Each endpoint with a valid request, and its parameters by type.
@@ -68,7 +70,7 @@ const CASES: &[Case] = &[
         method: "GET",
         path: "/gitaly/object_pool_members",
         base: &[("storage", "default"), ("disk_paths[]", "@pools/1")],
-        texts: &["storage"],
+        texts: &["storage", "upstream_only"],
         lists: &[],
     },
     Case {
@@ -91,6 +93,48 @@ const CASES: &[Case] = &[
         base: &[("key_id", "11"), ("name", "n")],
         texts: &["key_id", "user_id", "name", "expires_at"],
         lists: &["scopes"],
+    },
+    Case {
+        method: "GET",
+        path: "/lfs",
+        base: &[("oid", "0"), ("gl_repository", "project-3")],
+        texts: &["oid", "gl_repository"],
+        lists: &[],
+    },
+    Case {
+        method: "GET",
+        path: "/authorized_certs",
+        base: &[("key", "AAAA"), ("user_identifier", "alice")],
+        texts: &["key", "user_identifier"],
+        lists: &[],
+    },
+    Case {
+        method: "POST",
+        path: "/two_factor_config",
+        base: &[("key_id", "11")],
+        texts: &["key_id", "user_id"],
+        lists: &[],
+    },
+    Case {
+        method: "POST",
+        path: "/two_factor_manual_otp_check",
+        base: &[("key_id", "11"), ("otp_attempt", "123456")],
+        texts: &["key_id", "user_id", "otp_attempt"],
+        lists: &[],
+    },
+    Case {
+        method: "POST",
+        path: "/error_tracking/allowed",
+        base: &[("project_id", "3"), ("public_key", "glet_on")],
+        texts: &["project_id", "public_key"],
+        lists: &[],
+    },
+    Case {
+        method: "POST",
+        path: "/shellhorse/git_audit_event",
+        base: GIT_EVENT,
+        texts: &["action", "protocol", "gl_repository", "key_id", "username", "check_ip"],
+        lists: &[],
     },
 ];
 
@@ -141,7 +185,7 @@ async fn json_is_refused(shell: &Shell, case: &Case, name: &str, value: &Value) 
 
 #[testkit::test]
 async fn wrong_shape_is_invalid_in_every_encoding(database: Database) {
-    let shell = shell_api(database).await;
+    let shell = one_time_passwords::switched_on(database, &[]).await;
     for case in CASES {
         for name in case.texts {
             for shape in

@@ -9,6 +9,7 @@ mod form;
 mod form_tree;
 mod form_value;
 
+use std::collections::HashSet;
 use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::marker::PhantomData;
@@ -109,7 +110,13 @@ impl NestedParams {
     pub fn to_json(&self) -> String {
         let mut json = String::with_capacity(self.query.json().len() + self.body.json().len() + 2);
         json.push('{');
-        let query = self.query.all().filter(|(key, _)| self.body.get(&key.decoded()).is_none());
+        let mut names: HashSet<_> = self.query.all().map(|(key, _)| key.decoded()).collect();
+        if !names.is_empty() {
+            for (key, _) in self.body.all() {
+                names.remove(&key.decoded());
+            }
+        }
+        let query = self.query.all().filter(|(key, _)| names.contains(&key.decoded()));
         for (key, value) in query.chain(self.body.all()) {
             json.push_str(if json.len() > 1 { "," } else { "" });
             key.as_json().write_strict(&mut json);

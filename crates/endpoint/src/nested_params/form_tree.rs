@@ -1,137 +1,187 @@
 //! The nested arrays and objects that the bracketed names of a form describe.
-use std::collections::HashMap;
+//!
+//! All nodes are in one list and refer to each other by position, so that a form of many pairs takes little
+//! more memory than its text.
+use std::hash::{BuildHasher, RandomState};
+use std::ops::Range;
+
+use hashbrown::HashTable;
 
 use super::error::NestedParamsError;
 use super::form_value::{Text, quote};
 
-/// One value of a form.
-pub(super) enum Node<'a> {
-    Text(Text<'a>),
-    List(Vec<Node<'a>>),
-    Object(Box<Object<'a>>),
-}
-
-/// Fields in form order.
-#[derive(Default)]
-pub(super) struct Object<'a> {
-    fields: Vec<(String, Node<'a>)>,
-    /// The index of each name, built once there are many fields.
-    positions: HashMap<String, usize>,
-}
-
-/// The number of fields from which on lookups use a hash map.
-const MANY_FIELDS: usize = 16;
-
 /// The parameter already has a different shape.
 pub(super) struct OtherShape;
 
-impl<'a> Node<'a> {
-    /// Creates the container that the next part of a name requires: an array or an object.
-    fn container(parts: &[&str]) -> Self {
-        if parts.first().is_some_and(|part| part.is_empty()) {
-            Self::List(Vec::with_capacity(1))
-        } else {
-            Self::Object(Box::default())
+/// The position of a node. The root is first and has no siblings, so 0 also means "none".
+type Id = u32;
+
+const ROOT: Id = 0;
+
+enum Content<'a> {
+    Text(Text<'a>),
+    List { first: Id, last: Id },
+    Object { first: Id, last: Id },
+}
+
+struct Node<'a> {
+    content: Content<'a>,
+    /// The name within the parent, as a range of the tree's names; empty in an array.
+    name: Range<u32>,
+    parent: Id,
+    next: Id,
+}
+
+/// An object of named values, in form order.
+pub(super) struct Tree<'a> {
+    nodes: Vec<Node<'a>>,
+    /// The names of all nodes, one after another.
+    names: String,
+    /// The nodes that have a name, by parent and name.
+    named: HashTable<Id>,
+    hasher: RandomState,
+}
+
+impl<'a> Tree<'a> {
+    pub fn new() -> Self {
+        let content = Content::Object { first: 0, last: 0 };
+        Self {
+            nodes: vec![Node { content, name: 0..0, parent: ROOT, next: 0 }],
+            names: String::new(),
+            named: HashTable::new(),
+            hasher: RandomState::new(),
         }
     }
 
-    fn insert(&mut self, parts: &[&str], value: Text<'a>) -> Result<(), OtherShape> {
-        match (self, parts) {
-            (Self::List(list), ["", rest @ ..]) => append(list, rest, value),
-            (Self::Object(object), [name, rest @ ..]) if !name.is_empty() => object.insert(name, rest, value),
-            (node @ Self::Text(_), []) => {
-                *node = Self::Text(value);
-                Ok(())
-            }
-            _ => Err(OtherShape),
+    /// Adds a value under a name of the root and the further parts of its full name. An empty part is an
+    /// array. A value replaces an earlier one with the same name.
+    pub fn insert(&mut self, name: &str, rest: &[&str], value: Text<'a>) -> Result<(), OtherShape> {
+        let mut node = self.field(ROOT, name, rest, value);
+        for (at, part) in rest.iter().enumerate() {
+            let rest = &rest[at + 1..];
+            node = match self.node(node).content {
+                Content::List { last, .. } if part.is_empty() => self.item(node, last, rest, value),
+                Content::Object { .. } if !part.is_empty() => self.field(node, part, rest, value),
+                _ => return Err(OtherShape),
+            };
         }
+        match &mut self.nodes[node as usize].content {
+            Content::Text(text) => *text = value,
+            _ => return Err(OtherShape),
+        }
+        Ok(())
+    }
+
+    /// The field with this name, which is created if it is missing.
+    fn field(&mut self, parent: Id, name: &str, rest: &[&str], value: Text<'a>) -> Id {
+        self.find(parent, name).unwrap_or_else(|| self.push(parent, name, rest, value))
+    }
+
+    /// The item of an array that takes the next value: the last object if it does not have the name yet,
+    /// otherwise a new item.
+    fn item(&mut self, list: Id, last: Id, rest: &[&str], value: Text<'a>) -> Id {
+        let names_a_field = rest.first().is_some_and(|part| !part.is_empty());
+        let is_object = last != 0 && matches!(self.node(last).content, Content::Object { .. });
+        if names_a_field && is_object && !self.has(last, rest) {
+            return last;
+        }
+        self.push(list, "", rest, value)
     }
 
     /// Whether the full name already has a value. A name that contains an array can always take another
     /// value.
-    fn has(&self, parts: &[&str]) -> bool {
-        match (self, parts) {
-            (_, []) => true,
-            (Self::Object(object), [name, rest @ ..]) if !name.is_empty() => {
-                object.position(name).is_some_and(|at| object.fields[at].1.has(rest))
-            }
-            _ => false,
+    fn has(&self, mut node: Id, rest: &[&str]) -> bool {
+        for part in rest {
+            let found = self.find(node, part).filter(|_| !part.is_empty());
+            let Some(found) = found else { return false };
+            node = found;
         }
+        true
     }
 
-    fn write(&self, json: &mut String) -> Result<(), NestedParamsError> {
-        match self {
-            Self::Text(text) => text.write(json)?,
-            Self::Object(object) => object.write(json)?,
-            Self::List(list) => {
-                json.push('[');
-                for (at, item) in list.iter().enumerate() {
-                    json.push_str(if at > 0 { "," } else { "" });
-                    item.write(json)?;
+    fn find(&self, parent: Id, name: &str) -> Option<Id> {
+        let hash = self.hasher.hash_one((parent, name));
+        self.named.find(hash, |id| self.node(*id).parent == parent && self.name(*id) == name).copied()
+    }
+
+    /// Appends a node: a text, or the container that the next part of the name requires.
+    fn push(&mut self, parent: Id, name: &str, rest: &[&str], value: Text<'a>) -> Id {
+        let content = match rest.first().copied() {
+            None => Content::Text(value),
+            Some("") => Content::List { first: 0, last: 0 },
+            Some(_) => Content::Object { first: 0, last: 0 },
+        };
+        // A form has less than a million nodes, and a body less than 4 GiB.
+        let position = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
+        let start = position(self.names.len());
+        self.names.push_str(name);
+        let id = position(self.nodes.len());
+        self.nodes.push(Node { content, name: start..position(self.names.len()), parent, next: 0 });
+        let before = match &mut self.nodes[parent as usize].content {
+            Content::List { first, last } | Content::Object { first, last } => {
+                if *first == 0 {
+                    *first = id;
                 }
-                json.push(']');
+                std::mem::replace(last, id)
             }
+            Content::Text(_) => 0,
+        };
+        if before != 0 {
+            self.nodes[before as usize].next = id;
         }
-        Ok(())
-    }
-}
-
-/// Appends a value to an array. If the last object already has the name, the value starts a new object.
-fn append<'a>(list: &mut Vec<Node<'a>>, rest: &[&str], value: Text<'a>) -> Result<(), OtherShape> {
-    if rest.is_empty() {
-        list.push(Node::Text(value));
-        return Ok(());
-    }
-    match list.last_mut() {
-        Some(last @ Node::Object(_)) if !rest[0].is_empty() && !last.has(rest) => last.insert(rest, value),
-        _ => {
-            let mut node = Node::container(rest);
-            node.insert(rest, value)?;
-            list.push(node);
-            Ok(())
+        if matches!(self.node(parent).content, Content::Object { .. }) {
+            let Self { nodes, names, named, hasher } = self;
+            let hash = |id: &Id| {
+                let node = &nodes[*id as usize];
+                hasher.hash_one((node.parent, &names[node.name.start as usize..node.name.end as usize]))
+            };
+            named.insert_unique(hash(&id), id, hash);
         }
-    }
-}
-
-impl<'a> Object<'a> {
-    fn position(&self, name: &str) -> Option<usize> {
-        if self.fields.len() > MANY_FIELDS {
-            self.positions.get(name).copied()
-        } else {
-            self.fields.iter().position(|(known, _)| known == name)
-        }
+        id
     }
 
-    /// Adds a value under a name and the further parts of its full name.
-    pub fn insert(&mut self, name: &str, rest: &[&str], value: Text<'a>) -> Result<(), OtherShape> {
-        if let Some(at) = self.position(name) {
-            return self.fields[at].1.insert(rest, value);
-        }
-        let mut node = if rest.is_empty() { Node::Text(value) } else { Node::container(rest) };
-        node.insert(rest, value)?;
-        if self.fields.is_empty() {
-            self.fields.reserve_exact(1);
-        }
-        self.fields.push((name.to_owned(), node));
-        if self.fields.len() == MANY_FIELDS + 1 {
-            let names = self.fields.iter().enumerate();
-            self.positions = names.map(|(at, (name, _))| (name.clone(), at)).collect();
-        } else if self.fields.len() > MANY_FIELDS {
-            self.positions.insert(name.to_owned(), self.fields.len() - 1);
-        }
-        Ok(())
+    fn node(&self, id: Id) -> &Node<'a> {
+        &self.nodes[id as usize]
     }
 
-    /// Writes the object as JSON.
+    fn name(&self, id: Id) -> &str {
+        let name = &self.node(id).name;
+        &self.names[name.start as usize..name.end as usize]
+    }
+
+    /// Writes the root as JSON.
     pub fn write(&self, json: &mut String) -> Result<(), NestedParamsError> {
-        json.push('{');
-        for (at, (name, node)) in self.fields.iter().enumerate() {
-            json.push_str(if at > 0 { "," } else { "" });
-            quote(name, json);
-            json.push(':');
-            node.write(json)?;
+        self.write_node(ROOT, json)
+    }
+
+    fn write_node(&self, id: Id, json: &mut String) -> Result<(), NestedParamsError> {
+        match &self.node(id).content {
+            Content::Text(text) => text.write(json),
+            Content::List { first, .. } => self.write_children('[', *first, ']', json, |_, _| {}),
+            Content::Object { first, .. } => self.write_children('{', *first, '}', json, |id, json| {
+                quote(self.name(id), json);
+                json.push(':');
+            }),
         }
-        json.push('}');
+    }
+
+    fn write_children(
+        &self,
+        open: char,
+        first: Id,
+        close: char,
+        json: &mut String,
+        before: impl Fn(Id, &mut String),
+    ) -> Result<(), NestedParamsError> {
+        json.push(open);
+        let mut child = first;
+        while child != 0 {
+            json.push_str(if child == first { "" } else { "," });
+            before(child, json);
+            self.write_node(child, json)?;
+            child = self.node(child).next;
+        }
+        json.push(close);
         Ok(())
     }
 }

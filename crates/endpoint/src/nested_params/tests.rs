@@ -155,6 +155,44 @@ async fn a_form_has_at_most_250_000_pairs_and_json_any_number_of_values() {
     ));
 }
 
+#[actix_web::test]
+async fn name_of_a_part_is_read_or_the_body_is_refused() {
+    let body = |disposition: &str| format!("--X\r\n{disposition}\r\n\r\n10.1.1.1\r\n--X--\r\n");
+    let decoded =
+        async |disposition: &str| decode("", "multipart/form-data; boundary=X", &body(disposition)).await;
+    for disposition in [
+        r#"Content-Disposition: form-data; name="check_ip""#,
+        r#"content-disposition: form-data; NAME="check_ip""#,
+        r#"Content-Disposition: Form-Data; Name="check_ip"; filename="x""#,
+        "Content-Disposition: form-data; name=check_ip",
+    ] {
+        assert_eq!(decoded(disposition).await, Ok(json!({ "check_ip": "10.1.1.1" })), "{disposition}");
+    }
+    for disposition in [
+        "Content-Disposition: form-data; name*=UTF-8''check_ip",
+        r#"Content-Disposition: form-data; name="check_ip"#,
+        r#"Content-Disposition: form-data; name="a"; name="check_ip""#,
+        r#"Content-Disposition: attachment; name="check_ip""#,
+        r#"Content-Disposition: form-data; filename="x""#,
+        "Content-Disposition: form-data",
+        "Content-Type: text/plain",
+    ] {
+        let refused = decoded(disposition).await;
+        assert!(matches!(refused, Err(NestedParamsError::Unreadable(_))), "{disposition}: {refused:?}");
+    }
+}
+
+/// Each name of the query is looked up in the body once, not compared with each field.
+#[actix_web::test]
+async fn many_names_in_query_and_body_take_no_time() {
+    let started = std::time::Instant::now();
+    let query: Vec<String> = (0..20_000).map(|name| name.to_string()).collect();
+    let body = format!("{{{}\"0\":1}}", "\"\":0,".repeat(1_000_000));
+    let params = NestedParams::decode(&query.join("&"), JSON, Bytes::from(body)).await.unwrap();
+    assert_eq!(params.to_json().matches("\"0\":").count(), 1);
+    assert!(started.elapsed() < std::time::Duration::from_secs(10), "{:?}", started.elapsed());
+}
+
 proptest::proptest! {
     #[test]
     fn any_bytes_are_read_or_refused(

@@ -16,6 +16,7 @@ use actix_web::{HttpRequest, HttpResponseBuilder, ResponseError};
 use arc_swap::ArcSwap;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
+use tokio::sync::Semaphore;
 
 pub use self::failures::network;
 use self::failures::{FailureLimit, Failures};
@@ -36,6 +37,9 @@ const DEFAULTS: [(&str, Limit); 4] = [
 const SWEEP_AT: usize = 1024;
 /// How long the response to a rate-limited failed authentication is delayed.
 const REFUSAL_DELAY: Duration = Duration::from_secs(1);
+/// How many responses are delayed at the same time. Each occupies one of the load balancer's slots for this
+/// service, of which admin-api has 64: the others must stay free for valid credentials.
+const MAX_DELAYED: usize = 32;
 
 /// The limit of one consumer. Each caller gets the whole limit.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
@@ -53,6 +57,7 @@ pub struct RateLimits {
     path: Option<PathBuf>,
     consumer: &'static str,
     state: ArcSwap<State>,
+    delayed: Semaphore,
 }
 
 #[derive(Debug)]
@@ -99,8 +104,8 @@ impl Core {
     }
 
     /// Returns the identity unchanged. A wrong or missing credential (401) counts against the client's
-    /// address; too many of them get a delayed 429 instead. A valid credential is neither counted nor
-    /// delayed.
+    /// address; too many of them get a 429 instead, which is delayed while fewer than [`MAX_DELAYED`]
+    /// others are. A valid credential is neither counted nor delayed.
     pub async fn slow_guessing<T, E>(&self, request: &HttpRequest, identity: Result<T, E>) -> Result<T, E>
     where
         E: ResponseError + From<RestError>,
@@ -114,7 +119,9 @@ impl Core {
             Ok(()) => Err(error),
             Err(throttled) => {
                 let error = self.throttled(request, throttled);
-                tokio::time::sleep(REFUSAL_DELAY).await;
+                if let Ok(_slot) = self.rate_limits.delayed.try_acquire() {
+                    tokio::time::sleep(REFUSAL_DELAY).await;
+                }
                 Err(error.into())
             }
         }
@@ -147,7 +154,12 @@ impl RateLimits {
     /// Loads the limits from the file, or the defaults if there is no file.
     pub fn open(path: Option<&Path>, consumer: &'static str) -> Result<Self, String> {
         let state = State::new(&read(path)?, consumer, None)?;
-        Ok(Self { path: path.map(ToOwned::to_owned), consumer, state: ArcSwap::from_pointee(state) })
+        Ok(Self {
+            path: path.map(ToOwned::to_owned),
+            consumer,
+            state: ArcSwap::from_pointee(state),
+            delayed: Semaphore::new(MAX_DELAYED),
+        })
     }
 
     /// The names of the limits that are enabled.

@@ -189,8 +189,11 @@ async fn a_passkey_is_not_a_second_factor(database: Database) {
         )
     };
     let key = json!({ "key_id": 14 });
-    shell.sql(&register("1"));
-    assert_eq!(codes(&shell, &key).await, refused("Two-factor authentication is not enabled for this user"));
+    for other in ["1", "0", "NULL"] {
+        shell.sql(&register(other));
+        let expected = refused("Two-factor authentication is not enabled for this user");
+        assert_eq!(codes(&shell, &key).await, expected, "{other}");
+    }
     shell.sql(&register("2"));
     assert_eq!(codes(&shell, &key).await.1["success"], true);
 }

@@ -11,11 +11,11 @@ use domain::account::{Account, AccountId, AccountLookup};
 use domain::actor::Key;
 use domain::user::{State, UserType};
 
-/// Whether a second factor is enabled: a one-time password or a security key. A registration with mode 1 is
-/// a passkey, which is not a second factor. GitLab 18.0 has no column `authentication_mode`: there the name
-/// resolves to the column of `default_mode` in the enclosing query, so that every registration counts.
+/// Whether a second factor is enabled: a one-time password or a security key. Only a registration with mode 2
+/// is one; mode 1 is a passkey. GitLab 18.0 has no column `authentication_mode`: there the name resolves to
+/// the column of `default_mode` in the enclosing query, so that every registration counts.
 const SECOND_FACTOR: &str = "(users.otp_required_for_login OR (\
-    SELECT EXISTS (SELECT 1 FROM webauthn_registrations w WHERE w.user_id = users.id AND COALESCE(authentication_mode, 2) = 2) \
+    SELECT EXISTS (SELECT 1 FROM webauthn_registrations w WHERE w.user_id = users.id AND authentication_mode = 2) \
       FROM (SELECT 2 AS authentication_mode) AS default_mode))";
 
 type Row = (i64, Option<String>, Option<String>, i16, bool);

@@ -1,4 +1,5 @@
 //! No program leaves secrets on the disk or shows them, whatever its caller's limits and file mode mask are.
+use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
@@ -43,7 +44,15 @@ fn services_allow_no_core_file_and_keep_their_database_private() {
         assert_eq!(limits.len(), 2, "{name}: {core}");
         let umask = process.proc_file("status");
         assert!(umask.contains("\nUmask:\t0077\n"), "{name}: {umask}");
-        assert_private(name, &setup.directory.path().join("tmp"));
+        let directory = setup.directory.path().join("tmp");
+        assert_private(name, &directory);
+        // Nor does a database stay open that was made by a careless hand.
+        drop(process);
+        for (file, _) in modes(&directory) {
+            std::fs::set_permissions(directory.join(file), Permissions::from_mode(0o666)).unwrap();
+        }
+        let _process = setup.start_after(CARELESS);
+        assert_private(name, &directory);
     }
 }
 

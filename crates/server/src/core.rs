@@ -12,7 +12,7 @@ use shared_state::Counters;
 use telemetry::metrics::Metrics;
 
 use crate::config::options::{MigrationsOption, PoolerOption, PreparedStatementsOption};
-use crate::config::{ConfigError, Options, ProxyOptions, RedisOptions, StorageOptions, read_url};
+use crate::config::{ConfigError, Options, ProxyOptions, RedisOptions, StorageOptions, read_url, web_url};
 
 /// The options that a [`Core`] is built from.
 #[derive(Debug)]
@@ -53,7 +53,7 @@ impl CoreBuilder {
             clock,
             lifecycle: Lifecycle::new(metrics.clone()),
             metrics,
-            external_url: options.external_url.trim_end_matches('/').to_owned(),
+            external_url: web_url("external_url", &options.external_url)?,
             relative_url_root: relative_url_root(&options.relative_url_root)?,
             client_entry: proxy
                 .map_or(ClientEntry::LastUntrusted, |proxy| ClientEntry::FromRight(proxy.proxy_hops)),

@@ -10,6 +10,7 @@ use std::time::Duration;
 use actix_web::rt::{System, SystemRunner};
 use actix_web::web::ServiceConfig;
 use clap::{CommandFactory, FromArgMatches};
+use database::Location;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::options::MigrationsOption;
@@ -190,6 +191,9 @@ fn serve<S: Service>(info: &'static ServiceInfo, loaded: Loaded<S>) -> Result<Ex
         prepared: prepare(&system, options, &structures)?,
         options: common,
     };
+    if let Location::Sqlite(path) = start.prepared.core.pool.location() {
+        secrets::close_to_others(path);
+    }
     let reload_level = || {
         let again =
             config::load::<S>(info.name, info.structures, std::env::args_os()).map_err(ConfigError::new)?;

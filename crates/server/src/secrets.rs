@@ -1,5 +1,6 @@
 //! Secrets in files. A file is read at start, when it changes, and on SIGHUP. An invalid new file keeps the
 //! old secret.
+use std::fs::Permissions;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -184,6 +185,20 @@ fn stamps(paths: &[&Path]) -> Vec<Stamp> {
         Some(Stamp { inode: metadata.ino(), size: metadata.size(), modified })
     };
     paths.iter().filter_map(stamp).collect()
+}
+
+/// Removes the rights of other accounts from an SQLite database and the files that SQLite keeps beside it,
+/// which get the mode of the database. Warns if another account owns a file.
+pub(crate) fn close_to_others(database: &str) {
+    for suffix in ["", "-wal", "-shm"] {
+        let path = PathBuf::from(format!("{database}{suffix}"));
+        let Ok(metadata) = std::fs::metadata(&path) else { continue };
+        if metadata.permissions().mode() & 0o077 != 0 {
+            // The warning tells of a failure.
+            let _ = std::fs::set_permissions(&path, Permissions::from_mode(0o600));
+            warn_if_open_to_others(&path);
+        }
+    }
 }
 
 /// Warns about a secret file or data directory that other accounts can read.

@@ -6,7 +6,7 @@ use database::scim::Mode;
 use endpoint::Clock;
 use server::config::{
     ConfigError, KeyBaseOptions, Options as WebOptions, ProxyOptions, RedisOptions, StorageOptions,
-    Structures,
+    Structures, web_url,
 };
 use server::{Command, CoreBuilder, Prepared, Service};
 
@@ -96,8 +96,8 @@ impl Service for Options {
 
     fn prepare(self, _: &Structures) -> Result<Prepared, ConfigError> {
         let Self { web, storage, redis, proxy, key_base, scim, .. } = self;
-        if scim.scim_external_url.as_ref().is_some_and(|url| !url.contains("://")) {
-            return Err(ConfigError("scim_external_url: it must start with https:// or http://".to_owned()));
+        if let Some(url) = &scim.scim_external_url {
+            web_url("scim_external_url", url)?;
         }
         let migrations = storage.migrations;
         let data_dir = web.data_dir.clone();

@@ -3,18 +3,21 @@ use yaml_serde::Value;
 
 const MASK: &str = "[FILTERED]";
 
-/// Masks the password and the query values of a URL. The user name stays.
+/// Masks the password and the query values of a URL, and the password of `user:password@host`. The user name
+/// stays.
 pub fn text(text: &str) -> String {
     let (scheme, rest) = match text.split_once("://") {
         Some((scheme, rest)) => (format!("{scheme}://"), rest),
-        None if text.starts_with("unix:") => (String::new(), text),
-        None => return text.to_owned(),
+        None => (String::new(), text),
     };
     // A password may contain any character, encoded or not, so it ends at the last `@`.
     let (user, rest) = match rest.rsplit_once('@').map(|(user, rest)| (user.split_once(':'), rest)) {
-        Some((Some((user, _)), rest)) if !scheme.is_empty() => (format!("{user}:{MASK}@"), rest),
+        Some((Some((user, _)), rest)) if !user.starts_with('/') => (format!("{user}:{MASK}@"), rest),
         _ => (String::new(), rest),
     };
+    if scheme.is_empty() && !text.starts_with("unix:") {
+        return format!("{user}{rest}");
+    }
     let Some((path, query)) = rest.split_once(['?', '#']) else { return format!("{scheme}{user}{rest}") };
     let values: Vec<String> = query.split(['&', ';', '#', '?']).map(masked_value).collect();
     format!("{scheme}{user}{path}?{}", values.join("&"))
@@ -76,6 +79,8 @@ mod tests {
             ("https://[::1]:8080/x", "https://[::1]:8080/x"),
             ("127.0.0.1:8081", "127.0.0.1:8081"),
             ("plain?text=stays", "plain?text=stays"),
+            ("me:CANARY@h", "me:[FILTERED]@h"),
+            ("git@h:x", "git@h:x"),
             ("unix:/run/x.socket", "unix:/run/x.socket"),
         ] {
             assert_eq!(text(url), expected, "{url}");

@@ -12,14 +12,14 @@ mod types;
 
 use std::ffi::OsString;
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches};
 use yaml_serde::Value;
 
 pub use effective::print;
 pub use key_base::KeyBaseOptions;
 pub use options::{Options, ProxyOptions, RedisOptions, StorageOptions};
-pub use types::{Seconds, read_url};
+pub use types::{Seconds, read_url, web_url};
 
 /// The configuration or a secret is invalid. The process exits with status 78 before it binds a port.
 #[derive(Debug, thiserror::Error)]
@@ -79,6 +79,17 @@ fn without_values(error: &str) -> String {
     masked + rest
 }
 
+/// Masks the value that an error quotes, which may be a URL with a password.
+fn masked(mut error: clap::Error) -> clap::Error {
+    for kind in [ContextKind::InvalidValue, ContextKind::InvalidArg] {
+        if let Some(ContextValue::String(value)) = error.get(kind) {
+            let value = mask::text(value);
+            error.insert(kind, ContextValue::String(value));
+        }
+    }
+    error
+}
+
 /// Loads the command line, the environment and the file. `structures` lists the names of the structured
 /// sections.
 ///
@@ -92,7 +103,7 @@ pub fn load<O: CommandFactory + FromArgMatches>(
 ) -> Result<Loaded<O>, clap::Error> {
     let mut command = O::command();
     let mut arguments: Vec<OsString> = arguments.into_iter().collect();
-    let first = command.clone().try_get_matches_from(&arguments)?;
+    let first = command.clone().try_get_matches_from(&arguments).map_err(masked)?;
     let mut found = Structures::default();
     if let Some(path) = first.get_one::<std::path::PathBuf>("config") {
         let invalid = |error: ConfigError| command.clone().error(ErrorKind::ValueValidation, error);
@@ -101,8 +112,8 @@ pub fn load<O: CommandFactory + FromArgMatches>(
         arguments.extend(extra);
         found = rest;
     }
-    let matches = command.try_get_matches_from_mut(arguments)?;
-    let options = O::from_arg_matches(&matches)?;
+    let matches = command.try_get_matches_from_mut(arguments).map_err(masked)?;
+    let options = O::from_arg_matches(&matches).map_err(masked)?;
     Ok(Loaded { options, structures: found, effective: effective::list(&command, &matches) })
 }
 

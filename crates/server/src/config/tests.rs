@@ -55,6 +55,15 @@ fn the_effective_configuration_hides_passwords() {
 }
 
 #[test]
+fn errors_hide_passwords_of_urls() {
+    let flag = load_with("", &["--max-connections", "redis://:CANARY@h:1"]).unwrap_err().to_string();
+    let file = load_with("backlog: 'me:CANARY@h'\n", &[]).unwrap_err().to_string();
+    for error in [flag, file] {
+        assert!(error.contains("[FILTERED]@h") && !error.contains("CANARY"), "{error}");
+    }
+}
+
+#[test]
 fn lengths_of_time_have_units() {
     let seconds = |text: &str| text.parse::<Seconds>().map(|seconds| seconds.0.as_millis());
     assert_eq!(seconds("5s"), Ok(5000));

@@ -3,6 +3,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use actix_web::http::Uri;
 use secrecy::SecretString;
 
 use super::ConfigError;
@@ -16,14 +17,14 @@ impl FromStr for Seconds {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-        let number: u64 = digits.parse().map_err(|_| format!("{text} is not a length of time, as 5s is"))?;
+        let number: u64 = digits.parse().map_err(|_| "it is not a length of time, as 5s is")?;
         let duration = match &text[digits.len()..] {
             "ms" => Some(Duration::from_millis(number)),
             "s" | "" => Some(Duration::from_secs(number)),
             "m" => number.checked_mul(60).map(Duration::from_secs),
-            unit => return Err(format!("{unit} is not a unit of time: ms, s or m")),
+            _ => return Err("the unit of time must be ms, s or m".to_owned()),
         };
-        duration.map(Self).ok_or_else(|| format!("{text} is too long"))
+        duration.map(Self).ok_or_else(|| "it is too long".to_owned())
     }
 }
 
@@ -42,4 +43,20 @@ pub fn read_url(
     let text =
         std::fs::read_to_string(path).map_err(|error| ConfigError(format!("{}: {error}", path.display())))?;
     Ok(Some(text.trim().into()))
+}
+
+/// Checks a base URL of links: `http` or `https` and a host, without a user or a query. Removes the slash at the
+/// end.
+pub fn web_url(name: &str, text: &str) -> Result<String, ConfigError> {
+    let url = text.trim_end_matches('/');
+    let is_web = url.parse::<Uri>().is_ok_and(|uri| {
+        let has_host = uri.authority().is_some_and(|authority| !authority.as_str().contains('@'));
+        has_host && matches!(uri.scheme_str(), Some("http" | "https")) && uri.query().is_none()
+    });
+    if is_web {
+        return Ok(url.to_owned());
+    }
+    Err(ConfigError(format!(
+        "{name}: it must be an http or https URL with a host, without a user or a query"
+    )))
 }

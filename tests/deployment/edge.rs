@@ -7,7 +7,7 @@ use crate::balancer::{Balancer, Stubs, configuration};
 const USERS: &str = "/api/scim/v2/groups/acme/Users";
 
 /// Headers with which a client could impersonate a proxy, a tracer, GitLab or another client.
-const FORGED: [(&str, &str); 18] = [
+const FORGED: [(&str, &str); 19] = [
     ("X-Forwarded-For", "198.51.100.7"),
     ("X-Forwarded-Proto", "gopher"),
     ("X-Forwarded-Host", "evil.example.com"),
@@ -26,6 +26,7 @@ const FORGED: [(&str, &str); 18] = [
     ("X-Gitlab-Edge", "1"),
     ("True-Client-IP", "198.51.100.7"),
     ("X-Original-URL", "/api/v4/internal/allowed"),
+    ("Connection", "X-Forwarded-Proto, Authorization"),
 ];
 
 #[test]

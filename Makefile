@@ -38,9 +38,9 @@ $(suites:%=test-%): test-%:
 	@deploy/bin/install-packages test
 	@deploy/bin/test-suite $*
 
-bench: ## Measure, on a throw-away PostgreSQL and Redis, and print the table of figures and targets.
+bench: ## Measure the programs as they are shipped, on a throw-away PostgreSQL and Redis, and print figures and targets.
 	@deploy/bin/install-packages bench
-	@cargo build --release --locked --workspace --bins
+	@cargo build --profile dist --locked --workspace --bins
 	@deploy/bin/with-servers deploy/bin/bench
 
 faults: ## Run every fault that the services must survive, 25 minutes, and print promise and figure of each (root).

@@ -29,6 +29,8 @@ pub mod memberships;
 pub mod merge_requests;
 mod migrations;
 pub mod namespaces;
+mod new_accounts;
+mod organizations;
 pub mod outbox;
 pub mod personal_access_tokens;
 mod pool;

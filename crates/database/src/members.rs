@@ -6,8 +6,11 @@
 //! columns in a condition.
 use chrono::NaiveDate;
 use diesel::prelude::*;
+use domain::Role;
+use domain::user::UserType;
 
-use crate::schema::members;
+use crate::schema::{members, users};
+use crate::{Conn, Result};
 
 /// SQL: the row with this alias has not expired. `$today` is an SQL expression.
 macro_rules! unexpired {
@@ -50,4 +53,19 @@ pub(crate) fn is_valid(today: NaiveDate) -> _ {
         .and(members::invite_token.is_null())
         .and(members::state.eq(0_i16))
         .and(members::expires_at.is_null().or(members::expires_at.gt(today)))
+}
+
+/// Whether a user is an owner of the group and no other active user is.
+pub(crate) fn is_last_owner(conn: &mut Conn, group_id: i64, user_id: i64, today: NaiveDate) -> Result<bool> {
+    let is_active_person = users::user_type.eq(UserType::HUMAN.0).and(users::state.eq("active"));
+    let owners: Vec<i64> = members::table
+        .inner_join(users::table.on(members::user_id.eq(users::id.nullable())))
+        .filter(members::source_type.eq("Namespace"))
+        .filter(members::source_id.eq(group_id))
+        .filter(members::access_level.ge(Role::OWNER.0))
+        .filter(is_valid(today))
+        .filter(users::id.eq(user_id).or(is_active_person))
+        .select(users::id)
+        .load(conn)?;
+    Ok(owners.contains(&user_id) && owners.iter().all(|owner| *owner == user_id))
 }

@@ -1,12 +1,12 @@
 //! Groups and personal namespaces, for group wikis and new projects.
-use chrono::{NaiveDate, NaiveDateTime};
+pub(crate) mod create;
+
+use chrono::NaiveDate;
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::sql_types::{BigInt, Bool, Integer, Nullable, SmallInt, Text};
 
 use crate::git_access::{Storage, ip_ranges};
-use crate::schema::namespace_details as details;
-use crate::sql::Upsert;
 use crate::sql::statement::{StatementRow, query, statement};
 use crate::{Conn, MultiBackend, Result, memberships};
 use domain::namespace::{Kind, Namespace, NamespaceFacts};
@@ -26,18 +26,6 @@ pub struct FoundNamespace {
     pub facts: NamespaceFacts,
     /// The location of the group's wiki, or `None` if it has none yet.
     pub wiki: Option<Storage>,
-}
-
-/// Inserts the row of `namespace_details`, unless a trigger of GitLab has inserted it: for projects always,
-/// for other namespaces until GitLab 18.8.
-pub(crate) fn insert_details(conn: &mut Conn, namespace_id: i64, now: NaiveDateTime) -> Result<()> {
-    let insert = diesel::insert_into(details::table).values((
-        details::namespace_id.eq(namespace_id),
-        details::created_at.eq(now),
-        details::updated_at.eq(now),
-    ));
-    Upsert { insert, target: &[details::namespace_id::NAME], set: &[] }.execute(conn)?;
-    Ok(())
 }
 
 /// Finds a group or personal namespace and the user's access to it. At most two statements.

@@ -4,13 +4,11 @@ use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Nullable, Text};
 
+use crate::organizations::DEFAULT_ORGANIZATION;
 use crate::schema::application_settings as settings;
 use crate::sql::optional_columns;
 use crate::{Conn, Result};
 use domain::tokens::personal_access_token::{Grant, Policy};
-
-/// GitLab's default organization.
-const DEFAULT_ORGANIZATION: i64 = 1;
 
 /// Returns the token settings for a user, from the instance and the group that owns the account.
 pub fn policy(conn: &mut Conn, user_id: i64) -> Result<Policy> {

@@ -1,7 +1,9 @@
-//! Finds users by the identifiers in requests.
+//! Finds users by the identifiers in requests, and blocks and activates accounts.
+use chrono::NaiveDateTime;
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Text};
+use domain::user::UserType;
 
 use crate::git_access::ActorId;
 use crate::schema::{keys, users};
@@ -45,4 +47,65 @@ pub fn find(conn: &mut Conn, actor: &ActorId) -> Result<Option<Person>> {
             .first(conn),
     };
     Ok(person.optional()?)
+}
+
+/// The result of blocking or activating an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StateChange {
+    Changed,
+    /// The account was already in a state that allows, or denies, access.
+    Unchanged,
+    /// Refused: the account is internal to GitLab.
+    InternalAccount,
+    /// Refused: no other active administrator would be left.
+    LastAdministrator,
+    /// Refused: an administrator of GitLab must decide, for example about a ban.
+    AdministratorsState,
+}
+
+/// Blocks an account. Call this inside [`Conn::write`].
+pub fn block(conn: &mut Conn, user_id: i64, now: NaiveDateTime) -> Result<StateChange> {
+    let (state, user_type, admin): (Option<String>, i16, bool) =
+        users::table.find(user_id).select((users::state, users::user_type, users::admin)).first(conn)?;
+    if !UserType(user_type).may_be_blocked() {
+        return Ok(StateChange::InternalAccount);
+    }
+    let is_active = state.as_deref() == Some("active");
+    if admin && is_active {
+        let other = users::table
+            .filter(users::admin.eq(true))
+            .filter(users::state.eq("active"))
+            .filter(users::id.ne(user_id))
+            .filter(users::user_type.eq(UserType::HUMAN.0))
+            .select(users::id);
+        if other.first::<i64>(conn).optional()?.is_none() {
+            return Ok(StateChange::LastAdministrator);
+        }
+    }
+    // Other states already deny access, and activating the account later must not lift a ban.
+    let is_blocked_now = is_active || state.as_deref() == Some("deactivated");
+    if is_blocked_now {
+        diesel::update(users::table.find(user_id))
+            .set((users::state.eq("blocked"), users::updated_at.eq(now)))
+            .execute(conn)?;
+    }
+    diesel::update(users::table.find(user_id))
+        .set(users::remember_created_at.eq(None::<NaiveDateTime>))
+        .execute(conn)?;
+    Ok(if is_blocked_now { StateChange::Changed } else { StateChange::Unchanged })
+}
+
+/// Activates a blocked or deactivated account. Call this inside [`Conn::write`].
+pub fn activate(conn: &mut Conn, user_id: i64, now: NaiveDateTime) -> Result<StateChange> {
+    let state: Option<String> = users::table.find(user_id).select(users::state).first(conn)?;
+    match state.as_deref() {
+        Some("active") => Ok(StateChange::Unchanged),
+        Some("blocked" | "deactivated") => {
+            diesel::update(users::table.find(user_id))
+                .set((users::state.eq("active"), users::updated_at.eq(now)))
+                .execute(conn)?;
+            Ok(StateChange::Changed)
+        }
+        _ => Ok(StateChange::AdministratorsState),
+    }
 }

@@ -37,6 +37,15 @@ pub enum Visibility {
 }
 
 impl Visibility {
+    /// GitLab's number.
+    pub fn level(self) -> i32 {
+        match self {
+            Self::Private => 0,
+            Self::Internal => 10,
+            Self::Public => 20,
+        }
+    }
+
     /// Converts GitLab's number. An unknown number counts as private.
     pub fn from_level(level: i32) -> Self {
         match level {

@@ -100,6 +100,12 @@ impl UserType {
         if self.may_use_git() { Ok(()) } else { Err(Denial::forbidden(text::INTERNAL_USER)) }
     }
 
+    /// Whether the account is a person's or a service account. The others are internal to GitLab, or belong to a
+    /// project or group access token.
+    pub fn may_be_blocked(self) -> bool {
+        matches!(self.0, 0 | 4 | 13)
+    }
+
     /// Whether the user is a person, not a bot or a service account.
     pub fn is_human(self) -> bool {
         self == Self::HUMAN

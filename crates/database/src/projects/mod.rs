@@ -7,15 +7,15 @@ use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 
 use crate::memberships::{self, Source};
+use crate::namespaces::create::{has_route, insert_details, set_traversal_ids};
 use crate::namespaces::{self, FoundNamespace, NamespaceId};
 use crate::schema::{namespaces as namespace_table, project_repositories, projects, routes, shards};
-use crate::sql::{equals_lower, optional_columns};
+use crate::sql::optional_columns;
 use crate::{Conn, Result, outbox};
 use domain::namespace::{Kind, ProjectPath};
 use domain::user::User;
-use domain::{Role, hashed_path};
+use domain::{Role, Visibility, hashed_path};
 
-const PRIVATE: i64 = 0;
 /// `storage_version`: hashed paths, also for attachments.
 const HASHED: i64 = 2;
 /// Access levels of features: everyone who can see the project, and members only.
@@ -45,28 +45,27 @@ const MEMBERS_ONLY_FEATURES: [&str; 3] =
 /// `project_ci_cd_settings.default_git_depth`: the number of commits that a CI job fetches.
 const DEFAULT_GIT_DEPTH: i64 = 20;
 
-/// The storage of a new project's repository.
+/// A project to create.
 #[derive(Debug)]
-pub struct NewRepository {
-    pub storage: String,
+pub struct NewProject<'a> {
+    pub namespace_id: i64,
+    pub path: &'a ProjectPath,
+    pub name: &'a str,
+    pub visibility: Visibility,
+    /// The storage of the repository.
+    pub storage: &'a str,
     /// Whether the repository is created after the project. [`awaits_repository`] is then true until
     /// [`repository_is_made`].
-    pub awaited: bool,
+    pub awaits_repository: bool,
 }
 
 /// The outbox topic for repositories that have not been created yet.
 const AWAITED: &str = "create_repository";
 
-/// Creates a private project with all its rows and returns its id. Returns `None` if the path has been taken
+/// Creates a project with all its rows and returns its id. Returns `None` if the path has been taken
 /// or the user may no longer create one. One transaction, which waits only for the database.
-pub fn create(
-    conn: &mut Conn,
-    user: &User,
-    namespace_id: i64,
-    path: &ProjectPath,
-    repository: &NewRepository,
-    now: NaiveDateTime,
-) -> Result<Option<i64>> {
+pub fn create(conn: &mut Conn, user: &User, new: &NewProject<'_>, now: NaiveDateTime) -> Result<Option<i64>> {
+    let namespace_id = new.namespace_id;
     conn.write(|conn| {
         lock(conn, namespace_id)?;
         let id = NamespaceId::Id(namespace_id);
@@ -74,19 +73,19 @@ pub fn create(
         else {
             return Ok(None);
         };
-        let full_path = format!("{}/{}", facts.namespace.full_path, path.as_str());
-        if !facts.may_create_projects(user) || is_taken(conn, &full_path)? {
+        let full_path = format!("{}/{}", facts.namespace.full_path, new.path.as_str());
+        if !facts.may_create_projects(user) || has_route(conn, &full_path)? {
             return Ok(None);
         }
-        let project_id = insert(conn, user, namespace_id, path, &repository.storage, now)?;
+        let project_id = insert(conn, user, new, now)?;
         insert_companions(conn, project_id, (namespace_id, facts.namespace.root.id), now)?;
-        insert_route(conn, project_id, namespace_id, (&full_path, path), now)?;
-        insert_repository(conn, project_id, &repository.storage)?;
+        insert_route(conn, project_id, new, &full_path, now)?;
+        insert_repository(conn, project_id, new.storage)?;
         if let Kind::Personal { owner_id: Some(owner) } = facts.namespace.kind {
             memberships::put(conn, owner, Source::Project(project_id), Role::OWNER, now)?;
         }
         authorizations::authorize(conn, project_id, now.date())?;
-        if repository.awaited {
+        if new.awaits_repository {
             outbox::put(conn, AWAITED, &awaited(project_id), None, now)?;
         }
         Ok(Some(project_id))
@@ -119,33 +118,18 @@ fn lock(conn: &mut Conn, namespace_id: i64) -> Result<()> {
     Ok(())
 }
 
-fn is_taken(conn: &mut Conn, full_path: &str) -> Result<bool> {
-    Ok(routes::table
-        .filter(equals_lower!("path", full_path))
-        .select(routes::id)
-        .first::<i64>(conn)
-        .optional()?
-        .is_some())
-}
-
 /// Inserts the project and its own namespace, which contains its work items.
-fn insert(
-    conn: &mut Conn,
-    user: &User,
-    namespace_id: i64,
-    path: &ProjectPath,
-    storage: &str,
-    now: NaiveDateTime,
-) -> Result<i64> {
+fn insert(conn: &mut Conn, user: &User, new: &NewProject<'_>, now: NaiveDateTime) -> Result<i64> {
+    let (namespace_id, path) = (new.namespace_id, new.path.as_str());
     let organization_id: i64 =
         namespace_table::table.find(namespace_id).select(namespace_table::organization_id).first(conn)?;
     let defaults = ProjectDefaults::load(conn, namespace_id)?;
     let own_namespace: optional_columns::Values = vec![
-        ("name", path.as_str().into()),
-        ("path", path.as_str().into()),
+        ("name", new.name.into()),
+        ("path", path.into()),
         ("type", "Project".into()),
         ("parent_id", namespace_id.into()),
-        ("visibility_level", PRIVATE.into()),
+        ("visibility_level", new.visibility.level().into()),
         ("shared_runners_enabled", defaults.shared_runners.into()),
         ("organization_id", organization_id.into()),
         ("created_at", now.into()),
@@ -153,16 +137,16 @@ fn insert(
     ];
     let own_namespace_id = optional_columns::insert(conn, "namespaces", own_namespace)?;
     set_traversal_ids(conn, own_namespace_id)?;
-    namespaces::insert_details(conn, own_namespace_id, now)?;
+    insert_details(conn, own_namespace_id, now)?;
     let mut project: optional_columns::Values = vec![
-        ("name", path.as_str().into()),
-        ("path", path.as_str().into()),
+        ("name", new.name.into()),
+        ("path", path.into()),
         ("namespace_id", namespace_id.into()),
         ("project_namespace_id", own_namespace_id.into()),
         ("organization_id", organization_id.into()),
         ("creator_id", user.id.into()),
-        ("visibility_level", PRIVATE.into()),
-        ("repository_storage", storage.into()),
+        ("visibility_level", new.visibility.level().into()),
+        ("repository_storage", new.storage.into()),
         ("storage_version", HASHED.into()),
         ("packages_enabled", true.into()),
         ("archived", false.into()),
@@ -216,27 +200,6 @@ impl ProjectDefaults {
     }
 }
 
-/// Sets the ids from the root down to the namespace itself. The databases aggregate lists differently.
-fn set_traversal_ids(conn: &mut Conn, id: i64) -> Result<()> {
-    const UP: &str = "WITH RECURSIVE up AS (SELECT id, parent_id, 0 AS depth FROM namespaces WHERE id = $1 \
-        UNION ALL SELECT n.id, n.parent_id, up.depth + 1 FROM up JOIN namespaces n ON n.id = up.parent_id)";
-    match conn {
-        Conn::Postgresql(pg) => {
-            let list = "SELECT array_agg(id ORDER BY depth DESC) FROM up";
-            diesel::sql_query(format!("UPDATE namespaces SET traversal_ids = ({UP} {list}) WHERE id = $1"))
-                .bind::<BigInt, _>(id)
-                .execute(pg)?
-        }
-        Conn::Sqlite(sqlite) => {
-            let list = "SELECT json_group_array(id) FROM (SELECT id FROM up ORDER BY depth DESC)";
-            diesel::sql_query(format!("UPDATE namespaces SET traversal_ids = ({UP} {list}) WHERE id = $1"))
-                .bind::<BigInt, _>(id)
-                .execute(sqlite)?
-        }
-    };
-    Ok(())
-}
-
 /// Inserts the rows that GitLab's model creates with a project. The last three tables exist only in a GitLab
 /// database.
 fn insert_companions(
@@ -280,15 +243,15 @@ fn insert_companions(
 fn insert_route(
     conn: &mut Conn,
     project_id: i64,
-    namespace_id: i64,
-    (full_path, path): (&str, &ProjectPath),
+    new: &NewProject<'_>,
+    full_path: &str,
     now: NaiveDateTime,
 ) -> Result<()> {
     let own_namespace_id: i64 =
         projects::table.find(project_id).select(projects::project_namespace_id).first(conn)?;
     let above: Option<String> = routes::table
         .filter(routes::source_type.eq("Namespace"))
-        .filter(routes::source_id.eq(namespace_id))
+        .filter(routes::source_id.eq(new.namespace_id))
         .select(routes::name)
         .first(conn)?;
     diesel::insert_into(routes::table)
@@ -296,7 +259,7 @@ fn insert_route(
             routes::source_id.eq(project_id),
             routes::source_type.eq("Project"),
             routes::path.eq(full_path),
-            routes::name.eq(above.map(|above| format!("{above} / {}", path.as_str()))),
+            routes::name.eq(above.map(|above| format!("{above} / {}", new.name))),
             routes::namespace_id.eq(own_namespace_id),
             routes::created_at.eq(now),
             routes::updated_at.eq(now),

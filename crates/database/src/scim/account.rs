@@ -1,28 +1,20 @@
-//! Creates accounts with all their rows, and changes their names and e-mail addresses.
+//! The accounts of a tenant's users: creates them, and changes their names and e-mail addresses.
 use ::scim::NewUser;
 use ::scim::patch::Change;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Bool, Integer, Nullable, Text};
-use domain::AccountDefaults;
+use diesel::sql_types::BigInt;
+use domain::user::UserType;
 
-use super::sql::Sql;
-use super::{Refusal, Result, Tenant, addresses, equals_ignoring_case, scim_statement};
+use super::{Refusal, Result, Tenant, equals_ignoring_case};
 use crate::Conn;
-use crate::schema::{
-    emails, namespace_settings, namespaces, organization_users, redirect_routes, routes, user_details, users,
-};
+use crate::namespaces::create::is_path_taken;
+use crate::new_accounts::{self, NewAccount};
+use crate::organizations::DEFAULT_ORGANIZATION;
+use crate::schema::{emails, namespaces, routes, user_details, users};
 use crate::sql::optional_columns::Columns;
-use crate::sql::statement::{StatementColumns, statement};
 
-/// The organization that every GitLab has.
-const DEFAULT_ORGANIZATION: i64 = 1;
-const MEMBER_OF_ORGANIZATION: i16 = 10;
-/// `namespaces.visibility_level` of a personal namespace.
-const PUBLIC: i64 = 20;
-
-/// Creates an account: user, details, membership of the organization, and a personal namespace with settings
-/// and route.
+/// Creates an account for a user of the tenant.
 pub(super) fn create(
     conn: &mut Conn,
     tenant: &Tenant,
@@ -30,58 +22,22 @@ pub(super) fn create(
     password: &str,
     now: NaiveDateTime,
 ) -> Result<i64> {
-    let columns = Columns::load(conn, &["users", "emails", "application_settings"])?;
     let organization_id = organization_of(conn, tenant)?;
     let username = free_username(conn, &domain::username::from_name(&new.user_name), now)?;
-    let defaults = defaults(conn, &columns, &new.email)?;
-    let mut row = columns
-        .row("users")
-        .set("email", &new.email)
-        .set("encrypted_password", password)
-        .set("password_automatically_set", true)
-        .set("name", &new.name)
-        .set("username", &username)
-        .set("state", "active")
-        .set("user_type", addresses::HUMAN)
-        .set("admin", false)
-        .set("organization_id", organization_id)
-        .set("projects_limit", defaults.projects_limit)
-        .set("can_create_group", defaults.can_create_group)
-        .set("can_create_team", false)
-        .set("external", defaults.external)
-        .set("private_profile", defaults.private_profile)
-        .set("hide_no_ssh_key", false)
-        .set("hide_no_password", false)
-        .set("notified_of_own_activity", false)
-        .set("project_view", 2)
-        .set("preferred_language", &defaults.preferred_language)
-        .set("color_scheme_id", defaults.color_scheme_id)
-        .set("created_at", now)
-        .set("updated_at", now);
-    if vouches_for_addresses(tenant) {
-        row = row.set("confirmed_at", now);
-    }
-    let user_id = row.insert(conn)?;
-    if vouches_for_addresses(tenant) {
-        add_confirmed_address(conn, &columns, user_id, organization_id, &new.email, now)?;
-    }
-    diesel::insert_into(user_details::table)
-        .values((
-            user_details::user_id.eq(user_id),
-            user_details::provisioned_by_group_id.eq(tenant.group_id()),
-        ))
-        .execute(conn)?;
-    diesel::insert_into(organization_users::table)
-        .values((
-            organization_users::organization_id.eq(organization_id),
-            organization_users::user_id.eq(user_id),
-            organization_users::access_level.eq(MEMBER_OF_ORGANIZATION),
-            organization_users::created_at.eq(now),
-            organization_users::updated_at.eq(now),
-        ))
-        .execute(conn)?;
-    create_namespace(conn, (user_id, organization_id), &username, &new.name, now)?;
-    Ok(user_id)
+    let account = NewAccount {
+        username: &username,
+        email: &new.email,
+        name: &new.name,
+        encrypted_password: password,
+        password_automatically_set: true,
+        user_type: UserType::HUMAN,
+        admin: false,
+        external: false,
+        confirmed: vouches_for_addresses(tenant),
+        organization_id,
+        provisioned_by_group_id: tenant.group_id(),
+    };
+    Ok(new_accounts::create(conn, &account, now)?)
 }
 
 /// Whether addresses from the tenant count as confirmed. A group cannot prove that an address belongs to a
@@ -93,124 +49,6 @@ fn vouches_for_addresses(tenant: &Tenant) -> bool {
 fn organization_of(conn: &mut Conn, tenant: &Tenant) -> Result<i64> {
     let Some(group_id) = tenant.group_id() else { return Ok(DEFAULT_ORGANIZATION) };
     Ok(namespaces::table.find(group_id).select(namespaces::organization_id).first(conn)?)
-}
-
-statement! {
-    /// Settings of the instance. Each field has the name of its column.
-    struct DefaultsRow {
-        default_projects_limit: Nullable<Integer> = "default_projects_limit",
-        can_create_group: Nullable<Bool> = "can_create_group",
-        user_default_external: Nullable<Bool> = "user_default_external",
-        user_default_internal_regex: Nullable<Text> = "user_default_internal_regex",
-        user_defaults_to_private_profile: Nullable<Bool> = "user_defaults_to_private_profile",
-        default_preferred_language: Nullable<Text> = "default_preferred_language",
-        default_syntax_highlighting_theme: Nullable<Integer> = "default_syntax_highlighting_theme",
-    }
-}
-
-scim_statement!(Defaults, crate::sql::statement::Columns<DefaultsRow>);
-
-/// Reads the instance's settings for an account with this address.
-fn defaults(conn: &mut Conn, columns: &Columns, email: &str) -> Result<AccountDefaults> {
-    let expression = |(name, sql_type): &(&str, &str)| {
-        let is_known = columns.has("application_settings", name);
-        format!("CAST({} AS {sql_type})", if is_known { name } else { "NULL" })
-    };
-    let selected: Vec<String> = DefaultsRow::FIELDS.iter().map(expression).collect();
-    let mut sql = Sql::new(matches!(conn, Conn::Postgresql(_)));
-    sql.push(format!("SELECT {} FROM application_settings ORDER BY id DESC LIMIT 1", selected.join(", ")));
-    let row: Option<DefaultsRow> = Defaults(sql).get_result(conn).optional()?;
-    let standard = AccountDefaults::default();
-    let Some(row) = row else { return Ok(standard) };
-    let defaults = AccountDefaults {
-        projects_limit: row.default_projects_limit.unwrap_or(standard.projects_limit),
-        can_create_group: row.can_create_group.unwrap_or(standard.can_create_group),
-        external: row.user_default_external.unwrap_or(standard.external),
-        internal_email_pattern: row.user_default_internal_regex,
-        private_profile: row.user_defaults_to_private_profile.unwrap_or(standard.private_profile),
-        preferred_language: row.default_preferred_language.unwrap_or(standard.preferred_language),
-        color_scheme_id: row.default_syntax_highlighting_theme.unwrap_or(standard.color_scheme_id),
-    };
-    let is_external = defaults.is_external(email).unwrap_or_else(|error| {
-        tracing::warn!(
-            error = &error as &dyn std::error::Error,
-            "user_default_internal_regex cannot be compiled and matches nothing"
-        );
-        defaults.external
-    });
-    Ok(if is_external {
-        defaults.restrict_external()
-    } else {
-        AccountDefaults { external: false, ..defaults }
-    })
-}
-
-/// Inserts the confirmed primary address into the user's addresses, as Rails does.
-fn add_confirmed_address(
-    conn: &mut Conn,
-    columns: &Columns,
-    user_id: i64,
-    organization_id: i64,
-    email: &str,
-    now: NaiveDateTime,
-) -> Result<()> {
-    columns
-        .row("emails")
-        .set("user_id", user_id)
-        .set("email", email)
-        .set("confirmed_at", now)
-        .set("organization_id", organization_id)
-        .set("created_at", now)
-        .set("updated_at", now)
-        .insert_if_absent(conn)?;
-    Ok(())
-}
-
-fn create_namespace(
-    conn: &mut Conn,
-    (user_id, organization_id): (i64, i64),
-    username: &str,
-    name: &str,
-    now: NaiveDateTime,
-) -> Result<()> {
-    let columns = Columns::load(conn, &["namespaces"])?;
-    let id = columns
-        .row("namespaces")
-        .set("name", name)
-        .set("path", username)
-        .set("owner_id", user_id)
-        .set("type", "User")
-        .set("visibility_level", PUBLIC)
-        .set("organization_id", organization_id)
-        .set("created_at", now)
-        .set("updated_at", now)
-        .insert(conn)?;
-    // An array on PostgreSQL, and JSON on SQLite, which has no arrays.
-    let itself = match conn {
-        Conn::Postgresql(_) => "UPDATE namespaces SET traversal_ids = ARRAY[id] WHERE id = $1",
-        Conn::Sqlite(_) => "UPDATE namespaces SET traversal_ids = '[' || id || ']' WHERE id = $1",
-    };
-    diesel::sql_query(itself).bind::<BigInt, _>(id).execute(conn)?;
-    diesel::insert_into(namespace_settings::table)
-        .values((
-            namespace_settings::namespace_id.eq(id),
-            namespace_settings::created_at.eq(now),
-            namespace_settings::updated_at.eq(now),
-        ))
-        .execute(conn)?;
-    crate::namespaces::insert_details(conn, id, now)?;
-    diesel::insert_into(routes::table)
-        .values((
-            routes::source_id.eq(id),
-            routes::source_type.eq("Namespace"),
-            routes::path.eq(username),
-            routes::name.eq(name),
-            routes::namespace_id.eq(id),
-            routes::created_at.eq(now),
-            routes::updated_at.eq(now),
-        ))
-        .execute(conn)?;
-    Ok(())
 }
 
 /// Returns the name if it is free, else with 1, 2, 3 or 4 appended, else with a pseudo-random number.
@@ -227,30 +65,11 @@ fn free_username(conn: &mut Conn, base: &str, now: NaiveDateTime) -> Result<Stri
                 format!("{base}{number}")
             }
         };
-        if domain::username::is_valid(&candidate) && !is_used(conn, &candidate)? {
+        if domain::username::is_valid(&candidate) && !is_path_taken(conn, &candidate)? {
             return Ok(candidate);
         }
     }
     Err(Refusal::UserTaken.into())
-}
-
-fn is_used(conn: &mut Conn, name: &str) -> Result<bool> {
-    let route = routes::table
-        .filter(equals_ignoring_case!(conn, "routes.path", name))
-        .select(routes::id)
-        .first::<i64>(conn)
-        .optional()?;
-    let redirect = redirect_routes::table
-        .filter(equals_ignoring_case!(conn, "redirect_routes.path", name))
-        .select(redirect_routes::id)
-        .first::<i64>(conn)
-        .optional()?;
-    let user = users::table
-        .filter(equals_ignoring_case!(conn, "users.username", name))
-        .select(users::id)
-        .first::<i64>(conn)
-        .optional()?;
-    Ok(route.or(redirect).or(user).is_some())
 }
 
 /// Derives the name and the e-mail address of an account from the client's values, and writes the
@@ -305,7 +124,7 @@ fn change_email(
     (old, new): (&str, &str),
     now: NaiveDateTime,
 ) -> Result<()> {
-    if addresses::is_used_by_another(conn, new, user_id)? {
+    if new_accounts::is_address_taken(conn, new, Some(user_id))? {
         return Err(Refusal::EmailTaken.into());
     }
     let columns = Columns::load(conn, &["users", "emails"])?;
@@ -331,7 +150,7 @@ fn change_email(
     diesel::delete(old_row).execute(conn)?;
     if is_confirmed {
         let organization_id = organization_of(conn, tenant)?;
-        add_confirmed_address(conn, &columns, user_id, organization_id, new, now)?;
+        new_accounts::add_confirmed_address(conn, &columns, user_id, organization_id, new, now)?;
     }
     Ok(())
 }

@@ -3,15 +3,13 @@ use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 
-use super::{Effects, Group, Refusal, Result, Stored, Tenant, addresses, reauthorize, sign_in};
-use crate::members::is_valid;
+use super::{Effects, Group, Refusal, Result, Stored, Tenant, reauthorize, sign_in};
+use crate::members::{is_last_owner, is_valid};
 use crate::memberships::{self, Source};
-use crate::schema::{members, users};
+use crate::schema::members;
+use crate::users::{self, StateChange};
 use crate::{Conn, is_owned_by_rails};
 use domain::Role;
-
-/// `users.user_type` of people and of service accounts. Other accounts are internal to GitLab.
-const BLOCKABLE: [i16; 3] = [addresses::HUMAN, 4, 13];
 
 /// Gives a user access.
 pub(super) fn activate(
@@ -24,16 +22,9 @@ pub(super) fn activate(
     if let Some(group) = &tenant.group {
         return add_member(conn, group, user_id, now, effects);
     }
-    let state: Option<String> = users::table.find(user_id).select(users::state).first(conn)?;
-    match state.as_deref() {
-        Some("active") => Ok(()),
-        Some("blocked" | "deactivated") => {
-            diesel::update(users::table.find(user_id))
-                .set((users::state.eq("active"), users::updated_at.eq(now)))
-                .execute(conn)?;
-            Ok(())
-        }
-        _ => Err(Refusal::AdministratorsState.into()),
+    match users::activate(conn, user_id, now)? {
+        StateChange::AdministratorsState => Err(Refusal::AdministratorsState.into()),
+        _ => Ok(()),
     }
 }
 
@@ -90,7 +81,7 @@ pub(super) fn deactivate(
     effects: &mut Effects,
 ) -> Result<()> {
     let Some(group) = &tenant.group else { return block(conn, user_id, now, effects) };
-    if is_last_owner(conn, group.id, user_id, now)? {
+    if is_last_owner(conn, group.id, user_id, now.date())? {
         return Err(Refusal::LastOwner.into());
     }
     remove_memberships(conn, group.id, user_id)?;
@@ -117,27 +108,6 @@ pub(super) fn repeat_effects(
     Ok(())
 }
 
-/// Whether a user is an owner of the group and no other active user is.
-pub(super) fn is_last_owner(
-    conn: &mut Conn,
-    group_id: i64,
-    user_id: i64,
-    now: NaiveDateTime,
-) -> Result<bool> {
-    let owners: Vec<i64> = members::table
-        .inner_join(users::table.on(members::user_id.eq(users::id.nullable())))
-        .filter(members::source_type.eq("Namespace"))
-        .filter(members::source_id.eq(group_id))
-        .filter(members::access_level.ge(Role::OWNER.0))
-        .filter(is_valid(now.date()))
-        .filter(
-            users::id.eq(user_id).or(users::user_type.eq(addresses::HUMAN).and(users::state.eq("active"))),
-        )
-        .select(users::id)
-        .load(conn)?;
-    Ok(owners.contains(&user_id) && owners.iter().all(|owner| *owner == user_id))
-}
-
 /// Removes the memberships in a group and in all groups and projects below it.
 fn remove_memberships(conn: &mut Conn, group_id: i64, user_id: i64) -> Result<()> {
     const BELOW: &str = "WITH RECURSIVE below (id) AS (\
@@ -159,32 +129,11 @@ fn remove_memberships(conn: &mut Conn, group_id: i64, user_id: i64) -> Result<()
 
 /// Blocks an account and signs it out.
 fn block(conn: &mut Conn, user_id: i64, now: NaiveDateTime, effects: &mut Effects) -> Result<()> {
-    let (state, user_type, admin): (Option<String>, i16, bool) =
-        users::table.find(user_id).select((users::state, users::user_type, users::admin)).first(conn)?;
-    if !BLOCKABLE.contains(&user_type) {
-        return Err(Refusal::InternalAccount.into());
+    match users::block(conn, user_id, now)? {
+        StateChange::Changed | StateChange::Unchanged => effects.sign_out.push(user_id),
+        StateChange::InternalAccount => return Err(Refusal::InternalAccount.into()),
+        StateChange::LastAdministrator => return Err(Refusal::LastAdministrator.into()),
+        StateChange::AdministratorsState => return Err(Refusal::AdministratorsState.into()),
     }
-    let is_active = state.as_deref() == Some("active");
-    if admin && is_active {
-        let other = users::table
-            .filter(users::admin.eq(true))
-            .filter(users::state.eq("active"))
-            .filter(users::id.ne(user_id))
-            .filter(users::user_type.eq(addresses::HUMAN))
-            .select(users::id);
-        if other.first::<i64>(conn).optional()?.is_none() {
-            return Err(Refusal::LastAdministrator.into());
-        }
-    }
-    // Other states already deny access, and unblocking later must not lift a ban.
-    if is_active || state.as_deref() == Some("deactivated") {
-        diesel::update(users::table.find(user_id))
-            .set((users::state.eq("blocked"), users::updated_at.eq(now)))
-            .execute(conn)?;
-    }
-    diesel::update(users::table.find(user_id))
-        .set(users::remember_created_at.eq(None::<NaiveDateTime>))
-        .execute(conn)?;
-    effects.sign_out.push(user_id);
     Ok(())
 }

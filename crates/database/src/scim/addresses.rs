@@ -23,7 +23,7 @@ pub(super) enum AddressOwner {
 }
 
 /// `users.user_type` of a human user.
-pub(super) const HUMAN: i16 = 0;
+pub(super) const HUMAN: i16 = domain::user::UserType::HUMAN.0;
 
 /// Finds the account of an address: by a confirmed primary or secondary address, or by the primary address
 /// of an account that this tenant already manages.
@@ -66,21 +66,4 @@ pub(super) fn owner_of(conn: &mut Conn, tenant: &Tenant, address: &str) -> Resul
 fn is_managed(conn: &mut Conn, tenant: &Tenant, user_id: i64) -> Result<bool> {
     let is_created_by_group = tenant.group.is_some() && account::is_own(conn, tenant, user_id)?;
     Ok(is_created_by_group || query::by_user(conn, tenant, user_id)?.is_some())
-}
-
-/// Whether another account has the address as its primary or as a confirmed secondary address.
-pub(super) fn is_used_by_another(conn: &mut Conn, address: &str, user_id: i64) -> Result<bool> {
-    let primary = users::table
-        .filter(equals_ignoring_case!(conn, "users.email", address))
-        .filter(users::id.ne(user_id))
-        .select(users::id);
-    if primary.first::<i64>(conn).optional()?.is_some() {
-        return Ok(true);
-    }
-    let secondary = emails::table
-        .filter(equals_ignoring_case!(conn, "emails.email", address))
-        .filter(emails::user_id.ne(user_id))
-        .filter(emails::confirmed_at.is_not_null())
-        .select(emails::id);
-    Ok(secondary.first::<i64>(conn).optional()?.is_some())
 }

@@ -18,7 +18,7 @@ pub(crate) fn register(sqlite: &mut SqliteConnection) -> QueryResult<()> {
 
 /// The function that both sides of a comparison are passed to. `is_ascii` tells about the string that a column
 /// is compared with.
-pub(super) fn function(is_postgresql: bool, is_ascii: bool) -> &'static str {
+pub(crate) fn function(is_postgresql: bool, is_ascii: bool) -> &'static str {
     if is_postgresql || is_ascii { "lower" } else { "scim_fold" }
 }
 
@@ -42,4 +42,4 @@ macro_rules! equals_ignoring_case {
             .sql(")")
     }};
 }
-pub(super) use equals_ignoring_case;
+pub(crate) use equals_ignoring_case;

@@ -9,7 +9,7 @@ mod addresses;
 mod candidates;
 mod change;
 mod create;
-mod fold;
+pub(crate) mod fold;
 pub mod groups;
 mod order;
 mod query;
@@ -26,10 +26,10 @@ use ::scim::{Mutability, User};
 
 pub use change::{change, delete};
 pub use create::{Request, create};
-pub(crate) use fold::register;
+pub(crate) use fold::{equals_ignoring_case, register};
 pub use query::{Page, find, list};
 pub use refusal::Refusal;
-pub use tokens::{Access, Scope, authenticate, set_token};
+pub use tokens::{Access, Scope, authenticate, delete_token, set_token};
 
 /// The owner of a set of users: a top-level group with single sign-on, or the whole instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -136,7 +136,6 @@ impl From<diesel::result::Error> for Error {
 
 type Result<T, E = Error> = std::result::Result<T, E>;
 
-use fold::equals_ignoring_case;
 use sql::scim_statement;
 
 /// The result of a transaction.

@@ -157,18 +157,12 @@ query!(Lookup<'_>, row Candidate);
 /// Makes this the only token of a group or of the instance. `encrypted` is the value of the column.
 pub fn set_token(conn: &mut Conn, group_id: Option<i64>, encrypted: &str, now: NaiveDateTime) -> Result<()> {
     let stamp = (tokens::created_at.eq(now), tokens::updated_at.eq(now));
-    let source_id: i64 = {
-        match group_id {
-            Some(id) => diesel::delete(tokens::table.filter(tokens::group_id.eq(id))).execute(conn)?,
-            None => diesel::delete(tokens::table.filter(tokens::group_id.is_null())).execute(conn)?,
-        };
-        diesel::insert_into(tokens::table)
-            .values((tokens::group_id.eq(group_id), tokens::token_encrypted.eq(encrypted), stamp.0, stamp.1))
-            .returning(tokens::id)
-            .get_result(conn)?
-    };
+    delete_token(conn, group_id)?;
+    let source_id: i64 = diesel::insert_into(tokens::table)
+        .values((tokens::group_id.eq(group_id), tokens::token_encrypted.eq(encrypted), stamp.0, stamp.1))
+        .returning(tokens::id)
+        .get_result(conn)?;
     let Some(group_id) = group_id else { return Ok(()) };
-    diesel::delete(group_tokens::table.filter(group_tokens::group_id.eq(group_id))).execute(conn)?;
     diesel::insert_into(group_tokens::table)
         .values((
             group_tokens::group_id.eq(group_id),
@@ -179,4 +173,16 @@ pub fn set_token(conn: &mut Conn, group_id: Option<i64>, encrypted: &str, now: N
         ))
         .execute(conn)?;
     Ok(())
+}
+
+/// Deletes the token of a group or of the instance. Returns whether there was one.
+pub fn delete_token(conn: &mut Conn, group_id: Option<i64>) -> Result<bool> {
+    let deleted = match group_id {
+        Some(id) => {
+            diesel::delete(group_tokens::table.filter(group_tokens::group_id.eq(id))).execute(conn)?
+                + diesel::delete(tokens::table.filter(tokens::group_id.eq(id))).execute(conn)?
+        }
+        None => diesel::delete(tokens::table.filter(tokens::group_id.is_null())).execute(conn)?,
+    };
+    Ok(deleted > 0)
 }

@@ -4,8 +4,9 @@
 //! The project is created first, in a transaction that does not wait for the storage, and then its
 //! repository. Until the repository exists, the database records it as pending. If a step in between fails,
 //! the next push creates the repository.
-use database::projects::{self, NewRepository};
+use database::projects::{self, NewProject};
 use database::settings::{self, Settings};
+use domain::Visibility;
 use domain::access::{self, Target, Verdict};
 use domain::namespace::ProjectPath;
 use endpoint::RestError;
@@ -55,9 +56,17 @@ async fn project(app: &App, before: &AccessContext) -> Result<bool, AllowedError
     let (user, namespace_id, now) = (user.clone(), namespace.namespace.id, before.facts.now);
     let storage = storage_for_new(app).await?;
     let inspect = app.storages.get(&storage).map(repository::Storage::inspect);
-    let repository = NewRepository { awaited: inspect != Some(Inspect::None), storage };
-    let create =
-        move |conn: &mut database::Conn| projects::create(conn, &user, namespace_id, &path, &repository, now);
+    let create = move |conn: &mut database::Conn| {
+        let new = NewProject {
+            namespace_id,
+            path: &path,
+            name: path.as_str(),
+            visibility: Visibility::Private,
+            storage: &storage,
+            awaits_repository: inspect != Some(Inspect::None),
+        };
+        projects::create(conn, &user, &new, now)
+    };
     match app.core.pool.run(create).await {
         Ok(id) => Ok(id.is_some()),
         // A concurrent push has created the project, or the name is taken in this namespace.

@@ -1,25 +1,49 @@
-//! `internal-apictl`: commands for operators. Each file is one subcommand.
+//! `internal-apictl`: commands for operators. Each file is one subcommand. Those that replace GitLab's pages
+//! are in `commands`.
 mod check;
+mod commands;
 mod connection;
 mod files;
 mod grants;
 mod maintain;
 mod manual;
 mod migrate;
+mod output;
+mod refusal;
+mod repositories;
 mod secrets;
 mod seed;
 mod token;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser};
+use clap::{CommandFactory, Parser, Subcommand};
+use refusal::Refusal;
 use server::config::ConfigError;
 
 const INVALID_CONFIGURATION: u8 = 78;
 
+const EXAMPLES: &str = "\
+Examples:
+  internal-apictl migrate --database-url postgres://internal_api@db.example.com/gitlab
+  internal-apictl user create --username alice --email alice@example.com --admin
+  TOKEN=$(internal-apictl access-token create --user alice --name laptop --scopes api)
+  internal-apictl check --base-url http://127.0.0.1:8080
+
+Documentation: docs/git-hosting-without-gitlab.md and docs/deploy.md";
+
 /// Command-line tool for operators of GitLab's internal API
 #[derive(Debug, Parser)]
-#[command(name = "internal-apictl", version, about)]
+#[command(name = "internal-apictl", version, about, after_help = EXAMPLES)]
+struct Cli {
+    /// Whether to print colours
+    #[arg(long, value_enum, default_value = "auto", env = "IAPI_COLOR", global = true)]
+    color: output::Color,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
 enum Command {
     /// Manage secrets that two programs share through a file
     #[command(subcommand)]
@@ -28,10 +52,10 @@ enum Command {
     Migrate(migrate::Options),
     /// Add the demo data to an empty database, and create its repositories on disk
     Seed(seed::Options),
-    /// Print a new token
+    /// Print a new token of GitLab Shell or kas
     #[command(subcommand)]
     Token(token::Command),
-    /// Check a running installation; exit 0 or 1
+    /// Check a running installation as its clients use it, through the load balancer
     Check(check::Options),
     /// Print the SQL that gives a service's database role exactly the rights that it needs
     Grants(grants::Options),
@@ -40,16 +64,49 @@ enum Command {
     CheckDatabase(grants::CheckOptions),
     /// Run periodic maintenance: remove expired authorizations and count seats
     Maintain(maintain::Options),
+    /// Create, list, show, block and unblock users
+    #[command(subcommand)]
+    User(commands::user::Command),
+    /// Add, list and delete SSH keys of users
+    #[command(subcommand)]
+    SshKey(commands::ssh_key::Command),
+    /// Create and list groups
+    #[command(subcommand)]
+    Group(commands::group::Command),
+    /// Create and list projects
+    #[command(subcommand)]
+    Project(commands::project::Command),
+    /// Add, list and remove members of groups and projects
+    #[command(subcommand)]
+    Member(commands::member::Command),
+    /// Create, list and revoke personal access tokens
+    #[command(subcommand)]
+    AccessToken(commands::access_token::Command),
+    /// Add, list and remove deploy keys of projects
+    #[command(subcommand)]
+    DeployKey(commands::deploy_key::Command),
+    /// Add, list and remove protected branches of projects
+    #[command(subcommand)]
+    ProtectedBranch(commands::protected_branch::Command),
+    /// Create and list agents for Kubernetes
+    #[command(subcommand)]
+    Agent(commands::agent::Command),
+    /// Create, list and revoke tokens of agents
+    #[command(subcommand)]
+    AgentToken(commands::agent_token::Command),
+    /// Create, list and revoke SCIM tokens of identity providers
+    #[command(subcommand)]
+    ScimToken(commands::scim_token::Command),
     /// Generate a completion script for a shell
-    Completions(manual::Options),
-    /// Print the manual pages, as roff
-    Man,
+    Completions(manual::CompletionOptions),
+    /// Print the manual page, or write a page for each command
+    Man(manual::ManOptions),
 }
 
 fn main() -> ExitCode {
     server::harden();
-    let command = match Command::try_parse() {
-        Ok(command) => command,
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
         Err(error) if error.use_stderr() => {
             // There is no way to report that printing has failed.
             let _ = error.print();
@@ -57,28 +114,52 @@ fn main() -> ExitCode {
         }
         Err(help) => help.exit(),
     };
-    let outcome = match command {
-        Command::Secrets(secrets::Command::Generate(options)) => secrets::generate(&options),
-        Command::Migrate(options) => migrate::run(&options),
-        Command::Seed(options) => seed::run(&options),
-        Command::Token(token::Command::Shell(options)) => token::shell(&options),
-        Command::Token(token::Command::Kas(options)) => token::kas(&options),
-        Command::Check(options) => check::run(&options),
-        Command::Grants(options) => grants::run(&options),
-        Command::CheckDatabase(options) => grants::check(&options),
-        Command::Maintain(options) => maintain::run(&options),
-        Command::Completions(options) => manual::completions(Command::command(), &options),
-        Command::Man => manual::man(Command::command()),
-    };
-    outcome.map_or_else(|error| fail(&error), |()| ExitCode::SUCCESS)
+    cli.color.apply();
+    if let Err(error) = telemetry::init_tool("internal-apictl", "warn,endpoint::audit=info") {
+        return fail(&error.into());
+    }
+    run(&cli.command).map_or_else(|error| fail(&error), |()| ExitCode::SUCCESS)
 }
 
-/// Prints the error and its causes in one line.
+fn run(command: &Command) -> anyhow::Result<()> {
+    match command {
+        Command::Secrets(secrets::Command::Generate(options)) => secrets::generate(options),
+        Command::Migrate(options) => migrate::run(options),
+        Command::Seed(options) => seed::run(options),
+        Command::Token(token::Command::Shell(options)) => token::shell(options),
+        Command::Token(token::Command::Kas(options)) => token::kas(options),
+        Command::Check(options) => check::run(options),
+        Command::Grants(options) => grants::run(options),
+        Command::CheckDatabase(options) => grants::check(options),
+        Command::Maintain(options) => maintain::run(options),
+        Command::User(command) => commands::user::run(command),
+        Command::SshKey(command) => commands::ssh_key::run(command),
+        Command::Group(command) => commands::group::run(command),
+        Command::Project(command) => commands::project::run(command),
+        Command::Member(command) => commands::member::run(command),
+        Command::AccessToken(command) => commands::access_token::run(command),
+        Command::DeployKey(command) => commands::deploy_key::run(command),
+        Command::ProtectedBranch(command) => commands::protected_branch::run(command),
+        Command::Agent(command) => commands::agent::run(command),
+        Command::AgentToken(command) => commands::agent_token::run(command),
+        Command::ScimToken(command) => commands::scim_token::run(command),
+        Command::Completions(options) => manual::completions(Cli::command(), options),
+        Command::Man(options) => manual::man(Cli::command(), options),
+    }
+}
+
+/// Prints the error and its causes in one line, and a hint if the operator can do something about it.
 fn fail(error: &anyhow::Error) -> ExitCode {
     let text = format!("{error:#}");
     eprintln!("internal-apictl: {}", text.split_whitespace().collect::<Vec<_>>().join(" "));
-    let configuration = error.chain().any(<dyn std::error::Error>::is::<ConfigError>);
-    if configuration { ExitCode::from(INVALID_CONFIGURATION) } else { ExitCode::FAILURE }
+    if let Some(refusal) = error.chain().find_map(<dyn std::error::Error>::downcast_ref::<Refusal>) {
+        if let Some(hint) = refusal.hint() {
+            eprintln!("hint: {hint}");
+        }
+        return refusal.exit_code();
+    }
+    let is_configuration = error.chain().any(<dyn std::error::Error>::is::<ConfigError>);
+    if is_configuration { ExitCode::from(INVALID_CONFIGURATION) } else { ExitCode::FAILURE }
 }
 
 #[cfg(test)]
@@ -86,7 +167,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_command_line_is_sound() {
-        Command::command().debug_assert();
+    fn command_line_is_valid() {
+        Cli::command().debug_assert();
     }
 }

@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow};
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use clap::{Args, Subcommand};
+use domain::tokens::personal_access_token;
 
 use crate::files;
 
@@ -46,6 +47,27 @@ pub fn random<const N: usize>() -> Result<[u8; N]> {
     let mut bytes = [0; N];
     aws_lc_rs::rand::fill(&mut bytes).map_err(|_| anyhow!("the machine gives no randomness"))?;
     Ok(bytes)
+}
+
+/// Generates a personal access token.
+pub fn access_token(prefix: &str) -> Result<String> {
+    Ok(personal_access_token::token(prefix, &random()?))
+}
+
+/// Generates a token of an agent for Kubernetes.
+pub fn agent_token() -> Result<String> {
+    // Two more characters than GitLab's tokens have are cut off.
+    Ok(format!("glagent-{}", &URL_SAFE_NO_PAD.encode(random::<39>()?)[..50]))
+}
+
+/// Generates a SCIM token.
+pub fn scim_token() -> Result<String> {
+    Ok(format!("glsoat-{}", URL_SAFE_NO_PAD.encode(random::<15>()?)))
+}
+
+/// Generates a password of 24 characters.
+pub fn password() -> Result<String> {
+    Ok(URL_SAFE_NO_PAD.encode(random::<18>()?))
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -35,6 +35,30 @@ pub struct KasOptions {
     kas_secret_file: Option<PathBuf>,
 }
 
+/// The secrets with which `check` signs its tokens.
+#[derive(Debug, Clone, Args)]
+pub struct CheckSecrets {
+    #[command(flatten)]
+    shell: Options,
+    /// Secret shared with kas [default: `.gitlab_kas_secret` in the data directory]
+    #[arg(long, env = "IAPI_KAS_SECRET_FILE")]
+    kas_secret_file: Option<PathBuf>,
+}
+
+impl CheckSecrets {
+    /// A token of GitLab Shell, and the file of its secret.
+    pub fn issue_shell(&self) -> Result<(String, String)> {
+        Ok((self.shell.issue()?, self.shell.path().display().to_string()))
+    }
+
+    /// A token of kas, and the file of its secret.
+    pub fn issue_kas(&self) -> Result<(String, String)> {
+        let (data_dir, kas_secret_file) = (self.shell.data_dir.clone(), self.kas_secret_file.clone());
+        let kas = KasOptions { data_dir, kas_secret_file };
+        Ok((kas.issue()?, kas.path().display().to_string()))
+    }
+}
+
 pub fn shell(options: &Options) -> Result<()> {
     println!("{}", options.issue()?);
     Ok(())
@@ -46,29 +70,30 @@ pub fn kas(options: &KasOptions) -> Result<()> {
 }
 
 impl KasOptions {
+    fn path(&self) -> PathBuf {
+        self.kas_secret_file.clone().unwrap_or_else(|| self.data_dir.join(".gitlab_kas_secret"))
+    }
+
     /// Issues a token that is valid for 30 seconds.
     fn issue(&self) -> Result<String> {
-        let default = || self.data_dir.join(".gitlab_kas_secret");
-        let path = self.kas_secret_file.clone().unwrap_or_else(default);
-        Ok(auth::kas::issue(&read(&path, Secret::from_base64)?, Clock::System.unix())?)
+        Ok(auth::kas::issue(&read(&self.path(), Secret::from_base64)?, Clock::System.unix())?)
     }
 }
 
 impl Options {
+    fn path(&self) -> PathBuf {
+        self.shell_secret_file.clone().unwrap_or_else(|| self.data_dir.join(".gitlab_shell_secret"))
+    }
+
     /// Issues a token that is valid for one minute.
     pub fn issue(&self) -> Result<String> {
-        let default = || self.data_dir.join(".gitlab_shell_secret");
-        let secrets = read(&self.shell_secret_file.clone().unwrap_or_else(default), Secret::from_text)?;
+        let secrets = read(&self.path(), Secret::from_text)?;
         Ok(auth::shell::issue(&secrets, Clock::System.unix())?)
     }
 }
 
 fn read(path: &Path, parse: fn(&str) -> Result<Secret, SecretError>) -> Result<Secrets, ConfigError> {
-    let invalid =
-        |error: &dyn std::fmt::Display| ConfigError(format!("secret file {}: {error}", path.display()));
-    let text = std::fs::read_to_string(path).map_err(|error| invalid(&error))?;
-    let secret = parse(&text).map_err(|error| invalid(&error))?;
-    Ok(Secrets::new(secret, None))
+    Ok(Secrets::new(server::secrets::read_once(path, parse)?, None))
 }
 
 #[cfg(test)]
@@ -76,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_fresh_token_is_what_the_service_takes() {
+    fn shell_api_accepts_a_new_token() {
         let directory = tempfile::tempdir().unwrap();
         let options = Options { data_dir: directory.path().to_owned(), shell_secret_file: None };
         assert!(options.issue().unwrap_err().is::<ConfigError>());
@@ -89,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fresh_token_is_what_kas_api_takes() {
+    fn kas_api_accepts_a_new_token() {
         let directory = tempfile::tempdir().unwrap();
         let options = KasOptions { data_dir: directory.path().to_owned(), kas_secret_file: None };
         assert!(options.issue().unwrap_err().is::<ConfigError>());

@@ -49,6 +49,7 @@ pub mod settings;
 pub mod snippets;
 mod sql;
 pub mod ssh_certificates;
+pub mod standalone;
 pub mod token_holders;
 pub mod types;
 mod unique_indexes;

@@ -17,6 +17,7 @@ pub mod instance;
 pub mod json;
 pub mod messages;
 pub mod namespace;
+pub mod namespace_path;
 pub mod path_name;
 pub mod project;
 mod role;

@@ -41,7 +41,7 @@ pub use node::Node;
 pub use search::Search;
 pub use selection::Selection;
 pub use text::{decode_segment, encode_segment, fold};
-pub use user::{Draft, Email, NewUser, User};
+pub use user::{Draft, Email, NewUser, User, is_email};
 
 /// URN of the schema of groups.
 pub const GROUP: &str = "urn:ietf:params:scim:schemas:core:2.0:Group";

@@ -158,16 +158,21 @@ impl<T: Send + Sync + std::fmt::Debug> Reload for SecretFile<T> {
     }
 }
 
-fn read<T>(parse: Parse<T>, path: &Path, previous_path: Option<&Path>) -> Result<T, ConfigError> {
-    let text = |path: &Path| {
-        std::fs::read_to_string(path)
-            .map_err(|error| ConfigError(format!("secret file {}: {error}", path.display())))
-    };
-    let current = text(path)?;
-    // An empty previous file ends a rotation.
-    let previous = previous_path.map(text).transpose()?.filter(|text| !text.trim().is_empty());
-    parse(&current, previous.as_deref())
+/// Reads a secret file once.
+pub fn read_once<T>(path: &Path, parse: impl Fn(&str) -> Result<T, SecretError>) -> Result<T, ConfigError> {
+    let text = read_text(path)?;
+    parse(&text).map_err(|error| ConfigError(format!("secret file {}: {error}", path.display())))
+}
+
+fn read_text(path: &Path) -> Result<String, ConfigError> {
+    std::fs::read_to_string(path)
         .map_err(|error| ConfigError(format!("secret file {}: {error}", path.display())))
+}
+
+fn read<T>(parse: Parse<T>, path: &Path, previous_path: Option<&Path>) -> Result<T, ConfigError> {
+    // An empty previous file ends a rotation.
+    let previous = previous_path.map(read_text).transpose()?.filter(|text| !text.trim().is_empty());
+    read_once(path, |current| parse(current, previous.as_deref()))
 }
 
 fn pair(

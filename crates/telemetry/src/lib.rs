@@ -106,6 +106,13 @@ pub fn init(
     Ok(Guard { level: handle, provider })
 }
 
+/// Starts the log of a command-line tool: one JSON object per line on standard error.
+pub fn init_tool(name: &'static str, directives: &str) -> Result<(), Error> {
+    let log = json::JsonLayer::new(name, "operator", io::stderr);
+    tracing_subscriber::registry().with(log.with_filter(filter::directives(directives)?)).try_init()?;
+    Ok(())
+}
+
 impl Guard {
     /// Changes the log level. Invalid directives change nothing.
     pub fn set_level(&self, directives: &str) -> Result<(), Error> {

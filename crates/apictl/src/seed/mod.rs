@@ -11,11 +11,10 @@ mod tokens;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
-use auth::KeyBase;
 use clap::Args;
 use database::seed::Credentials;
 use endpoint::Clock;
-use server::config::ConfigError;
+use server::config::KeyBaseOptions;
 
 use crate::files::{absolute, make_dir};
 use crate::{connection, secrets};
@@ -36,9 +35,8 @@ pub struct Options {
     /// Directory of the hooks for the demo's repository
     #[arg(long, env = "IAPI_HOOKS_DIR")]
     hooks_dir: PathBuf,
-    /// GitLab's `db_key_base`, which encrypts tokens [default: `.gitlab_db_key_base` in the data directory]
-    #[arg(long, env = "IAPI_DB_KEY_BASE_FILE")]
-    db_key_base_file: Option<PathBuf>,
+    #[command(flatten)]
+    key_base: KeyBaseOptions,
     #[command(flatten)]
     database: connection::Options,
 }
@@ -47,7 +45,7 @@ pub fn run(options: &Options) -> Result<()> {
     let (mut conn, name) = options.database.open()?;
     // Checked before anything is written, so that no files remain if the database cannot be used.
     database::seed::is_planted(&mut conn).context("no demo data can be put into this database")?;
-    let key_base = options.key_base()?;
+    let key_base = options.key_base.read(&options.database.data_dir)?;
     make_dir(&options.repositories_dir)?;
     let places = Places {
         base_url: options.base_url.trim_end_matches('/').to_owned(),
@@ -84,17 +82,6 @@ pub fn run(options: &Options) -> Result<()> {
     files::write(&places, &demo, &tokens)?;
     println!("{} the demo data on {name}", if new { "made" } else { "kept" });
     Ok(())
-}
-
-impl Options {
-    fn key_base(&self) -> Result<KeyBase> {
-        let default = || self.database.data_dir.join(".gitlab_db_key_base");
-        let path = self.db_key_base_file.clone().unwrap_or_else(default);
-        let invalid =
-            |error: &dyn std::fmt::Display| ConfigError(format!("secret file {}: {error}", path.display()));
-        let text = std::fs::read_to_string(&path).map_err(|error| invalid(&error))?;
-        Ok(KeyBase::from_text(&text).map_err(|error| invalid(&error))?)
-    }
 }
 
 /// A string in the format of a bcrypt hash that matches no known password.

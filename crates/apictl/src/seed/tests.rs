@@ -2,6 +2,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use auth::KeyBase;
 use database::Conn;
 use diesel::RunQueryDsl;
 use diesel::connection::SimpleConnection;
@@ -26,7 +27,7 @@ fn world() -> World {
     database::migrate(&mut conn).unwrap();
     fs::write(at("data/.gitlab_db_key_base"), "k".repeat(128)).unwrap();
     let options = Options {
-        db_key_base_file: None,
+        key_base: KeyBaseOptions { db_key_base_file: None },
         demo: true,
         base_url: "http://127.0.0.1:8080/".to_owned(),
         repositories_dir: at("data/repositories"),
@@ -98,13 +99,13 @@ fn the_demo_is_whole() {
     assert!(Path::new(demo["ssh_key_file"].as_str().unwrap()).is_file());
     assert_eq!((mode(&world.data("demo.json")), mode(&world.data("config.yaml"))), (0o600, 0o600));
 
-    let repository = repositories::path(&world.options.repositories_dir, 3);
+    let repository = crate::repositories::path(&world.options.repositories_dir, 3);
     assert_eq!(git(&repository, &["rev-list", "--count", "main"]), "3");
     assert_eq!(git(&repository, &["ls-tree", "-r", "--name-only", "HEAD"]), "NEWS\nREADME.md\nsrc/wget.c");
     assert_eq!(git(&repository, &["config", "internalapi.glrepository"]), "project-3");
     assert_eq!(mode(&repository.join("hooks/pre-receive")), 0o755);
     for id in database::seed::PROJECTS {
-        let repository = repositories::path(&world.options.repositories_dir, id);
+        let repository = crate::repositories::path(&world.options.repositories_dir, id);
         assert_eq!(git(&repository, &["symbolic-ref", "HEAD"]), "refs/heads/main");
     }
 }
@@ -124,7 +125,7 @@ fn the_second_run_keeps_what_is_there_and_makes_what_is_missing() {
     fs::write(world.data("demo.json"), with_token.to_string()).unwrap();
     fs::write(world.data("config.yaml"), "backlog: 7\n").unwrap();
     fs::write(world.directory.path().join("hooks/pre-receive"), "#!/bin/sh\nexit 1\n").unwrap();
-    let [pushed_to, other] = [3, 7].map(|id| repositories::path(&world.options.repositories_dir, id));
+    let [pushed_to, other] = [3, 7].map(|id| crate::repositories::path(&world.options.repositories_dir, id));
     git(&pushed_to, &["branch", "mine", "main"]);
     fs::remove_dir_all(&other).unwrap();
 

@@ -5,8 +5,6 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use auth::KeyBase;
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::NaiveDateTime;
 use database::Conn;
 use serde_json::Value;
@@ -34,15 +32,15 @@ impl Tokens {
             }
             Err(_) => Value::Null,
         };
-        let token = |name: &str, prefix: &str, length: usize| match known[name].as_str() {
+        let token = |name: &str, generate: fn() -> Result<String>| match known[name].as_str() {
             Some(token) => Ok(token.to_owned()),
-            None => fresh(prefix, length),
+            None => generate(),
         };
         Ok(Self {
-            admin: token("admin_token", "glpat-", 20)?,
-            agent: token("agent_token", "glagent-", 50)?,
-            scim_group: token("scim_group_token", "glsoat-", 20)?,
-            scim_instance: token("scim_instance_token", "glsoat-", 20)?,
+            admin: token("admin_token", || secrets::access_token("glpat-"))?,
+            agent: token("agent_token", secrets::agent_token)?,
+            scim_group: token("scim_group_token", secrets::scim_token)?,
+            scim_instance: token("scim_instance_token", secrets::scim_token)?,
         })
     }
 
@@ -53,9 +51,4 @@ impl Tokens {
         database::seed::set_admin_token(conn, &keys.token_digest(&self.admin), now)?;
         Ok(())
     }
-}
-
-fn fresh(prefix: &str, length: usize) -> Result<String> {
-    let characters = URL_SAFE_NO_PAD.encode(secrets::random::<38>()?);
-    Ok(format!("{prefix}{}", &characters[..length]))
 }

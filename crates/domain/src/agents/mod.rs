@@ -1,4 +1,5 @@
-//! Agents for Kubernetes: their configuration, usage, alerts, vulnerabilities and scan cadences.
+//! Agents for Kubernetes: their names, configuration, usage, alerts, vulnerabilities and scan cadences.
+pub mod agent_name;
 pub mod alert;
 pub mod cadence;
 pub mod configuration;

@@ -18,13 +18,16 @@ impl AccessToken {
         self.expires_at.is_some_and(|end| end <= today)
     }
 
-    /// Whether the token has the scope. A scope is stored as a string or as a Ruby symbol, one per line.
+    /// Whether the token has the scope.
     pub fn has_scope(&self, scope: &str) -> bool {
-        let words = self.scopes.lines().filter_map(|line| line.trim().strip_prefix("- "));
-        words
-            .map(|word| word.trim().trim_matches(['"', '\'']).trim_start_matches(':'))
-            .any(|word| word == scope)
+        scopes(&self.scopes).any(|word| word == scope)
     }
+}
+
+/// The scopes in the column `scopes`. A scope is stored as a string or as a Ruby symbol, one per line.
+pub fn scopes(yaml: &str) -> impl Iterator<Item = &str> {
+    let words = yaml.lines().filter_map(|line| line.trim().strip_prefix("- "));
+    words.map(|word| word.trim().trim_matches(['"', '\'']).trim_start_matches(':'))
 }
 
 #[cfg(test)]

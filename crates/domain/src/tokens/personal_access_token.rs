@@ -25,6 +25,9 @@ const SCOPES: [&str; 13] = [
     "write_repository",
 ];
 
+/// The scopes of administrators.
+const ADMINISTRATOR_SCOPES: [&str; 2] = ["admin_mode", "sudo"];
+
 const MAX_NAME_CHARACTERS: usize = 255;
 /// The default lifetime in days.
 const LIFETIME: u64 = 365;
@@ -65,8 +68,37 @@ pub struct Grant {
 }
 
 impl TokenRequest {
-    /// Validates the request. Returns the token to create, or GitLab's first error message.
+    /// Validates the request of a user. Returns the token to create, or GitLab's first error message.
     pub fn grant(self, policy: &Policy, permitted: bool, today: NaiveDate) -> Result<Grant, String> {
+        self.validate(policy, permitted, &SCOPES, today)
+    }
+
+    /// Validates the request of an operator for a user. An administrator's token may also have the scopes of
+    /// administrators, and a token must not have expired already.
+    pub fn grant_by_operator(
+        self,
+        policy: &Policy,
+        is_administrator: bool,
+        today: NaiveDate,
+    ) -> Result<Grant, String> {
+        let administrators = ADMINISTRATOR_SCOPES.iter().filter(|_| is_administrator);
+        let scopes: Vec<&str> = SCOPES.iter().chain(administrators).copied().collect();
+        let grant = self.validate(policy, true, &scopes, today)?;
+        match grant.expires_at {
+            Some(day) if day <= today => {
+                Err("Failed to create token: Expiration date must be in the future".to_owned())
+            }
+            _ => Ok(grant),
+        }
+    }
+
+    fn validate(
+        self,
+        policy: &Policy,
+        permitted: bool,
+        known_scopes: &[&str],
+        today: NaiveDate,
+    ) -> Result<Grant, String> {
         let Self { name, scopes, expires_at } = self;
         if name.trim().is_empty() {
             return Err(NO_NAME.to_owned());
@@ -74,8 +106,8 @@ impl TokenRequest {
         if scopes.is_empty() {
             return Err(NO_SCOPES.to_owned());
         }
-        if let Some(unknown) = scopes.iter().find(|scope| !SCOPES.contains(&scope.as_str())) {
-            return Err(format!("Invalid scope: '{unknown}'. Valid scopes are: {SCOPES:?}"));
+        if let Some(unknown) = scopes.iter().find(|scope| !known_scopes.contains(&scope.as_str())) {
+            return Err(format!("Invalid scope: '{unknown}'. Valid scopes are: {known_scopes:?}"));
         }
         let given = match expires_at.trim() {
             "" => None,
@@ -175,6 +207,24 @@ mod tests {
         let long = "Failed to create token: Name is too long (maximum is 255 characters)";
         assert_eq!(ask(&"ü".repeat(256), &["api"], "").unwrap_err(), long);
         assert!(ask(&"ü".repeat(255), &["api"], "").is_ok());
+    }
+
+    #[test]
+    fn operators_can_grant_the_scopes_of_administrators_to_administrators() {
+        let grant = |is_administrator, expires_at: &str| {
+            let request = TokenRequest {
+                name: "n".to_owned(),
+                scopes: vec!["api".to_owned(), "sudo".to_owned()],
+                expires_at: expires_at.to_owned(),
+            };
+            request
+                .grant_by_operator(&policy(), is_administrator, day("2026-01-31"))
+                .map(|grant| grant.expires_at)
+        };
+        assert_eq!(grant(true, "2026-02-01"), Ok(Some(day("2026-02-01"))));
+        assert!(grant(false, "2026-02-01").unwrap_err().starts_with("Invalid scope: 'sudo'."));
+        let expired = "Failed to create token: Expiration date must be in the future";
+        assert_eq!(grant(true, "2026-01-31").unwrap_err(), expired);
     }
 
     #[test]

@@ -215,14 +215,18 @@ fn email_of(element: &Value) -> Result<Option<Email>> {
     Ok(Some(email))
 }
 
-/// Checks an address: one `@` with text on both sides, no white space, and within the length limits.
 pub(crate) fn check_email(address: &str) -> Result<()> {
-    let fits = address.split_once('@').is_some_and(|(local, domain)| {
+    if is_email(address) { Ok(()) } else { Err(Error::invalid_value("an e-mail address is not valid")) }
+}
+
+/// Whether a string is an e-mail address: one `@` with text on both sides, no white space, and within the length
+/// limits.
+pub fn is_email(address: &str) -> bool {
+    address.split_once('@').is_some_and(|(local, domain)| {
         (1..=64).contains(&local.len())
             && !domain.is_empty()
             && !domain.contains('@')
             && address.len() <= 254
             && !address.chars().any(|c| c.is_whitespace() || c.is_control())
-    });
-    if fits { Ok(()) } else { Err(Error::invalid_value("an e-mail address is not valid")) }
+    })
 }

@@ -6,6 +6,7 @@ pub(crate) mod tests;
 
 use chrono::{DateTime, Utc};
 
+pub use draft::is_email;
 pub use draft::{Draft, NewUser};
 pub(crate) use draft::{check_email, emails_of, external_id, short};
 pub(crate) use render::timestamp;

@@ -8,6 +8,7 @@ use endpoint::Core;
 
 use super::ConfigError;
 use crate::SecretFile;
+use crate::secrets;
 
 /// Flattened into the command line of each program that reads GitLab's encrypted or digested columns.
 #[derive(Debug, Clone, Args)]
@@ -22,6 +23,16 @@ impl KeyBaseOptions {
     /// The configured file, or the default one.
     pub fn path(&self, data_dir: &Path) -> PathBuf {
         self.db_key_base_file.clone().unwrap_or_else(|| data_dir.join(".gitlab_db_key_base"))
+    }
+
+    /// Reads the file once, for a program that ends soon.
+    pub fn read(&self, data_dir: &Path) -> Result<KeyBase, ConfigError> {
+        secrets::read_once(&self.path(data_dir), KeyBase::from_text).map_err(|ConfigError(error)| {
+            let data_dir = data_dir.display();
+            ConfigError(format!(
+                "--db-key-base-file: {error} (run: internal-apictl secrets generate --data-dir {data_dir})"
+            ))
+        })
     }
 
     /// Reads the file. The service reloads it when it changes.

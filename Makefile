@@ -5,7 +5,7 @@ export CARGO_TARGET_DIR := $(CURDIR)/target
 export IAPI_REVISION := $(shell git describe --always --abbrev=40 --dirty --exclude='*' 2>/dev/null || echo unknown)
 
 python_scripts = deploy/bin/chart deploy/bin/ci-rules deploy/bin/sbom
-scripts = .ci/run $(filter-out $(python_scripts),$(wildcard deploy/bin/*)) $(wildcard deploy/demo/hooks/*)
+scripts = .ci/run $(filter-out $(python_scripts),$(wildcard deploy/bin/*)) deploy/demo/first-day $(wildcard deploy/demo/hooks/* deploy/demo/ssh/*)
 suites = crates deployment together fuzz shell-api kas-api scim-api admin-api billing-api
 yaml = $(shell git ls-files --cached --others --exclude-standard '*.yml' '*.yaml' ':!deploy/chart/templates')
 yaml_style = {extends: default, rules: {document-start: disable, line-length: {max: 160}, comments: {min-spaces-from-content: 1}}}

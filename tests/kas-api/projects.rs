@@ -53,6 +53,23 @@ async fn an_agent_whose_project_is_gone_hears_so(database: Database) {
     assert_eq!(kas.get("/agent_info").await, (500, message("500 Internal Server Error")));
 }
 
+/// `project_repositories` may be stale after a move.
+#[testkit::test]
+async fn storage_of_a_project_is_its_own_column(database: Database) {
+    let kas = kas_api(database).await;
+    kas.sql(
+        "INSERT INTO shards (id, name) VALUES (2, 'stale');
+         INSERT INTO project_repositories (shard_id, disk_path, project_id) VALUES (2, 'stale/path', 7)",
+    );
+    assert_eq!(kas.get("/agent_info").await, (200, of_agent(infra())));
+    assert_eq!(kas.get("/project_info?id=7").await, (200, infra()));
+    kas.sql(
+        "UPDATE projects SET repository_storage = 'stale' WHERE id = 7;
+         UPDATE project_repositories SET shard_id = 1 WHERE project_id = 7",
+    );
+    assert_eq!(kas.get("/agent_info").await, (500, message("500 Internal Server Error")));
+}
+
 #[testkit::test]
 async fn projects_of_old_lie_at_their_path(database: Database) {
     let kas = kas_api(database).await;

@@ -3,9 +3,10 @@ use diesel::prelude::*;
 use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::sql_types::{BigInt, Bool, Integer, Nullable, SmallInt, Text};
 
+use crate::git_access::Storage;
 use crate::sql::statement::{StatementRow, query, statement};
 use crate::{Conn, MultiBackend, Result};
-use domain::{Visibility, hashed_path};
+use domain::Visibility;
 
 /// A repository that uses the objects of a pool.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,18 +43,15 @@ statement! {
         visibility_level: Integer = "p.visibility_level",
         storage_version: Nullable<SmallInt> = "p.storage_version",
         full_path: Text = "ro.path",
-        disk_path: Nullable<Text> = "pr.disk_path",
+        storage: Text = "p.repository_storage",
     }
 }
 
 impl From<Row> for Member {
     fn from(row: Row) -> Self {
-        let disk_path = row.disk_path.unwrap_or_else(|| match row.storage_version {
-            Some(1..) => hashed_path("@hashed", row.id),
-            _ => row.full_path,
-        });
+        let storage = Storage::of_project(row.storage, row.storage_version, row.id, &row.full_path);
         let public = Visibility::from_level(row.visibility_level) == Visibility::Public;
-        Self { pool: row.pool, disk_path, public, is_upstream: row.is_upstream }
+        Self { pool: row.pool, disk_path: storage.disk_path, public, is_upstream: row.is_upstream }
     }
 }
 
@@ -90,8 +88,7 @@ impl QueryFragment<MultiBackend> for Members<'_> {
         Row::select(&mut out);
         out.push_sql(
             " FROM found f JOIN projects p ON p.id = f.id \
-             JOIN routes ro ON ro.source_type = 'Project' AND ro.source_id = p.id \
-             LEFT JOIN project_repositories pr ON pr.project_id = p.id ORDER BY f.pool, f.step, p.id",
+             JOIN routes ro ON ro.source_type = 'Project' AND ro.source_id = p.id ORDER BY f.pool, f.step, p.id",
         );
         Ok(())
     }

@@ -71,7 +71,7 @@ pub const SERVICES: [Service; 5] = [
                application_settings cluster_agent_tokens cluster_agents feature_gates group_group_links members \
                namespaces \
                organizations personal_access_tokens project_authorizations project_features \
-               project_repositories projects redirect_routes routes shards users",
+               projects redirect_routes routes users",
         capabilities: &[
             capability("activity_events", "agent_activity_events"),
             capability("alerts", "alert_management_alerts internal_ids"),

@@ -2,7 +2,7 @@
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::sql_types::{BigInt, Bool, Integer, Nullable, SmallInt, Text};
-use domain::{FeatureLevel, Visibility, hashed_path};
+use domain::{FeatureLevel, Visibility};
 
 use crate::git_access::{ProjectId, Storage};
 use crate::sql::statement::{StatementRow, query, statement};
@@ -34,28 +34,19 @@ statement! {
         hidden: Bool = "p.hidden",
         repository_storage: Text = "p.repository_storage",
         storage_version: Nullable<SmallInt> = "p.storage_version",
-        disk_path: Nullable<Text> = "pr.disk_path",
-        shard: Nullable<Text> = "sh.name",
     }
 }
 
 impl Row {
-    /// A row of `project_repositories` overrides the path that follows from the id or the full path.
     fn into_project(self) -> AgentProject {
-        let storage = match (self.disk_path, self.shard) {
-            (Some(disk_path), Some(name)) => Storage { name, disk_path },
-            _ if self.storage_version.unwrap_or(0) >= 1 => {
-                Storage { name: self.repository_storage, disk_path: hashed_path("@hashed", self.id) }
-            }
-            _ => Storage { name: self.repository_storage, disk_path: self.full_path.clone() },
-        };
+        let (version, name) = (self.storage_version, self.repository_storage);
         AgentProject {
             id: self.id,
+            storage: Storage::of_project(name, version, self.id, &self.full_path),
             full_path: self.full_path,
             visibility: Visibility::from_level(self.visibility_level),
             repository: FeatureLevel::from_level(self.repository_access_level),
             hidden: self.hidden,
-            storage,
         }
     }
 }
@@ -66,7 +57,6 @@ struct Find<'a> {
 
 const FROM: &str = " FROM projects p JOIN routes ro ON ro.source_type = 'Project' AND ro.source_id = p.id \
     LEFT JOIN project_features f ON f.project_id = p.id \
-    LEFT JOIN project_repositories pr ON pr.project_id = p.id LEFT JOIN shards sh ON sh.id = pr.shard_id \
     WHERE NOT COALESCE(p.pending_delete, false) AND p.id = ";
 
 /// Each source of paths, in the order of preference.

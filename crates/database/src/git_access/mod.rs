@@ -5,6 +5,7 @@ mod statement;
 use chrono::{NaiveDate, NaiveDateTime};
 use diesel::prelude::*;
 use domain::actor::Actor;
+use domain::hashed_path;
 use domain::project::{ActorAccess, Project};
 
 pub(crate) use self::row::ip_ranges;
@@ -59,6 +60,21 @@ pub struct Storage {
     pub name: String,
     /// Without the suffix for the kind of repository: `@hashed/4e/07/4e07…`.
     pub disk_path: String,
+}
+
+impl Storage {
+    /// The storage of a project's repositories. The project's own columns decide: `project_repositories` is a
+    /// copy that may be stale after a move.
+    pub(crate) fn of_project(
+        name: String,
+        storage_version: Option<i16>,
+        project_id: i64,
+        full_path: &str,
+    ) -> Self {
+        let is_hashed = storage_version.is_some_and(|version| version >= 1);
+        let disk_path = if is_hashed { hashed_path("@hashed", project_id) } else { full_path.to_owned() };
+        Self { name, disk_path }
+    }
 }
 
 /// Looks up an actor and a project. Either may not exist. One statement.

@@ -9,7 +9,7 @@ use domain::access::parse_ip_range;
 use domain::actor::{Actor, Key};
 use domain::project::{ActorAccess, DeployKeyGrant, GitProtocols, Project, RootNamespace};
 use domain::user::{State, User, UserType};
-use domain::{FeatureLevel, Role, Visibility, hashed_path};
+use domain::{FeatureLevel, Role, Visibility};
 
 statement! {
     pub(super) struct Row {
@@ -173,12 +173,9 @@ impl ProjectRow {
         FoundProject { project, standing: access, redirected: self.step == 2, storage }
     }
 
-    /// The project's own columns are authoritative. `project_repositories` is a copy that may be stale after
-    /// a move.
     fn storage(&self) -> Storage {
-        let is_hashed = self.storage_version.unwrap_or(0) >= 1;
-        let disk_path = if is_hashed { hashed_path("@hashed", self.id) } else { self.full_path.clone() };
-        Storage { name: self.repository_storage.clone(), disk_path }
+        let name = self.repository_storage.clone();
+        Storage::of_project(name, self.storage_version, self.id, &self.full_path)
     }
 }
 

@@ -1,5 +1,7 @@
 //! Authentication and authorisation of every API endpoint, under both prefixes.
-use super::support::{A, AN, AR, AS, AV, AX, B, K, LIST, P, SUDO, error, forbidden, message, unauthorized};
+use super::support::{
+    A, AN, AR, AS, AV, AX, B, K, LIST, P, SUDO, digest, error, forbidden, message, unauthorized,
+};
 use super::{Admin, admin_api};
 use serde_json::{Value, json};
 use testkit::Request;
@@ -144,6 +146,21 @@ async fn a_token_that_is_not_enough_says_why(database: Database) {
     assert_eq!(ask(AS, "GET", LIST).await.json(), insufficient("api read_api"));
     let unused = "SELECT count(*) FROM personal_access_tokens WHERE last_used_at IS NOT NULL";
     assert_eq!(admin.number(unused), 1);
+}
+
+/// GitLab writes a list of scopes in two forms of YAML, and takes an empty list for `api`.
+#[testkit::test]
+async fn scopes_are_read_in_both_forms(database: Database) {
+    let admin = admin_api(database).await;
+    for (scopes, status) in
+        [("--- []", 200), ("--- [api]", 200), ("--- [read_user, :api]", 200), ("--- [read_user]", 403)]
+    {
+        admin.sql(&format!(
+            "UPDATE personal_access_tokens SET scopes = '{scopes}\n' WHERE token_digest = '{}'",
+            digest(AS)
+        ));
+        assert_eq!(admin.by(AS, "GET", LIST).send().await.status, status, "{scopes}");
+    }
 }
 
 /// In admin mode a token needs the scope `admin_mode`.

@@ -3,7 +3,7 @@ use chrono::{NaiveDate, NaiveDateTime, TimeDelta};
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Nullable};
-use domain::tokens::access_token::AccessToken;
+use domain::tokens::access_token::{AccessToken, Scopes};
 use domain::tokens::token_holder::TokenHolder;
 use domain::user::State;
 
@@ -110,7 +110,11 @@ impl Row {
                     expires_at: self.expires_at,
                     // The permissions of a fine-grained token are in tables that are not read here, so it
                     // has no scopes.
-                    scopes: if self.is_granular { String::new() } else { self.scopes },
+                    scopes: if self.is_granular {
+                        Scopes::default()
+                    } else {
+                        Scopes::from_yaml(&self.scopes)
+                    },
                 },
                 user_id: self.user_id,
                 username: self.username.unwrap_or_default(),

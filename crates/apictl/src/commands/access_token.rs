@@ -4,7 +4,7 @@ use chrono::{Days, NaiveDate};
 use clap::{Args, Subcommand};
 use database::personal_access_tokens;
 use database::standalone::{self, TokenRow};
-use domain::tokens::access_token::scopes;
+use domain::tokens::access_token::Scopes;
 use domain::tokens::personal_access_token::TokenRequest;
 use serde_json::{Value, json};
 use server::config::KeyBaseOptions;
@@ -120,7 +120,7 @@ fn list(options: &ListOptions) -> Result<()> {
             Cell::from(token.id),
             output::optional(token.username.as_deref()),
             Cell::from(&token.name),
-            Cell::from(scopes(&token.scopes).collect::<Vec<_>>().join(",")),
+            Cell::from(Scopes::from_yaml(&token.scopes).names().join(",")),
             Cell::styled(state, style),
             output::optional(token.expires_at),
             output::time_cell(token.last_used_at),
@@ -151,7 +151,7 @@ fn to_json(token: &TokenRow) -> Value {
         "id": token.id,
         "user": token.username,
         "name": token.name,
-        "scopes": scopes(&token.scopes).collect::<Vec<_>>(),
+        "scopes": Scopes::from_yaml(&token.scopes).names(),
         "revoked": token.revoked == Some(true),
         "expires_at": token.expires_at,
         "last_used_at": output::time(token.last_used_at),

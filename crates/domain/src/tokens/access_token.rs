@@ -8,8 +8,39 @@ pub struct AccessToken {
     pub revoked: bool,
     /// The day on which the token expires. `None` means never.
     pub expires_at: Option<NaiveDate>,
-    /// A YAML list, as Rails writes it.
-    pub scopes: String,
+    /// What the token may be used for.
+    pub scopes: Scopes,
+}
+
+/// The scopes of a token.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Scopes(Vec<String>);
+
+impl Scopes {
+    /// The scope that GitLab gives to a token whose list is empty.
+    const DEFAULT: &str = "api";
+
+    /// Parses a YAML list: one scope per line as Rails writes it, or all in brackets. A scope is a string or
+    /// a Ruby symbol. Text that is no list has no scopes.
+    pub fn from_yaml(text: &str) -> Self {
+        let text = text.trim();
+        let body = text.strip_prefix("---").unwrap_or(text).trim();
+        let in_brackets = body.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+        let words: Vec<&str> = match in_brackets {
+            Some(list) if list.trim().is_empty() => vec![Self::DEFAULT],
+            Some(list) => list.split(',').collect(),
+            None => body.lines().filter_map(|line| line.trim().strip_prefix("- ")).collect(),
+        };
+        let plain = |word: &str| {
+            word.trim().trim_matches(['"', '\'']).trim_start_matches(':').trim_matches('"').to_owned()
+        };
+        Self(words.into_iter().map(plain).collect())
+    }
+
+    /// The names of the scopes.
+    pub fn names(&self) -> &[String] {
+        &self.0
+    }
 }
 
 impl AccessToken {
@@ -20,14 +51,8 @@ impl AccessToken {
 
     /// Whether the token has the scope.
     pub fn has_scope(&self, scope: &str) -> bool {
-        scopes(&self.scopes).any(|word| word == scope)
+        self.scopes.0.iter().any(|word| word == scope)
     }
-}
-
-/// The scopes in the column `scopes`. A scope is stored as a string or as a Ruby symbol, one per line.
-pub fn scopes(yaml: &str) -> impl Iterator<Item = &str> {
-    let words = yaml.lines().filter_map(|line| line.trim().strip_prefix("- "));
-    words.map(|word| word.trim().trim_matches(['"', '\'']).trim_start_matches(':'))
 }
 
 #[cfg(test)]
@@ -35,16 +60,40 @@ mod tests {
     use super::*;
 
     fn token(scopes: &str) -> AccessToken {
-        AccessToken { revoked: false, expires_at: "2024-02-29".parse().ok(), scopes: scopes.to_owned() }
+        let expires_at = "2024-02-29".parse().ok();
+        AccessToken { revoked: false, expires_at, scopes: Scopes::from_yaml(scopes) }
     }
 
     #[test]
     fn scopes_are_a_list_in_yaml() {
-        for scopes in ["---\n- read_api\n- k8s_proxy\n", "---\n- :k8s_proxy\n", "---\n- 'k8s_proxy'\n"] {
+        for scopes in [
+            "---\n- read_api\n- k8s_proxy\n",
+            "---\n- :k8s_proxy\n",
+            "---\n- 'k8s_proxy'\n",
+            "--- [k8s_proxy]\n",
+            "---\n[read_api, :k8s_proxy]\n",
+            "[\"read_api\",\"k8s_proxy\"]",
+            "---\n- :\"k8s_proxy\"\n",
+        ] {
             assert!(token(scopes).has_scope("k8s_proxy"), "{scopes}");
+            assert!(!token(scopes).has_scope("api"), "{scopes}");
         }
-        for scopes in ["--- []\n", "", "---\n- k8s_proxy_not\n", "k8s_proxy"] {
+        for scopes in
+            ["--- []\n", "", "---\n- k8s_proxy_not\n", "k8s_proxy", "--- k8s_proxy\n", "--- [k8s_proxy"]
+        {
             assert!(!token(scopes).has_scope("k8s_proxy"), "{scopes}");
+        }
+    }
+
+    /// GitLab's model sets the default when it loads a token without scopes.
+    #[test]
+    fn empty_list_is_the_default_scope() {
+        for scopes in ["--- []\n", "--- [ ]\n", "---\n[]\n"] {
+            assert!(token(scopes).has_scope("api"), "{scopes}");
+            assert!(!token(scopes).has_scope("read_api"), "{scopes}");
+        }
+        for scopes in ["", "---\n", "--- {}\n", "--- ''\n"] {
+            assert!(!token(scopes).has_scope("api"), "{scopes}");
         }
     }
 

@@ -58,6 +58,7 @@ impl TokenHolder {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tokens::access_token::Scopes;
 
     fn today() -> NaiveDate {
         "2021-01-10".parse().unwrap()
@@ -67,7 +68,7 @@ mod tests {
         let token = AccessToken {
             revoked: false,
             expires_at: "2021-01-11".parse().ok(),
-            scopes: "---\n- api\n- admin_mode\n".to_owned(),
+            scopes: Scopes::from_yaml("---\n- api\n- admin_mode\n"),
         };
         let username = "root".to_owned();
         TokenHolder { token, user_id: 1, username, admin: true, state: State::Active, admin_mode: true }
@@ -88,13 +89,19 @@ mod tests {
         assert_eq!(administers(&root()), Ok(()));
         assert_eq!(with_token(|token| token.expires_at = Some(today())), Err(Insufficient::Expired));
         assert_eq!(with_token(|token| token.revoked = true), Err(Insufficient::Revoked));
-        assert_eq!(with_token(|token| token.scopes = "- read_api".to_owned()), Err(Insufficient::Scope));
-        assert_eq!(with_token(|token| token.scopes = "- admin_mode".to_owned()), Err(Insufficient::Scope));
-        let without_mode = with_token(|token| token.scopes = "- api".to_owned());
+        assert_eq!(
+            with_token(|token| token.scopes = Scopes::from_yaml("- read_api")),
+            Err(Insufficient::Scope)
+        );
+        assert_eq!(
+            with_token(|token| token.scopes = Scopes::from_yaml("- admin_mode")),
+            Err(Insufficient::Scope)
+        );
+        let without_mode = with_token(|token| token.scopes = Scopes::from_yaml("- api"));
         assert_eq!(without_mode, Err(Insufficient::NotAdministrator));
         assert_eq!(administers(&TokenHolder { admin_mode: false, ..root() }), Ok(()));
         let mut reader = root();
-        reader.token.scopes = "- read_api\n- admin_mode\n".to_owned();
+        reader.token.scopes = Scopes::from_yaml("- read_api\n- admin_mode\n");
         assert_eq!(reader.administers(&["api", "read_api"], today()), Ok(()));
     }
 

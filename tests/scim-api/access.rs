@@ -1,6 +1,7 @@
 //! Authentication: tokens, and the tenants that they belong to.
-use super::support::{GROUP, INSTANCE, KEY_BASE, RFC, TG, TH, TI, UID, refusal, u1};
+use super::support::{GROUP, INSTANCE, KEY_BASE, RFC, TG, TH, TI, UID, b1, refusal, u1};
 use super::{Scim, scim_api, scim_api_with};
+use database::Conn;
 use serde_json::json;
 use testkit::{Answer, fixture};
 
@@ -176,4 +177,24 @@ async fn without_the_database_nobody_gets_in(database: Database) {
         ((500, String::new()), &json!("Internal Server Error"))
     );
     assert_eq!(answer.header("content-type"), Some(RFC));
+}
+
+/// An identity provider reads the errors of every layer, also that of the deadline.
+#[testkit::test]
+async fn deadline_is_answered_in_scims_format(database: Database) {
+    let scim = scim_api_with(database, &["--request-timeout", "1s"]).await;
+    let mut conn = scim.service.database.open();
+    let lock = match conn {
+        Conn::Postgresql(_) => "BEGIN; LOCK TABLE scim_identities IN ACCESS EXCLUSIVE MODE",
+        Conn::Sqlite(_) => "BEGIN IMMEDIATE",
+    };
+    fixture::run(&mut conn, lock);
+    let answer = scim.instance("POST", "/Users").json(&b1()).send().await;
+    fixture::run(&mut conn, "ROLLBACK");
+    let expected = json!({
+        "schemas": ["urn:ietf:params:scim:api:messages:2.0:Error"], "detail": "Service Unavailable",
+        "status": "503",
+    });
+    assert_eq!((answer.json(), answer.header("content-type")), ((503, expected), Some(RFC)));
+    assert!(answer.header("x-request-id").is_some_and(|id| !id.is_empty()));
 }

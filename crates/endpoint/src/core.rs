@@ -2,6 +2,8 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
 use database::Pool;
 use futures_util::future::LocalBoxFuture;
 use ipnet::IpNet;
@@ -26,6 +28,9 @@ pub struct ServiceInfo {
     pub body_budget: usize,
     /// Sections of the configuration file that have no command-line flag.
     pub structures: &'static [&'static str],
+    /// The response to a request that its deadline (503) or a panic (500) has interrupted, in the format of
+    /// the service.
+    pub interrupted: fn(StatusCode) -> HttpResponse,
 }
 
 /// The shared state that every handler can use.

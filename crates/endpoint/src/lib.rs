@@ -30,7 +30,7 @@ pub use memory_budget::MemoryBudget;
 pub use nested_params::{DeferredParams, NestedParams, NestedParamsError};
 pub use params::Params;
 pub use rate_limit::Throttled;
-pub use rest::{RestError, status};
+pub use rest::{RestError, interrupted, status};
 pub use route::{
     Endpoint, EndpointBuilder, EndpointTable, MIB, add_routes, not_found, or_not_allowed, resources,
 };

@@ -111,3 +111,9 @@ impl ResponseError for RestError {
         answer.json(body)
     }
 }
+
+/// The response to a request that was interrupted: `{"message": "503 Service Unavailable"}`.
+pub fn interrupted(status: StatusCode) -> HttpResponse {
+    let message = format!("{} {}", status.as_u16(), status.canonical_reason().unwrap_or_default());
+    HttpResponse::build(status).json(json!({ "message": message }))
+}

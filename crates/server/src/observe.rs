@@ -16,7 +16,6 @@ use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{Error, HttpMessage, HttpResponse, ResponseError};
 use futures_util::FutureExt;
-use serde_json::json;
 use tokio::time::Instant;
 use tracing::Instrument;
 use ulid::Ulid;
@@ -66,11 +65,11 @@ pub(crate) async fn observe<B: MessageBody>(
     let answer = TALLY.scope(tally.clone(), within(answer, &context)).instrument(span.clone()).await;
     let answer = match answer {
         Some(Ok(answer)) => answer,
-        None => Err(Interrupted(StatusCode::SERVICE_UNAVAILABLE).into()),
+        None => Err(Interrupted::new(&core, StatusCode::SERVICE_UNAVAILABLE).into()),
         Some(Err(_panic)) => {
             core.metrics.uncaught_error();
             span.in_scope(|| tracing::error!("a request panicked"));
-            Err(Interrupted(StatusCode::INTERNAL_SERVER_ERROR).into())
+            Err(Interrupted::new(&core, StatusCode::INTERNAL_SERVER_ERROR).into())
         }
     };
     let closes = core.lifecycle.is_draining() || framing == Framing::LastOfConnection;
@@ -190,16 +189,24 @@ fn add_headers(head: &mut ResponseHead, context: &Context, closes: bool) {
 /// The handler was interrupted by its deadline or by a panic.
 #[derive(Debug, thiserror::Error)]
 #[error("interrupted")]
-struct Interrupted(StatusCode);
+struct Interrupted {
+    status: StatusCode,
+    response: fn(StatusCode) -> HttpResponse,
+}
+
+impl Interrupted {
+    fn new(core: &Core, status: StatusCode) -> Self {
+        Self { status, response: core.info.interrupted }
+    }
+}
 
 impl ResponseError for Interrupted {
     fn status_code(&self) -> StatusCode {
-        self.0
+        self.status
     }
 
     fn error_response(&self) -> HttpResponse {
-        let message = format!("{} {}", self.0.as_u16(), self.0.canonical_reason().unwrap_or_default());
-        HttpResponse::build(self.0).json(json!({ "message": message }))
+        (self.response)(self.status)
     }
 }
 

@@ -65,6 +65,7 @@ pub static INFO: ServiceInfo = ServiceInfo {
     endpoints: &ENDPOINTS,
     body_budget: 16 * MIB,
     structures: &[],
+    interrupted: endpoint::interrupted,
 };
 
 /// The state that all handlers share.

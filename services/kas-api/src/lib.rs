@@ -86,6 +86,7 @@ pub static INFO: ServiceInfo = ServiceInfo {
     endpoints: &ENDPOINTS,
     body_budget: 20 * MIB,
     structures: &["storages"],
+    interrupted: endpoint::interrupted,
 };
 
 /// The state that all handlers share.

@@ -69,7 +69,7 @@ impl ResponseError for ScimError {
             Self::Refused(refusal) => refusal.message(),
             _ if status.is_server_error() => {
                 tracing::error!(error = self as &dyn std::error::Error, "request failed");
-                scim::Error::new(status.as_u16(), status.canonical_reason().unwrap_or_default()).message()
+                return interrupted(status);
             }
             Self::Rest(RestError::BadRequest(reason)) => scim::Error::invalid_syntax(reason).message(),
             _ => scim::Error::new(status.as_u16(), self.to_string()).message(),
@@ -85,4 +85,10 @@ impl ResponseError for ScimError {
         }
         answer::body(&mut answer, &message)
     }
+}
+
+/// The response to a request that could not be completed. It does not say why.
+pub(crate) fn interrupted(status: StatusCode) -> HttpResponse {
+    let error = scim::Error::new(status.as_u16(), status.canonical_reason().unwrap_or_default());
+    answer::body(&mut HttpResponse::build(status), &error.message())
 }

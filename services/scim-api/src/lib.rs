@@ -80,6 +80,7 @@ pub static INFO: ServiceInfo = ServiceInfo {
     endpoints: &ENDPOINTS,
     body_budget: 16 * MIB,
     structures: &[],
+    interrupted: error::interrupted,
 };
 
 /// The state that all handlers share.

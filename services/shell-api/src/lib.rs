@@ -94,6 +94,7 @@ pub static INFO: ServiceInfo = ServiceInfo {
     endpoints: &ENDPOINTS,
     body_budget: 64 * MIB,
     structures: &["storages", "geo"],
+    interrupted: endpoint::interrupted,
 };
 
 /// The state that all handlers share.

@@ -1,5 +1,7 @@
 //! POST, PUT and PATCH update the account.
-use super::support::{GROUP, INSTANCE, RFC, U1, UID, b1_with, bad, op, operations, person, refusal};
+use super::support::{
+    GROUP, INSTANCE, RFC, U1, UID, b1_with, bad, identity, op, operations, person, refusal,
+};
 use super::{Scim, scim_api, scim_api_with};
 use serde_json::{Value, json};
 
@@ -54,6 +56,23 @@ async fn returning_person_gets_what_was_sent(database: Database) {
         assert_eq!(user["emails"][0]["value"], json!(email));
         assert_eq!(scim.total(INSTANCE, "emails.value eq \"name@example.com\"").await, 0);
     }
+}
+
+/// Somebody else may have taken the address that a resource shows. A PUT that repeats it still deactivates.
+#[testkit::test]
+async fn repeated_address_of_another_does_not_prevent_a_deactivation(database: Database) {
+    let scim = scim_api(database).await;
+    let mut body = json!({ "userName": "username", "displayName": "D", "emails": "put@example.com" });
+    assert_eq!(scim.instance("PUT", &path()).json(&body).send().await.status, 200);
+    scim.sql("UPDATE users SET email = 'else@example.com' WHERE id = 50");
+    person(&mut scim.service.database.open(), 60, "heir", "Heir", "put@example.com");
+    body["active"] = json!(false);
+    let (status, user) = scim.instance("PUT", &path()).header("Accept", RFC).json(&body).answer().await;
+    assert_eq!((status, &user["active"]), (200, &json!(false)));
+    assert_eq!((scim.state(U1), account(&scim, U1)), ("blocked".into(), pair("D", "else@example.com")));
+    let replace = op("replace", "emails[type eq \"work\"].value", json!("PUT@example.com"));
+    assert_eq!(patch(&scim, UID, &replace).await, 409, "an address that it did not show");
+    assert_eq!(account(&scim, U1), pair("D", "else@example.com"));
 }
 
 /// Creating a user again with somebody else's address is answered with 409, and changes nothing.
@@ -189,6 +208,13 @@ async fn user_name_of_another_is_a_conflict(database: Database) {
     assert_eq!(post(&scim, &body).await.0, 201);
     let put = scim.instance("PUT", "/Users/kim2").json(&json!({ "userName": "kim" })).send().await;
     assert_eq!(put.status, 200, "nothing changes");
+    assert_eq!(patch(&scim, "kim2", &op("replace", "userName", json!("KIM"))).await, 204, "only the case");
+    // GitLab made this identity, so the resource shows the username, which another resource shows, too.
+    identity(&mut scim.service.database.open(), None, 6, "out-1");
+    let body = b1_with(json!({ "externalId": "out-2", "userName": "out", "emails": "out2@example.com" }));
+    assert_eq!(post(&scim, &body).await.0, 201);
+    let put = scim.instance("PUT", "/Users/out-1").json(&json!({ "userName": "Out" })).send().await;
+    assert_eq!(put.status, 200, "the name that it shows");
     assert_eq!(scim.instance("DELETE", "/Users/jane").send().await.status, 204);
     assert_eq!(patch(&scim, "janet", &op("replace", "userName", json!("jane"))).await, 204);
 }

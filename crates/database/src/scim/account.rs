@@ -6,7 +6,7 @@ use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 use domain::user::UserType;
 
-use super::{Refusal, Result, Tenant, equals_ignoring_case};
+use super::{Refusal, Result, Stored, Tenant, equals_ignoring_case};
 use crate::Conn;
 use crate::namespaces::create::is_path_taken;
 use crate::new_accounts::{self, NewAccount};
@@ -78,10 +78,11 @@ fn free_username(conn: &mut Conn, base: &str, now: NaiveDateTime) -> Result<Stri
 pub(super) fn follow(
     conn: &mut Conn,
     tenant: &Tenant,
-    user_id: i64,
+    before: &Stored,
     change: &mut Change,
     now: NaiveDateTime,
 ) -> Result<()> {
+    let user_id = before.user_id;
     let (name, email): (Option<String>, String) =
         users::table.find(user_id).select((users::name, users::email)).first(conn)?;
     let sent = &change.user.sent;
@@ -90,6 +91,11 @@ pub(super) fn follow(
         change.user.account.name = new;
     }
     if let Some(new) = sent.account_email().filter(|new| change.sets_email && *new != email) {
+        if new_accounts::is_address_taken(conn, &new, Some(user_id))? {
+            // An address that the request only repeats must not prevent its other changes.
+            let is_repeated = before.user.sent.account_email().as_ref() == Some(&new);
+            return if is_repeated { Ok(()) } else { Err(Refusal::EmailTaken.into()) };
+        }
         change_email(conn, tenant, user_id, (&email, &new), now)?;
         change.user.account.email = new;
     }
@@ -116,7 +122,7 @@ fn rename(conn: &mut Conn, user_id: i64, name: &str, now: NaiveDateTime) -> Resu
     Ok(())
 }
 
-/// Changes the primary address, unless another account has it.
+/// Changes the primary address.
 fn change_email(
     conn: &mut Conn,
     tenant: &Tenant,
@@ -124,9 +130,6 @@ fn change_email(
     (old, new): (&str, &str),
     now: NaiveDateTime,
 ) -> Result<()> {
-    if new_accounts::is_address_taken(conn, new, Some(user_id))? {
-        return Err(Refusal::EmailTaken.into());
-    }
     let columns = Columns::load(conn, &["users", "emails"])?;
     let is_confirmed = vouches_for_addresses(tenant);
     diesel::update(users::table.find(user_id))

@@ -1,6 +1,6 @@
 //! `PATCH`, `PUT` and `DELETE` of a user.
-use ::scim::User;
 use ::scim::patch::Change;
+use ::scim::{Mutability, User};
 use chrono::NaiveDateTime;
 
 use super::{
@@ -49,7 +49,7 @@ pub(super) fn store(
     }
     check_unique(conn, tenant, before, &change.user)?;
     if may_change_account {
-        account::follow(conn, tenant, before.user_id, &mut change, now)?;
+        account::follow(conn, tenant, before, &mut change, now)?;
     }
     set_access(conn, tenant, before, &change, now, &mut effects)?;
     if change.user == *old && is_deleted == before.is_deleted {
@@ -79,9 +79,10 @@ fn check_unique(conn: &mut Conn, tenant: &Tenant, before: &Stored, new: &User) -
     if old.external_id != new.external_id || (new.active && !old.active) {
         sign_in::check_name_id(conn, tenant, &new.external_id, Some(before.user_id))?;
     }
-    if old.sent.user_name != new.sent.user_name
-        && let Some(name) = &new.sent.user_name
-        && query::showing_user_name(conn, tenant, name)?
+    let (old_name, new_name) =
+        (old.shown_user_name(Mutability::ReadWrite), new.shown_user_name(Mutability::ReadWrite));
+    if ::scim::fold(old_name) != ::scim::fold(new_name)
+        && query::showing_user_name(conn, tenant, new_name)?
             .iter()
             .any(|other| is_other(other) && !other.is_deleted)
     {

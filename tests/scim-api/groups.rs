@@ -252,6 +252,10 @@ async fn put_replaces_members(database: Database) {
     assert_eq!((answer.status, &answer.json().1["displayName"]), (200, &json!("engineering")));
     assert_eq!((members(&scim, E).await, roles(&scim, UA)), (vec!["ub".into(), "uc".into()], (0, 0)));
     assert_eq!(put(json!({ "displayName": "engineering" })).await.status, 200);
+    assert_eq!(
+        put(json!({ "displayName": "engineering", "externalId": "" })).await.json().1["externalId"],
+        E
+    );
     assert_eq!(members(&scim, E).await, ["ub", "uc"]);
     assert_eq!(refusal(&put(json!({ "members": [] })).await), bad("invalidValue"));
     assert_eq!(put(json!({ "displayName": "engineering", "members": [] })).await.status, 200);

@@ -17,8 +17,14 @@ pub struct GroupDraft {
 }
 
 impl GroupDraft {
-    /// Parses a request body.
+    /// Parses the body of a creation.
     pub fn read(body: &Object) -> Result<Self> {
+        let external_id = body.get("externalId").map(external_id).transpose()?;
+        Ok(Self { external_id, ..Self::read_replacement(body)? })
+    }
+
+    /// Parses the body of a replacement. Ignores the external id, which cannot change.
+    pub fn read_replacement(body: &Object) -> Result<Self> {
         let missing = || Error::invalid_value("displayName is missing or not a string");
         let display_name = body.get("displayName").and_then(Value::as_str).ok_or_else(missing)?;
         if display_name.trim().is_empty() {
@@ -26,7 +32,7 @@ impl GroupDraft {
         }
         Ok(Self {
             display_name: short("displayName", display_name.to_owned())?,
-            external_id: body.get("externalId").map(external_id).transpose()?,
+            external_id: None,
             members: body.get("members").map(members_of).transpose()?,
         })
     }

@@ -188,10 +188,11 @@ pub(crate) fn emails_of(value: &Value) -> Result<Vec<Email>> {
     Ok(emails)
 }
 
-/// Parses one address. Returns `None` for an element without a value.
+/// Parses one address. Returns `None` for `null`, and for an element without a value.
 fn email_of(element: &Value) -> Result<Option<Email>> {
     let text = |name: &str, value: &Value| short(name, json::text(name, value)?);
     let email = match element {
+        Value::Null => return Ok(None),
         Value::String(value) => Email { value: value.clone(), ..Email::default() },
         Value::Object(_) => {
             let element = Object::from_value(element).unwrap_or_default();

@@ -56,6 +56,7 @@ fn the_address_that_counts_is_at_work() {
         (json!("[{\"value\":\"s@x\"}]"), "s@x"),
         (json!("bare@x"), "bare@x"),
         (json!({ "value": "one@x" }), "one@x"),
+        (json!([null, {}, { "value": null }, "last@x"]), "last@x"),
     ] {
         let new = draft(body(emails)).unwrap();
         assert_eq!((new.email.as_str(), new.external_id.as_deref()), (chosen, Some("7")));

@@ -14,7 +14,7 @@ pub(crate) async fn handler(
     payload: Payload,
 ) -> Result<HttpResponse, ScimError> {
     app.require_groups(&provider).await?;
-    let draft = GroupDraft::read(&request::object(&request, payload).await?)?;
+    let draft = GroupDraft::read_replacement(&request::object(&request, payload).await?)?;
     let (id, precondition) = (request::id(&request)?, answer::precondition::<Group>(&request));
     let (tenant, now) = (provider.tenant.clone(), app.core.clock.now());
     let work =

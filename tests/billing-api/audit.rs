@@ -2,7 +2,7 @@
 use super::support::{A, CURRENT, LEGACY, plant, write_files};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use testkit::{Database, Process, Request};
+use testkit::{Database, Process, Request, Subjects};
 
 struct Running {
     process: Process,
@@ -181,6 +181,7 @@ async fn request_line_names_the_namespace(database: Database) {
         "quantity": 1, "started_on": "2024-01-01", "expires_on": "2024-12-31", "purchase_xid": "C-1",
     });
     let dates = json!({ "next_reconciliation_date": "2021-06-02", "display_alert_from": "2021-06-01" });
+    let mut subjects = Subjects::new(&billing_api::ENDPOINTS);
     for (method, path, body) in [
         ("POST", format!("{LEGACY}/namespaces/acme/gitlab_subscription"), create),
         ("GET", format!("{LEGACY}/namespaces/123/gitlab_subscription"), json!({})),
@@ -204,10 +205,12 @@ async fn request_line_names_the_namespace(database: Database) {
         let line = running.process.log_line(|line| line["message"] == "access");
         assert!((200..300).contains(&status), "{method} {path}: {line}");
         assert_fields(&line, &json!({ "gl_namespace_id": 123, "gl_user_id": 1 }));
+        subjects.check(&line);
     }
     assert_eq!(running.send("GET", &format!("{CURRENT}/users/2"), &json!({})).await, 200);
     let line = running.process.log_line(|line| line["message"] == "access");
     assert_fields(&line, &json!({ "target_user_id": 2 }));
+    subjects.check(&line);
 }
 
 #[testkit::test]

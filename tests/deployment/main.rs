@@ -13,6 +13,7 @@ mod hardening;
 mod images;
 mod jobs;
 mod listeners;
+mod log_fields;
 mod monitoring;
 mod network;
 mod overlays;

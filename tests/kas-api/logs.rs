@@ -5,7 +5,7 @@ use super::vulnerabilities;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use testkit::kas_fixture::{self, T5, T5R};
-use testkit::{Database, Process, Request};
+use testkit::{Database, Process, Request, Subjects};
 
 const STARBOARD: &str = "/modules/starboard_vulnerability";
 
@@ -47,8 +47,10 @@ async fn request_line_names_its_subject(database: Database) {
     let running = start(&database);
     let user = "k8s_api_proxy_requests_unique_users_via_ci_access";
     let uuid = vulnerabilities::UUID;
+    let mut subjects = Subjects::new(&kas_api::ENDPOINTS);
     for (method, path, body, expected) in [
         ("GET", "/agent_info", json!({}), json!({ "agent_id": 5, "gl_project_id": 7 })),
+        ("GET", "/verify_project_access?id=8", json!({}), json!({ "requested_project_id": 8 })),
         ("GET", "/project_info?id=8", json!({}), json!({ "agent_id": 5, "requested_project_id": 8 })),
         (
             "GET",
@@ -118,11 +120,16 @@ async fn request_line_names_its_subject(database: Database) {
             json!({ "agent_id": 5, "alert_iid": 1, "alert_events": 1 }),
         ),
     ] {
-        let (_, line) = running.access_line(running.request(method, path).json(&body)).await;
+        let (status, line) = running.access_line(running.request(method, path).json(&body)).await;
+        if status < 400 {
+            subjects.check(&line);
+        }
         for (field, value) in expected.as_object().unwrap() {
             assert_eq!(line.get(field), Some(value), "{method} {path}: {field} in {line}");
         }
     }
+    // Another path of the same handler.
+    subjects.finish(&["GET /api/v4/internal/agents/agentk/agent_info"]);
 }
 
 /// The reason of a refusal is in the log, and not in the response.

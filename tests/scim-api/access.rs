@@ -30,7 +30,8 @@ async fn every_endpoint_wants_a_token(database: Database) {
         unauthorized(&scim.service.request("PUT", &format!("{INSTANCE}{path}")).send().await, path);
     }
     unauthorized(&scim.service.request("DELETE", &format!("{GROUP}/Users")).send().await, "not 405");
-    let missing = "internal_api_auth_failures_total{consumer=\"scim\",reason=\"missing\",scheme=\"bearer\"}";
+    let missing =
+        "internal_api_auth_failures_total{consumer=\"scim\",reason=\"missing\",scheme=\"scim_token\"}";
     assert!(scim.service.metric(missing).await.unwrap() > 80.0);
 }
 

@@ -48,19 +48,25 @@ async fn an_event_is_a_line_of_the_log() {
     let answer =
         binary.request("POST", PATH).header("X-Request-Id", "abc").json(&event(json!({}))).answer().await;
     assert_eq!(answer, happened("git-upload-pack", "clone"));
-    let line = binary.process.log_line(|line| line["message"] == "git audit event");
+    let line = binary.process.log_line(|line| line["message"] == "audit");
     for (name, expected) in [
         ("severity", json!("info")),
         ("correlation_id", json!("abc")),
-        ("gl_repository", json!("project-3")),
-        ("protocol", json!("ssh")),
-        ("action", json!("git-upload-pack")),
-        ("verb", json!("clone")),
-        ("gl_user_id", json!(2)),
-        ("gl_user_name", json!("alice")),
-        ("gl_project_id", json!(3)),
+        ("event_name", json!("repository_git_operation")),
+        ("author_type", json!("user")),
+        ("author_id", json!(2)),
+        ("author_name", json!("alice")),
+        ("entity_type", json!("Project")),
+        ("entity_id", json!(3)),
+        ("entity_path", json!("grp/p")),
+        ("target_type", json!("Project")),
+        ("target_id", json!(3)),
+        ("gl_namespace_id", json!(20)),
+        ("ip_address", json!("127.0.0.1")),
+        ("before", Value::Null),
+        ("after", json!({ "action": "git-upload-pack", "verb": "clone", "protocol": "ssh" })),
     ] {
-        assert_eq!(line[name], expected, "{name} in {line}");
+        assert_eq!(line.get(name), Some(&expected), "{name} in {line}");
     }
 }
 

@@ -10,6 +10,7 @@ mod body_budget;
 mod certificates;
 mod configuration;
 mod corner_cases;
+mod decisions;
 mod decoding;
 mod deploy_keys;
 mod deploy_tokens;

@@ -274,7 +274,7 @@ impl Shared {
         }
         state.catalogue_forgotten = Some(Instant::now());
         drop(state);
-        tracing::warn!(reason, "the database has changed: its tables and columns are read again");
+        tracing::warn!("the database has changed, so its tables and columns are read again: {reason}");
         self.connector.forget_catalogue();
         self.close_all();
     }

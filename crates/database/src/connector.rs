@@ -152,7 +152,7 @@ impl Connector {
             )));
         }
         if known == Some(Mode::Direct) {
-            tracing::warn!(reason, "the database is behind a connection pooler now");
+            tracing::warn!("the database is behind a connection pooler now: {reason}");
         }
         self.connect_pooled(url, reason)
     }

@@ -21,6 +21,7 @@ pub struct AuthorizedKey {
     pub key: Option<String>,
     /// 0 for authentication and signing, 1 for authentication only.
     pub usage_type: i16,
+    pub user_id: Option<i64>,
     pub user_name: Option<String>,
     pub state: KeyState,
 }
@@ -35,6 +36,7 @@ pub fn find_by_fingerprint(conn: &mut Conn, fingerprint: &[u8; 32]) -> Result<Op
         Option<String>,
         i16,
         Option<String>,
+        Option<i64>,
     );
     type UserRow = (Option<String>, Option<String>, i16);
     let row: Option<(KeyRow, Option<UserRow>)> = keys::table
@@ -50,12 +52,13 @@ pub fn find_by_fingerprint(conn: &mut Conn, fingerprint: &[u8; 32]) -> Result<Op
                 keys::key,
                 keys::usage_type,
                 keys::type_,
+                keys::user_id,
             ),
             (users::name, users::state, users::user_type).nullable(),
         ))
         .first(conn)
         .optional()?;
-    Ok(row.map(|((id, title, created_at, expires_at, key, usage_type, kind), user)| {
+    Ok(row.map(|((id, title, created_at, expires_at, key, usage_type, kind, user_id), user)| {
         let (user_name, user) = match user {
             Some((name, state, user_type)) => {
                 (name, Some((State::from_name(state.as_deref()), UserType(user_type))))
@@ -64,6 +67,6 @@ pub fn find_by_fingerprint(conn: &mut Conn, fingerprint: &[u8; 32]) -> Result<Op
         };
         let is_deploy_key = kind.as_deref() == Some(DEPLOY_KEY);
         let state = KeyState { is_deploy_key, expires_at, user };
-        AuthorizedKey { id, title, created_at, expires_at, key, usage_type, user_name, state }
+        AuthorizedKey { id, title, created_at, expires_at, key, usage_type, user_id, user_name, state }
     }))
 }

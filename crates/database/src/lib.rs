@@ -51,6 +51,7 @@ mod sql;
 pub mod ssh_certificates;
 pub mod standalone;
 pub mod token_holders;
+mod trace;
 pub mod types;
 mod unique_indexes;
 pub mod usage;

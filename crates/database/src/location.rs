@@ -39,6 +39,14 @@ impl Location {
         matches!(self, Self::Postgresql(_))
     }
 
+    /// The name of the database, for traces: that in the URL, or the name of the file.
+    pub(crate) fn database_name(&self) -> String {
+        match self {
+            Self::Postgresql(url) => decode(url.parts().database.trim_start_matches('/')),
+            Self::Sqlite(path) => path.rsplit('/').next().unwrap_or_default().to_owned(),
+        }
+    }
+
     /// The host and port of the first server in the URL, for metric labels.
     pub fn host_and_port(&self) -> (String, String) {
         match self {

@@ -51,7 +51,7 @@ fn instance_prefix(prefixes: Option<&str>) -> Option<String> {
 }
 
 /// Stores a new token. Its organization and type are those of the user, in databases that have these columns.
-pub fn create(conn: &mut Conn, user_id: i64, grant: &Grant, digest: &str, now: NaiveDateTime) -> Result<()> {
+pub fn create(conn: &mut Conn, user_id: i64, grant: &Grant, digest: &str, now: NaiveDateTime) -> Result<i64> {
     let of_user =
         |conn: &mut Conn, column| optional_columns::text(conn, "users", column, &format!("id = {user_id}"));
     let number = |text: Option<String>| text.and_then(|text| text.parse::<i64>().ok());
@@ -71,5 +71,5 @@ pub fn create(conn: &mut Conn, user_id: i64, grant: &Grant, digest: &str, now: N
         ("updated_at", now.into()),
     ];
     token.extend(grant.expires_at.map(|date| ("expires_at", date.into())));
-    optional_columns::insert_if_table_exists(conn, "personal_access_tokens", token)
+    optional_columns::insert(conn, "personal_access_tokens", token)
 }

@@ -10,7 +10,7 @@ use tracing::Instrument;
 use crate::check::Finding;
 use crate::connections::{Connections, Pooled, Wait};
 use crate::connector::{ConnectOptions, Connector};
-use crate::{Conn, Error, Location, Result};
+use crate::{Conn, Error, Location, Result, trace};
 
 /// The maximum number of waiting requests per connection. Further requests are refused immediately.
 const MAX_WAITING_PER_CONNECTION: u32 = 32;
@@ -29,6 +29,8 @@ pub struct PoolOptions {
 /// The cost of one use of a connection.
 #[derive(Debug, Clone, Copy)]
 pub struct Usage {
+    /// How long the caller waited for a connection.
+    pub wait: Duration,
     pub statements: u32,
     pub duration: Duration,
 }
@@ -51,6 +53,7 @@ pub struct Pool {
     waiting: Arc<AtomicU32>,
     is_open: Arc<AtomicBool>,
     options: PoolOptions,
+    attributes: trace::Attributes,
     observer: Observer,
 }
 
@@ -71,8 +74,10 @@ impl Pool {
         options: PoolOptions,
         observer: impl Fn(Usage) + Send + Sync + 'static,
     ) -> Self {
+        let attributes = trace::Attributes::new(&location);
         let connector = Connector::new(location, options.connect.clone());
         Self {
+            attributes,
             connections: Arc::new(Connections::new(connector, options.size)),
             permits: Arc::new(Semaphore::new(options.size as usize)),
             waiting: Arc::default(),
@@ -135,7 +140,7 @@ impl Pool {
         F: Fn(&mut Conn) -> Result<T> + Send + 'static,
     {
         self.check_open()?;
-        self.with_connection(move |connections, wait| {
+        self.with_connection::<F, _, _>(move |connections, wait| {
             let mut statements = 0;
             let mut use_once = |connection: Result<Pooled>| match connection {
                 Ok(mut connection) => {
@@ -181,7 +186,7 @@ impl Pool {
         T: Send + 'static,
         F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
     {
-        self.with_connection(|connections, wait| match connections.get_healthy(wait) {
+        self.with_connection::<F, _, _>(|connections, wait| match connections.get_healthy(wait) {
             Ok(mut connection) => {
                 let (result, statements) = connection.use_for(f);
                 connections.put_back(connection);
@@ -200,7 +205,7 @@ impl Pool {
         F: Fn(&mut Conn) -> Result<T> + Send + 'static,
     {
         self.check_open()?;
-        self.with_connection(move |connections, wait| {
+        self.with_connection::<F, _, _>(move |connections, wait| {
             let mut statements = 0;
             let mut use_once = |connection: Result<Pooled>| match connection {
                 Ok(mut connection) => {
@@ -224,14 +229,19 @@ impl Pool {
         Err(Error::Unavailable("the database is not prepared yet".into()))
     }
 
-    async fn with_connection<T, F>(&self, f: F) -> Result<T>
+    /// `N` is the function that gives the work its name in traces.
+    async fn with_connection<N, T, F>(&self, f: F) -> Result<T>
     where
         T: Send + 'static,
         F: FnOnce(&Connections, Wait) -> (Result<T>, u32) + Send + 'static,
     {
         // The timeout covers the whole wait: for a permit and for a connection.
         let wait = Wait::new(self.options.timeout);
-        let permit = self.permit(wait).await?;
+        let asked = Instant::now();
+        let permit = self.permit(wait).await.inspect_err(|_| {
+            (self.observer)(Usage { wait: asked.elapsed(), statements: 0, duration: Duration::ZERO });
+        })?;
+        let waited = asked.elapsed();
         let connections = Arc::clone(&self.connections);
         let started = Instant::now();
         let work = move || {
@@ -240,12 +250,13 @@ impl Pool {
             let _permit = permit;
             f(&connections, wait)
         };
-        let span = tracing::info_span!("database");
+        let span = self.attributes.span::<N>(waited);
         let (result, statements) = tokio::task::spawn_blocking(work)
-            .instrument(span)
+            .instrument(span.clone())
             .await
             .map_err(|panic| Error::Database(panic.into()))?;
-        (self.observer)(Usage { statements, duration: started.elapsed() });
+        trace::record(&span, &result, statements);
+        (self.observer)(Usage { wait: waited, statements, duration: started.elapsed() });
         result
     }
 

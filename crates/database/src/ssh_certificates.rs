@@ -21,6 +21,7 @@ pub struct Authority {
 /// The user of a certificate and the user's relation to the group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holder {
+    pub user_id: i64,
     pub username: String,
     pub state: State,
     /// A member of the group, or of any group or project in it.
@@ -58,6 +59,7 @@ pub fn find_holder(conn: &mut Conn, named: &str, group_id: i64, today: NaiveDate
         .first(conn)?;
     let is_member = Membership { user_id: person.id, group_id, today }.get_result(conn)?;
     Ok(Some(Holder {
+        user_id: person.id,
         username: person.username.unwrap_or_default(),
         state: State::from_name(state.as_deref()),
         is_member,

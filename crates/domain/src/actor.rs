@@ -86,6 +86,11 @@ impl Actor {
         }
     }
 
+    /// The id of the deploy token.
+    pub fn deploy_token_id(&self) -> Option<i64> {
+        if let Self::DeployToken { id } = self { Some(*id) } else { None }
+    }
+
     /// Whether the actor is a deploy key.
     pub fn is_deploy_key(&self) -> bool {
         matches!(self, Self::DeployKey { .. })

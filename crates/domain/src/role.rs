@@ -46,6 +46,15 @@ impl Visibility {
         }
     }
 
+    /// The name in GitLab's API.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Private => "private",
+            Self::Internal => "internal",
+            Self::Public => "public",
+        }
+    }
+
     /// Converts GitLab's number. An unknown number counts as private.
     pub fn from_level(level: i32) -> Self {
         match level {

@@ -5,7 +5,7 @@
 //! the commit, and only if something has changed.
 use std::net::IpAddr;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::Context;
 
@@ -79,26 +79,33 @@ pub struct AuditEvent {
     pub gl_namespace_id: Option<i64>,
     /// `None` if the values must not be logged.
     pub difference: Option<Difference>,
+    /// Further fields of the dictionary that only some events have.
+    pub further: Map<String, Value>,
 }
 
 impl AuditEvent {
-    /// Writes the line.
-    pub fn write(&self, context: Option<&Context>) {
+    /// Logs and counts the event, as a change by the current request.
+    pub fn write(&self) {
+        let context = Context::current();
+        if let Some(context) = &context {
+            context.metrics.audit_event(self.event_name);
+        }
         self.log(
-            context.and_then(|context| context.remote_ip),
-            context.map(|context| &*context.correlation_id),
+            context.as_ref().and_then(|context| context.remote_ip),
+            context.as_ref().map(|context| &*context.correlation_id),
         );
     }
 
-    /// Logs the event, unless both sides of the difference are equal.
-    pub fn write_if_changed(&self, context: Option<&Context>) {
+    /// Like [`Self::write`], unless both sides of the difference are equal.
+    pub fn write_if_changed(&self) {
         if !self.difference.as_ref().is_some_and(Difference::is_empty) {
-            self.write(context);
+            self.write();
         }
     }
 
     fn log(&self, ip_address: Option<IpAddr>, correlation_id: Option<&str>) {
-        let Self { event_name, author, entity, target, gl_namespace_id, difference } = self;
+        let Self { event_name, author, entity, target, gl_namespace_id, difference, further } = self;
+        let further = (!further.is_empty()).then(|| tracing::field::display(json!(further)));
         tracing::info!(
             event_name,
             author_type = author.kind,
@@ -113,6 +120,7 @@ impl AuditEvent {
             gl_namespace_id = *gl_namespace_id,
             ip_address = ip_address.map(tracing::field::display),
             correlation_id,
+            json.fields = further,
             json.before = difference.as_ref().map(|difference| tracing::field::display(&difference.before)),
             json.after = difference.as_ref().map(|difference| tracing::field::display(&difference.after)),
             "audit"

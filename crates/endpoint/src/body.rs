@@ -14,7 +14,7 @@ use futures_util::StreamExt;
 use futures_util::future::{FutureExt, LocalBoxFuture, Shared};
 use tokio::sync::OwnedSemaphorePermit;
 
-use crate::{Context, MemoryBudget, RestError};
+use crate::{Context, MemoryBudget, RestError, log_field};
 
 /// The time limit for receiving a whole body.
 pub const DEADLINE: Duration = Duration::from_secs(30);
@@ -98,6 +98,11 @@ fn start(request: &HttpRequest, payload: Payload) -> Reading {
             context.begin_body();
         }
         let body = body.read().await;
+        if let Ok(bytes) = &body
+            && !bytes.is_empty()
+        {
+            log_field("received_bytes", bytes.len());
+        }
         if let Some(context) = context {
             context.begin_work();
         }

@@ -1,5 +1,5 @@
 //! The state of one request: its correlation id, client address, deadline and log fields.
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use actix_web::{HttpMessage, HttpRequest};
+use telemetry::LogFields;
+use telemetry::metrics::Metrics;
 use tokio::time::Instant;
 
 use crate::Endpoint;
@@ -25,41 +27,26 @@ pub struct Context {
     pub room: Room,
     pub timeout: Duration,
     pub deadline: Rc<Cell<Instant>>,
-    pub fields: Rc<RefCell<LogFields>>,
+    /// The metrics of the service.
+    pub metrics: Metrics,
+    /// The fields of the access log entry.
+    pub fields: LogFields,
 }
 
-/// Fields that a handler adds to the access log entry.
-#[derive(Debug, Default)]
-pub struct LogFields {
-    pub user_id: Option<i64>,
-    pub user_name: Option<String>,
-    pub project_id: Option<i64>,
-    pub namespace_id: Option<i64>,
-    /// The id of an agent for Kubernetes.
-    pub agent_id: Option<i64>,
-    pub rate_limit_key: Option<String>,
-    /// Fields that only some endpoints have, by their names in the dictionary.
-    pub further: serde_json::Map<String, serde_json::Value>,
-    /// Set by the middleware from the error that produced the response.
-    pub error_message: Option<String>,
+tokio::task_local! {
+    /// The context of the request that this task handles.
+    pub static CONTEXT: Context;
 }
 
 impl Context {
+    /// Returns the context of the request that this task handles. Work outside of a request has none.
+    pub fn current() -> Option<Self> {
+        CONTEXT.try_with(Clone::clone).ok()
+    }
+
     /// Returns the context of a request. Every request has one.
     pub fn of(request: &HttpRequest) -> Option<Self> {
         request.extensions().get::<Self>().cloned()
-    }
-
-    /// Records the user that the request is about in the access log.
-    pub fn note_user(&self, id: i64, name: &str) {
-        let mut fields = self.fields.borrow_mut();
-        fields.user_id = Some(id);
-        fields.user_name = Some(name.to_owned());
-    }
-
-    /// Adds a field to the request's line in the log.
-    pub fn log(&self, name: &'static str, value: impl Into<serde_json::Value>) {
-        self.fields.borrow_mut().further.insert(name.to_owned(), value.into());
     }
 
     /// Extends the deadline while the body arrives, because receiving it has a deadline of its own.
@@ -81,8 +68,13 @@ pub struct Tally(Arc<Counts>);
 struct Counts {
     statements: AtomicU64,
     database_micros: AtomicU64,
+    database_wait_micros: AtomicU64,
     redis_calls: AtomicU64,
     redis_micros: AtomicU64,
+    gitaly_calls: AtomicU64,
+    gitaly_micros: AtomicU64,
+    git_processes: AtomicU64,
+    git_micros: AtomicU64,
 }
 
 tokio::task_local! {
@@ -94,34 +86,65 @@ tokio::task_local! {
 pub struct Costs {
     pub statements: u64,
     pub database_s: f64,
+    pub database_wait_s: f64,
     pub redis_calls: u64,
     pub redis_s: f64,
+    pub gitaly_calls: u64,
+    pub gitaly_s: f64,
+    pub git_processes: u64,
+    pub git_s: f64,
 }
 
 impl Tally {
-    pub fn database(statements: u32, duration: Duration) {
-        // Work outside a request has no tally.
-        let _ = TALLY.try_with(|Self(counts)| {
+    /// Counts a use of a database connection, and the wait for it.
+    pub fn database(statements: u32, duration: Duration, wait: Duration) {
+        Self::add(|counts| {
             counts.statements.fetch_add(statements.into(), Ordering::Relaxed);
             counts.database_micros.fetch_add(micros(duration), Ordering::Relaxed);
+            counts.database_wait_micros.fetch_add(micros(wait), Ordering::Relaxed);
         });
     }
 
     pub fn redis(duration: Duration) {
-        let _ = TALLY.try_with(|Self(counts)| {
+        Self::add(|counts| {
             counts.redis_calls.fetch_add(1, Ordering::Relaxed);
             counts.redis_micros.fetch_add(micros(duration), Ordering::Relaxed);
         });
     }
 
+    pub fn gitaly(duration: Duration) {
+        Self::add(|counts| {
+            counts.gitaly_calls.fetch_add(1, Ordering::Relaxed);
+            counts.gitaly_micros.fetch_add(micros(duration), Ordering::Relaxed);
+        });
+    }
+
+    pub fn git(duration: Duration) {
+        Self::add(|counts| {
+            counts.git_processes.fetch_add(1, Ordering::Relaxed);
+            counts.git_micros.fetch_add(micros(duration), Ordering::Relaxed);
+        });
+    }
+
+    /// Changes the counts of the current request. Work outside of a request has none.
+    fn add(change: impl FnOnce(&Counts)) {
+        let _ = TALLY.try_with(|Self(counts)| change(counts));
+    }
+
     pub fn costs(&self) -> Costs {
-        let seconds =
-            |micros: &AtomicU64| Duration::from_micros(micros.load(Ordering::Relaxed)).as_secs_f64();
+        let count = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        let seconds = |micros: &AtomicU64| Duration::from_micros(count(micros)).as_secs_f64();
+        let counts = &self.0;
         Costs {
-            statements: self.0.statements.load(Ordering::Relaxed),
-            database_s: seconds(&self.0.database_micros),
-            redis_calls: self.0.redis_calls.load(Ordering::Relaxed),
-            redis_s: seconds(&self.0.redis_micros),
+            statements: count(&counts.statements),
+            database_s: seconds(&counts.database_micros),
+            database_wait_s: seconds(&counts.database_wait_micros),
+            redis_calls: count(&counts.redis_calls),
+            redis_s: seconds(&counts.redis_micros),
+            gitaly_calls: count(&counts.gitaly_calls),
+            gitaly_s: seconds(&counts.gitaly_micros),
+            git_processes: count(&counts.git_processes),
+            git_s: seconds(&counts.git_micros),
         }
     }
 }

@@ -11,7 +11,7 @@ use shared_state::Counters;
 use telemetry::metrics::Metrics;
 
 use crate::rate_limit::RateLimits;
-use crate::{ClientEntry, Clock, EndpointTable, Lifecycle, MemoryBudget};
+use crate::{ClientEntry, Clock, EndpointTable, Lifecycle, MemoryBudget, log_field};
 
 /// The static description of a service.
 #[derive(Debug)]
@@ -55,6 +55,16 @@ pub struct Core {
     pub rate_limits: RateLimits,
     /// Additional metrics of the service, collected on each scrape, in Prometheus' text format.
     pub further_metrics: OnceLock<FurtherMetrics>,
+}
+
+impl Core {
+    /// Counts a rejected credential, and names the reason in the request's line in the log. `scheme` and
+    /// `reason` are among those of `docs/observability.md`.
+    pub fn reject_credential(&self, scheme: &'static str, reason: &'static str) {
+        self.metrics.auth_failure(self.info.consumer, scheme, reason);
+        log_field("auth_scheme", scheme);
+        log_field("auth_failure_reason", reason);
+    }
 }
 
 /// Metrics that are stored outside this process.

@@ -52,7 +52,13 @@ impl Core {
         self.metrics.job_enqueued(job.queue, outcome.is_ok());
         if let Err(error) = &outcome {
             let error = error as &dyn std::error::Error;
-            tracing::error!(class = job.class, jid = envelope.jid, error, "failed to enqueue a job");
+            tracing::error!(
+                queue = job.queue,
+                error,
+                "failed to enqueue the job {} with the id {}",
+                job.class,
+                envelope.jid
+            );
         }
         outcome
     }

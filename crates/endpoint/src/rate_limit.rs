@@ -20,7 +20,7 @@ use tokio::sync::Semaphore;
 
 pub use self::failures::network;
 use self::failures::{FailureLimit, Failures};
-use crate::{Context, Core, RestError};
+use crate::{Context, Core, RestError, log_field};
 
 /// The name of the request limit, in responses and metrics.
 pub const NAME: &str = "internal_api_request";
@@ -100,7 +100,7 @@ impl Core {
             Some(credential) => digest("credential", credential),
             None => digest("address", &client_address(request)),
         };
-        buckets.take(key, Instant::now()).map_err(|throttled| self.throttled(request, throttled))
+        buckets.take(key, Instant::now()).map_err(|throttled| self.throttled(throttled))
     }
 
     /// Returns the identity unchanged. A wrong or missing credential (401) counts against the client's
@@ -118,7 +118,7 @@ impl Core {
         match failures.count(network(client_ip(request)), Instant::now()) {
             Ok(()) => Err(error),
             Err(throttled) => {
-                let error = self.throttled(request, throttled);
+                let error = self.throttled(throttled);
                 if let Ok(_slot) = self.rate_limits.delayed.try_acquire() {
                     tokio::time::sleep(REFUSAL_DELAY).await;
                 }
@@ -127,11 +127,9 @@ impl Core {
         }
     }
 
-    fn throttled(&self, request: &HttpRequest, throttled: Throttled) -> RestError {
+    fn throttled(&self, throttled: Throttled) -> RestError {
         self.metrics.throttled(self.info.consumer, throttled.name);
-        if let Some(context) = Context::of(request) {
-            context.fields.borrow_mut().rate_limit_key = Some(throttled.name.to_owned());
-        }
+        log_field("rate_limit_key", throttled.name);
         RestError::Throttled(throttled)
     }
 }

@@ -46,6 +46,9 @@ pub struct Endpoint {
     pub logs_query: bool,
     /// Whether the handler of GET also serves HEAD.
     pub serves_head: bool,
+    /// What a successful request is about: the fields that its line in the log always has, beside those of
+    /// every line.
+    pub subject: &'static [&'static str],
     route: RouteFactory,
 }
 
@@ -70,6 +73,7 @@ pub struct EndpointBuilder {
     max_body: usize,
     logs_query: bool,
     serves_head: bool,
+    subject: &'static [&'static str],
 }
 
 impl Endpoint {
@@ -121,6 +125,7 @@ impl EndpointBuilder {
             max_body: DEFAULT_MAX_BODY,
             logs_query: true,
             serves_head: method == "GET",
+            subject: &[],
         }
     }
 
@@ -139,6 +144,12 @@ impl EndpointBuilder {
     /// Sets the maximum body size in bytes. The default is 1 MiB.
     pub fn max_body(mut self, bytes: usize) -> Self {
         self.max_body = bytes;
+        self
+    }
+
+    /// Names the log fields that say what a successful request is about. The default is none.
+    pub fn subject(mut self, fields: &'static [&'static str]) -> Self {
+        self.subject = fields;
         self
     }
 
@@ -161,9 +172,20 @@ impl EndpointBuilder {
         Args: FromRequest + 'static,
         F::Output: Responder + 'static,
     {
-        let Self { method, path, feature_category, timeout, max_body, logs_query, serves_head } = self;
+        let Self { method, path, feature_category, timeout, max_body, logs_query, serves_head, subject } =
+            self;
         let route = RouteFactory(Arc::new(move || web::to(handler.clone())));
-        Endpoint { method, path, feature_category, timeout, max_body, logs_query, serves_head, route }
+        Endpoint {
+            method,
+            path,
+            feature_category,
+            timeout,
+            max_body,
+            logs_query,
+            serves_head,
+            subject,
+            route,
+        }
     }
 }
 

@@ -3,6 +3,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use telemetry::metrics::Metrics;
 use tonic::Code;
 
 /// A finished call to Gitaly, or a `git` process that started or ended.
@@ -30,6 +31,56 @@ pub enum Usage {
     },
 }
 
+/// The methods of Gitaly that a service may call, for metrics.
+const METHODS: [&str; 13] = [
+    "BlobService/ListBlobs",
+    "BlobService/ListLFSPointers",
+    "CommitService/CommitIsAncestor",
+    "CommitService/ListCommits",
+    "CommitService/ListFiles",
+    "DiffService/FindChangedPaths",
+    "RefService/FindDefaultBranchName",
+    "RefService/ListBranchNamesContainingCommit",
+    "RefService/RefExists",
+    "RepositoryService/CreateRepository",
+    "RepositoryService/HasLocalBranches",
+    "RepositoryService/RepositoryExists",
+    "ServerService/ServerInfo",
+];
+
+/// The commands of git that a service may run, for metrics.
+const COMMANDS: [&str; 9] = [
+    "cat-file",
+    "diff-tree",
+    "for-each-ref",
+    "init",
+    "ls-tree",
+    "merge-base",
+    "rev-list",
+    "show-ref",
+    "symbolic-ref",
+];
+
+impl Usage {
+    /// Creates the series of all calls and commands.
+    pub fn initialise(metrics: &Metrics) {
+        metrics.initialise_repositories(&METHODS, &COMMANDS);
+    }
+
+    /// Counts it in the metrics of the service.
+    pub fn count(&self, metrics: &Metrics) {
+        match *self {
+            Self::GitalyCall { method, code, duration } => {
+                metrics.gitaly_request(method, code, duration.as_secs_f64());
+            }
+            Self::ProcessStarted => metrics.git_process_started(),
+            Self::ProcessEnded { command, result, duration } => {
+                metrics.git_process_ended(command, result.name(), duration.as_secs_f64());
+            }
+        }
+    }
+}
+
 /// How a `git` process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProcessResult {
@@ -39,6 +90,17 @@ pub enum ProcessResult {
     Failed,
     /// It was killed: the time was up, or nobody needed its answer any more.
     Timeout,
+}
+
+impl ProcessResult {
+    /// The name in metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Failed => "failed",
+            Self::Timeout => "timeout",
+        }
+    }
 }
 
 /// Receives each [`Usage`].

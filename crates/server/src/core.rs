@@ -1,6 +1,6 @@
 //! Builds the state that handlers share from the options of the process.
 use std::path::Path;
-use std::sync::OnceLock;
+use std::sync::{LazyLock, OnceLock};
 use std::time::Duration;
 
 use database::check::{self, CheckOutcome, Finding};
@@ -13,6 +13,16 @@ use telemetry::metrics::Metrics;
 
 use crate::config::options::{MigrationsOption, PoolerOption, PreparedStatementsOption};
 use crate::config::{ConfigError, Options, ProxyOptions, RedisOptions, StorageOptions, read_url, web_url};
+
+/// The commit that this program was built from, or `unknown` outside of a git checkout.
+pub const REVISION: &str = match option_env!("IAPI_REVISION") {
+    Some(revision) => revision,
+    None => "unknown",
+};
+
+/// The output of `--version`: the version and the commit.
+pub(crate) static VERSION: LazyLock<String> =
+    LazyLock::new(|| format!("{} ({REVISION})", env!("CARGO_PKG_VERSION")));
 
 /// The options that a [`Core`] is built from.
 #[derive(Debug)]
@@ -35,8 +45,7 @@ impl CoreBuilder {
             .iter()
             .map(|endpoint| (endpoint.method, endpoint.path, endpoint.feature_category))
             .collect();
-        let revision = option_env!("IAPI_REVISION").unwrap_or("unknown");
-        let metrics = Metrics::new(info.name, info.version, revision, &routes);
+        let metrics = Metrics::new(info.name, info.version, REVISION, &routes);
         let rate_limits = RateLimits::open(options.rate_limits_file.as_deref(), info.consumer);
         let rate_limits = rate_limits.map_err(ConfigError)?;
         for name in rate_limits.names() {
@@ -142,9 +151,7 @@ pub async fn prepare_database(core: &Core, migrations: Option<MigrationsOption>)
 /// Logs each finding. A finding about an optional feature disables that feature.
 fn report(findings: &[Finding]) {
     for finding in findings {
-        let (table, column, kind) = (finding.table, finding.column.as_deref(), finding.kind.name());
-        let capability = finding.capability;
-        tracing::warn!(table, column, finding = kind, capability, "{finding}");
+        tracing::warn!(table = finding.table, "{finding}");
     }
 }
 
@@ -205,8 +212,11 @@ fn pool(name: &str, location: Location, options: &StorageOptions, metrics: &Metr
     };
     let metrics = metrics.clone();
     Pool::new(location, pool_options, move |usage| {
-        metrics.sql(usage.duration.as_secs_f64());
-        Tally::database(usage.statements, usage.duration);
+        metrics.pool_wait(usage.wait.as_secs_f64());
+        if usage.statements > 0 {
+            metrics.sql(usage.duration.as_secs_f64());
+        }
+        Tally::database(usage.statements, usage.duration, usage.wait);
     })
 }
 

@@ -14,8 +14,7 @@ pub fn notify(state: &str) {
     if let Err(error) = send(name.as_bytes(), state) {
         tracing::warn!(
             error = &error as &dyn std::error::Error,
-            state,
-            "failed to notify the service manager"
+            "failed to send {state} to the service manager"
         );
     }
 }

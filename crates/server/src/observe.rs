@@ -1,7 +1,7 @@
 //! The middleware around every request: correlation id, span, deadline, access log and metrics.
 mod access_log;
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
 use std::task::Poll;
@@ -16,14 +16,15 @@ use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{Error, HttpMessage, HttpResponse, ResponseError};
 use futures_util::FutureExt;
+use telemetry::LogFields;
 use tokio::time::Instant;
-use tracing::Instrument;
+use tracing::{Instrument, Span};
 use ulid::Ulid;
 
-use self::access_log::Head;
+use self::access_log::{Head, Outcome};
 use crate::framing::{self, Framing};
 use crate::health;
-use endpoint::{Context, Core, Endpoint, Shared, TALLY, Tally, body, client};
+use endpoint::{CONTEXT, Context, Core, Endpoint, Shared, TALLY, Tally, body, client};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const UNCACHED: HeaderValue = HeaderValue::from_static("max-age=0, private, must-revalidate");
@@ -47,22 +48,15 @@ pub(crate) async fn observe<B: MessageBody>(
     let context = context(&core, &request, started);
     request.extensions_mut().insert(context.clone());
     let head = Head::of(&request);
-    let span = tracing::info_span!(
-        "request",
-        correlation_id = &*context.correlation_id,
-        consumer = core.info.consumer,
-        otel.name = head.endpoint_id(context.endpoint),
-        otel.kind = "server",
-        http.request.method = %head.method,
-        http.route = context.endpoint.map(|endpoint| endpoint.path),
-        http.response.status_code = tracing::field::Empty,
-    );
+    // Probes and scrapes would drown all other traces.
+    let span = if head.is_health() { Span::none() } else { head.span(&core, &context) };
     telemetry::set_parent(&span, |name| request.headers().get(name)?.to_str().ok().map(ToOwned::to_owned));
 
     route_without_slash(&mut request);
     let tally = Tally::default();
     let answer = AssertUnwindSafe(next.call(request)).catch_unwind();
-    let answer = TALLY.scope(tally.clone(), within(answer, &context)).instrument(span.clone()).await;
+    let answer = CONTEXT.scope(context.clone(), within(answer, &context));
+    let answer = TALLY.scope(tally.clone(), answer).instrument(span.clone()).await;
     let answer = match answer {
         Some(Ok(answer)) => answer,
         None => Err(Interrupted::new(&core, StatusCode::SERVICE_UNAVAILABLE).into()),
@@ -77,16 +71,16 @@ pub(crate) async fn observe<B: MessageBody>(
         Ok(answer) => Ok(answer),
         Err(error) => Err(with_headers(&error, &context, closes)),
     };
-    let (status, size) = match &mut answer {
+    let (status, size, error) = match &mut answer {
         Ok(answer) => {
             add_headers(answer.response_mut().head_mut(), &context, closes);
-            context.fields.borrow_mut().error_message = answer.response().error().map(ToString::to_string);
-            (answer.status(), answer.response().body().size())
+            let error = answer.response().error().map(ToString::to_string);
+            (answer.status(), answer.response().body().size(), error)
         }
-        Err(error) => (error.as_response_error().status_code(), BodySize::None),
+        Err(error) => (error.as_response_error().status_code(), BodySize::None, None),
     };
-    span.record("http.response.status_code", i64::from(status.as_u16()));
-    head.log(&core, &context, &span, status, size, started.elapsed(), &tally.costs());
+    let outcome = Outcome { status, size, error, elapsed: started.elapsed(), costs: tally.costs() };
+    head.finish(&core, &context, &span, outcome);
     answer
 }
 
@@ -112,7 +106,8 @@ fn context(core: &Core, request: &ServiceRequest, started: Instant) -> Context {
         timeout,
         // Reading the body extends it, and it starts again when the body has arrived.
         deadline: Rc::new(Cell::new(started + timeout)),
-        fields: Rc::new(RefCell::default()),
+        metrics: core.metrics.clone(),
+        fields: LogFields::default(),
     }
 }
 
@@ -219,6 +214,8 @@ fn with_headers(error: &Error, context: &Context, closes: bool) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use telemetry::metrics::Metrics;
+
     use super::*;
     use endpoint::EndpointTable;
     use std::sync::LazyLock;
@@ -256,7 +253,8 @@ mod tests {
             room: body::Room::default(),
             timeout,
             deadline: Rc::new(Cell::new(Instant::now() + patience)),
-            fields: Rc::default(),
+            metrics: Metrics::new("test-api", "1.2.3", "unknown", &[]),
+            fields: LogFields::default(),
         }
     }
 

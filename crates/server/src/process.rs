@@ -15,7 +15,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::options::MigrationsOption;
 use crate::config::{self, ConfigError, Loaded, Options, Structures};
-use crate::core::prepare_database;
+use crate::core::{REVISION, prepare_database};
 use crate::listener::{self, Listener, Size};
 use crate::notify::{self, notify};
 use crate::secrets::{self, Reload};
@@ -254,6 +254,9 @@ impl Start {
             tracing::warn!(error = &error as &dyn std::error::Error, "Redis does not answer yet");
         }
 
+        if let Some(tls) = &tls {
+            tls.record_expiry(&core.metrics);
+        }
         let bound = listen(info, &options, mode, tls.as_ref())?;
         let routes = move |config: &mut ServiceConfig| routes(config);
         let main = listener::start(bound.main, Size::new(&options), &core, routes)?;
@@ -274,7 +277,7 @@ impl Start {
                     }
                     is_prepared = true;
                     core.lifecycle.start();
-                    tracing::info!(version = info.version, "{} is ready", info.name);
+                    tracing::info!(version = info.version, revision = REVISION, "{} is ready", info.name);
                     notify(notify::READY);
                 }
                 _ = tick.tick() => core.lifecycle.tick(),
@@ -284,6 +287,7 @@ impl Start {
                     core.rate_limits.reload();
                     if let Some(tls) = &tls {
                         tls.reload();
+                        tls.record_expiry(&core.metrics);
                     }
                     if let Err(error) = reload_level() {
                         tracing::error!(error = &error as &dyn std::error::Error, "kept the old log level");

@@ -209,6 +209,6 @@ pub(crate) fn close_to_others(database: &str) {
 /// Warns about a secret file or data directory that other accounts can read.
 pub(crate) fn warn_if_open_to_others(path: &Path) {
     if std::fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o007 != 0) {
-        tracing::warn!(path = %path.display(), "other accounts can read this path");
+        tracing::warn!("other accounts can read {}", path.display());
     }
 }

@@ -1,4 +1,6 @@
 //! TLS certificates of this service and of its clients.
+mod expiry;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,6 +13,7 @@ use rustls::sign::CertifiedKey;
 use rustls::{DigitallySignedStruct, DistinguishedName, RootCertStore, ServerConfig, SignatureScheme};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
+use telemetry::metrics::Metrics;
 
 use crate::config::{ConfigError, Options};
 
@@ -23,6 +26,19 @@ pub(crate) struct Tls {
 }
 
 impl Tls {
+    /// Records when the certificates expire; of several, the first one to do so.
+    pub(crate) fn record_expiry(&self, metrics: &Metrics) {
+        let own = self.certificate.current.load();
+        let own = own.cert.iter().filter_map(|certificate| expiry::not_after(certificate)).min();
+        let clients = self.clients.as_ref().and_then(|clients| **clients.expires_at.load());
+        for (name, expires_at) in [("server", own), ("client_ca", clients)] {
+            if let Some(expires_at) = expires_at {
+                #[expect(clippy::cast_precision_loss, reason = "a timestamp in seconds is exact")]
+                metrics.certificate_expiry(name, expires_at as f64);
+            }
+        }
+    }
+
     /// Reloads the files. A file that cannot be read keeps the old certificate.
     pub(crate) fn reload(&self) {
         let mut result = self.certificate.reload();
@@ -47,9 +63,11 @@ pub(crate) fn configure(options: &Options) -> Result<Option<Tls>, ConfigError> {
     });
     let clients = match &options.tls_client_ca_file {
         None => None,
-        Some(path) => {
-            Some(Arc::new(Clients { ca_file: path.clone(), current: ArcSwap::from_pointee(verifier(path)?) }))
-        }
+        Some(path) => Some(Arc::new(Clients {
+            ca_file: path.clone(),
+            current: ArcSwap::from_pointee(verifier(path)?),
+            expires_at: ArcSwap::from_pointee(first_expiry(path)?),
+        })),
     };
     let builder = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])
@@ -88,11 +106,14 @@ impl ResolvesServerCert for Certificate {
 struct Clients {
     ca_file: PathBuf,
     current: ArcSwap<Arc<dyn ClientCertVerifier>>,
+    /// When the first of the authorities expires.
+    expires_at: ArcSwap<Option<i64>>,
 }
 
 impl Clients {
     fn reload(&self) -> Result<(), ConfigError> {
         self.current.store(Arc::new(verifier(&self.ca_file)?));
+        self.expires_at.store(Arc::new(first_expiry(&self.ca_file)?));
         Ok(())
     }
 }
@@ -143,6 +164,10 @@ fn verifier(path: &Path) -> Result<Arc<dyn ClientCertVerifier>, ConfigError> {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let built = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build();
     built.map(|built| built as _).map_err(|error| ConfigError(format!("{}: {error}", path.display())))
+}
+
+fn first_expiry(path: &Path) -> Result<Option<i64>, ConfigError> {
+    Ok(certificates(path)?.iter().filter_map(|certificate| expiry::not_after(certificate)).min())
 }
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, ConfigError> {

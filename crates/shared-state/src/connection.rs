@@ -13,6 +13,8 @@ use redis::{
 use thread_local::ThreadLocal;
 use tokio::time::timeout;
 
+use crate::trace::Server;
+
 const CONNECT: Duration = Duration::from_secs(2);
 const ANSWER: Duration = Duration::from_secs(1);
 /// The additional timeout for each command after the first. Redis runs about 100,000 commands per second.
@@ -42,6 +44,11 @@ impl Connections {
         // Only RESP3 reports closed connections to the client.
         let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
         Ok(Self { client: Client::open(info.set_redis_settings(settings))?.into(), threads: Arc::default() })
+    }
+
+    /// The server, for traces.
+    pub(crate) fn server(&self) -> Server {
+        Server::new(self.client.get_connection_info().addr())
     }
 
     /// Sends a pipeline in one round trip. After an error it is unknown whether a command was executed.

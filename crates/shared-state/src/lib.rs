@@ -8,6 +8,7 @@ mod memory;
 mod redis;
 mod sessions;
 pub mod sidekiq;
+mod trace;
 mod usage;
 
 use std::borrow::Cow;

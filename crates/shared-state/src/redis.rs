@@ -5,8 +5,10 @@ use std::time::{Duration, Instant};
 
 use redis::{FromRedisValue, Pipeline, pipe};
 use secrecy::{ExposeSecret, SecretString};
+use tracing::Instrument;
 
 use crate::connection::Connections;
+use crate::trace::Server;
 use crate::{Observer, Usage};
 
 /// Decreases a counter and deletes the key if the result is negative.
@@ -39,6 +41,7 @@ impl RedisError {
 #[derive(Clone)]
 pub struct Store {
     pub(crate) connections: Connections,
+    server: Server,
     observer: Observer,
 }
 
@@ -50,12 +53,17 @@ impl fmt::Debug for Store {
 
 impl Store {
     pub(crate) fn new(url: &SecretString, observer: Observer) -> Result<Self, RedisError> {
-        Ok(Self { connections: Connections::new(url.expose_secret())?, observer })
+        let connections = Connections::new(url.expose_secret())?;
+        Ok(Self { server: connections.server(), connections, observer })
     }
 
     pub(crate) async fn ask<T: FromRedisValue>(&self, pipeline: &Pipeline) -> Result<T, RedisError> {
         let started = Instant::now();
-        let answer = self.connections.ask(pipeline).await.map_err(RedisError);
+        let span = self.server.span(pipeline);
+        let answer = self.connections.ask(pipeline).instrument(span.clone()).await.map_err(RedisError);
+        if let Err(error) = &answer {
+            span.record("otel.status_code", "error").record("error.type", error.kind());
+        }
         (self.observer)(Usage { duration: started.elapsed(), error: answer.as_ref().err() });
         answer
     }

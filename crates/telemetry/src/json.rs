@@ -76,7 +76,8 @@ where
 
     fn on_record(&self, id: &span::Id, values: &span::Record<'_>, context: Context<'_, S>) {
         let recorded = Fields::collect(|visitor| values.record(visitor));
-        if let Some(span) = context.span(id)
+        if !recorded.is_empty()
+            && let Some(span) = context.span(id)
             && let Some(fields) = span.extensions_mut().get_mut::<Fields>()
         {
             fields.update(recorded);

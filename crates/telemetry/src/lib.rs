@@ -6,12 +6,14 @@
 //! - [`set_parent`], [`inject`] and [`trace_id`] connect spans with the traces of callers and of called services.
 //! - [`metrics::Metrics`] contains every metric of a service. Each instance has its own registry.
 //!
-//! To add a field to the log, record it on the event or on a span around it: there is no list to extend. To
-//! add a metric, add it to `metrics/families.rs` and give it a method in `metrics.rs`. Only spans of level
-//! info and above add fields to the log and are traced.
+//! To add a field to the log, add it to [`dictionary`] and to `docs/observability.md`, then record it on the event,
+//! on a span around it, or in the [`LogFields`] of the request. To add a metric, add it to `metrics/families.rs`
+//! and give it a method in `metrics.rs`. Only spans of level info and above add fields to the log and are traced.
 
+pub mod dictionary;
 mod filter;
 mod json;
+mod log_fields;
 pub mod metrics;
 mod options;
 mod propagation;
@@ -26,15 +28,17 @@ use opentelemetry_otlp::ExporterBuildError;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use tracing_subscriber::{
     EnvFilter, Layer, Registry,
-    filter::{FilterExt, ParseError},
+    filter::ParseError,
     layer::SubscriberExt,
     reload,
     util::{SubscriberInitExt, TryInitError},
 };
 
 pub use crate::{
+    log_fields::{FieldValue, LogFields},
     options::{Format, Options},
     propagation::{inject, set_parent, trace_id},
+    traces::VARIABLES as TRACE_VARIABLES,
 };
 
 /// How long shutdown waits for the collector to accept the last spans.
@@ -99,10 +103,12 @@ pub fn init(
         .map(|settings| settings.provider(service, version))
         .transpose()?;
 
-    tracing_subscriber::registry()
-        .with(log.with_filter(level.or(filter::spans())))
-        .with(provider.as_ref().map(traces::layer))
-        .try_init()?;
+    let log = tracing_subscriber::registry().with(log.with_filter(filter::log(level)));
+    match &provider {
+        Some(provider) => log.with(traces::layer(provider)).try_init()?,
+        // A layer that does nothing would enable every span.
+        None => log.try_init()?,
+    }
     Ok(Guard { level: handle, provider })
 }
 

@@ -15,6 +15,9 @@ use families::Families;
 /// Methods with their own label value. A caller can send any word as a method.
 const METHODS: [&str; 7] = ["get", "head", "post", "put", "patch", "delete", "options"];
 
+/// The actions of git access with their own label value.
+const DECIDED_ACTIONS: [&str; 4] = ["git-upload-pack", "git-receive-pack", "git-upload-archive", "other"];
+
 /// The reasons for rejected credentials, as listed in `docs/observability.md`.
 const AUTH_FAILURES: [&str; 15] = [
     "missing",
@@ -120,6 +123,71 @@ impl Metrics {
     /// Records whether the service is shutting down.
     pub fn draining(&self, draining: bool) {
         self.families().draining.set(draining.into());
+    }
+
+    /// Creates the series of the decisions that allow an action.
+    pub fn initialise_decisions(&self) {
+        for action in DECIDED_ACTIONS {
+            self.families().decisions.with_label_values(&[action, "allowed", "30"]);
+        }
+    }
+
+    /// Counts a decision about git access. `row` is empty if no rule decided.
+    pub fn decision(&self, action: &str, result: &str, row: &str) {
+        let known = DECIDED_ACTIONS.into_iter().find(|known| *known == action);
+        self.families().decisions.with_label_values(&[known.unwrap_or("other"), result, row]).inc();
+    }
+
+    /// Records how long a request waited for a connection, in seconds.
+    pub fn pool_wait(&self, seconds: f64) {
+        self.families().pool_wait.observe(seconds);
+    }
+
+    /// Creates the series of calls to Gitaly, by method, and of processes of git, by command.
+    pub fn initialise_repositories(&self, methods: &[&str], commands: &[&str]) {
+        for method in methods {
+            self.families().gitaly_requests.with_label_values(&[method, "OK"]);
+            self.families().gitaly_duration.with_label_values(&[method]);
+        }
+        for command in commands {
+            self.families().git_processes.with_label_values(&[command, "ok"]);
+            self.families().git_duration.with_label_values(&[command]);
+        }
+    }
+
+    /// Counts a call to Gitaly. `code` is the name of its gRPC status.
+    pub fn gitaly_request(&self, method: &str, code: &str, seconds: f64) {
+        self.families().gitaly_requests.with_label_values(&[method, code]).inc();
+        self.families().gitaly_duration.with_label_values(&[method]).observe(seconds);
+    }
+
+    /// Counts a process of git that has started.
+    pub fn git_process_started(&self) {
+        self.families().git_running.inc();
+    }
+
+    /// Counts a process of git that has ended: `ok`, `failed` or `timeout`.
+    pub fn git_process_ended(&self, command: &str, result: &str, seconds: f64) {
+        self.families().git_running.dec();
+        self.families().git_processes.with_label_values(&[command, result]).inc();
+        self.families().git_duration.with_label_values(&[command]).observe(seconds);
+    }
+
+    /// Records when a certificate expires.
+    pub fn certificate_expiry(&self, certificate: &str, unix_seconds: f64) {
+        self.families().certificate_expiry.with_label_values(&[certificate]).set(unix_seconds);
+    }
+
+    /// Creates the series of audit events.
+    pub fn initialise_audit_events(&self, event_names: &[&str]) {
+        for event_name in event_names {
+            self.families().audit_events.with_label_values(&[event_name]);
+        }
+    }
+
+    /// Counts an audit event.
+    pub fn audit_event(&self, event_name: &str) {
+        self.families().audit_events.with_label_values(&[event_name]).inc();
     }
 
     /// Records the duration of a statement in seconds.

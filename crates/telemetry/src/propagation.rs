@@ -26,11 +26,15 @@ pub fn set_parent(span: &Span, header: impl Fn(&str) -> Option<String>) {
     }
 }
 
-/// The `traceparent` header for a call made within `span`, or `None` if traces are disabled.
-pub fn inject(span: &Span) -> Option<String> {
+/// The headers `traceparent` and `tracestate` for a call made within `span`. Empty if traces are disabled.
+pub fn inject(span: &Span) -> Vec<(&'static str, String)> {
     let mut headers = std::collections::HashMap::new();
     TraceContextPropagator::new().inject_context(&span.context(), &mut headers);
-    headers.remove(TRACEPARENT)
+    [TRACEPARENT, TRACESTATE]
+        .into_iter()
+        .filter_map(|name| Some((name, headers.remove(name)?)))
+        .filter(|(_, value)| !value.is_empty())
+        .collect()
 }
 
 /// The id of the trace of `span`: 32 hexadecimal digits, or `None` if traces are disabled.
@@ -87,7 +91,8 @@ mod tests {
         traced(|| {
             let span = span_of_request(Some(PARENT));
             assert_eq!(trace_id(&span).unwrap(), "0af7651916cd43dd8448eb211c80319c");
-            let onward = inject(&span).unwrap();
+            let headers = inject(&span);
+            let [(TRACEPARENT, onward)] = headers.as_slice() else { panic!("{headers:?}") };
             assert!(onward.starts_with("00-0af7651916cd43dd8448eb211c80319c-"), "{onward}");
             assert!(onward.ends_with("-01") && onward.len() == PARENT.len() && onward != PARENT, "{onward}");
         });
@@ -106,8 +111,8 @@ mod tests {
     fn nothing_is_sent_on_while_traces_are_off() {
         tracing::subscriber::with_default(tracing_subscriber::registry(), || {
             let span = span_of_request(Some(PARENT));
-            assert_eq!((trace_id(&span), inject(&span)), (None, None));
+            assert_eq!((trace_id(&span), inject(&span)), (None, Vec::new()));
         });
-        assert_eq!((trace_id(&Span::none()), inject(&Span::none())), (None, None));
+        assert_eq!((trace_id(&Span::none()), inject(&Span::none())), (None, Vec::new()));
     }
 }

@@ -2,10 +2,11 @@
 
 use std::{panic, thread, time::Duration};
 
-use opentelemetry::{KeyValue, trace::TracerProvider};
+use opentelemetry::{Key, KeyValue, trace::TracerProvider};
 use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig, WithHttpConfig};
 use opentelemetry_sdk::{
     Resource,
+    resource::{EnvResourceDetector, ResourceDetector},
     trace::{Sampler, SdkTracerProvider},
 };
 use reqwest::blocking::Client;
@@ -14,43 +15,67 @@ use tracing_subscriber::{Layer, filter::filter_fn, registry::LookupSpan};
 
 use crate::Error;
 
-const RATIO: &str = "OTEL_TRACES_SAMPLER_ARG";
-
 /// Crates that the exporter uses. Tracing their spans would create new spans without end.
 const SENDERS: [&str; 5] = ["opentelemetry", "tracing_opentelemetry", "reqwest", "hyper", "h2"];
 
-/// The endpoint and sampling settings of the exporter.
-#[derive(Debug, PartialEq)]
+const SAMPLER: &str = "OTEL_TRACES_SAMPLER";
+const RATIO: &str = "OTEL_TRACES_SAMPLER_ARG";
+const SAMPLERS: &str = "always_on, always_off, traceidratio, parentbased_always_on, parentbased_always_off or \
+    parentbased_traceidratio";
+
+/// OpenTelemetry's [environment variables](https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/)
+/// that have an effect. The SDK itself reads `OTEL_RESOURCE_ATTRIBUTES` and the headers of the exporter.
+pub const VARIABLES: [&str; 14] = [
+    "OTEL_SDK_DISABLED",
+    "OTEL_SERVICE_NAME",
+    "OTEL_RESOURCE_ATTRIBUTES",
+    "OTEL_TRACES_EXPORTER",
+    SAMPLER,
+    RATIO,
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+    "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+    "OTEL_EXPORTER_OTLP_PROTOCOL",
+    "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL",
+    "OTEL_EXPORTER_OTLP_HEADERS",
+    "OTEL_EXPORTER_OTLP_TRACES_HEADERS",
+    "OTEL_EXPORTER_OTLP_TIMEOUT",
+    "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT",
+];
+
+/// The settings of the exporter.
+#[derive(Debug)]
 pub(crate) struct Settings {
     endpoint: String,
-    ratio: f64,
+    sampler: Sampler,
     /// The timeout of one request to the collector.
     timeout: Duration,
     service_name: Option<String>,
 }
 
 impl Settings {
-    /// Reads OpenTelemetry's standard environment variables. Returns `None` if no endpoint is set.
+    /// Reads OpenTelemetry's standard environment variables. Returns `None` if no endpoint is set, or if
+    /// traces are switched off.
     pub(crate) fn from_environment(variable: impl Fn(&str) -> Option<String>) -> Result<Option<Self>, Error> {
         let value = |name| variable(name).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
-        let base = || value("OTEL_EXPORTER_OTLP_ENDPOINT");
-        let Some(endpoint) = value("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
-            .or_else(|| base().map(|base| format!("{}/v1/traces", base.trim_end_matches('/'))))
-        else {
-            return Ok(None);
-        };
-        if value("OTEL_SDK_DISABLED").is_some_and(|text| text.eq_ignore_ascii_case("true")) {
-            return Ok(None);
+        // Every variable is checked, also while traces are off.
+        let exports = exports(value("OTEL_TRACES_EXPORTER"))?;
+        for name in ["OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"] {
+            check_protocol(name, value(name))?;
         }
-        if !endpoint.starts_with("http://") && !endpoint.starts_with("https://") {
-            return Err(Error::Endpoint(endpoint));
-        }
-        let ratio = value(RATIO).map_or(Ok(1.0), ratio)?;
+        let sampler = sampler(value(SAMPLER), value(RATIO).map(ratio).transpose()?)?;
         let timeout = ["OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT"]
             .into_iter()
             .find_map(|name| Some(milliseconds(name, value(name)?)))
             .unwrap_or(Ok(Duration::from_secs(10)))?;
-        Ok(Some(Self { endpoint, ratio, timeout, service_name: value("OTEL_SERVICE_NAME") }))
+        let base = || value("OTEL_EXPORTER_OTLP_ENDPOINT");
+        let endpoint = value("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+            .or_else(|| base().map(|base| format!("{}/v1/traces", base.trim_end_matches('/'))));
+        let is_disabled = value("OTEL_SDK_DISABLED").is_some_and(|text| text.eq_ignore_ascii_case("true"));
+        let Some(endpoint) = endpoint.filter(|_| exports && !is_disabled) else { return Ok(None) };
+        if !endpoint.starts_with("http://") && !endpoint.starts_with("https://") {
+            return Err(Error::Endpoint(endpoint));
+        }
+        Ok(Some(Self { endpoint, sampler, timeout, service_name: value("OTEL_SERVICE_NAME") }))
     }
 
     /// Starts the thread that exports spans. If the collector does not respond, spans are lost, but no
@@ -63,12 +88,13 @@ impl Settings {
             .with_endpoint(&self.endpoint)
             .with_timeout(self.timeout)
             .build()?;
+        // The builder reads OTEL_RESOURCE_ATTRIBUTES. A service name there counts only without OTEL_SERVICE_NAME.
+        let name = self.service_name.clone().or_else(service_name_attribute);
         let resource = Resource::builder()
-            .with_service_name(self.service_name.clone().unwrap_or_else(|| service.to_owned()))
+            .with_service_name(name.unwrap_or_else(|| service.to_owned()))
             .with_attribute(KeyValue::new("service.version", version.to_owned()))
             .build();
-        let sampler = Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(self.ratio)));
-        let builder = SdkTracerProvider::builder().with_resource(resource).with_sampler(sampler);
+        let builder = SdkTracerProvider::builder().with_resource(resource).with_sampler(self.sampler.clone());
         Ok(builder.with_batch_exporter(exporter).build())
     }
 
@@ -82,6 +108,52 @@ impl Settings {
         let built = thread::scope(|scope| scope.spawn(|| builder.build()).join());
         Ok(built.unwrap_or_else(|payload| panic::resume_unwind(payload))?)
     }
+}
+
+/// The service name in `OTEL_RESOURCE_ATTRIBUTES`.
+fn service_name_attribute() -> Option<String> {
+    let attributes = EnvResourceDetector::new().detect();
+    attributes.get(&Key::from_static_str("service.name")).map(|value| value.to_string())
+}
+
+/// Whether spans are exported. There is one exporter.
+fn exports(exporter: Option<String>) -> Result<bool, Error> {
+    match exporter.as_deref() {
+        None | Some("otlp") => Ok(true),
+        Some("none") => Ok(false),
+        Some(_) => {
+            let (name, expected) = ("OTEL_TRACES_EXPORTER", "otlp or none");
+            Err(Error::Variable { name, expected, value: exporter.unwrap_or_default() })
+        }
+    }
+}
+
+fn check_protocol(name: &'static str, protocol: Option<String>) -> Result<(), Error> {
+    match protocol {
+        Some(value) if value != "http/protobuf" => {
+            Err(Error::Variable { name, expected: "http/protobuf", value })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The sampler. A ratio without a sampler is that of new traces, as in earlier releases.
+fn sampler(name: Option<String>, ratio: Option<f64>) -> Result<Sampler, Error> {
+    let parent_based = |root| Sampler::ParentBased(Box::new(root));
+    let by_ratio = Sampler::TraceIdRatioBased(ratio.unwrap_or(1.0));
+    Ok(match name.as_deref() {
+        None if ratio.is_some() => parent_based(by_ratio),
+        None | Some("parentbased_always_on") => parent_based(Sampler::AlwaysOn),
+        Some("parentbased_always_off") => parent_based(Sampler::AlwaysOff),
+        Some("parentbased_traceidratio") => parent_based(by_ratio),
+        Some("always_on") => Sampler::AlwaysOn,
+        Some("always_off") => Sampler::AlwaysOff,
+        Some("traceidratio") => by_ratio,
+        Some(_) => {
+            let value = name.unwrap_or_default();
+            return Err(Error::Variable { name: SAMPLER, expected: SAMPLERS, value });
+        }
+    })
 }
 
 fn ratio(value: String) -> Result<f64, Error> {
@@ -114,7 +186,11 @@ where
 
 fn is_traced(metadata: &Metadata<'_>) -> bool {
     let least = if metadata.is_span() { Level::INFO } else { Level::WARN };
-    *metadata.level() <= least && !SENDERS.iter().any(|name| metadata.target().starts_with(name))
+    // The span of a request has all that its line in the log says.
+    let is_access_line = metadata.is_event() && metadata.target() == "access";
+    *metadata.level() <= least
+        && !is_access_line
+        && !SENDERS.iter().any(|name| metadata.target().starts_with(name))
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 //! [`Process`] runs its binary.
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot be set up fails")]
 mod answer;
+mod collector;
 pub mod documentation;
 pub mod fixture;
 pub mod git;
@@ -17,13 +18,16 @@ mod redis_server;
 mod service;
 pub mod smuggling;
 pub mod ssh;
+mod subjects;
 mod test_database;
 
 pub use answer::{Answer, Request};
+pub use collector::{Collector, Span};
 pub use limits::without_rate_limits;
-pub use process::{Collector, Process, binary, free_address};
+pub use process::{Process, binary, free_address};
 pub use redis_server::Redis;
 pub use service::Service;
+pub use subjects::Subjects;
 pub use test_database::{Database, Release};
 pub use testkit_macros::test;
 

@@ -1,6 +1,5 @@
 //! Runs the binary of a service, to test its exit code, log and signal handling.
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpListener;
+use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -193,61 +192,4 @@ impl Drop for Process {
 /// An address with a free port.
 pub fn free_address() -> String {
     format!("127.0.0.1:{}", port::free())
-}
-
-/// A receiver of traces, which stores the bodies of requests.
-#[derive(Debug)]
-pub struct Collector {
-    pub endpoint: String,
-    bodies: Receiver<Vec<u8>>,
-}
-
-impl Collector {
-    pub fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-        let endpoint = format!("http://{}", listener.local_addr().expect("the port is bound"));
-        let (sender, bodies) = channel();
-        std::thread::spawn(move || {
-            for stream in listener.incoming().map_while(Result::ok) {
-                if let Some(body) = receive(stream)
-                    && sender.send(body).is_err()
-                {
-                    return;
-                }
-            }
-        });
-        Self { endpoint, bodies }
-    }
-
-    /// The next body that contains all of these.
-    pub fn body_with(&self, parts: &[&[u8]]) -> Vec<u8> {
-        loop {
-            let body = self.bodies.recv_timeout(PATIENCE).expect("traces come");
-            if parts.iter().all(|part| body.windows(part.len()).any(|window| window == *part)) {
-                return body;
-            }
-        }
-    }
-}
-
-fn receive(stream: std::net::TcpStream) -> Option<Vec<u8>> {
-    let mut reader = BufReader::new(stream.try_clone().ok()?);
-    let mut length = 0;
-    loop {
-        let mut line = String::new();
-        reader.read_line(&mut line).ok()?;
-        if line.trim().is_empty() {
-            break;
-        }
-        if let Some((name, value)) = line.split_once(':')
-            && name.eq_ignore_ascii_case("content-length")
-        {
-            length = value.trim().parse().ok()?;
-        }
-    }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).ok()?;
-    let mut stream = stream;
-    stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").ok()?;
-    Some(body)
 }

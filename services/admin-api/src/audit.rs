@@ -1,12 +1,11 @@
 //! Audit events in the log.
-use actix_web::HttpRequest;
 use database::admin::audit::{Actor, EventName, ExclusionEvent, TARGET_TYPE};
 use database::admin::exclusions::ExclusionChange;
-use endpoint::Context;
 use endpoint::audit::{AuditEvent, Author, Difference, Entity, Target};
+use serde_json::Map;
 
 /// Logs a change of an exclusion, after its commit.
-pub fn exclusion_changed(request: &HttpRequest, actor: &Actor, name: EventName, change: &ExclusionChange) {
+pub fn exclusion_changed(actor: &Actor, name: EventName, change: &ExclusionChange) {
     let event = ExclusionEvent::new(name, change);
     let entity = Entity {
         kind: event.entity_type,
@@ -20,21 +19,22 @@ pub fn exclusion_changed(request: &HttpRequest, actor: &Actor, name: EventName, 
         target: Target { kind: TARGET_TYPE, id: Some(event.target_id) },
         gl_namespace_id: Some(event.namespace_id),
         difference: Some(Difference::new(event.before, event.after)),
+        further: Map::new(),
     };
-    event.write(Context::of(request).as_ref());
+    event.write();
 }
 
 /// Logs the start of a session.
-pub fn session_started(request: &HttpRequest, actor: &Actor) {
-    session(request, actor, "admin_session_started");
+pub fn session_started(actor: &Actor) {
+    session(actor, "admin_session_started");
 }
 
 /// Logs the end of a session.
-pub fn session_ended(request: &HttpRequest, actor: &Actor) {
-    session(request, actor, "admin_session_ended");
+pub fn session_ended(actor: &Actor) {
+    session(actor, "admin_session_ended");
 }
 
-fn session(request: &HttpRequest, actor: &Actor, event_name: &'static str) {
+fn session(actor: &Actor, event_name: &'static str) {
     let (id, path) = (Some(actor.user_id), Some(actor.username.clone()));
     let event = AuditEvent {
         event_name,
@@ -43,8 +43,9 @@ fn session(request: &HttpRequest, actor: &Actor, event_name: &'static str) {
         target: Target { kind: "User", id },
         gl_namespace_id: None,
         difference: None,
+        further: Map::new(),
     };
-    event.write(Context::of(request).as_ref());
+    event.write();
 }
 
 fn author(actor: &Actor) -> Author {

@@ -12,11 +12,11 @@ use database::admin::audit::Actor;
 use database::admin::users;
 use database::token_holders::FoundToken;
 use domain::tokens::token_holder::{Insufficient, TokenHolder};
-use endpoint::Context;
 use endpoint::access_token::{self, header, personal_access_token, query};
+use endpoint::{Context, log_user};
 
+use crate::App;
 use crate::error::AdminError;
-use crate::{App, INFO};
 
 const BLOCKED: &str = "Your account has been blocked.";
 
@@ -54,9 +54,7 @@ async fn identify(app: &App, request: &HttpRequest) -> Result<Actor, AdminError>
         Some(target) => impersonate(app, &found.holder, actor, target).await?,
         None => actor,
     };
-    if let Some(context) = Context::of(request) {
-        context.note_user(actor.user_id, &actor.username);
-    }
+    log_user(actor.user_id, &actor.username);
     Ok(actor)
 }
 
@@ -79,18 +77,21 @@ pub(crate) async fn find_token(app: &App, token: &str) -> Result<Option<FoundTok
 /// Checks that the holder may act as an administrator, with a token that has one of these scopes.
 pub(crate) fn authorize(app: &App, holder: &TokenHolder, scopes: &[&str]) -> Result<(), AdminError> {
     let today = app.core.clock.now().date();
-    holder.administers(scopes, today).map_err(|insufficient| match insufficient {
-        Insufficient::Expired => unauthorized(app, Rejection::Expired),
-        Insufficient::Revoked => unauthorized(app, Rejection::Revoked),
-        Insufficient::Scope if scopes.len() > 1 => AdminError::InsufficientScope("api read_api"),
-        Insufficient::Scope => AdminError::InsufficientScope("api"),
-        Insufficient::Blocked => AdminError::InactiveAccount(BLOCKED.to_owned()),
-        Insufficient::Deactivated => AdminError::InactiveAccount(format!(
-            "Your account has been deactivated by your administrator. \
-             Please log back in from a web browser to reactivate your account at {}",
-            app.core.external_url
-        )),
-        Insufficient::NotAdministrator => AdminError::Forbidden,
+    holder.administers(scopes, today).map_err(|insufficient| {
+        let error = match insufficient {
+            Insufficient::Expired => AdminError::Unauthorized(Rejection::Expired),
+            Insufficient::Revoked => AdminError::Unauthorized(Rejection::Revoked),
+            Insufficient::Scope if scopes.len() > 1 => AdminError::InsufficientScope("api read_api"),
+            Insufficient::Scope => AdminError::InsufficientScope("api"),
+            Insufficient::Blocked => AdminError::InactiveAccount(BLOCKED.to_owned()),
+            Insufficient::Deactivated => AdminError::InactiveAccount(format!(
+                "Your account has been deactivated by your administrator. \
+                 Please log back in from a web browser to reactivate your account at {}",
+                app.core.external_url
+            )),
+            Insufficient::NotAdministrator | Insufficient::AdminMode => AdminError::Forbidden,
+        };
+        rejected(app, insufficient.reason(), error)
     })
 }
 
@@ -102,7 +103,7 @@ async fn impersonate(
     target: String,
 ) -> Result<Actor, AdminError> {
     if !holder.token.has_scope("sudo") {
-        return Err(AdminError::InsufficientScope("sudo"));
+        return Err(rejected(app, Insufficient::Scope.reason(), AdminError::InsufficientScope("sudo")));
     }
     // The databases cannot store NUL.
     if target.contains('\0') {
@@ -121,6 +122,11 @@ pub(crate) fn client_address(request: &HttpRequest) -> Option<IpAddr> {
 
 /// Counts a rejected token and returns the error.
 pub(crate) fn unauthorized(app: &App, rejection: Rejection) -> AdminError {
-    app.core.metrics.auth_failure(INFO.consumer, "personal_access_token", rejection.reason());
-    AdminError::Unauthorized(rejection)
+    rejected(app, rejection.reason(), AdminError::Unauthorized(rejection))
+}
+
+/// Counts and logs a rejected credential, and returns the error.
+fn rejected(app: &App, reason: &'static str, error: AdminError) -> AdminError {
+    app.core.reject_credential("personal_access_token", reason);
+    error
 }

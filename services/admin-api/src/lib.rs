@@ -32,6 +32,15 @@ pub use options::Options;
 const LIMITS: &str = "consumables_cost_management";
 const USERS: &str = "user_management";
 
+/// The administrator.
+pub(crate) const ADMINISTRATOR: &[&str] = &["gl_user_id", "gl_user_name"];
+/// The administrator, and the number of items in a list.
+pub(crate) const LIST: &[&str] = &["gl_user_id", "gl_user_name", "results"];
+/// The administrator, and the namespace that a request is about.
+pub(crate) const NAMESPACE: &[&str] = &["gl_user_id", "gl_user_name", "gl_namespace_id"];
+/// The administrator, and the user that a request is about.
+pub(crate) const USER: &[&str] = &["gl_user_id", "gl_user_name", "target_user_id"];
+
 /// Every endpoint, with its route and limits: the API under both prefixes, then the pages.
 pub static ENDPOINTS: EndpointTable = LazyLock::new(|| {
     let mut endpoints = Vec::new();
@@ -40,16 +49,22 @@ pub static ENDPOINTS: EndpointTable = LazyLock::new(|| {
         endpoints.extend([
             Endpoint::get(path("/namespaces/storage/limit_exclusions"))
                 .category(LIMITS)
+                .subject(LIST)
                 .to(exclusions::list::handler),
             Endpoint::post(path("/namespaces/{id}/storage/limit_exclusion"))
                 .category(LIMITS)
+                .subject(NAMESPACE)
                 .to(exclusions::create::handler),
             Endpoint::delete(path("/namespaces/{id}/storage/limit_exclusion"))
                 .category(LIMITS)
+                .subject(NAMESPACE)
                 .to(exclusions::delete::handler),
-            Endpoint::get(path("/namespaces")).category(LIMITS).to(namespaces::handler),
-            Endpoint::get(path("/users")).category(USERS).to(users::list::handler),
-            Endpoint::get(path("/users/{id}/identities")).category(USERS).to(users::identities::handler),
+            Endpoint::get(path("/namespaces")).category(LIMITS).subject(LIST).to(namespaces::handler),
+            Endpoint::get(path("/users")).category(USERS).subject(LIST).to(users::list::handler),
+            Endpoint::get(path("/users/{id}/identities"))
+                .category(USERS)
+                .subject(USER)
+                .to(users::identities::handler),
         ]);
     }
     endpoints.extend(page::endpoints());

@@ -30,6 +30,14 @@ pub struct Options {
     pub key_base: KeyBaseOptions,
 }
 
+/// The audit events of this service, for metrics.
+const AUDIT_EVENTS: [&str; 4] = [
+    "namespace_storage_limit_exclusion_created",
+    "namespace_storage_limit_exclusion_removed",
+    "admin_session_started",
+    "admin_session_ended",
+];
+
 impl Service for Options {
     fn command_to_run(&self) -> Command {
         self.command
@@ -54,7 +62,11 @@ impl Options {
             CoreBuilder { info: &INFO, options: web, storage, redis, clock, proxy: Some(proxy) }.build()?,
         );
         let key_base = key_base.open(&data_dir, &core)?;
-        core.metrics.initialise_auth(INFO.consumer, "personal_access_token");
+        for scheme in ["personal_access_token", crate::page::SESSION_SCHEME] {
+            core.metrics.initialise_auth(INFO.consumer, scheme);
+        }
+        core.metrics.initialise_throttled(INFO.consumer, "admin_sign_in");
+        core.metrics.initialise_audit_events(&AUDIT_EVENTS);
         let app =
             App { core: Arc::clone(&core), key_base: Arc::clone(&key_base), started: core.clock.unix() };
         let routes = Arc::new(with(app));

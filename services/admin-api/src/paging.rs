@@ -2,6 +2,7 @@
 use actix_web::http::header::{HeaderName, LINK};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 use database::admin::{Page, Total, Window};
+use endpoint::log_field;
 use serde::Serialize;
 
 use crate::App;
@@ -96,6 +97,7 @@ impl Paging {
         let per_page_rows = usize::try_from(per_page).unwrap_or(usize::MAX);
         let has_more = page.rows.len() > per_page_rows;
         page.rows.truncate(per_page_rows);
+        log_field("results", page.rows.len());
         match self {
             Self::Offset { page: number, per_page } => {
                 offset_headers(&mut response, &links, number, per_page, page.total, has_more);

@@ -8,7 +8,7 @@ use database::billing::subscriptions::SubscriptionChange;
 use domain::billing::Subscription;
 use domain::billing::add_on::Purchase;
 use endpoint::audit::{AuditEvent, Difference, Entity, Target};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::Caller;
 
@@ -33,8 +33,9 @@ impl Caller {
             target: Target { kind: target.0, id: Some(target.1) },
             gl_namespace_id: Some(namespace.id),
             difference: Some(difference),
+            further: Map::new(),
         };
-        event.write_if_changed(self.context.as_ref());
+        event.write_if_changed();
     }
 
     pub fn audit_subscription(&self, change: &SubscriptionChange) {
@@ -124,8 +125,9 @@ impl Caller {
             target: Target { kind: "User", id: Some(user_id) },
             gl_namespace_id: None,
             difference: None,
+            further: Map::new(),
         };
-        event.write(self.context.as_ref());
+        event.write();
     }
 }
 

@@ -7,13 +7,13 @@ use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest};
 use auth::Rejection;
 use domain::tokens::token_holder::{Insufficient, TokenHolder};
-use endpoint::Context;
 use endpoint::access_token::{self, TOKEN_EXPIRED, TOKEN_REVOKED, header, personal_access_token};
 use endpoint::audit::Author;
+use endpoint::{log_field, log_user};
 
+use crate::App;
 use crate::error::BillingError;
 use crate::portal::VerifyError;
-use crate::{App, INFO};
 
 const PORTAL_TOKEN: &str = "x-customers-dot-internal-token";
 /// The authentication scheme of users, in logs and metrics.
@@ -24,7 +24,6 @@ const PAT: &str = "personal_access_token";
 pub struct Caller {
     /// The author of the changes that this request makes.
     pub author: Author,
-    pub context: Option<Context>,
 }
 
 /// A caller who may read a subscription.
@@ -32,37 +31,7 @@ pub struct Caller {
 pub enum Reader {
     Caller(Caller),
     /// A user who may read the namespaces that they own.
-    User(i64, Option<Context>),
-}
-
-impl Caller {
-    /// Logs the namespace that the request is about.
-    pub fn log_namespace(&self, id: i64) {
-        log_namespace(self.context.as_ref(), id);
-    }
-
-    /// Logs the user that the request is about.
-    pub fn log_target_user(&self, id: i64) {
-        if let Some(context) = &self.context {
-            context.log("target_user_id", id);
-        }
-    }
-}
-
-impl Reader {
-    /// Logs the namespace that the request is about.
-    pub fn log_namespace(&self, id: i64) {
-        match self {
-            Self::Caller(caller) => caller.log_namespace(id),
-            Self::User(_, context) => log_namespace(context.as_ref(), id),
-        }
-    }
-}
-
-fn log_namespace(context: Option<&Context>, id: i64) {
-    if let Some(context) = context {
-        context.fields.borrow_mut().namespace_id = Some(id);
-    }
+    User(i64),
 }
 
 type Identified<T> = Pin<Box<dyn Future<Output = Result<T, BillingError>>>>;
@@ -99,9 +68,9 @@ async fn identify_caller(app: &App, request: &HttpRequest) -> Result<Caller, Bil
     let identity = identify(app, request).await?;
     if let Identity::Holder(holder) = &identity {
         let administers = holder.administers(&["api"], app.core.clock.now().date());
-        administers.map_err(|insufficient| refusal(app, request, insufficient))?;
+        administers.map_err(|insufficient| refusal(app, insufficient))?;
     }
-    Ok(identity.into_caller(request))
+    Ok(identity.into_caller())
 }
 
 async fn identify_reader(app: &App, request: &HttpRequest) -> Result<Reader, BillingError> {
@@ -109,10 +78,10 @@ async fn identify_reader(app: &App, request: &HttpRequest) -> Result<Reader, Bil
     match identify(app, request).await? {
         Identity::Holder(holder) if holder.administers(&["api"], today).is_err() => {
             let reads = holder.has_scope(&["api", "read_api"], today);
-            reads.map_err(|insufficient| refusal(app, request, insufficient))?;
-            Ok(Reader::User(holder.user_id, Context::of(request)))
+            reads.map_err(|insufficient| refusal(app, insufficient))?;
+            Ok(Reader::User(holder.user_id))
         }
-        identity => Ok(Reader::Caller(identity.into_caller(request))),
+        identity => Ok(Reader::Caller(identity.into_caller())),
     }
 }
 
@@ -122,12 +91,12 @@ enum Identity {
 }
 
 impl Identity {
-    fn into_caller(self, request: &HttpRequest) -> Caller {
+    fn into_caller(self) -> Caller {
         let author = match self {
             Self::CustomersDot => Author::service("customers_dot", "CustomersDot"),
             Self::Holder(holder) => Author::user(holder.user_id, holder.username),
         };
-        Caller { author, context: Context::of(request) }
+        Caller { author }
     }
 }
 
@@ -142,21 +111,22 @@ async fn identify(app: &App, request: &HttpRequest) -> Result<Identity, BillingE
         return match app.portal.verify(token.to_str().unwrap_or_default(), now).await {
             Ok(()) => {
                 app.core.limit_rate(request, None)?;
-                if let Some(context) = Context::of(request) {
-                    context.log("caller_client", "customers_dot");
-                }
+                log_field("caller_client", "customers_dot");
                 Ok(Identity::CustomersDot)
             }
-            Err(VerifyError::NoKeys) => Err(BillingError::NoKeys),
-            Err(VerifyError::Rejected(rejection)) => Err(unauthorized(app, request, "jwt", rejection)),
+            Err(VerifyError::NoKeys) => {
+                app.core.reject_credential("jwt", "no_keys");
+                Err(BillingError::NoKeys)
+            }
+            Err(VerifyError::Rejected(rejection)) => Err(unauthorized(app, "jwt", rejection)),
         };
     }
     let Some(token) = personal_access_token(request).or_else(|| header(request, "token")) else {
-        return Err(unauthorized(app, request, PAT, Rejection::Missing));
+        return Err(unauthorized(app, PAT, Rejection::Missing));
     };
     let digests = app.key_base.get().digests(&token);
     let Some(found) = access_token::find(&app.core, digests).await? else {
-        return Err(unauthorized(app, request, PAT, Rejection::UnknownToken));
+        return Err(unauthorized(app, PAT, Rejection::UnknownToken));
     };
     app.core.limit_rate(request, Some(&token))?;
     // The last use of an expired or revoked token stays as it is.
@@ -164,43 +134,24 @@ async fn identify(app: &App, request: &HttpRequest) -> Result<Identity, BillingE
     if found.holder.has_scope(&["api", "read_api"], today).is_ok() {
         access_token::record_use(&app.core, &found).await;
     }
-    if let Some(context) = Context::of(request) {
-        let mut fields = context.fields.borrow_mut();
-        fields.user_id = Some(found.holder.user_id);
-        fields.user_name = Some(found.holder.username.clone());
-    }
+    log_user(found.holder.user_id, &found.holder.username);
     Ok(Identity::Holder(found.holder))
 }
 
-fn unauthorized(
-    app: &App,
-    request: &HttpRequest,
-    scheme: &'static str,
-    rejection: Rejection,
-) -> BillingError {
-    log_failure(app, request, scheme, rejection);
+fn unauthorized(app: &App, scheme: &'static str, rejection: Rejection) -> BillingError {
+    app.core.reject_credential(scheme, rejection.reason());
     BillingError::Unauthorized(rejection.reason())
 }
 
-fn log_failure(app: &App, request: &HttpRequest, scheme: &'static str, rejection: Rejection) {
-    app.core.metrics.auth_failure(INFO.consumer, scheme, rejection.reason());
-    if let Some(context) = Context::of(request) {
-        context.log("auth_scheme", scheme);
-        context.log("auth_failure_reason", rejection.reason());
-    }
-}
-
-fn refusal(app: &App, request: &HttpRequest, insufficient: Insufficient) -> BillingError {
-    let rejected = |rejection, description| {
-        log_failure(app, request, PAT, rejection);
-        BillingError::InvalidToken(description)
-    };
+fn refusal(app: &App, insufficient: Insufficient) -> BillingError {
+    app.core.reject_credential(PAT, insufficient.reason());
     match insufficient {
-        Insufficient::Expired => rejected(Rejection::Expired, TOKEN_EXPIRED),
-        Insufficient::Revoked => rejected(Rejection::Revoked, TOKEN_REVOKED),
+        Insufficient::Expired => BillingError::InvalidToken(TOKEN_EXPIRED),
+        Insufficient::Revoked => BillingError::InvalidToken(TOKEN_REVOKED),
         Insufficient::Scope => BillingError::InsufficientScope,
-        Insufficient::Blocked | Insufficient::Deactivated | Insufficient::NotAdministrator => {
-            BillingError::Forbidden
-        }
+        Insufficient::Blocked
+        | Insufficient::Deactivated
+        | Insufficient::NotAdministrator
+        | Insufficient::AdminMode => BillingError::Forbidden,
     }
 }

@@ -32,6 +32,11 @@ pub use portal::Portal;
 const LEGACY: &str = "/api/v4";
 const CURRENT: &str = "/api/v4/internal/gitlab_subscriptions";
 
+/// The namespace that a request is about. The acting user is logged, too, unless the caller is CustomersDot.
+const NAMESPACE: &[&str] = &["gl_namespace_id"];
+/// The user that a request is about.
+const USER: &[&str] = &["target_user_id"];
+
 /// Every endpoint: its route, category and limits.
 pub static ENDPOINTS: EndpointTable = LazyLock::new(|| {
     let in_category = |endpoint: EndpointBuilder| endpoint.category("subscription_management");
@@ -47,46 +52,58 @@ pub static ENDPOINTS: EndpointTable = LazyLock::new(|| {
     let mut endpoints = Vec::new();
     for path in [&legacy as &dyn Fn(&str) -> String, &current] {
         endpoints.extend([
-            post(path("gitlab_subscription")).to(subscriptions::create::handler),
-            put(path("gitlab_subscription")).to(subscriptions::update::handler),
-            post(path("minutes")).to(minutes::create::handler),
-            patch(path("minutes/move/{target_id}")).to(minutes::move_all::handler),
+            post(path("gitlab_subscription")).subject(NAMESPACE).to(subscriptions::create::handler),
+            put(path("gitlab_subscription")).subject(NAMESPACE).to(subscriptions::update::handler),
+            post(path("minutes")).subject(NAMESPACE).to(minutes::create::handler),
+            patch(path("minutes/move/{target_id}")).subject(NAMESPACE).to(minutes::move_all::handler),
         ]);
     }
     endpoints.extend([
         // The two generations differ in who may read.
-        get(legacy("gitlab_subscription")).to(subscriptions::show::for_owners),
-        get(current("gitlab_subscription")).to(subscriptions::show::handler),
+        get(legacy("gitlab_subscription")).subject(NAMESPACE).to(subscriptions::show::for_owners),
+        get(current("gitlab_subscription")).subject(NAMESPACE).to(subscriptions::show::handler),
         // One request contains thousands of namespaces.
         put(format!("{LEGACY}/internal/upcoming_reconciliations"))
             .max_body(5 * MIB)
+            .subject(&["results"])
             .to(reconciliations::put_many::handler),
         delete(format!("{LEGACY}/internal/upcoming_reconciliations"))
+            .subject(NAMESPACE)
             .to(reconciliations::delete::by_parameter),
     ]);
     // The curl example in GitLab's documentation lacks the segment `namespaces`.
     for path in ["namespaces/{namespace_id}", "{namespace_id}"] {
         let path = format!("{CURRENT}/{path}/upcoming_reconciliations");
         endpoints.extend([
-            put(path.clone()).to(reconciliations::put_one::handler),
-            delete(path).to(reconciliations::delete::handler),
+            put(path.clone()).subject(NAMESPACE).to(reconciliations::put_one::handler),
+            delete(path).subject(NAMESPACE).to(reconciliations::delete::handler),
         ]);
     }
     endpoints.extend([
-        get(legacy("subscription_add_on_purchase/{add_on_name}")).to(add_ons::show::handler),
-        post(legacy("subscription_add_on_purchase/{add_on_name}")).to(add_ons::legacy::create),
-        put(legacy("subscription_add_on_purchase/{add_on_name}")).to(add_ons::legacy::update),
-        post(current("subscription_add_on_purchases")).to(add_ons::create::handler),
-        get(current("subscription_add_on_purchases/{add_on_name}")).to(add_ons::show::handler),
-        get(namespace.clone()).to(namespaces::show::handler),
-        put(namespace.clone()).to(namespaces::update::handler),
-        get(current("owners")).to(namespaces::owners::handler),
-        post(current("provision")).to(namespaces::provision::handler),
+        get(legacy("subscription_add_on_purchase/{add_on_name}"))
+            .subject(NAMESPACE)
+            .to(add_ons::show::handler),
+        post(legacy("subscription_add_on_purchase/{add_on_name}"))
+            .subject(NAMESPACE)
+            .to(add_ons::legacy::create),
+        put(legacy("subscription_add_on_purchase/{add_on_name}"))
+            .subject(NAMESPACE)
+            .to(add_ons::legacy::update),
+        post(current("subscription_add_on_purchases")).subject(NAMESPACE).to(add_ons::create::handler),
+        get(current("subscription_add_on_purchases/{add_on_name}"))
+            .subject(NAMESPACE)
+            .to(add_ons::show::handler),
+        get(namespace.clone()).subject(NAMESPACE).to(namespaces::show::handler),
+        put(namespace.clone()).subject(NAMESPACE).to(namespaces::update::handler),
+        get(current("owners")).subject(NAMESPACE).to(namespaces::owners::handler),
+        post(current("provision")).subject(NAMESPACE).to(namespaces::provision::handler),
         get(format!("{CURRENT}/namespaces/{{namespace_id}}/user_permissions/{{user_id}}"))
+            .subject(&["gl_namespace_id", "target_user_id"])
             .to(namespaces::user_permissions::handler),
-        get(format!("{CURRENT}/users/{{id}}")).to(users::show::handler),
+        get(format!("{CURRENT}/users/{{id}}")).subject(USER).to(users::show::handler),
         put(format!("{CURRENT}/users/{{user_id}}/credit_card_validation"))
             .without_logged_query()
+            .subject(USER)
             .to(users::credit_card_validation::handler),
     ]);
     endpoints

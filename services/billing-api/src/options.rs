@@ -94,6 +94,20 @@ pub enum PlanNameForm {
     Title,
 }
 
+/// The audit events of this service, for metrics.
+const AUDIT_EVENTS: [&str; 10] = [
+    "gitlab_subscription_created",
+    "gitlab_subscription_updated",
+    "compute_minutes_purchased",
+    "compute_minutes_moved",
+    "upcoming_reconciliation_updated",
+    "upcoming_reconciliation_removed",
+    "namespace_limits_updated",
+    "subscription_add_on_purchase_created",
+    "subscription_add_on_purchase_updated",
+    "credit_card_validated",
+];
+
 impl Service for Options {
     fn command_to_run(&self) -> Command {
         self.command
@@ -122,6 +136,7 @@ impl Options {
         for scheme in ["jwt", "personal_access_token"] {
             core.metrics.initialise_auth(INFO.consumer, scheme);
         }
+        core.metrics.initialise_audit_events(&AUDIT_EVENTS);
         let app = App { core: Arc::clone(&core), key_base: Arc::clone(&key_base), portal, options: billing };
         let routes = Arc::new(with(app));
         Ok(Prepared { core, secrets: vec![key_base], migrations, routes })

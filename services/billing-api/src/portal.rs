@@ -8,6 +8,8 @@ use auth::Rejection;
 use auth::portal::{Expected, Keys, KeysError, Token};
 use tokio::io::AsyncReadExt;
 use tokio::task::JoinHandle;
+use tracing::field::Empty;
+use tracing::{Instrument, Span};
 
 /// Seconds after which the keys are fetched again.
 const KEYS_FRESH_FOR: i64 = 60 * 60;
@@ -109,22 +111,50 @@ impl Source {
                 bytes
             }
             Self::Url(client, url) => {
-                let mut response = client.get(url.clone()).send().await?;
-                if response.status() != reqwest::StatusCode::OK {
-                    return Err(FetchError::Status(response.status()));
-                }
-                let mut bytes = Vec::new();
-                while let Some(chunk) = response.chunk().await? {
-                    bytes.extend_from_slice(&chunk);
-                    if is_too_large(&bytes) {
-                        break;
-                    }
-                }
-                bytes
+                let span = span(url);
+                fetch(client, url, &span).instrument(span.clone()).await?
             }
         };
         if is_too_large(&bytes) { Err(FetchError::TooLarge) } else { Ok(Keys::parse(&bytes)?) }
     }
+}
+
+/// The span of a request for keys. The URL may contain a password or a secret in its query.
+fn span(url: &reqwest::Url) -> Span {
+    if Span::current().is_none() {
+        return Span::none();
+    }
+    let origin = url.origin().ascii_serialization();
+    tracing::info_span!(
+        "jwks",
+        otel.name = "GET",
+        otel.kind = "client",
+        http.request.method = "GET",
+        url.full = format!("{origin}{}", url.path()),
+        server.address = url.host_str(),
+        server.port = url.port_or_known_default().map(i64::from),
+        http.response.status_code = Empty,
+    )
+}
+
+async fn fetch(client: &reqwest::Client, url: &reqwest::Url, span: &Span) -> Result<Vec<u8>, FetchError> {
+    let request = client.get(url.clone());
+    let request = telemetry::inject(span)
+        .into_iter()
+        .fold(request, |request, (name, value)| request.header(name, value));
+    let mut response = request.send().await?;
+    span.record("http.response.status_code", i64::from(response.status().as_u16()));
+    if response.status() != reqwest::StatusCode::OK {
+        return Err(FetchError::Status(response.status()));
+    }
+    let mut bytes = Vec::new();
+    while let Some(chunk) = response.chunk().await? {
+        bytes.extend_from_slice(&chunk);
+        if is_too_large(&bytes) {
+            break;
+        }
+    }
+    Ok(bytes)
 }
 
 fn is_too_large(bytes: &[u8]) -> bool {
@@ -189,7 +219,7 @@ impl Portal {
         reason: FetchReason,
     ) -> JoinHandle<()> {
         let portal = Arc::clone(self);
-        actix_web::rt::spawn(async move {
+        let work = async move {
             let mut failed_at = portal.fetch_lock.lock().await;
             let is_unchanged = match (&*portal.keys.load(), &old) {
                 (Some(current), Some(old)) => Arc::ptr_eq(current, old),
@@ -203,7 +233,8 @@ impl Portal {
             if is_unchanged && !has_just_failed && may_fetch() {
                 *failed_at = portal.replace(now).await;
             }
-        })
+        };
+        actix_web::rt::spawn(work.instrument(Span::current()))
     }
 
     /// Fetches and stores the keys. If that fails, the old keys stay, and the time of the failure is returned.

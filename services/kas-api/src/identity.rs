@@ -10,11 +10,11 @@ use auth::Rejection;
 use auth::kas::Rules;
 use chrono::TimeDelta;
 use database::agents::{self, Agent};
-use endpoint::Context;
-use serde_json::{Value, json};
+use endpoint::{Context, FieldValue};
+use serde_json::json;
 
+use crate::App;
 use crate::error::KasError;
-use crate::{App, INFO};
 
 /// Minutes between two updates of a token's last use in the database. Each request uses a random number.
 const LAST_USED_INTERVAL: std::ops::RangeInclusive<i64> = 40..=55;
@@ -39,18 +39,19 @@ pub struct RequestLog(pub Option<Context>);
 
 impl RequestLog {
     /// Adds a field.
-    pub fn set(&self, name: &'static str, value: impl Into<Value>) {
+    pub fn set(&self, name: &'static str, value: impl Into<FieldValue>) {
         if let Some(context) = &self.0 {
-            context.log(name, value);
+            context.fields.set(name, value);
         }
     }
 
     /// Logs the agent and its project.
     pub fn set_agent(&self, agent_id: i64, project_id: Option<i64>) {
         if let Some(context) = &self.0 {
-            let mut fields = context.fields.borrow_mut();
-            fields.agent_id = Some(agent_id);
-            fields.project_id = project_id;
+            context.fields.set("agent_id", agent_id);
+            if let Some(project_id) = project_id {
+                context.fields.set("gl_project_id", project_id);
+            }
         }
     }
 }
@@ -106,14 +107,6 @@ impl FromRequest for SecurityAgent {
 /// The reason of a request without a credential.
 const MISSING: &str = "missing";
 
-fn log_failure(app: &App, request: &HttpRequest, scheme: &'static str, reason: &'static str) {
-    app.core.metrics.auth_failure(INFO.consumer, scheme, reason);
-    if let Some(context) = Context::of(request) {
-        context.log("auth_scheme", scheme);
-        context.log("auth_failure_reason", reason);
-    }
-}
-
 fn verify_kas(app: &App, request: &HttpRequest) -> Result<(), KasError> {
     let options = &app.options;
     let rules = Rules { require_audience: options.require_audience, leeway: options.jwt_leeway_seconds };
@@ -124,14 +117,14 @@ fn verify_kas(app: &App, request: &HttpRequest) -> Result<(), KasError> {
         tracing::warn!("the token of kas is not valid now: the clocks of kas and this machine may differ");
     }
     verified.map_err(|rejection| {
-        log_failure(app, request, "jwt", rejection.reason());
+        app.core.reject_credential("jwt", rejection.reason());
         KasError::NotKas(rejection.reason())
     })
 }
 
 async fn find_agent(app: &App, request: &HttpRequest) -> Result<Agent, KasError> {
     let refuse = |rejection: Rejection| {
-        log_failure(app, request, "agent_token", rejection.reason());
+        app.core.reject_credential("agent_token", rejection.reason());
         KasError::UnknownAgent(rejection.reason())
     };
     let token =

@@ -27,6 +27,11 @@ const AGENT: &str = "deployment_management";
 const VULNERABILITIES: &str = "vulnerability_management";
 const POLICIES: &str = "security_policy_management";
 
+/// The agent that a request is about, and its project.
+const AGENT_PROJECT: &[&str] = &["agent_id", "gl_project_id"];
+/// The same, and the project that the agent asks for.
+const REQUESTED_PROJECT: &[&str] = &["agent_id", "gl_project_id", "requested_project_id"];
+
 /// Every endpoint: its route, category and limits.
 pub static ENDPOINTS: EndpointTable = LazyLock::new(|| {
     use internal::modules::cilium_alert;
@@ -41,38 +46,67 @@ pub static ENDPOINTS: EndpointTable = LazyLock::new(|| {
     let kubernetes = |path: &str| internal(&format!("kubernetes/{path}"));
     let starboard = |path: &str| kubernetes(&format!("modules/starboard_vulnerability{path}"));
     vec![
-        Endpoint::get(kubernetes("agent_info")).category(AGENT).to(agent_info::handler),
-        Endpoint::get(internal("agents/agentk/agent_info")).category(AGENT).to(agent_info::handler),
-        Endpoint::get(kubernetes("project_info")).category(AGENT).to(project_info::handler),
-        Endpoint::get(kubernetes("verify_project_access")).category(AGENT).to(verify_project_access::handler),
+        Endpoint::get(kubernetes("agent_info"))
+            .category(AGENT)
+            .subject(AGENT_PROJECT)
+            .to(agent_info::handler),
+        Endpoint::get(internal("agents/agentk/agent_info"))
+            .category(AGENT)
+            .subject(AGENT_PROJECT)
+            .to(agent_info::handler),
+        Endpoint::get(kubernetes("project_info"))
+            .category(AGENT)
+            .subject(REQUESTED_PROJECT)
+            .to(project_info::handler),
+        Endpoint::get(kubernetes("verify_project_access"))
+            .category(AGENT)
+            .subject(REQUESTED_PROJECT)
+            .to(verify_project_access::handler),
         Endpoint::post(kubernetes("usage_metrics"))
             .category(AGENT)
             .max_body(10 * MIB)
+            .subject(&["counters", "unique_ids"])
             .to(usage_metrics::handler),
         Endpoint::post(kubernetes("agent_events"))
             .category(AGENT)
             .max_body(10 * MIB)
+            .subject(&["events", "dropped_events"])
             .to(agent_events::handler),
         Endpoint::post(kubernetes("agent_configuration"))
             .category(AGENT)
             .max_body(10 * MIB)
+            .subject(&["agent_id", "gl_project_id", "authorizations_added", "authorizations_removed"])
             .to(agent_configuration::handler),
-        Endpoint::post(kubernetes("authorize_proxy_user")).category(AGENT).to(authorize_proxy_user::handler),
-        Endpoint::get(kubernetes("receptive_agents")).category(AGENT).to(receptive_agents::handler),
-        Endpoint::put(starboard("")).category(VULNERABILITIES).max_body(10 * MIB).to(put::handler),
+        Endpoint::post(kubernetes("authorize_proxy_user"))
+            .category(AGENT)
+            .subject(&["agent_id", "gl_project_id", "gl_user_id", "gl_user_name", "access_type"])
+            .to(authorize_proxy_user::handler),
+        Endpoint::get(kubernetes("receptive_agents"))
+            .category(AGENT)
+            .subject(&["agents"])
+            .to(receptive_agents::handler),
+        Endpoint::put(starboard(""))
+            .category(VULNERABILITIES)
+            .max_body(10 * MIB)
+            .subject(&["agent_id", "gl_project_id", "vulnerability_uuid", "vulnerability_created"])
+            .to(put::handler),
         Endpoint::post(starboard("/scan_result"))
             .category(VULNERABILITIES)
             .max_body(10 * MIB)
+            .subject(&["agent_id", "gl_project_id", "uuids", "resolved"])
             .to(scan_result::handler),
         Endpoint::get(starboard("/scan_execution_policies"))
             .category(POLICIES)
+            .subject(&["agent_id", "gl_project_id", "policies"])
             .to(scan_execution_policies::handler),
         Endpoint::get(starboard("/policies_configuration"))
             .category(POLICIES)
+            .subject(&["agent_id", "gl_project_id", "policies", "skipped_rules"])
             .to(policies_configuration::handler),
         Endpoint::post(kubernetes("modules/cilium_alert"))
             .category("incident_management")
             .max_body(10 * MIB)
+            .subject(&["agent_id", "gl_project_id", "alert_iid", "alert_events"])
             .to(cilium_alert::handler),
     ]
 });

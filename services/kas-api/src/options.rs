@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::{ArgAction, Args, Parser};
-use endpoint::{Clock, SettingsCache};
-use repository::{Inspect, Storage, Storages};
+use endpoint::{Clock, Core, SettingsCache, Tally};
+use repository::{Inspect, Storage, Storages, Usage};
 use server::config::{
     ConfigError, KeyBaseOptions, Options as WebOptions, ProxyOptions, RedisOptions, StorageOptions,
     Structures,
@@ -101,8 +101,6 @@ impl Service for Options {
         } = self;
         let storages: BTreeMap<String, Storage> = structures.get("storages")?;
         check(&storages)?;
-        let storages = Storages::new(INFO.name, storages, drop)
-            .map_err(|error| ConfigError(format!("storages: {error}")))?;
         let migrations = storage.migrations;
         let secret_file = kas_secret_file.unwrap_or_else(|| web.data_dir.join(".gitlab_kas_secret"));
         let data_dir = web.data_dir.clone();
@@ -110,12 +108,14 @@ impl Service for Options {
         let core = Arc::new(
             CoreBuilder { info: &INFO, options: web, storage, redis, clock, proxy: Some(proxy) }.build()?,
         );
+        let storages = open_storages(storages, &core)?;
         let previous = kas_secret_previous_file.as_deref();
         let secret = SecretFile::open_base64("gitlab_kas", &secret_file, previous, &core.metrics, clock)?;
         let key_base = key_base.open(&data_dir, &core)?;
-        for scheme in ["jwt", "agent_token"] {
+        for scheme in ["jwt", "agent_token", "personal_access_token", "session"] {
             core.metrics.initialise_auth(INFO.consumer, scheme);
         }
+        core.metrics.initialise_audit_events(&["cluster_agent_authorizations_updated"]);
         let further = usage::metrics(core.pool.clone(), core.counters.clone(), clock);
         // The core is new, so this cannot be set yet.
         let _ = core.further_metrics.set(further);
@@ -130,6 +130,21 @@ impl Service for Options {
         let secrets: Vec<Arc<dyn Reload>> = vec![secret, key_base];
         Ok(Prepared { core, secrets, migrations, routes: Arc::new(with(app)) })
     }
+}
+
+/// Prepares the storages. What reading them costs is counted in the metrics and in each request's line in the log.
+fn open_storages(storages: BTreeMap<String, Storage>, core: &Core) -> Result<Storages, ConfigError> {
+    Usage::initialise(&core.metrics);
+    let metrics = core.metrics.clone();
+    let observe = move |usage: Usage| {
+        usage.count(&metrics);
+        match usage {
+            Usage::GitalyCall { duration, .. } => Tally::gitaly(duration),
+            Usage::ProcessEnded { duration, .. } => Tally::git(duration),
+            Usage::ProcessStarted => {}
+        }
+    };
+    Storages::new(INFO.name, storages, observe).map_err(|error| ConfigError(format!("storages: {error}")))
 }
 
 /// Refuses storages that kas cannot use.

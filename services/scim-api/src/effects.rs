@@ -1,12 +1,13 @@
-//! Runs changes: one transaction and one log entry each, and the effects outside of the database.
+//! Runs changes: one transaction and one audit event each, and the effects outside of the database.
 use database::Conn;
 use database::scim::groups::GroupEffects;
 use database::scim::{Effects, Error, Refusal, Stored};
-use endpoint::{EnqueueError, JobSink, RestError};
+use endpoint::{EnqueueError, JobSink, RestError, log_field};
 use scim::Group;
 use serde_json::json;
 use shared_state::sidekiq::Job;
 
+use crate::audit::{self, Operation};
 use crate::{App, ScimError, ScimProvider};
 
 /// GitLab's worker that recomputes the authorizations of a user.
@@ -41,55 +42,49 @@ impl<T> Changed<T> {
     }
 }
 
+/// Adds the user of the request to its line in the log.
+pub(crate) fn log_user(stored: &Stored) {
+    log_field("scim_identity_id", stored.identity_id);
+    log_field("target_user_id", stored.user_id);
+}
+
 impl App {
-    /// Changes a user. The log contains row ids and attribute names, but no values.
+    /// Changes a user.
     pub(crate) async fn change<F>(
         &self,
         provider: &ScimProvider,
-        operation: &str,
+        operation: Operation,
         f: F,
     ) -> Result<Changed<Stored>, ScimError>
     where
         F: Fn(&mut Conn) -> Result<(Stored, Effects), Error> + Send + 'static,
     {
         let (stored, effects) = self.run(f).await?;
-        tracing::info!(
-            scim.scope = if provider.tenant.group.is_some() { "group" } else { "instance" },
-            group.id = provider.tenant.group_id(),
-            identity.id = stored.identity_id,
-            user.id = stored.user_id,
-            operation,
-            active = stored.user.active,
-            fields = effects.fields.join(","),
-            "changed a SCIM identity"
-        );
+        log_user(&stored);
+        audit::user(provider, operation, &stored, &effects.fields);
         let failure = self.follow(provider, effects).await;
         Ok(Changed { resource: stored, failure })
     }
 
-    /// Changes a group. The log contains the number of members, but no names.
+    /// Changes a group.
     pub(crate) async fn change_group<F>(
         &self,
         provider: &ScimProvider,
-        operation: &str,
+        operation: Operation,
         f: F,
     ) -> Result<Changed<Group>, ScimError>
     where
         F: Fn(&mut Conn) -> Result<(Group, GroupEffects), Error> + Send + 'static,
     {
         let (group, effects) = self.run(f).await?;
-        let gitlab_groups: Vec<String> = effects.gitlab_groups.iter().map(ToString::to_string).collect();
-        tracing::info!(
-            scim_group_uid = group.id,
-            operation,
-            members_added = effects.added,
-            members_removed = effects.removed,
-            members_ignored = effects.ignored,
-            gl_group_ids = gitlab_groups.join(","),
-            "changed a SCIM group"
-        );
+        log_field("scim_group_uid", group.id.clone());
+        audit::group(provider, operation, &group, &effects);
         for (group_id, user_id) in &effects.kept_owners {
-            tracing::warn!(group.id = group_id, user.id = user_id, "kept the last owner of a group");
+            tracing::warn!(
+                gl_namespace_id = group_id,
+                target_user_id = user_id,
+                "kept the last owner of a group"
+            );
         }
         let failure = self.follow(provider, effects.effects).await;
         Ok(Changed { resource: group, failure })
@@ -119,7 +114,7 @@ impl App {
             // The user is already blocked, so a session that Redis still has gives no access.
             if let Err(error) = self.core.counters.sign_out(*user_id).await {
                 tracing::error!(
-                    user.id = user_id,
+                    target_user_id = user_id,
                     error = &error as &dyn std::error::Error,
                     "failed to sign out a user"
                 );

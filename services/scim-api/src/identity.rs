@@ -8,17 +8,21 @@ use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest};
 use auth::Rejection;
 use database::scim::{Access, Scope, Tenant, authenticate};
-use endpoint::{Context, RestError};
+use endpoint::{Context, RestError, log_field, log_optional_field};
 use scim::{Group, Node, User};
 use subtle::ConstantTimeEq;
 
 use crate::request::{self, Base};
-use crate::{App, INFO, Representation, RepresentationOption, ScimError};
+use crate::{App, Representation, RepresentationOption, ScimError};
 
 /// An authenticated identity provider, and the format of its responses.
 #[derive(Debug, Clone)]
 pub struct ScimProvider {
     pub tenant: Tenant,
+    /// The id of the token, which is the author of audit events.
+    pub token_id: i64,
+    /// The path of the group in the request. `None` for the instance.
+    pub group_path: Option<String>,
     /// The prefix of every location.
     pub base_url: String,
     pub representation: Representation,
@@ -29,6 +33,11 @@ pub struct ScimProvider {
 }
 
 impl ScimProvider {
+    /// `group` or `instance`, for the log.
+    pub(crate) fn scope(&self) -> &'static str {
+        if self.tenant.group.is_some() { "group" } else { "instance" }
+    }
+
     pub(crate) fn users_url(&self) -> String {
         format!("{}/Users", self.base_url)
     }
@@ -71,7 +80,7 @@ async fn identify(app: &App, request: &HttpRequest) -> Result<ScimProvider, Scim
     let nowhere = || ScimError::not_found("There is nothing at this path");
     let base = Base::from_request(request, &app.core.relative_url_root).ok_or_else(nowhere)?;
     let refuse = |rejection: Rejection| {
-        app.core.metrics.auth_failure(INFO.consumer, "bearer", rejection.reason());
+        app.core.reject_credential("scim_token", rejection.reason());
         ScimError::Unauthorized
     };
     let token = bearer(request).map_err(refuse)?;
@@ -87,18 +96,18 @@ async fn identify(app: &App, request: &HttpRequest) -> Result<ScimProvider, Scim
     if !matches!(access, Access::Denied) {
         app.core.limit_rate(request, Some(token))?;
     }
-    let group = match access {
-        Access::Granted(None) if !options.scim_instance_enabled => {
+    let (token_id, group) = match access {
+        Access::Granted { group: None, .. } if !options.scim_instance_enabled => {
             return Err(ScimError::not_found("SCIM is not enabled"));
         }
-        Access::Granted(group) => group,
+        Access::Granted { token_id, group } => (token_id, group),
         Access::Denied => return Err(refuse(Rejection::UnknownToken)),
         Access::NotFound => return Err(ScimError::not_found("Group not found")),
         Access::Disabled => return Err(ScimError::not_found("SCIM is not enabled")),
     };
-    if let Some(context) = Context::of(request) {
-        context.fields.borrow_mut().namespace_id = group.map(|group| group.id);
-    }
+    log_optional_field("scim_resource", Context::of(request).as_ref().and_then(resource_type));
+    log_field("scim_scope", if group.is_some() { "group" } else { "instance" });
+    log_optional_field("gl_namespace_id", group.map(|group| group.id));
     let mode = if group.is_some() { options.scim_group_mode } else { options.scim_instance_mode };
     let names_scim = request::accepts(request, |media_type| media_type == request::SCIM_JSON);
     let representation = match options.scim_representation {
@@ -114,12 +123,27 @@ async fn identify(app: &App, request: &HttpRequest) -> Result<ScimProvider, Scim
             deleted_visible: options.scim_deleted_visible,
             keep_saml_identity: options.scim_keep_saml_identity,
         },
+        token_id,
         base_url: base.url(request, app)?,
+        group_path: match base.scope {
+            Scope::Group(path) => Some(path),
+            Scope::Instance => None,
+        },
         representation,
         names_scim,
         correlation_id: Context::of(request)
             .map(|context| context.correlation_id.to_string())
             .unwrap_or_default(),
+    })
+}
+
+/// The type of the resources at the endpoint, or `None` for discovery.
+fn resource_type(context: &Context) -> Option<&'static str> {
+    context.endpoint?.path.split('/').find_map(|segment| match segment {
+        // A search below the base path finds users.
+        "Users" | ".search" => Some("User"),
+        "Groups" => Some("Group"),
+        _ => None,
     })
 }
 

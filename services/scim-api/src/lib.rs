@@ -4,6 +4,7 @@
 //! Each endpoint of users is a file in `users`, and each endpoint of groups a file in `groups`. The
 //! discovery documents are in `discovery`. What differs from the RFCs is in `dialect`.
 mod answer;
+mod audit;
 mod dialect;
 mod discovery;
 mod effects;
@@ -34,33 +35,48 @@ const ROOT: &str = "/api/scim/v2";
 /// The base paths: of a group, and of the instance.
 const BASES: [&str; 2] = ["/groups/{group_path}", "/application"];
 
+// What the requests are about, as fields of the log: a list, a user or a SCIM group, of a group or of the instance.
+// SCIM groups exist only for the instance.
+const GROUP_LIST: &[&str] = &["scim_scope", "scim_resource", "gl_namespace_id", "results"];
+const GROUP_USER: &[&str] =
+    &["scim_scope", "scim_resource", "gl_namespace_id", "scim_identity_id", "target_user_id"];
+const GROUP_GROUP: &[&str] = &["scim_scope", "scim_resource", "gl_namespace_id"];
+const INSTANCE_LIST: &[&str] = &["scim_scope", "scim_resource", "results"];
+const INSTANCE_USER: &[&str] = &["scim_scope", "scim_resource", "scim_identity_id", "target_user_id"];
+const INSTANCE_GROUP: &[&str] = &["scim_scope", "scim_resource", "scim_group_uid"];
+
 /// Every endpoint, with its route and limits: first those of a group, then those of the instance.
 pub static ENDPOINTS: EndpointTable = LazyLock::new(|| {
     let in_category = |endpoint: EndpointBuilder| endpoint.category("system_access");
     let mut endpoints = Vec::new();
     for base in BASES {
         let path = |path: &str| format!("{ROOT}{base}{path}");
+        let (list, user, group) = if base.contains("{group_path}") {
+            (GROUP_LIST, GROUP_USER, GROUP_GROUP)
+        } else {
+            (INSTANCE_LIST, INSTANCE_USER, INSTANCE_GROUP)
+        };
         let get = |name: &str| in_category(Endpoint::get(path(name)));
         let post = |name: &str| in_category(Endpoint::post(path(name)));
         let put = |name: &str| in_category(Endpoint::put(path(name)));
         let patch = |name: &str| in_category(Endpoint::patch(path(name)));
         let delete = |name: &str| in_category(Endpoint::delete(path(name)));
         endpoints.extend([
-            get("/Users").to(users::list::handler),
-            post("/Users").to(users::create::handler),
-            post("/Users/.search").to(users::search::handler),
-            post("/.search").to(users::search::handler),
-            get("/Users/{id}").to(users::get::handler),
-            put("/Users/{id}").to(users::put::handler),
-            patch("/Users/{id}").to(users::patch::handler),
-            delete("/Users/{id}").to(users::delete::handler),
-            get("/Groups").to(groups::list::handler),
-            post("/Groups").to(groups::create::handler),
-            post("/Groups/.search").to(groups::search::handler),
-            get("/Groups/{id}").to(groups::get::handler),
-            put("/Groups/{id}").to(groups::put::handler),
-            patch("/Groups/{id}").to(groups::patch::handler),
-            delete("/Groups/{id}").to(groups::delete::handler),
+            get("/Users").subject(list).to(users::list::handler),
+            post("/Users").subject(user).to(users::create::handler),
+            post("/Users/.search").subject(list).to(users::search::handler),
+            post("/.search").subject(list).to(users::search::handler),
+            get("/Users/{id}").subject(user).to(users::get::handler),
+            put("/Users/{id}").subject(user).to(users::put::handler),
+            patch("/Users/{id}").subject(user).to(users::patch::handler),
+            delete("/Users/{id}").subject(user).to(users::delete::handler),
+            get("/Groups").subject(list).to(groups::list::handler),
+            post("/Groups").subject(group).to(groups::create::handler),
+            post("/Groups/.search").subject(list).to(groups::search::handler),
+            get("/Groups/{id}").subject(group).to(groups::get::handler),
+            put("/Groups/{id}").subject(group).to(groups::put::handler),
+            patch("/Groups/{id}").subject(group).to(groups::patch::handler),
+            delete("/Groups/{id}").subject(group).to(groups::delete::handler),
             get("/ServiceProviderConfig").to(discovery::service_provider_config),
             get("/ResourceTypes").to(discovery::resource_types),
             get("/ResourceTypes/{id}").to(discovery::resource_type),

@@ -106,7 +106,8 @@ impl Service for Options {
             CoreBuilder { info: &INFO, options: web, storage, redis, clock, proxy: Some(proxy) }.build()?,
         );
         let key_base = key_base.open(&data_dir, &core)?;
-        core.metrics.initialise_auth(INFO.consumer, "bearer");
+        core.metrics.initialise_auth(INFO.consumer, "scim_token");
+        core.metrics.initialise_audit_events(&crate::audit::EVENT_NAMES);
         let app = App::new(Arc::clone(&core), Arc::clone(&key_base), scim);
         Ok(Prepared { core, secrets: vec![key_base], migrations, routes: Arc::new(with(app)) })
     }

@@ -3,7 +3,7 @@ use actix_web::HttpRequest;
 use actix_web::http::header::{ACCEPT, CONTENT_TYPE};
 use actix_web::web::{Data, Payload};
 use database::scim::Scope;
-use endpoint::{MIB, RestError, body};
+use endpoint::{MIB, RestError, body, log_field};
 use percent_encoding::percent_decode;
 use scim::Object;
 
@@ -123,7 +123,10 @@ async fn reserve(request: &HttpRequest, body: &[u8]) -> Result<(), RestError> {
 /// Logs the names of unknown attributes in a PATCH. Values are not logged, because they may be personal
 /// data.
 pub(crate) fn log_ignored(names: &[String]) {
+    const MAX_NAMES: usize = 10;
+    const MAX_CHARACTERS: usize = 64;
     if !names.is_empty() {
-        tracing::info!(ignored_attributes = names.join(","), "ignored unknown SCIM attributes");
+        let short = |name: &String| name.chars().take(MAX_CHARACTERS).collect::<String>();
+        log_field("ignored_attributes", names.iter().take(MAX_NAMES).map(short).collect::<Vec<_>>());
     }
 }

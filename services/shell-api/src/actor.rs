@@ -2,7 +2,7 @@
 use database::accounts;
 use database::git_access::ActorId;
 use domain::account::{Account, AccountId, AccountLookup, NO_RECOVERY_FOR_DEPLOY_KEYS};
-use endpoint::{Params, RestError};
+use endpoint::{Params, RestError, log_user};
 
 use crate::App;
 use crate::shell_reply::ShellReply;
@@ -58,6 +58,7 @@ impl App {
     /// Finds the account for a request about its second factor. Also refuses inactive accounts.
     pub(crate) async fn active_account(&self, lookup: AccountLookup) -> Result<Account, ShellReply> {
         let account = self.check_key(lookup, NO_RECOVERY_FOR_DEPLOY_KEYS).await?;
+        log_user(account.id, &account.username);
         account.check_active(&self.core.external_url).map_err(|denial| denial.to_string())?;
         Ok(account)
     }

@@ -2,7 +2,7 @@
 //! to the user.
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, ResponseError};
-use domain::access::Denial;
+use domain::access::{Denial, Refusal, Rule};
 use domain::messages;
 use endpoint::RestError;
 use serde_json::json;
@@ -11,7 +11,10 @@ use serde_json::json;
 pub enum AllowedError {
     /// Forbidden is 401, as in GitLab, not 403.
     #[error(transparent)]
-    Denied(#[from] Denial),
+    Denied(#[from] Refusal),
+    /// The push contains what the checks cannot inspect. No rule of its own refuses it.
+    #[error("{0}")]
+    NotInspected(&'static str),
     #[error("This endpoint has been requested too many times. Try again later.")]
     Throttled { limit: i64, observed: i64, reset_s: i64 },
     /// The action of an audit event is unknown.
@@ -37,9 +40,11 @@ impl From<repository::Error> for AllowedError {
     fn from(error: repository::Error) -> Self {
         match error {
             // Only the refs of projects are inspected, so the message names a project.
-            repository::Error::NotFound(_) => Self::Denied(Denial::NotFound(messages::NO_PROJECT_REPOSITORY)),
-            repository::Error::NoSuchObject => Self::Denied(Denial::forbidden(messages::NO_OBJECTS)),
-            repository::Error::TooMuch => Self::Denied(Denial::forbidden(messages::TOO_MUCH)),
+            repository::Error::NotFound(_) => {
+                Self::Denied(Rule::RepositoryMissing.not_found(messages::NO_PROJECT_REPOSITORY))
+            }
+            repository::Error::NoSuchObject => Self::NotInspected(messages::NO_OBJECTS),
+            repository::Error::TooMuch => Self::NotInspected(messages::TOO_MUCH),
             repository::Error::Quarantine(error) => Self::Rest(invalid_quarantine(error)),
             error => Self::Rest(RestError::Unavailable(error.into())),
         }
@@ -54,11 +59,26 @@ pub(crate) fn invalid_quarantine(error: repository::InvalidQuarantine) -> RestEr
     })
 }
 
+impl AllowedError {
+    /// The rule that refuses the request, if one does.
+    pub(crate) fn rule(&self) -> Option<Rule> {
+        match self {
+            Self::Denied(refusal) => Some(refusal.rule),
+            Self::Throttled { .. } => Some(Rule::RateLimit),
+            Self::NotCreated(_) => Some(Rule::PushToCreate),
+            Self::TimedOut(_) => Some(Rule::Timeout),
+            Self::NotInspected(_) | Self::NoAction | Self::Rest(_) => None,
+        }
+    }
+}
+
 impl ResponseError for AllowedError {
     fn status_code(&self) -> StatusCode {
         match self {
-            Self::Denied(Denial::Forbidden(_)) => StatusCode::UNAUTHORIZED,
-            Self::Denied(Denial::NotFound(_)) => StatusCode::NOT_FOUND,
+            Self::Denied(Refusal { denial: Denial::Forbidden(_), .. }) | Self::NotInspected(_) => {
+                StatusCode::UNAUTHORIZED
+            }
+            Self::Denied(Refusal { denial: Denial::NotFound(_), .. }) => StatusCode::NOT_FOUND,
             Self::Throttled { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::NoAction => StatusCode::BAD_REQUEST,
             Self::NotCreated(_) => StatusCode::UNPROCESSABLE_ENTITY,

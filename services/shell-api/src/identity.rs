@@ -12,7 +12,7 @@ use actix_web::{FromRequest, HttpRequest};
 use auth::Rejection;
 use endpoint::{MIB, Params, RestError, body};
 
-use crate::{App, INFO};
+use crate::App;
 
 pub use error_tracker::ErrorTracker;
 pub use workhorse::ShellOrWorkhorse;
@@ -63,12 +63,12 @@ fn by_secret(app: &App, given: &str) -> Result<(), Rejection> {
     if app.secret.get().match_base64(given) { Ok(()) } else { Err(Rejection::Signature) }
 }
 
-fn answer(app: &App, scheme: &str, checked: Result<(), Rejection>) -> Result<Shell, RestError> {
+fn answer(app: &App, scheme: &'static str, checked: Result<(), Rejection>) -> Result<Shell, RestError> {
     checked.map(|()| Shell).map_err(|rejection| refuse(app, scheme, rejection))
 }
 
-fn refuse(app: &App, scheme: &str, rejection: Rejection) -> RestError {
-    app.core.metrics.auth_failure(INFO.consumer, scheme, rejection.reason());
+fn refuse(app: &App, scheme: &'static str, rejection: Rejection) -> RestError {
+    app.core.reject_credential(scheme, rejection.reason());
     RestError::Unauthorized
 }
 

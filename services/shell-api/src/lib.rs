@@ -36,6 +36,32 @@ pub use options::{Options, ShellOptions};
 const GIT: &str = "source_code_management";
 const SIGN_IN: &str = "system_access";
 
+// What the requests are about, as fields of the log.
+const DECISION: &[&str] = &[
+    "action",
+    "protocol",
+    "decision",
+    "decision_row",
+    "decision_name",
+    "gl_project_id",
+    "gl_project_path",
+    "gl_namespace_id",
+    "gl_repository",
+];
+const PUSH: &[&str] = &[
+    "gl_repository",
+    "gl_project_id",
+    "gl_project_path",
+    "gl_namespace_id",
+    "gl_user_id",
+    "gl_user_name",
+    "changes_count",
+    "reference_counter_decreased",
+];
+const ACCOUNT: &[&str] = &["gl_user_id", "gl_user_name", "success"];
+const TOKEN: &[&str] =
+    &["gl_user_id", "gl_user_name", "success", "token_id", "token_scopes", "token_expires_on"];
+
 /// Every endpoint: its route, category and limits.
 pub static ENDPOINTS: EndpointTable = LazyLock::new(|| {
     use internal::{
@@ -50,37 +76,75 @@ pub static ENDPOINTS: EndpointTable = LazyLock::new(|| {
             .category(GIT)
             .timeout(Duration::from_secs(55))
             .max_body(20 * MIB)
+            .subject(DECISION)
             .to(allowed::handler),
-        Endpoint::get(path("authorized_keys")).category(GIT).to(authorized_keys::handler),
-        Endpoint::get(path("discover")).category(SIGN_IN).to(discover::handler),
+        Endpoint::get(path("authorized_keys"))
+            .category(GIT)
+            .subject(&["gl_key_type", "gl_key_id", "gl_user_id"])
+            .to(authorized_keys::handler),
+        Endpoint::get(path("discover"))
+            .category(SIGN_IN)
+            .subject(&["gl_user_id", "gl_user_name"])
+            .to(discover::handler),
         Endpoint::get(path("check")).to(check::handler),
-        Endpoint::post(path("pre_receive")).category(GIT).to(pre_receive::handler),
-        Endpoint::post(path("post_receive")).category(GIT).max_body(20 * MIB).to(post_receive::handler),
-        Endpoint::post(path("lfs_authenticate")).category(GIT).to(lfs_authenticate::handler),
-        Endpoint::get(path("lfs")).category(GIT).to(lfs::handler),
-        Endpoint::get(path("authorized_certs")).category(GIT).to(authorized_certs::handler),
+        Endpoint::post(path("pre_receive"))
+            .category(GIT)
+            .subject(&["gl_repository", "gl_project_id", "reference_counter_increased"])
+            .to(pre_receive::handler),
+        Endpoint::post(path("post_receive"))
+            .category(GIT)
+            .max_body(20 * MIB)
+            .subject(PUSH)
+            .to(post_receive::handler),
+        Endpoint::post(path("lfs_authenticate"))
+            .category(GIT)
+            .subject(&["gl_project_id", "gl_user_id", "operation"])
+            .to(lfs_authenticate::handler),
+        Endpoint::get(path("lfs"))
+            .category(GIT)
+            .subject(&["gl_project_id", "gl_repository", "lfs_oid"])
+            .to(lfs::handler),
+        Endpoint::get(path("authorized_certs"))
+            .category(GIT)
+            .subject(&["gl_namespace_id", "gl_user_id", "gl_user_name"])
+            .to(authorized_certs::handler),
         // Both methods create codes. HEAD would discard them.
         Endpoint::post(path("two_factor_recovery_codes"))
             .category(SIGN_IN)
+            .subject(ACCOUNT)
             .to(two_factor_recovery_codes::handler),
         Endpoint::get(path("two_factor_recovery_codes"))
             .category(SIGN_IN)
             .without_head()
+            .subject(ACCOUNT)
             .to(two_factor_recovery_codes::handler),
-        Endpoint::post(path("two_factor_config")).category(SIGN_IN).to(two_factor_config::handler),
+        Endpoint::post(path("two_factor_config"))
+            .category(SIGN_IN)
+            .subject(ACCOUNT)
+            .to(two_factor_config::handler),
         Endpoint::post(path("two_factor_manual_otp_check"))
             .category(SIGN_IN)
+            .subject(ACCOUNT)
             .to(two_factor_otp_check::manual),
-        Endpoint::post(path("two_factor_push_otp_check")).category(SIGN_IN).to(two_factor_otp_check::push),
-        Endpoint::post(path("personal_access_token")).category(SIGN_IN).to(personal_access_token::handler),
+        Endpoint::post(path("two_factor_push_otp_check"))
+            .category(SIGN_IN)
+            .subject(&["success"])
+            .to(two_factor_otp_check::push),
+        Endpoint::post(path("personal_access_token"))
+            .category(SIGN_IN)
+            .subject(TOKEN)
+            .to(personal_access_token::handler),
         Endpoint::post(path("error_tracking/allowed"))
             .category("observability")
+            .subject(&["gl_project_id", "success"])
             .to(error_tracking::allowed::handler),
         Endpoint::post(path("shellhorse/git_audit_event"))
             .category(GIT)
+            .subject(&["action", "protocol", "gl_user_id", "gl_user_name", "gl_project_id"])
             .to(shellhorse::git_audit_event::handler),
         Endpoint::get(path("gitaly/object_pool_members"))
             .category("gitaly")
+            .subject(&["disk_paths_count", "results"])
             .to(gitaly::object_pool_members::handler),
     ]
 });

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::{ArgAction, Args, Parser};
-use endpoint::{Clock, SettingsCache};
-use repository::{Inspect, Storage, Storages};
+use endpoint::{Clock, Core, SettingsCache, Tally};
+use repository::{Inspect, Storage, Storages, Usage};
 use server::config::{ConfigError, Options as WebOptions, RedisOptions, Seconds, StorageOptions, Structures};
 use server::secrets::Reload;
 use server::{Command, CoreBuilder, Prepared, SecretFile, Service};
@@ -138,14 +138,13 @@ impl Service for Options {
             self;
         let storages: BTreeMap<String, Storage> = structures.get("storages")?;
         check(&storages, &shell)?;
-        let storages = Storages::new(INFO.name, storages, drop)
-            .map_err(|error| ConfigError(format!("storages: {error}")))?;
         let geo = Geo::open(structures.get("geo")?)?;
         let migrations = storage.migrations;
         let secret_file = shell_secret_file.unwrap_or_else(|| web.data_dir.join(".gitlab_shell_secret"));
         let (clock, data_dir) = (Clock::System, web.data_dir.clone());
         let core =
             Arc::new(CoreBuilder { info: &INFO, options: web, storage, redis, clock, proxy: None }.build()?);
+        let storages = open_storages(storages, &core)?;
         let previous = shell_secret_previous_file.as_deref();
         let secret = SecretFile::open("gitlab_shell", &secret_file, previous, &core.metrics, clock)?;
         let keys = keys.open(&data_dir, &core)?;
@@ -170,6 +169,21 @@ impl Service for Options {
         app.initialise_metrics();
         Ok(Prepared { core, secrets, migrations, routes: Arc::new(with(app)) })
     }
+}
+
+/// Prepares the storages. What reading them costs is counted in the metrics and in each request's line in the log.
+fn open_storages(storages: BTreeMap<String, Storage>, core: &Core) -> Result<Storages, ConfigError> {
+    Usage::initialise(&core.metrics);
+    let metrics = core.metrics.clone();
+    let observe = move |usage: Usage| {
+        usage.count(&metrics);
+        match usage {
+            Usage::GitalyCall { duration, .. } => Tally::gitaly(duration),
+            Usage::ProcessEnded { duration, .. } => Tally::git(duration),
+            Usage::ProcessStarted => {}
+        }
+    };
+    Storages::new(INFO.name, storages, observe).map_err(|error| ConfigError(format!("storages: {error}")))
 }
 
 /// Refuses invalid options, and warns about storages that are not inspected.
@@ -198,13 +212,23 @@ fn check(storages: &BTreeMap<String, Storage>, options: &ShellOptions) -> Result
     Ok(())
 }
 
+/// The audit events of this service, for metrics.
+const AUDIT_EVENTS: [&str; 4] = [
+    "personal_access_token_created",
+    "two_factor_recovery_codes_generated",
+    "project_created",
+    "repository_git_operation",
+];
+
 impl App {
     fn initialise_metrics(&self) {
         let metrics = &self.core.metrics;
-        for scheme in ["jwt", "shared_secret", "token"] {
+        for scheme in ["jwt", "shared_secret", "workhorse_jwt"] {
             metrics.initialise_auth(INFO.consumer, scheme);
         }
         metrics.initialise_throttled(INFO.consumer, "gitlab_shell_operation");
         metrics.initialise_jobs(&self.options.post_receive_queue);
+        metrics.initialise_decisions();
+        metrics.initialise_audit_events(&AUDIT_EVENTS);
     }
 }

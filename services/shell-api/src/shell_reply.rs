@@ -1,6 +1,6 @@
 //! Refusals with status 200, whose message GitLab Shell prints to the user.
 use actix_web::HttpResponse;
-use endpoint::RestError;
+use endpoint::{RestError, log_field};
 use serde::Serialize;
 
 #[derive(Serialize)]
@@ -42,6 +42,11 @@ impl From<database::Error> for ShellReply {
 
 /// Builds the response. A message for the user has status 200 too.
 pub(crate) fn answer(result: Result<impl Serialize, ShellReply>) -> Result<HttpResponse, RestError> {
+    match &result {
+        Ok(_) => log_field("success", true),
+        Err(ShellReply::Message(_)) => log_field("success", false),
+        Err(ShellReply::Error(_)) => {}
+    }
     match result {
         Ok(entity) => Ok(HttpResponse::Ok().json(entity)),
         Err(ShellReply::Message(message)) => Ok(HttpResponse::Ok().json(Entity { success: false, message })),

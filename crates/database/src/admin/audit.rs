@@ -75,7 +75,7 @@ impl<'a> ExclusionEvent<'a> {
             name,
             entity_type,
             entity_id,
-            entity_path: &namespace.path,
+            entity_path: &namespace.full_path,
             target_id: change.id,
             namespace_id: namespace.id,
             before,

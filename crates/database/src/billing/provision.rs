@@ -75,8 +75,7 @@ fn part<W, T>(
         Err(error @ Error::Database(_)) => {
             tracing::error!(
                 error = &error as &dyn std::error::Error,
-                part = name,
-                "failed to store a part of a provision"
+                "failed to store a part of a provision: {name}"
             );
             failures.push((name, "could not be stored".to_owned()));
             Ok(None)

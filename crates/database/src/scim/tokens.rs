@@ -22,7 +22,7 @@ pub enum Scope {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
     /// The token belongs to the instance, or to the group with single sign-on.
-    Granted(Option<Group>),
+    Granted { token_id: i64, group: Option<Group> },
     /// The token is unknown, or belongs to another tenant.
     Denied,
     /// The token is valid, but the group does not exist.
@@ -47,8 +47,10 @@ pub fn authenticate(
         return Ok(Access::Denied);
     }
     if *scope == Scope::Instance {
-        let is_instance = known.iter().any(|row| row.token.group_id.is_none());
-        return Ok(if is_instance { Access::Granted(None) } else { Access::Denied });
+        let instance = known.iter().find(|row| row.token.group_id.is_none());
+        return Ok(
+            instance.map_or(Access::Denied, |row| Access::Granted { token_id: row.token.id, group: None })
+        );
     }
     // Only top-level groups have single sign-on.
     if known.iter().all(|row| row.group.id.is_none()) {
@@ -58,7 +60,8 @@ pub fn authenticate(
     else {
         return Ok(Access::Denied);
     };
-    Ok(mine.group().map_or(Access::Disabled, |group| Access::Granted(Some(group))))
+    let granted = |group| Access::Granted { token_id: mine.token.id, group: Some(group) };
+    Ok(mine.group().map_or(Access::Disabled, granted))
 }
 
 statement! {
@@ -71,6 +74,7 @@ statement! {
 
 statement! {
     struct TokenRow {
+        id: BigInt = "t.id",
         /// `None` for the instance.
         group_id: Nullable<BigInt> = "t.group_id",
         older: Nullable<Text> = "t.older",
@@ -122,7 +126,7 @@ impl QueryFragment<MultiBackend> for Lookup<'_> {
         Candidate::select(&mut out);
         out.push_sql(
             " FROM (\
-             SELECT o.group_id, CAST(o.token_encrypted AS text) AS older, g.token_encrypted AS newer \
+             SELECT o.id, o.group_id, CAST(o.token_encrypted AS text) AS older, g.token_encrypted AS newer \
              FROM scim_oauth_access_tokens o \
              LEFT JOIN group_scim_auth_access_tokens g ON g.group_id = o.group_id \
              WHERE g.id IS NULL AND o.token_encrypted IN (",
@@ -132,7 +136,7 @@ impl QueryFragment<MultiBackend> for Lookup<'_> {
             out.push_bind_param::<Text, _>(form)?;
         }
         out.push_sql(
-            ") UNION ALL SELECT group_id, NULL, token_encrypted FROM group_scim_auth_access_tokens \
+            ") UNION ALL SELECT id, group_id, NULL, token_encrypted FROM group_scim_auth_access_tokens \
              WHERE token_encrypted IN (",
         );
         for (i, form) in self.forms.iter().enumerate() {

@@ -3,7 +3,7 @@
 //! are checked after.
 use super::facts::Container;
 use super::{
-    Action, ClientAddress, Denial, Facts, ProjectFacts, Protocol, RepositoryStatus, Request, Target,
+    Action, ClientAddress, Facts, ProjectFacts, Protocol, Refusal, RepositoryStatus, Request, Rule, Target,
 };
 use crate::Role;
 use crate::actor::Actor;
@@ -27,34 +27,35 @@ pub enum Verdict {
 }
 
 /// Decides a request as a whole.
-pub fn decide(request: &Request, facts: &Facts) -> Result<Verdict, Denial> {
+pub fn decide(request: &Request, facts: &Facts) -> Result<Verdict, Refusal> {
     let Facts { instance, actor, target, .. } = facts;
 
     if *target == Target::NoSnippet {
-        return Err(Denial::NotFound(text::SNIPPET_NOT_FOUND));
+        return Err(Rule::SnippetMissing.not_found(text::SNIPPET_NOT_FOUND));
     }
     protocol_is_enabled(request.protocol, instance, target)?;
     if let Some(key) = actor.key() {
-        key.check(&instance.key_restrictions, facts.now)?;
+        instance.key_restrictions.check(&key.text).map_err(|denial| Rule::KeyTypeForbidden.refuse(denial))?;
+        Rule::KeyExpired.require(!key.has_expired(facts.now), text::KEY_EXPIRED)?;
     }
     let is_of_project = matches!(actor, Actor::DeployKey { .. } | Actor::DeployToken { .. });
     if matches!(target, Target::Snippet { .. }) && is_of_project {
-        return Err(Denial::forbidden(text::MECHANISM));
+        return Err(Rule::MechanismUnsupported.forbid(text::MECHANISM));
     }
     if let Some(user) = actor.user() {
-        user.may_use_git(instance, facts.now)?;
+        user.may_use_git(instance, facts.now).map_err(|denial| Rule::UserBlocked.refuse(denial))?;
     }
     match (request.protocol, request.action) {
         (Protocol::Http, Action::Download) if !instance.http_pull => {
-            return Err(Denial::forbidden(text::NO_HTTP_PULL));
+            return Err(Rule::HttpDisabled.forbid(text::NO_HTTP_PULL));
         }
         (Protocol::Http, Action::Push) if !instance.http_push => {
-            return Err(Denial::forbidden(text::NO_HTTP_PUSH));
+            return Err(Rule::HttpDisabled.forbid(text::NO_HTTP_PUSH));
         }
         _ => {}
     }
     if request.action == Action::Unknown {
-        return Err(Denial::forbidden(text::UNKNOWN_COMMAND));
+        return Err(Rule::UnknownCommand.forbid(text::UNKNOWN_COMMAND));
     }
     if let Target::Design(facts) = target {
         return design(request, actor, facts).map(|()| Verdict::Allowed);
@@ -69,14 +70,14 @@ pub fn decide(request: &Request, facts: &Facts) -> Result<Verdict, Denial> {
         return Ok(Verdict::ForwardToPrimary);
     }
     if request.action == Action::Push && (instance.read_only || instance.geo_secondary) {
-        return Err(Denial::forbidden(text::READ_ONLY_INSTANCE));
+        return Err(Rule::ReadOnlyInstance.forbid(text::READ_ONLY_INSTANCE));
     }
     match target {
         Target::NoProject { namespace_named: false } => {
-            return Err(Denial::NotFound(text::NAMESPACE_NOT_FOUND));
+            return Err(Rule::NamespaceMissing.not_found(text::NAMESPACE_NOT_FOUND));
         }
         Target::NoProject { namespace_named: true } | Target::NoWiki => {
-            return Err(Denial::NotFound(target.not_found()));
+            return Err(Rule::ProjectMissing.not_found(target.not_found()));
         }
         Target::Project(_)
         | Target::Wiki(_)
@@ -88,7 +89,7 @@ pub fn decide(request: &Request, facts: &Facts) -> Result<Verdict, Denial> {
     }
     // A personal snippet belongs to no group, so it cannot be accessed with a group's certificate.
     if request.namespace_path.is_some() && matches!(target, Target::Snippet { project: None, .. }) {
-        return Err(Denial::NotFound(text::SNIPPET_NOT_FOUND));
+        return Err(Rule::OutsideNamespace.not_found(text::SNIPPET_NOT_FOUND));
     }
     if let (Some(container), Some(root)) = (target.container(request, actor), target.root()) {
         check_reachable(request, facts, &container, root)?;
@@ -98,7 +99,7 @@ pub fn decide(request: &Request, facts: &Facts) -> Result<Verdict, Denial> {
         return Ok(Verdict::CreateProject);
     }
     if facts.repository == RepositoryStatus::Missing {
-        return Err(Denial::NotFound(match target {
+        return Err(Rule::RepositoryMissing.not_found(match target {
             Target::Wiki(_) | Target::GroupWiki(_) => text::NO_WIKI_REPOSITORY,
             Target::Snippet { .. } => text::NO_SNIPPET_REPOSITORY,
             _ => text::NO_PROJECT_REPOSITORY,
@@ -115,13 +116,9 @@ pub fn decide(request: &Request, facts: &Facts) -> Result<Verdict, Denial> {
     })
 }
 
-fn forbidden(message: &str) -> Result<(), Denial> {
-    Err(Denial::forbidden(message))
-}
-
 /// Refuses a protocol that the instance or the top-level group has disabled. Changes made by the application
 /// are always allowed.
-fn protocol_is_enabled(protocol: Protocol, instance: &Instance, target: &Target) -> Result<(), Denial> {
+fn protocol_is_enabled(protocol: Protocol, instance: &Instance, target: &Target) -> Result<(), Refusal> {
     let group = target.root().map_or(GitProtocols::All, |root| root.git_protocols);
     let refuses = |wanted: Protocol| {
         instance.only_protocol.is_some_and(|only| only != wanted)
@@ -131,20 +128,20 @@ fn protocol_is_enabled(protocol: Protocol, instance: &Instance, target: &Target)
             )
     };
     match protocol {
-        Protocol::Ssh if refuses(Protocol::Ssh) => forbidden(text::NO_SSH),
-        Protocol::Http if refuses(Protocol::Http) => forbidden(text::NO_HTTP),
+        Protocol::Ssh if refuses(Protocol::Ssh) => Err(Rule::ProtocolDisabled.forbid(text::NO_SSH)),
+        Protocol::Http if refuses(Protocol::Http) => Err(Rule::ProtocolDisabled.forbid(text::NO_HTTP)),
         _ => Ok(()),
     }
 }
 
 /// The only condition for a design repository that exists.
-fn design(request: &Request, actor: &Actor, facts: &ProjectFacts) -> Result<(), Denial> {
+fn design(request: &Request, actor: &Actor, facts: &ProjectFacts) -> Result<(), Refusal> {
     if request.protocol != Protocol::Web {
-        return forbidden(text::DESIGNS_WEB_ONLY);
+        return Err(Rule::DesignRepository.forbid(text::DESIGNS_WEB_ONLY));
     }
     match actor.user() {
         Some(user) if user.admin || facts.standing.role >= Role::DEVELOPER => Ok(()),
-        _ => forbidden(text::DESIGNS),
+        _ => Err(Rule::DesignRepository.forbid(text::DESIGNS)),
     }
 }
 
@@ -154,14 +151,21 @@ fn check_reachable(
     facts: &Facts,
     container: &Container,
     root: &RootNamespace,
-) -> Result<(), Denial> {
-    let is_reachable = container.exists
-        && container.readable
+) -> Result<(), Refusal> {
+    let is_readable = container.readable
         && !container.banned
-        && !(root.enforce_ssh_certificates && needs_certificate(request, &facts.actor))
-        && container.within
-        && request.check_ip.is_none_or(|address| may_connect_from(address, &facts.instance, root));
-    if is_reachable { Ok(()) } else { Err(Denial::NotFound(facts.target.not_found())) }
+        && !(root.enforce_ssh_certificates && needs_certificate(request, &facts.actor));
+    let may_connect = request.check_ip.is_none_or(|ip| may_connect_from(ip, &facts.instance, root));
+    let rules = [
+        (container.exists, Rule::ProjectMissing),
+        (is_readable, Rule::ProjectNotReadable),
+        (container.within, Rule::OutsideNamespace),
+        (may_connect, Rule::IpRestricted),
+    ];
+    match rules.into_iter().find(|(is_met, _)| !is_met) {
+        None => Ok(()),
+        Some((_, rule)) => Err(rule.not_found(facts.target.not_found())),
+    }
 }
 
 /// Whether a group that enforces SSH certificates requires one for this request: a human user has
@@ -184,7 +188,7 @@ fn may_connect_from(address: ClientAddress, instance: &Instance, root: &RootName
         || address.is_in(&instance.globally_allowed_ips)
 }
 
-fn download(actor: &Actor, target: &Target) -> Result<(), Denial> {
+fn download(actor: &Actor, target: &Target) -> Result<(), Refusal> {
     let (allowed, message) = match target {
         Target::Wiki(facts) => (facts.project.may_download_wiki(actor, facts.standing), text::DOWNLOAD_WIKI),
         Target::GroupWiki(facts) => (facts.may_download_wiki(actor.user()), text::DOWNLOAD_WIKI),
@@ -197,36 +201,42 @@ fn download(actor: &Actor, target: &Target) -> Result<(), Denial> {
             text::DOWNLOAD_CODE,
         ),
     };
-    if allowed { Ok(()) } else { forbidden(message) }
+    Rule::DownloadForbidden.require(allowed, message)
 }
 
-fn push(request: &Request, facts: &Facts) -> Result<(), Denial> {
+fn push(request: &Request, facts: &Facts) -> Result<(), Refusal> {
     let Facts { actor, target, .. } = facts;
     match target.container(request, actor) {
-        Some(Container { read_only: true, .. }) => return forbidden(text::READ_ONLY_REPOSITORY),
-        Some(Container { archived: true, .. }) => return forbidden(text::ARCHIVED),
+        Some(Container { read_only: true, .. }) => {
+            return Err(Rule::RepositoryReadOnly.forbid(text::READ_ONLY_REPOSITORY));
+        }
+        Some(Container { archived: true, .. }) => {
+            return Err(Rule::ProjectArchived.forbid(text::ARCHIVED));
+        }
         _ => {}
     }
     let grant = target.project().and_then(|facts| facts.standing.deploy_key);
     if actor.is_deploy_key() && !grant.is_some_and(|grant| grant.can_push) {
-        return forbidden(text::DEPLOY_KEY_UPLOAD);
+        return Err(Rule::DeployKeyReadOnly.forbid(text::DEPLOY_KEY_UPLOAD));
     }
     if actor.user().is_none() && !actor.is_deploy_key() {
-        return forbidden(text::UPLOAD);
+        return Err(Rule::AnonymousPush.forbid(text::UPLOAD));
     }
     match target {
         Target::Project(facts) if request.changes == Changes::Any && !may_push_somewhere(actor, facts) => {
-            forbidden(text::PUSH_CODE)
+            Err(Rule::PushForbidden.forbid(text::PUSH_CODE))
         }
-        Target::Wiki(wiki) if !may_push_wiki(facts, wiki) => forbidden(text::WRITE_WIKI),
+        Target::Wiki(wiki) if !may_push_wiki(facts, wiki) => {
+            Err(Rule::WikiPushForbidden.forbid(text::WRITE_WIKI))
+        }
         Target::GroupWiki(facts) if !actor.user().is_some_and(|user| facts.may_push_wiki(user)) => {
-            forbidden(text::WRITE_WIKI)
+            Err(Rule::WikiPushForbidden.forbid(text::WRITE_WIKI))
         }
         Target::Snippet { snippet, project } => {
             let role = project.as_ref().map_or(Role::NONE, |facts| facts.standing.role);
             match actor.user() {
                 Some(user) if snippet.may_update(user, role) => Ok(()),
-                _ => forbidden(text::UPDATE_SNIPPET),
+                _ => Err(Rule::SnippetPushForbidden.forbid(text::UPDATE_SNIPPET)),
             }
         }
         _ => Ok(()),

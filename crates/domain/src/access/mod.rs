@@ -14,6 +14,7 @@ pub mod push_content;
 mod push_rule;
 mod re2;
 mod request;
+mod rule;
 mod secret_files;
 pub mod snippet_push;
 #[cfg(test)]
@@ -24,3 +25,4 @@ pub use denial::Denial;
 pub use facts::{Facts, ProjectFacts, RepositoryStatus, Target};
 pub use push_rule::{Identity, PushRule};
 pub use request::{Action, ClientAddress, Protocol, Request, parse_allowed_ips, parse_ip_range};
+pub use rule::{Refusal, Rule};

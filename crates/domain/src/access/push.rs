@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 
 use chrono::NaiveDateTime;
 
-use super::{Denial, Protocol};
+use super::{Protocol, Refusal, Rule};
 use crate::Role;
 use crate::access::branch_protection::BranchProtection;
 use crate::access::protected_refs::{BranchRules, ProtectedBranch, ProtectedTag, Pusher, TagRules};
@@ -148,14 +148,14 @@ pub fn questions(facts: &PushFacts<'_>, changes: &[Change]) -> Vec<Question> {
 
 /// Checks the right to push the first line, as far as possible without the repository. If this fails, the
 /// repository is not queried.
-pub fn check_right(facts: &PushFacts<'_>, changes: &[Change]) -> Result<(), Denial> {
+pub fn check_right(facts: &PushFacts<'_>, changes: &[Change]) -> Result<(), Refusal> {
     let pusher = facts.pusher();
     let may_push = |first: &Change| {
         let has_right =
             if facts.actor.is_deploy_key() { facts.has_capable_owner(pusher) } else { pusher.may_push_code };
         has_right || facts.collaborates(pusher, first)
     };
-    require(changes.first().is_none_or(may_push), text::PUSH_CODE)
+    Rule::PushCode.require(changes.first().is_none_or(may_push), text::PUSH_CODE)
 }
 
 /// Whether the pusher has the right to push or to merge to `branch` in an existing project. A merge request
@@ -166,17 +166,13 @@ pub fn may_update_branch(pusher: Pusher<'_>, rules: &[ProtectedBranch], branch: 
 }
 
 /// Checks every line, in order.
-pub fn check(facts: &PushFacts<'_>, answers: &Answers, changes: &[Change]) -> Result<(), Denial> {
+pub fn check(facts: &PushFacts<'_>, answers: &Answers, changes: &[Change]) -> Result<(), Refusal> {
     let pusher = facts.pusher();
     changes.iter().try_for_each(|change| match change.ref_name() {
         RefName::Branch(_) => facts.branch(pusher, answers, change),
         RefName::Tag(name) => facts.tag(pusher, change, name),
-        RefName::Other => require(facts.may_push(pusher, change), text::PUSH_CODE),
+        RefName::Other => Rule::PushCode.require(facts.may_push(pusher, change), text::PUSH_CODE),
     })
-}
-
-fn require(condition: bool, message: &str) -> Result<(), Denial> {
-    if condition { Ok(()) } else { Err(Denial::forbidden(message)) }
 }
 
 impl<'a> PushFacts<'a> {
@@ -241,17 +237,20 @@ impl<'a> PushFacts<'a> {
     }
 
     /// Checks the update of a branch.
-    fn branch(&self, pusher: Pusher<'_>, answers: &Answers, change: &Change) -> Result<(), Denial> {
+    fn branch(&self, pusher: Pusher<'_>, answers: &Answers, change: &Change) -> Result<(), Refusal> {
         let (branch, kind) = (change.branch().unwrap_or_default(), change.kind());
         let is_default = self.repository.default_branch.as_deref() == Some(branch);
         let rules = BranchRules::matching(&self.rules.branches, branch);
 
-        require(self.may_push(pusher, change), text::PUSH_CODE)?;
-        require(!(kind == Kind::Delete && is_default), text::DELETE_DEFAULT_BRANCH)?;
+        Rule::PushCode.require(self.may_push(pusher, change), text::PUSH_CODE)?;
+        let deletes_default = kind == Kind::Delete && is_default;
+        Rule::DefaultBranchDeletion.require(!deletes_default, text::DELETE_DEFAULT_BRANCH)?;
         if kind != Kind::Delete {
-            require(!ref_name::starts_like_object_id(branch.as_bytes()), text::SHA_BRANCH)?;
+            let is_like_object_id = ref_name::starts_like_object_id(branch.as_bytes());
+            Rule::BranchNameProhibited.require(!is_like_object_id, text::SHA_BRANCH)?;
             let readable = !branch.contains(char::REPLACEMENT_CHARACTER);
-            require(readable && ref_name::is_valid(branch.as_bytes()), text::INVALID_BRANCH)?;
+            let is_valid = readable && ref_name::is_valid(branch.as_bytes());
+            Rule::BranchNameInvalid.require(is_valid, text::INVALID_BRANCH)?;
         }
         if self.begins(change) {
             return self.first_branch(pusher, &rules);
@@ -263,13 +262,14 @@ impl<'a> PushFacts<'a> {
             Kind::Update => {
                 let key = (change.old.to_string(), change.new.to_string());
                 let fast_forward = answers.fast_forward.get(&key) == Some(&true);
-                require(fast_forward || rules.allow_force_push(), text::FORCE_PUSH)?;
+                Rule::ForcePush.require(fast_forward || rules.allow_force_push(), text::FORCE_PUSH)?;
                 self.update_protected(pusher, &rules, branch, &change.new)
             }
             Kind::Create => self.create_protected(pusher, &rules, answers, &change.new),
             Kind::Delete => {
-                require(pusher.may_delete_protected(), text::DELETE_PROTECTED)?;
-                require(self.protocol == Protocol::Web, text::DELETE_PROTECTED_WEB)
+                let rule = Rule::ProtectedBranchDeletion;
+                rule.require(pusher.may_delete_protected(), text::DELETE_PROTECTED)?;
+                rule.require(self.protocol == Protocol::Web, text::DELETE_PROTECTED_WEB)
             }
         }
     }
@@ -296,12 +296,13 @@ impl<'a> PushFacts<'a> {
 
     /// Checks a new branch in an empty repository. Every branch counts as protected if the default branch
     /// protection is on.
-    fn first_branch(&self, pusher: Pusher<'_>, rules: &BranchRules<'_>) -> Result<(), Denial> {
+    fn first_branch(&self, pusher: Pusher<'_>, rules: &BranchRules<'_>) -> Result<(), Refusal> {
         let unprotected = !self.branch_protection().on && rules.is_empty();
         if unprotected || self.may_start(pusher) || rules.may_push(pusher) {
             return Ok(());
         }
-        Err(Denial::Forbidden(text::no_default_branch(&self.instance.url, &self.project.full_path)))
+        let message = text::no_default_branch(&self.instance.url, &self.project.full_path);
+        Err(Rule::DefaultBranchMissing.forbid(message))
     }
 
     fn create_protected(
@@ -310,15 +311,15 @@ impl<'a> PushFacts<'a> {
         rules: &BranchRules<'_>,
         answers: &Answers,
         new: &str,
-    ) -> Result<(), Denial> {
+    ) -> Result<(), Refusal> {
         if rules.may_push(pusher) {
             return Ok(());
         }
-        require(rules.may_merge(pusher), text::CREATE_PROTECTED)?;
+        Rule::ProtectedBranch.require(rules.may_merge(pusher), text::CREATE_PROTECTED)?;
         let is_protected = |branch: &String| !BranchRules::matching(&self.rules.branches, branch).is_empty();
         let based = answers.branches_with.get(new).is_some_and(|branches| branches.iter().any(is_protected));
-        require(based, text::CREATE_PROTECTED_BASE)?;
-        require(self.protocol == Protocol::Web, text::CREATE_PROTECTED_WEB)
+        Rule::ProtectedBranch.require(based, text::CREATE_PROTECTED_BASE)?;
+        Rule::ProtectedBranch.require(self.protocol == Protocol::Web, text::CREATE_PROTECTED_WEB)
     }
 
     /// Checks the update of a protected branch. A merge by the application needs only the right to merge.
@@ -328,42 +329,44 @@ impl<'a> PushFacts<'a> {
         rules: &BranchRules<'_>,
         branch: &str,
         new: &str,
-    ) -> Result<(), Denial> {
+    ) -> Result<(), Refusal> {
         let may_push = rules.may_push(pusher);
         if self.merge_requests.merging.contains(&(branch.to_owned(), new.to_owned())) {
-            require(may_push || rules.may_merge(pusher), text::MERGE_PROTECTED)
+            Rule::ProtectedBranchUpdate.require(may_push || rules.may_merge(pusher), text::MERGE_PROTECTED)
         } else {
-            require(may_push, text::PUSH_PROTECTED)
+            Rule::ProtectedBranchUpdate.require(may_push, text::PUSH_PROTECTED)
         }
     }
 
     /// Checks the update of a tag.
-    fn tag(&self, pusher: Pusher<'_>, change: &Change, name: &[u8]) -> Result<(), Denial> {
+    fn tag(&self, pusher: Pusher<'_>, change: &Change, name: &[u8]) -> Result<(), Refusal> {
         let tag = change.name.strip_prefix("refs/tags/").unwrap_or_default();
         let kind = change.kind();
-        require(self.may_push(pusher, change), text::PUSH_CODE)?;
+        Rule::PushCode.require(self.may_push(pusher, change), text::PUSH_CODE)?;
         // A user who passes the previous check may push code, but the owner of a deploy key may not.
-        require(kind == Kind::Create || pusher.may_push_code, text::CHANGE_TAG)?;
+        Rule::TagUpdate.require(kind == Kind::Create || pusher.may_push_code, text::CHANGE_TAG)?;
         let is_default = self.repository.default_branch.as_deref() == Some(tag);
-        require(!(kind == Kind::Create && is_default), text::TAG_NAMED_AS_DEFAULT)?;
+        let is_named_as_default = kind == Kind::Create && is_default;
+        Rule::TagNamedAsDefaultBranch.require(!is_named_as_default, text::TAG_NAMED_AS_DEFAULT)?;
         if kind != Kind::Delete {
             // Invalid UTF-8 has been replaced with this character.
-            require(!tag.contains(char::REPLACEMENT_CHARACTER), text::TAG_NOT_UTF8)?;
+            let rule = Rule::TagNameProhibited;
+            rule.require(!tag.contains(char::REPLACEMENT_CHARACTER), text::TAG_NOT_UTF8)?;
             let prohibited = !ref_name::is_valid(name) || name.starts_with(b"refs/tags/");
-            require(!prohibited, text::TAG_PROHIBITED)?;
-            require(!ref_name::starts_like_object_id(name), text::SHA_TAG)?;
+            rule.require(!prohibited, text::TAG_PROHIBITED)?;
+            rule.require(!ref_name::starts_like_object_id(name), text::SHA_TAG)?;
         }
         let rules = TagRules::matching(&self.rules.tags, tag);
         if rules.is_empty() {
             return Ok(());
         }
         match kind {
-            Kind::Update => Err(Denial::forbidden(text::UPDATE_PROTECTED_TAG)),
+            Kind::Update => Err(Rule::ProtectedTag.forbid(text::UPDATE_PROTECTED_TAG)),
             Kind::Delete => {
-                require(pusher.may_delete_protected(), text::DELETE_PROTECTED_TAG)?;
-                require(self.protocol == Protocol::Web, text::DELETE_PROTECTED_TAG_WEB)
+                Rule::ProtectedTag.require(pusher.may_delete_protected(), text::DELETE_PROTECTED_TAG)?;
+                Rule::ProtectedTag.require(self.protocol == Protocol::Web, text::DELETE_PROTECTED_TAG_WEB)
             }
-            Kind::Create => require(rules.may_create(pusher), text::CREATE_PROTECTED_TAG),
+            Kind::Create => Rule::ProtectedTag.require(rules.may_create(pusher), text::CREATE_PROTECTED_TAG),
         }
     }
 }

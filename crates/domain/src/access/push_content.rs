@@ -8,7 +8,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::push_rule::{Identity, PushRule, check_sizes};
-use super::{Denial, Protocol};
+use super::{Protocol, Refusal, Rule};
 use crate::git::changes::{Change, Kind};
 use crate::git::objects::{Blob, ChangedPath, Commit, LfsPointer};
 use crate::git::ref_name::RefName;
@@ -121,20 +121,23 @@ impl ContentFacts {
     }
 
     /// Checks the push as a whole.
-    pub fn check(&self, answers: &ContentAnswers, changes: &[Change]) -> Result<(), Denial> {
+    pub fn check(&self, answers: &ContentAnswers, changes: &[Change]) -> Result<(), Refusal> {
         let needs = self.needs(changes);
         if needs.locks {
             self.locks(answers)?; // l
         }
         if needs.lfs_pointers {
-            let pointers = self.given(answers.lfs_pointers.as_ref(), "Git LFS objects")?;
+            let pointers =
+                self.given(Rule::LfsObjectsMissing, answers.lfs_pointers.as_ref(), "Git LFS objects")?;
             let missing = pointers.iter().any(|pointer| !answers.lfs_objects.contains(&pointer.oid));
             if missing {
-                return Err(Denial::forbidden(text::LFS_MISSING));
+                return Err(Rule::LfsObjectsMissing.forbid(text::LFS_MISSING));
             }
         }
         if needs.blobs && self.file_size_limit > 0 {
-            check_sizes(self.given(answers.blobs.as_ref(), "sizes of files")?, self.file_size_limit)?;
+            let rule = Rule::FileSizeLimit;
+            let blobs = self.given(rule, answers.blobs.as_ref(), "sizes of files")?;
+            check_sizes(blobs, self.file_size_limit).map_err(|denial| rule.refuse(denial))?;
         }
         match &self.push_rule {
             Some(rule) => self.push_rule(rule, needs, answers, changes),
@@ -142,10 +145,10 @@ impl ContentFacts {
         }
     }
 
-    fn locks(&self, answers: &ContentAnswers) -> Result<(), Denial> {
-        let paths = self.given(answers.changed_paths.as_ref(), "Git LFS locks")?;
+    fn locks(&self, answers: &ContentAnswers) -> Result<(), Refusal> {
+        let paths = self.given(Rule::LfsLock, answers.changed_paths.as_ref(), "Git LFS locks")?;
         let locked = paths.iter().find_map(|changed| answers.locks.get_key_value(&changed.path));
-        locked.map_or(Ok(()), |(path, username)| Err(Denial::Forbidden(text::lfs_locked(path, username))))
+        locked.map_or(Ok(()), |(path, username)| Err(Rule::LfsLock.forbid(text::lfs_locked(path, username))))
     }
 
     fn push_rule(
@@ -154,25 +157,28 @@ impl ContentFacts {
         needs: Needs,
         answers: &ContentAnswers,
         changes: &[Change],
-    ) -> Result<(), Denial> {
+    ) -> Result<(), Refusal> {
         const RULES: &str = "push rules";
-        rule.check_refs(changes, self.protocol, self.default_branch.as_deref())?;
+        let refuse = |denial| Rule::PushRule.refuse(denial);
+        rule.check_refs(changes, self.protocol, self.default_branch.as_deref()).map_err(refuse)?;
         if needs.commits && rule.asks_for_commits() {
-            let commits = self.given(answers.commits.as_ref(), RULES)?;
-            rule.check_commits(commits, self.protocol, &answers.members, &answers.identity)?;
+            let commits = self.given(Rule::PushRule, answers.commits.as_ref(), RULES)?;
+            rule.check_commits(commits, self.protocol, &answers.members, &answers.identity)
+                .map_err(refuse)?;
         }
         if needs.changed_paths && rule.asks_for_paths() {
-            rule.check_paths(self.given(answers.changed_paths.as_ref(), RULES)?)?;
+            let paths = self.given(Rule::PushRule, answers.changed_paths.as_ref(), RULES)?;
+            rule.check_paths(paths).map_err(refuse)?;
         }
         if needs.blobs && rule.max_file_size > 0 {
-            check_sizes(self.given(answers.blobs.as_ref(), RULES)?, rule.max_file_size)?;
+            let blobs = self.given(Rule::PushRule, answers.blobs.as_ref(), RULES)?;
+            check_sizes(blobs, rule.max_file_size).map_err(refuse)?;
         }
         Ok(())
     }
 
-    fn given<'a, T>(&self, answer: Option<&'a Vec<T>>, check: &str) -> Result<&'a [T], Denial> {
-        let refused = || Denial::Forbidden(text::not_inspected(check, &self.storage));
-        answer.map(Vec::as_slice).ok_or_else(refused)
+    fn given<'a, T>(&self, rule: Rule, answer: Option<&'a Vec<T>>, check: &str) -> Result<&'a [T], Refusal> {
+        answer.map(Vec::as_slice).ok_or_else(|| rule.forbid(text::not_inspected(check, &self.storage)))
     }
 }
 

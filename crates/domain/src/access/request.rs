@@ -92,6 +92,15 @@ pub enum Protocol {
 }
 
 impl Protocol {
+    /// The name in requests and logs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ssh => "ssh",
+            Self::Http => "http",
+            Self::Web => "web",
+        }
+    }
+
     /// Parses the parameter `protocol`.
     pub fn parse(text: &str) -> Option<Self> {
         [("ssh", Self::Ssh), ("http", Self::Http), ("web", Self::Web)]

@@ -1,5 +1,5 @@
 //! Checks a push to a snippet: one branch, a few files. Wikis and designs have no checks of changes.
-use super::Denial;
+use super::{Refusal, Rule};
 use crate::git::changes::{Change, Kind};
 use crate::messages as text;
 
@@ -8,10 +8,10 @@ pub const MAX_FILES: u64 = 10;
 
 /// Refuses changes to refs other than the default branch, and its deletion. A snippet has no other branch,
 /// and without the default branch it would have no file.
-pub fn check_refs(changes: &[Change], default_branch: &str) -> Result<(), Denial> {
+pub fn check_refs(changes: &[Change], default_branch: &str) -> Result<(), Refusal> {
     let is_default = |change: &Change| change.branch() == Some(default_branch);
     if !changes.iter().all(is_default) {
-        return Err(Denial::forbidden(text::SNIPPET_BRANCHES));
+        return Err(Rule::SnippetFiles.forbid(text::SNIPPET_BRANCHES));
     }
     if changes.iter().any(|change| change.kind() == Kind::Delete) {
         return check_file_count(0);
@@ -20,11 +20,11 @@ pub fn check_refs(changes: &[Change], default_branch: &str) -> Result<(), Denial
 }
 
 /// Checks the number of files in a new revision.
-pub fn check_file_count(files: u64) -> Result<(), Denial> {
+pub fn check_file_count(files: u64) -> Result<(), Refusal> {
     match files {
-        0 => Err(Denial::forbidden(text::SNIPPET_NO_FILE)),
+        0 => Err(Rule::SnippetFiles.forbid(text::SNIPPET_NO_FILE)),
         1..=MAX_FILES => Ok(()),
-        _ => Err(Denial::Forbidden(text::snippet_files(MAX_FILES))),
+        _ => Err(Rule::SnippetFiles.forbid(text::snippet_files(MAX_FILES))),
     }
 }
 
@@ -37,11 +37,11 @@ mod tests {
     const A: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
     const B: &str = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
 
-    fn refused(message: &str) -> Result<(), Denial> {
-        Err(Denial::forbidden(message))
+    fn refused(message: &str) -> Result<(), Refusal> {
+        Err(Rule::SnippetFiles.forbid(message))
     }
 
-    fn refs(pushed: &str, default_branch: &str) -> Result<(), Denial> {
+    fn refs(pushed: &str, default_branch: &str) -> Result<(), Refusal> {
         check_refs(&lines(pushed).collect::<Vec<_>>(), default_branch)
     }
 

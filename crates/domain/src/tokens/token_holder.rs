@@ -24,8 +24,23 @@ pub enum Insufficient {
     Scope,
     Blocked,
     Deactivated,
-    /// The user is no administrator, or the token lacks the scope `admin_mode` although it is required.
     NotAdministrator,
+    /// The token of an administrator lacks the scope `admin_mode` although it is required.
+    AdminMode,
+}
+
+impl Insufficient {
+    /// The reason in logs and metrics, one of those in `docs/observability.md`.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::Expired => "expired",
+            Self::Revoked => "revoked",
+            Self::Scope => "scope",
+            Self::Blocked | Self::Deactivated => "blocked",
+            Self::NotAdministrator => "not_admin",
+            Self::AdminMode => "admin_mode",
+        }
+    }
 }
 
 impl TokenHolder {
@@ -49,8 +64,11 @@ impl TokenHolder {
         match self.state {
             State::Deactivated => Err(Insufficient::Deactivated),
             State::Blocked | State::PendingApproval => Err(Insufficient::Blocked),
-            State::Active if has_mode && is_active_administrator(self.admin, self.state) => Ok(()),
-            State::Active => Err(Insufficient::NotAdministrator),
+            State::Active if !is_active_administrator(self.admin, self.state) => {
+                Err(Insufficient::NotAdministrator)
+            }
+            State::Active if has_mode => Ok(()),
+            State::Active => Err(Insufficient::AdminMode),
         }
     }
 }
@@ -89,16 +107,11 @@ mod tests {
         assert_eq!(administers(&root()), Ok(()));
         assert_eq!(with_token(|token| token.expires_at = Some(today())), Err(Insufficient::Expired));
         assert_eq!(with_token(|token| token.revoked = true), Err(Insufficient::Revoked));
-        assert_eq!(
-            with_token(|token| token.scopes = Scopes::from_yaml("- read_api")),
-            Err(Insufficient::Scope)
-        );
-        assert_eq!(
-            with_token(|token| token.scopes = Scopes::from_yaml("- admin_mode")),
-            Err(Insufficient::Scope)
-        );
-        let without_mode = with_token(|token| token.scopes = Scopes::from_yaml("- api"));
-        assert_eq!(without_mode, Err(Insufficient::NotAdministrator));
+        let scopes = |yaml: &str| with_token(|token| token.scopes = Scopes::from_yaml(yaml));
+        assert_eq!(scopes("- read_api"), Err(Insufficient::Scope));
+        assert_eq!(scopes("- admin_mode"), Err(Insufficient::Scope));
+        let without_mode = scopes("- api");
+        assert_eq!(without_mode, Err(Insufficient::AdminMode));
         assert_eq!(administers(&TokenHolder { admin_mode: false, ..root() }), Ok(()));
         let mut reader = root();
         reader.token.scopes = Scopes::from_yaml("- read_api\n- admin_mode\n");

@@ -60,6 +60,9 @@ impl Call {
         let outcome = outcome.unwrap_or_else(|_| Err(Status::deadline_exceeded("no answer in time")));
         let code = code_name(outcome.as_ref().err().map_or(Code::Ok, Status::code));
         span.record("rpc.response.status_code", code);
+        if outcome.is_err() {
+            span.record("error.type", code).record("otel.status_code", "error");
+        }
         self.gitaly.observer.notify(Usage::GitalyCall { method, code, duration: started.elapsed() });
         outcome.map_err(|status| match status.code() {
             Code::NotFound => Error::NotFound(method),
@@ -70,6 +73,10 @@ impl Call {
     }
 
     fn span(&self, method: &'static str) -> Span {
+        if Span::current().is_none() {
+            // Only the calls of a traced request are traced.
+            return Span::none();
+        }
         let address = &self.gitaly.address;
         tracing::info_span!(
             "gitaly",
@@ -80,6 +87,8 @@ impl Call {
             rpc.response.status_code = tracing::field::Empty,
             server.address = address.host.as_str(),
             server.port = address.server_port.map(i64::from),
+            "error.type" = tracing::field::Empty,
+            otel.status_code = tracing::field::Empty,
         )
     }
 
@@ -111,11 +120,11 @@ impl Call {
             ("user_id", context.user_id.map(|id| id.to_string())),
             ("username", context.username.clone()),
             ("remote_ip", context.remote_ip.clone()),
-            ("traceparent", telemetry::inject(span)),
         ];
-        for (name, text) in texts {
+        let texts = texts.into_iter().filter_map(|(name, text)| Some((name, text?)));
+        for (name, text) in texts.chain(telemetry::inject(span)) {
             // Only logs and traces read these: one that is no header (a name outside of ASCII) is left out.
-            if let Some(value) = text.and_then(|text| MetadataValue::try_from(text).ok()) {
+            if let Ok(value) = MetadataValue::try_from(text) {
                 metadata.insert(name, value);
             }
         }

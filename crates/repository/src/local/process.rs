@@ -7,6 +7,7 @@ use futures_util::future::try_join_all;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::sync::{Semaphore, SemaphorePermit};
+use tracing::Span;
 
 use super::is_about_missing_object;
 use crate::usage::{Observer, ProcessResult, Usage};
@@ -41,6 +42,8 @@ struct Process<'a> {
     child: Child,
     observer: &'a Observer,
     started: Instant,
+    /// Ends when the process is dropped.
+    span: Span,
     /// `None` until it has ended.
     result: Option<ProcessResult>,
 }
@@ -108,13 +111,24 @@ impl Processes {
         let child = program.command.spawn().map_err(Error::Spawn)?;
         self.observer.notify(Usage::ProcessStarted);
         let (name, started) = (program.name, Instant::now());
-        Ok(Process { name, child, observer: &self.observer, started, result: None })
+        let span = if Span::current().is_none() {
+            Span::none()
+        } else {
+            tracing::info_span!(
+                "git",
+                otel.name = format!("git {name}"),
+                process.executable.name = "git",
+                process.exit.code = tracing::field::Empty,
+            )
+        };
+        Ok(Process { name, child, observer: &self.observer, started, span, result: None })
     }
 }
 
 impl Process<'_> {
     async fn wait(&mut self) -> Result<ExitStatus> {
         let status = self.child.wait().await.map_err(Error::Spawn)?;
+        self.span.record("process.exit.code", status.code().map(i64::from));
         let is_answer = matches!(status.code(), Some(0 | 1));
         self.result = Some(if is_answer { ProcessResult::Ok } else { ProcessResult::Failed });
         Ok(status)

@@ -16,6 +16,8 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches};
 use yaml_serde::Value;
 
+use crate::core::VERSION;
+
 pub use effective::print;
 pub use key_base::KeyBaseOptions;
 pub use options::{Options, ProxyOptions, RedisOptions, StorageOptions};
@@ -101,7 +103,7 @@ pub fn load<O: CommandFactory + FromArgMatches>(
     structures: &[&str],
     arguments: impl IntoIterator<Item = OsString>,
 ) -> Result<Loaded<O>, clap::Error> {
-    let mut command = O::command();
+    let mut command = O::command().version(VERSION.as_str());
     let mut arguments: Vec<OsString> = arguments.into_iter().collect();
     let first = command.clone().try_get_matches_from(&arguments).map_err(masked)?;
     let mut found = Structures::default();

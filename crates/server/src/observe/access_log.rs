@@ -4,9 +4,10 @@ use std::time::Duration;
 use actix_web::body::BodySize;
 use actix_web::dev::ServiceRequest;
 use actix_web::http::header::{HeaderName, USER_AGENT};
-use actix_web::http::{Method, StatusCode};
-use serde_json::json;
+use actix_web::http::{Method, StatusCode, Version};
+use telemetry::LogFields;
 use tracing::Span;
+use tracing::field::Empty;
 
 use crate::health;
 use endpoint::{Context, Core, Costs, Endpoint};
@@ -16,8 +17,21 @@ pub(super) struct Head {
     pub method: Method,
     path: String,
     query: String,
+    scheme: &'static str,
+    /// The version of HTTP, `1.1`.
+    version: &'static str,
     user_agent: Option<String>,
     client_name: Option<String>,
+}
+
+/// How a request ended.
+pub(super) struct Outcome {
+    pub status: StatusCode,
+    pub size: BodySize,
+    /// The error that produced the response.
+    pub error: Option<String>,
+    pub elapsed: Duration,
+    pub costs: Costs,
 }
 
 impl Head {
@@ -27,12 +41,22 @@ impl Head {
             method: request.method().clone(),
             path: request.path().to_owned(),
             query: request.query_string().to_owned(),
+            scheme: if request.app_config().secure() { "https" } else { "http" },
+            version: match request.version() {
+                Version::HTTP_10 => "1.0",
+                _ => "1.1",
+            },
             user_agent: header(USER_AGENT),
             client_name: header(HeaderName::from_static("x-gitlab-client-name")),
         }
     }
 
-    pub fn endpoint_id(&self, endpoint: Option<&Endpoint>) -> String {
+    /// Whether the request is a probe or a scrape.
+    pub fn is_health(&self) -> bool {
+        health::is_health_path(&self.path)
+    }
+
+    fn endpoint_id(&self, endpoint: Option<&Endpoint>) -> String {
         format!("{} {}", self.method, endpoint.map_or("unmatched", |endpoint| endpoint.path))
     }
 
@@ -42,74 +66,139 @@ impl Head {
         masked(&self.path, if logs_query { &self.query } else { "" })
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one line of the log says all of it")]
-    pub fn log(
-        &self,
-        core: &Core,
-        context: &Context,
-        span: &Span,
-        status: StatusCode,
-        size: BodySize,
-        elapsed: Duration,
-        costs: &Costs,
-    ) {
-        let seconds = elapsed.as_secs_f64();
-        let method = self.method.as_str();
-        if health::is_health_path(&self.path) {
-            core.metrics.health_request(&method.to_ascii_lowercase(), status.as_u16());
-            span.in_scope(
-                || tracing::debug!(target: "access", url = self.path, status = status.as_u16(), "access"),
+    /// The span of the request. Its attributes follow OpenTelemetry's semantic conventions:
+    /// <https://opentelemetry.io/docs/specs/semconv/http/http-spans/>.
+    pub fn span(&self, core: &Core, context: &Context) -> Span {
+        let route = context.endpoint.map(|endpoint| endpoint.path);
+        tracing::info_span!(
+            "request",
+            // Only formatted if traces are on.
+            otel.name = %format_args!(
+                "{}{}{}",
+                self.method,
+                if route.is_some() { " " } else { "" },
+                route.unwrap_or_default()
+            ),
+            otel.kind = "server",
+            otel.status_code = Empty,
+            correlation_id = &*context.correlation_id,
+            consumer = core.info.consumer,
+            http.request.method = self.method.as_str(),
+            http.route = route,
+            http.response.status_code = Empty,
+            url.path = self.path,
+            url.scheme = self.scheme,
+            client.address = context.remote_ip.map(display),
+            user_agent.original = self.user_agent,
+            network.protocol.version = self.version,
+            "error.type" = Empty,
+            gitlab.user.id = Empty,
+            gitlab.project.id = Empty,
+            gitlab.namespace.id = Empty,
+            internal_api.decision.row = Empty,
+        )
+    }
+
+    /// Records the end of a request in its span, the metrics and the log.
+    pub fn finish(&self, core: &Core, context: &Context, span: &Span, outcome: Outcome) {
+        let status = outcome.status;
+        if self.is_health() {
+            core.metrics.health_request(&self.method.as_str().to_ascii_lowercase(), status.as_u16());
+            tracing::debug!(
+                target: "access",
+                correlation_id = &*context.correlation_id,
+                method = self.method.as_str(),
+                url = self.path,
+                status = status.as_u16(),
+                duration_s = outcome.elapsed.as_secs_f64(),
+                "access"
             );
             return;
         }
-        let route = context.endpoint.map_or("unmatched", |endpoint| endpoint.path);
-        let category = context.endpoint.map_or("not_owned", |endpoint| endpoint.feature_category);
-        core.metrics.http_request(method, route, status.as_u16(), category, seconds);
+        record(span, status, &context.fields);
+        let (route, category) = context
+            .endpoint
+            .map_or(("unmatched", "not_owned"), |endpoint| (endpoint.path, endpoint.feature_category));
+        let seconds = outcome.elapsed.as_secs_f64();
+        core.metrics.http_request(self.method.as_str(), route, status.as_u16(), category, seconds);
+        span.in_scope(|| self.log(context, route, category, outcome));
+    }
+
+    fn log(&self, context: &Context, route: &str, feature_category: &str, outcome: Outcome) {
+        let Outcome { status, size, error, elapsed, costs } = outcome;
         let written = match size {
             BodySize::Sized(bytes) => bytes,
             BodySize::None | BodySize::Stream => 0,
         };
-        let fields = context.fields.borrow();
-        let further = (!fields.further.is_empty()).then(|| tracing::field::display(json!(fields.further)));
+        let error = message(status, error, &context.fields);
+        let calls_gitaly = costs.gitaly_calls > 0;
+        let runs_git = costs.git_processes > 0;
         macro_rules! line {
             ($level:ident) => {
                 tracing::$level!(
                     target: "access",
-                    method,
+                    method = self.method.as_str(),
                     url = self.url(context.endpoint),
                     route,
                     endpoint_id = self.endpoint_id(context.endpoint),
                     status = status.as_u16(),
-                    duration_s = seconds,
-                    ttfb_s = seconds,
+                    duration_s = elapsed.as_secs_f64(),
+                    written_bytes = written,
                     db_count = costs.statements,
                     db_duration_s = costs.database_s,
+                    db_wait_s = costs.database_wait_s,
                     redis_calls = costs.redis_calls,
                     redis_duration_s = costs.redis_s,
-                    remote_ip = context.remote_ip.map(tracing::field::display),
+                    gitaly_calls = calls_gitaly.then_some(costs.gitaly_calls),
+                    gitaly_duration_s = calls_gitaly.then_some(costs.gitaly_s),
+                    git_processes = runs_git.then_some(costs.git_processes),
+                    git_duration_s = runs_git.then_some(costs.git_s),
+                    remote_ip = context.remote_ip.map(display),
                     user_agent = self.user_agent,
-                    written_bytes = written,
-                    gl_user_id = fields.user_id,
-                    gl_user_name = fields.user_name,
-                    gl_project_id = fields.project_id,
-                    gl_namespace_id = fields.namespace_id,
-                    agent_id = fields.agent_id,
-                    feature_category = category,
                     caller_client = self.client_name,
-                    rate_limit_key = fields.rate_limit_key,
-                    error_type = fields.error_message.as_ref().and_then(|_| status.canonical_reason()),
-                    error_message = fields.error_message,
-                    json.fields = further,
+                    feature_category,
+                    error_type = error.as_ref().and_then(|_| status.canonical_reason()),
+                    error_message = error,
+                    json.fields = context.fields.as_value(),
                     "access"
                 )
             };
         }
-        span.in_scope(|| match status.as_u16() {
+        match status.as_u16() {
             500.. => line!(error),
             400 | 408 | 429 => line!(warn),
             _ => line!(info),
-        });
+        }
     }
+}
+
+/// Adds what is known at the end of a request to its span.
+fn record(span: &Span, status: StatusCode, fields: &LogFields) {
+    span.record("http.response.status_code", i64::from(status.as_u16()));
+    if status.is_server_error() {
+        span.record("otel.status_code", "error");
+        span.record("error.type", status.as_str());
+    }
+    for (attribute, name) in [
+        ("gitlab.user.id", "gl_user_id"),
+        ("gitlab.project.id", "gl_project_id"),
+        ("gitlab.namespace.id", "gl_namespace_id"),
+    ] {
+        if let Some(id) = fields.integer(name) {
+            span.record(attribute, id);
+        }
+    }
+    if let Some(row) = fields.word("decision_row") {
+        span.record("internal_api.decision.row", row);
+    }
+}
+
+/// The message for the log. It ends with the reason if a credential was rejected.
+fn message(status: StatusCode, error: Option<String>, fields: &LogFields) -> Option<String> {
+    let Some(reason) = fields.word("auth_failure_reason") else { return error };
+    let reason = format!("({reason})");
+    let error = error.unwrap_or_else(|| status.canonical_reason().unwrap_or_default().to_owned());
+    Some(if error.ends_with(&reason) { error } else { format!("{error} {reason}") })
 }
 
 /// Query parameters that contain no secret. The value of every other parameter is masked.

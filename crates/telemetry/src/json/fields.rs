@@ -1,16 +1,19 @@
 //! The fields of an event or of a span as JSON values.
 //!
 //! `tracing` has no structured values. A field `json.NAME` whose text is JSON is therefore logged as `NAME` with the
-//! parsed value, and the members of the object in `json.fields` are logged as fields of their own.
+//! parsed value, and the members of the object in `json.fields` are logged as fields of their own. [`LogFields`] in
+//! `json.fields` are logged without being formatted in between.
 
 use std::{borrow::Cow, error::Error, fmt};
 
 use serde_json::{Number, Value};
 use tracing::field::{Field, Visit};
 
+use crate::{FieldValue, LogFields};
+
 /// Named values in the order in which they were recorded, each name once.
 #[derive(Debug, Default)]
-pub(super) struct Fields(Vec<(Cow<'static, str>, Value)>);
+pub(super) struct Fields(Vec<(Cow<'static, str>, FieldValue)>);
 
 /// The prefix of fields whose text is JSON.
 const JSON: &str = "json.";
@@ -25,12 +28,16 @@ impl Fields {
         fields
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&Cow<'static, str>, &Value)> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&Cow<'static, str>, &FieldValue)> {
         self.0.iter().map(|(key, value)| (key, value))
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Removes a field and returns it.
-    pub(super) fn take(&mut self, key: &str) -> Option<Value> {
+    pub(super) fn take(&mut self, key: &str) -> Option<FieldValue> {
         let index = self.0.iter().position(|(name, _)| *name == key)?;
         Some(self.0.remove(index).1)
     }
@@ -42,28 +49,27 @@ impl Fields {
         }
     }
 
-    fn set(&mut self, key: impl Into<Cow<'static, str>>, value: Value) {
-        let key = key.into();
+    fn set(&mut self, key: impl Into<Cow<'static, str>>, value: impl Into<FieldValue>) {
+        let (key, value) = (key.into(), value.into());
         match self.0.iter_mut().find(|(name, _)| *name == key) {
             Some((_, present)) => *present = value,
             None => self.0.push((key, value)),
         }
     }
 
-    fn record(&mut self, field: &Field, value: impl Into<Value>) {
+    fn record(&mut self, field: &Field, value: impl Into<FieldValue>) {
         if let Some(key) = key(field.name()) {
-            self.set(key, value.into());
+            self.set(key, value);
         }
     }
 
-    fn record_text(&mut self, field: &Field, text: &str) {
-        let Some(name) = field.name().strip_prefix(JSON) else { return self.record(field, text) };
+    fn record_json(&mut self, field: &Field, name: &'static str, text: &str) {
         match serde_json::from_str(text) {
             Ok(Value::Object(members)) if field.name() == MEMBERS => {
                 members.into_iter().for_each(|(member, value)| self.set(member, value));
             }
             Ok(value) => self.set(name, value),
-            Err(_) => self.set(name, text.into()),
+            Err(_) => self.set(name, text.to_owned()),
         }
     }
 }
@@ -72,10 +78,8 @@ impl Fields {
 fn key(name: &'static str) -> Option<&'static str> {
     match name {
         "error" => Some("error_message"),
-        // The source location of a record of the `log` crate.
-        "log.target" | "log.module_path" | "log.file" | "log.line" => None,
-        // Name, kind, status and attributes of the span, for the tracer only.
-        _ if name.starts_with("otel.") || name.starts_with("http.") => None,
+        // A name with a dot is an attribute of a span, for the tracer only.
+        _ if name.contains('.') => None,
         _ => Some(name.strip_prefix("r#").unwrap_or(name)),
     }
 }
@@ -129,14 +133,27 @@ impl Visit for Fields {
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.record_text(field, value);
+        if let Some(name) = field.name().strip_prefix(JSON) {
+            self.record_json(field, name, value);
+        } else if let Some(key) = key(field.name()) {
+            self.set(key, value.to_owned());
+        }
     }
 
     fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
-        self.record(field, chain(value));
+        if let Some(fields) = value.downcast_ref::<LogFields>() {
+            fields.to_vec().into_iter().for_each(|(name, value)| self.set(name, value));
+        } else {
+            self.record(field, chain(value));
+        }
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.record_text(field, &format!("{value:?}"));
+        if let Some(name) = field.name().strip_prefix(JSON) {
+            self.record_json(field, name, &format!("{value:?}"));
+        } else if let Some(key) = key(field.name()) {
+            // Attributes for the tracer are not even formatted.
+            self.set(key, format!("{value:?}"));
+        }
     }
 }

@@ -6,9 +6,10 @@ use std::{
 
 use serde_json::{Value, json};
 use tracing::field::Empty;
-use tracing_subscriber::{filter::FilterExt, layer::SubscriberExt};
+use tracing_subscriber::layer::SubscriberExt;
 
 use super::*;
+use crate::LogFields;
 
 /// Remembers each call of `write` by itself.
 #[derive(Clone, Default)]
@@ -30,7 +31,7 @@ fn lines_at(level: &str, act: impl FnOnce()) -> Vec<String> {
     let writes = Writes::default();
     let written = writes.clone();
     let layer = JsonLayer::new("shell-api", "shell", move || writes.clone());
-    let filter = crate::filter::directives(level).unwrap().or(crate::filter::spans());
+    let filter = crate::filter::log(crate::filter::directives(level).unwrap());
     tracing::subscriber::with_default(tracing_subscriber::registry().with(layer.with_filter(filter)), act);
     written.0.lock().unwrap().clone()
 }
@@ -57,7 +58,7 @@ fn an_event_is_one_flat_line() {
             method = "GET",
             status = 200,
             duration_s = 0.25,
-            redis.calls = 0_u64,
+            redis_calls = 0_u64,
             cached = true,
             big = u128::from(u64::MAX),
             huge = u128::MAX,
@@ -67,7 +68,7 @@ fn an_event_is_one_flat_line() {
     });
     let expected = json!({
         "severity": "info", "message": "access", "service_name": "shell-api", "consumer": "shell",
-        "method": "GET", "status": 200, "duration_s": 0.25, "redis.calls": 0, "cached": true,
+        "method": "GET", "status": 200, "duration_s": 0.25, "redis_calls": 0, "cached": true,
         "big": u64::MAX, "huge": u128::MAX.to_string(), "type": "push",
     });
     assert_eq!(object, expected);
@@ -90,6 +91,31 @@ fn json_text_is_logged_as_a_value() {
         "before": null, "after": { "seats": 85, "end_date": null }, "agents": 2, "counters": ["a"], "broken": "{",
     });
     assert_eq!(object, expected);
+}
+
+#[test]
+fn collected_fields_are_logged_as_they_are() {
+    let fields = LogFields::default();
+    let (_, object) = line(|| tracing::info!(json.fields = fields.as_value(), "access"));
+    assert_eq!(object.as_object().unwrap().len(), 4, "{object}");
+    fields.set("decision", "allowed");
+    fields.set("gl_key_id", 11_i64);
+    fields.set("counters", vec!["a"]);
+    let (_, object) = line(|| tracing::info!(json.fields = fields.as_value(), "access"));
+    let expected = json!({
+        "severity": "info", "message": "access", "service_name": "shell-api", "consumer": "shell",
+        "decision": "allowed", "gl_key_id": 11, "counters": ["a"],
+    });
+    assert_eq!(object, expected);
+}
+
+#[test]
+fn spans_that_add_nothing_to_lines_are_not_enabled() {
+    lines_at("trace", || {
+        let query = tracing::info_span!("query", db.system.name = "sqlite", "error.type" = Empty);
+        let request = tracing::info_span!("request", otel.name = "GET /", correlation_id = "01");
+        assert_eq!((query.is_disabled(), request.is_disabled()), (true, false));
+    });
 }
 
 #[test]

@@ -23,9 +23,15 @@ fn known_series_are_there_from_the_start() {
     metrics.initialise_redis("rate_limiting");
     metrics.initialise_throttled("shell", "gitlab_shell_operation");
     metrics.secret_loaded("shell", 1.5);
+    metrics.initialise_decisions();
+    metrics.initialise_audit_events(&["project_created"]);
     assert_has(
         &metrics,
         &[
+            r#"internal_api_git_access_decisions_total{action="git-receive-pack",result="allowed",row="30"} 0"#,
+            r#"internal_api_audit_events_total{event_name="project_created"} 0"#,
+            "internal_api_database_pool_wait_seconds_count 0",
+            "internal_api_git_processes_running 0",
             r#"http_requests_total{feature_category="source_code",method="get",route="/api/v4/internal/check",status="200"} 0"#,
             r#"http_request_duration_seconds_count{method="post",route="/api/v4/internal/allowed"} 0"#,
             r#"http_health_requests_total{method="get",status="200"} 0"#,
@@ -61,6 +67,15 @@ fn what_happens_is_counted_under_its_name() {
     metrics.auth_failure("shell", "jwt", "expired");
     metrics.throttled("shell", "gitlab_shell_operation");
     metrics.draining(true);
+    metrics.decision("git-receive-pack", "denied", "29g");
+    metrics.decision("rm -rf", "denied", "9");
+    metrics.pool_wait(0.002);
+    metrics.gitaly_request("CommitService/ListCommits", "Unavailable", 0.07);
+    metrics.git_process_started();
+    metrics.git_process_started();
+    metrics.git_process_ended("rev-list", "timeout", 12.0);
+    metrics.certificate_expiry("server", 1.5);
+    metrics.audit_event("project_created");
     metrics.secret_reload("shell", false);
     metrics.job_enqueued("post_receive", true);
     assert_has(
@@ -85,6 +100,17 @@ fn what_happens_is_counted_under_its_name() {
             r#"internal_api_auth_failures_total{consumer="shell",reason="expired",scheme="jwt"} 1"#,
             r#"internal_api_requests_throttled_total{consumer="shell",throttle_key="gitlab_shell_operation"} 1"#,
             "internal_api_draining 1",
+            r#"internal_api_git_access_decisions_total{action="git-receive-pack",result="denied",row="29g"} 1"#,
+            r#"internal_api_git_access_decisions_total{action="other",result="denied",row="9"} 1"#,
+            r#"internal_api_database_pool_wait_seconds_bucket{le="0.001"} 0"#,
+            r#"internal_api_database_pool_wait_seconds_bucket{le="0.005"} 1"#,
+            r#"internal_api_gitaly_requests_total{code="Unavailable",method="CommitService/ListCommits"} 1"#,
+            r#"internal_api_gitaly_request_duration_seconds_bucket{method="CommitService/ListCommits",le="0.1"} 1"#,
+            "internal_api_git_processes_running 1",
+            r#"internal_api_git_processes_total{command="rev-list",result="timeout"} 1"#,
+            r#"internal_api_git_process_duration_seconds_bucket{command="rev-list",le="10"} 0"#,
+            r#"internal_api_certificate_expiry_timestamp_seconds{certificate="server"} 1.5"#,
+            r#"internal_api_audit_events_total{event_name="project_created"} 1"#,
             r#"internal_api_secret_reload_total{result="error",secret="shell"} 1"#,
             r#"internal_api_jobs_enqueued_total{queue="post_receive",result="ok"} 1"#,
         ],

@@ -20,10 +20,11 @@ fn to(endpoint: &str) -> Settings {
 
 #[test]
 fn traces_are_off_without_an_endpoint() {
-    assert_eq!(settings(&[("OTEL_TRACES_SAMPLER_ARG", "half")]).unwrap(), None);
-    assert_eq!(settings(&[("OTEL_EXPORTER_OTLP_ENDPOINT", " ")]).unwrap(), None);
-    let disabled = [("OTEL_EXPORTER_OTLP_ENDPOINT", "http://c:4318"), ("OTEL_SDK_DISABLED", "TRUE")];
-    assert_eq!(settings(&disabled).unwrap(), None);
+    assert!(settings(&[("OTEL_TRACES_SAMPLER", "always_on")]).unwrap().is_none());
+    assert!(settings(&[("OTEL_EXPORTER_OTLP_ENDPOINT", " ")]).unwrap().is_none());
+    for switch in [("OTEL_SDK_DISABLED", "TRUE"), ("OTEL_TRACES_EXPORTER", "none")] {
+        assert!(settings(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://c:4318"), switch]).unwrap().is_none());
+    }
 }
 
 #[test]
@@ -34,7 +35,6 @@ fn the_endpoint_of_traces_is_taken_as_it_is() {
     ];
     assert_eq!(settings(&both).unwrap().unwrap().endpoint, "https://t/x");
     assert_eq!(to("http://c:4318/").endpoint, "http://c:4318/v1/traces");
-    assert_eq!(to("http://c:4318").ratio.to_string(), "1");
     let wrong = settings(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "c:4318")]);
     assert!(matches!(wrong, Err(Error::Endpoint(_))), "{wrong:?}");
 }
@@ -42,6 +42,10 @@ fn the_endpoint_of_traces_is_taken_as_it_is() {
 #[test]
 fn a_variable_which_makes_no_sense_is_an_error() {
     for (name, text) in [
+        ("OTEL_TRACES_EXPORTER", "jaeger"),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
+        ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "http/json"),
+        ("OTEL_TRACES_SAMPLER", "xray"),
         ("OTEL_TRACES_SAMPLER_ARG", "half"),
         ("OTEL_TRACES_SAMPLER_ARG", "-0.1"),
         ("OTEL_TRACES_SAMPLER_ARG", "1.1"),
@@ -50,14 +54,19 @@ fn a_variable_which_makes_no_sense_is_an_error() {
         ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "0"),
     ] {
         let read = settings(&[("OTEL_EXPORTER_OTLP_ENDPOINT", "http://c:4318"), (name, text)]);
-        assert!(matches!(read, Err(Error::Variable { .. })), "{name} {text} {read:?}");
+        assert!(
+            matches!(&read, Err(Error::Variable { name: named, .. }) if *named == name),
+            "{name} {text} {read:?}"
+        );
     }
 }
 
-/// The names of the spans which reach the collector at this ratio: two roots, and one whose caller is sampled.
-fn sampled(ratio: f64) -> Vec<String> {
+/// The names of the spans that reach the collector with these variables: two roots, and one whose caller is sampled.
+fn sampled(variables: &[(&str, &str)]) -> Vec<String> {
     let collector = Collector::start();
-    let provider = Settings { ratio, ..to(&collector.endpoint()) }.provider("shell-api", "1.2.3").unwrap();
+    let endpoint = collector.endpoint();
+    let variables = [variables, &[("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.as_str())]].concat();
+    let provider = settings(&variables).unwrap().unwrap().provider("shell-api", "1.2.3").unwrap();
     let subscriber = tracing_subscriber::registry().with(layer(&provider));
     tracing::subscriber::with_default(subscriber, || {
         tracing::info_span!("first").in_scope(|| tracing::debug_span!("too small").in_scope(|| ()));
@@ -73,9 +82,26 @@ fn sampled(ratio: f64) -> Vec<String> {
 }
 
 #[test]
-fn a_sampled_caller_counts_more_than_the_ratio() {
-    assert_eq!(sampled(1.0), ["first", "GET /-/health", "joined"]);
-    assert_eq!(sampled(0.0), ["joined"]);
+fn each_sampler_has_its_effect() {
+    let (all, only_joined, none): (&[&str], &[&str], &[&str]) =
+        (&["first", "GET /-/health", "joined"], &["joined"], &[]);
+    for (sampler, ratio, expected) in [
+        (None, None, all),
+        (None, Some("1"), all),
+        (None, Some("0"), only_joined),
+        (Some("always_on"), Some("0"), all),
+        (Some("always_off"), None, none),
+        (Some("traceidratio"), Some("0"), none),
+        (Some("traceidratio"), None, all),
+        (Some("parentbased_always_on"), None, all),
+        (Some("parentbased_always_off"), None, only_joined),
+        (Some("parentbased_traceidratio"), Some("0"), only_joined),
+    ] {
+        let sampler = sampler.map(|sampler| ("OTEL_TRACES_SAMPLER", sampler));
+        let ratio = ratio.map(|ratio| ("OTEL_TRACES_SAMPLER_ARG", ratio));
+        let variables: Vec<_> = sampler.into_iter().chain(ratio).collect();
+        assert_eq!(sampled(&variables), expected, "{variables:?}");
+    }
 }
 
 #[test]

@@ -1,28 +1,28 @@
 //! `DELETE /api/v4/namespaces/{id}/storage/limit_exclusion`
+use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
-use actix_web::{HttpRequest, HttpResponse};
 use database::admin::audit::EventName;
 use database::admin::exclusions::{self, Removal};
 use database::billing::Key;
+use endpoint::log_field;
 
-use super::record_namespace;
+use super::log_namespace;
 use crate::error::AdminError;
 use crate::{Admin, App, audit};
 
 /// Removes the exclusion of a namespace, so that the storage limit applies again.
 pub async fn handler(
     app: Data<App>,
-    request: HttpRequest,
     Admin(actor): Admin,
     id: Path<String>,
 ) -> Result<HttpResponse, AdminError> {
     let key = Key::parse(&id);
-    record_namespace(&request, &key);
+    log_namespace(&key);
     let (author, now) = (actor.clone(), app.core.clock.now());
     let remove = move |conn: &mut database::Conn| exclusions::remove(conn, &key, None, &author, now);
     if let Removal::Removed(change) = app.core.pool.run(remove).await? {
-        record_namespace(&request, &Key::Id(change.namespace.id));
-        audit::exclusion_changed(&request, &actor, EventName::Removed, &change);
+        log_field("gl_namespace_id", change.namespace.id);
+        audit::exclusion_changed(&actor, EventName::Removed, &change);
     }
     Ok(HttpResponse::NoContent().finish())
 }

@@ -3,9 +3,8 @@ pub mod create;
 pub mod delete;
 pub mod list;
 
-use actix_web::HttpRequest;
 use database::billing::Key;
-use endpoint::Context;
+use endpoint::log_field;
 use serde::Serialize;
 
 #[derive(Serialize)]
@@ -17,8 +16,8 @@ struct Entity {
 }
 
 /// Adds the namespace to the request's line in the log, if its id is known.
-pub fn record_namespace(request: &HttpRequest, key: &Key) {
-    if let (Some(context), Key::Id(id)) = (Context::of(request), key) {
-        context.fields.borrow_mut().namespace_id = Some(*id);
+fn log_namespace(key: &Key) {
+    if let Key::Id(id) = key {
+        log_field("gl_namespace_id", *id);
     }
 }

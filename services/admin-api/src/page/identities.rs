@@ -4,6 +4,7 @@ use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use database::admin::identities::Identities;
 use database::admin::{identities, users};
+use endpoint::log_field;
 use minijinja::{Value, context};
 
 use super::error::PageError;
@@ -30,6 +31,7 @@ pub async fn show(
         Ok(identities::find(conn, user.id)?.map(|found| (user, found)))
     });
     let (user, found) = read.await?.ok_or(UNKNOWN)?;
+    log_field("target_user_id", user.id);
     let values = context! { here => "users", user_summary => summary(&user), ..tables(&found) };
     Ok(signed_in.page(&app, &request, StatusCode::OK, "identities.html", values))
 }

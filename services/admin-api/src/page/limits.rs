@@ -10,6 +10,7 @@ use database::admin::{Page, Total};
 use database::billing::Key;
 use domain::Error as DomainError;
 use domain::storage_limit::Reason;
+use endpoint::log_field;
 use minijinja::{Value, context};
 
 use super::draft::{self, Draft, KeptForm};
@@ -19,7 +20,6 @@ use super::list::ListQuery;
 use super::return_to::ReturnTo;
 use super::session::{Notice, SignedIn};
 use crate::error::AdminError;
-use crate::exclusions::record_namespace;
 use crate::namespaces::web_url;
 use crate::{App, audit};
 
@@ -106,7 +106,7 @@ pub async fn add(app: Data<App>, request: HttpRequest, form: Form) -> Result<Htt
         content.choices = Choices::Search;
         return page(&app, &request, &signed_in, content).await;
     }
-    (content.problems, content.status) = match exclude(&app, &request, &signed_in, &content.draft).await {
+    (content.problems, content.status) = match exclude(&app, &signed_in, &content.draft).await {
         Ok(()) => {
             let path = format!("/admin/namespace_limits{}", content.query.to_query());
             return Ok(signed_in.redirect(&app, &request, &path, Notice::Excluded));
@@ -138,23 +138,17 @@ impl<T: Into<AdminError>> From<T> for ExcludeError {
     }
 }
 
-async fn exclude(
-    app: &App,
-    request: &HttpRequest,
-    signed_in: &SignedIn,
-    draft: &Draft,
-) -> Result<(), ExcludeError> {
+async fn exclude(app: &App, signed_in: &SignedIn, draft: &Draft) -> Result<(), ExcludeError> {
     let namespace_id = draft.namespace_id.ok_or(ExcludeError::Missing)?;
     if draft.reason.trim().is_empty() {
         return Err(ExcludeError::Missing);
     }
-    let key = Key::Id(namespace_id);
-    record_namespace(request, &key);
+    log_field("gl_namespace_id", namespace_id);
     let reason = Reason::try_from(draft.reason.clone())?;
-    let (actor, now) = (signed_in.actor.clone(), app.core.clock.now());
+    let (key, actor, now) = (Key::Id(namespace_id), signed_in.actor.clone(), app.core.clock.now());
     let exclude = move |conn: &mut database::Conn| exclusions::exclude(conn, &key, &reason, &actor, now);
     let change = app.core.pool.run(exclude).await?;
-    audit::exclusion_changed(request, &signed_in.actor, EventName::Created, &change);
+    audit::exclusion_changed(&signed_in.actor, EventName::Created, &change);
     Ok(())
 }
 
@@ -223,6 +217,7 @@ pub async fn choices(
     let draft = Draft { namespace_search: form.search("namespace_search")?, ..Draft::default() };
     let wanted = search_for(&draft, Choices::Search);
     let found = app.core.pool.read(move |conn| find(conn, wanted.as_deref())).await?;
+    log_field("results", found.as_ref().map_or(0, |page| page.rows.len()));
     let values = picker(found, &draft.namespace_search, None);
     Ok(signed_in.page(&app, &request, StatusCode::OK, "choices.html", values))
 }

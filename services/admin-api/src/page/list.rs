@@ -1,6 +1,7 @@
 //! The search, filter and page of a list. Pages have 20 rows.
 use database::admin::audit::EventName;
 use database::admin::{Page, Total, Window};
+use endpoint::log_field;
 use minijinja::{Value, context};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -74,6 +75,7 @@ impl ListQuery {
         let shown = usize::try_from(PER_PAGE).unwrap_or(usize::MAX);
         let has_more = page.rows.len() > shown;
         page.rows.truncate(shown);
+        log_field("results", page.rows.len());
         let link = |number: i64| Self { page: number, ..self.clone() }.to_query();
         let (total, last) = match page.total {
             Some(Total::Rows(rows)) => (Some(rows), Some(pages(rows, PER_PAGE))),

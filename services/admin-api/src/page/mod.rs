@@ -30,8 +30,9 @@ use actix_web::{HttpRequest, HttpResponse};
 use endpoint::{Endpoint, or_not_allowed, resources};
 
 use self::error::{PageError, is_by_script};
+pub(crate) use self::session::SCHEME as SESSION_SCHEME;
 use self::session::SignedIn;
-use crate::{App, LIMITS, USERS};
+use crate::{ADMINISTRATOR, App, LIMITS, LIST, NAMESPACE, USER, USERS};
 
 /// The path of every page begins with this.
 pub const ROOT: &str = "/admin";
@@ -40,19 +41,34 @@ pub const ROOT: &str = "/admin";
 pub fn endpoints() -> [Endpoint; 14] {
     let path = |rest: &str| format!("{ROOT}{rest}");
     [
-        Endpoint::get(path("")).category(LIMITS).to(home),
+        Endpoint::get(path("")).category(LIMITS).subject(ADMINISTRATOR).to(home),
         Endpoint::get(path("/session/new")).category("system_access").to(sign_in::form),
         Endpoint::get(path("/session")).category("system_access").to(sign_in::again),
-        Endpoint::post(path("/session")).category("system_access").to(sign_in::create),
-        Endpoint::delete(path("/session")).category("system_access").to(sign_in::delete),
-        Endpoint::get(path("/namespace_limits")).category(LIMITS).to(limits::show),
-        Endpoint::post(path("/namespace_limits")).category(LIMITS).to(limits::add),
-        Endpoint::get(path("/namespace_limits/namespaces")).category(LIMITS).to(limits::choices),
-        Endpoint::get(path("/namespace_limits/{id}/remove")).category(LIMITS).to(remove::confirm),
-        Endpoint::post(path("/namespace_limits/{id}/remove")).category(LIMITS).to(remove::remove),
-        Endpoint::get(path("/users")).category(USERS).to(users::show),
-        Endpoint::get(path("/users/{username}/identities")).category(USERS).to(identities::show),
-        Endpoint::get(path("/audit_events")).category("audit_events").to(audit::show),
+        Endpoint::post(path("/session")).category("system_access").subject(ADMINISTRATOR).to(sign_in::create),
+        Endpoint::delete(path("/session"))
+            .category("system_access")
+            .subject(ADMINISTRATOR)
+            .to(sign_in::delete),
+        Endpoint::get(path("/namespace_limits")).category(LIMITS).subject(LIST).to(limits::show),
+        Endpoint::post(path("/namespace_limits")).category(LIMITS).subject(NAMESPACE).to(limits::add),
+        Endpoint::get(path("/namespace_limits/namespaces"))
+            .category(LIMITS)
+            .subject(LIST)
+            .to(limits::choices),
+        Endpoint::get(path("/namespace_limits/{id}/remove"))
+            .category(LIMITS)
+            .subject(NAMESPACE)
+            .to(remove::confirm),
+        Endpoint::post(path("/namespace_limits/{id}/remove"))
+            .category(LIMITS)
+            .subject(NAMESPACE)
+            .to(remove::remove),
+        Endpoint::get(path("/users")).category(USERS).subject(LIST).to(users::show),
+        Endpoint::get(path("/users/{username}/identities"))
+            .category(USERS)
+            .subject(USER)
+            .to(identities::show),
+        Endpoint::get(path("/audit_events")).category("audit_events").subject(LIST).to(audit::show),
         Endpoint::get(path("/assets/{name}")).category(LIMITS).to(assets::show),
     ]
 }

@@ -7,6 +7,7 @@ use database::admin::audit::EventName;
 use database::admin::exclusions::{self, Filter, Removal};
 use database::billing::Key;
 use domain::Error as DomainError;
+use endpoint::log_field;
 use minijinja::context;
 
 use super::draft::KeptForm;
@@ -16,7 +17,6 @@ use super::limits::row;
 use super::list::ListQuery;
 use super::return_to::ReturnTo;
 use super::session::{Notice, SignedIn};
-use crate::exclusions::record_namespace;
 use crate::{App, audit};
 
 const NOT_EXCLUDED: PageError = PageError::NotFound("This namespace is not excluded from the storage limit.");
@@ -33,6 +33,7 @@ pub async fn confirm(
     form: Form,
 ) -> Result<HttpResponse, PageError> {
     let (namespace_id, query) = (parse_id(&id)?, ListQuery::read(&form)?);
+    log_field("gl_namespace_id", namespace_id);
     let response = page(&app, &request, &signed_in, namespace_id, &query, None).await?;
     response.ok_or(NOT_EXCLUDED)
 }
@@ -49,6 +50,7 @@ pub async fn remove(
     };
     let checked = signed_in.check_form(&app, &request, &form);
     let (namespace_id, query) = (parse_id(&id)?, ListQuery::read(&form)?);
+    log_field("gl_namespace_id", namespace_id);
     if let Err(PageError::OutdatedForm) = checked {
         let problem = (StatusCode::FORBIDDEN, FORM_OUT_OF_DATE);
         let response = page(&app, &request, &signed_in, namespace_id, &query, Some(problem)).await?;
@@ -56,7 +58,7 @@ pub async fn remove(
     }
     checked?;
     let expected = form.number("exclusion_id")?.unwrap_or(NO_ID);
-    let removal = remove_expected(&app, &request, &signed_in, namespace_id, expected).await?;
+    let removal = remove_expected(&app, &signed_in, namespace_id, expected).await?;
     if let Some(Removal::Changed) = removal {
         let problem = (StatusCode::CONFLICT, CHANGED);
         let response = page(&app, &request, &signed_in, namespace_id, &query, Some(problem)).await?;
@@ -82,19 +84,16 @@ fn sign_in(app: &App, request: &HttpRequest, id: &str, form: &Form) -> PageError
 /// Removes the expected exclusion. `None` if the namespace has no exclusion.
 async fn remove_expected(
     app: &App,
-    request: &HttpRequest,
     signed_in: &SignedIn,
     namespace_id: i64,
     expected: i64,
 ) -> Result<Option<Removal>, PageError> {
-    let key = Key::Id(namespace_id);
-    record_namespace(request, &key);
-    let (actor, now) = (signed_in.actor.clone(), app.core.clock.now());
+    let (key, actor, now) = (Key::Id(namespace_id), signed_in.actor.clone(), app.core.clock.now());
     let remove = move |conn: &mut database::Conn| exclusions::remove(conn, &key, Some(expected), &actor, now);
     match app.core.pool.run(remove).await {
         Ok(removal) => {
             if let Removal::Removed(change) = &removal {
-                audit::exclusion_changed(request, &signed_in.actor, EventName::Removed, change);
+                audit::exclusion_changed(&signed_in.actor, EventName::Removed, change);
             }
             Ok(Some(removal))
         }

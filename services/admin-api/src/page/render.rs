@@ -43,7 +43,7 @@ pub fn page(status: StatusCode, name: &str, values: Value) -> HttpResponse {
     match rendered {
         Ok(html) => HttpResponse::build(status).content_type("text/html; charset=utf-8").body(html),
         Err(error) => {
-            tracing::error!(error, template = name, "failed to render a page");
+            tracing::error!(error, "failed to render the template {name}");
             HttpResponse::InternalServerError().content_type("text/plain").body("500 Internal Server Error")
         }
     }

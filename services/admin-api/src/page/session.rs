@@ -9,24 +9,29 @@ use actix_web::http::header::{HeaderValue, SET_COOKIE};
 use actix_web::http::{Method, StatusCode};
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest, HttpResponse};
+use auth::Rejection;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use database::admin::audit::Actor;
-use database::token_holders;
-use endpoint::{Context, access_token};
+use database::token_holders::{self, FoundToken};
+use endpoint::{access_token, log_user};
 use minijinja::{Value, context};
 use serde::{Deserialize, Serialize};
 
-use super::error::PageError;
+use super::error::{PageError, is_by_script};
 use super::form::{Form, is_same_origin};
 use super::return_to::ReturnTo;
 use super::{cookies, render};
 use crate::App;
-use crate::identity::{authorize, new_actor};
+use crate::identity::new_actor;
 
+/// The scheme of this credential, in logs and metrics.
+pub const SCHEME: &str = "session";
 const COOKIE: &str = "admin_session";
 const PURPOSE: &str = "admin-api session";
 const CSRF_PURPOSE: &str = "admin-api form";
+/// The scopes of a token, one of which a session needs.
+pub const SCOPES: &[&str] = &["api"];
 const IDLE_TIMEOUT_S: i64 = 30 * 60;
 /// The maximum lifetime, regardless of activity. The cookie is kept as long, so that an idle session can be
 /// recognised as ended.
@@ -96,6 +101,15 @@ impl Session {
         ended.map_err(|error| PageError::SharedState(error.into()))
     }
 
+    /// The token of an active session. It may no longer be sufficient.
+    async fn find_token(&self, app: &App) -> Result<Option<FoundToken>, PageError> {
+        if !self.is_active(app) || self.was_ended(app).await? {
+            return Ok(None);
+        }
+        let (token_id, now) = (self.token_id, app.core.clock.now());
+        Ok(app.core.pool.read(move |conn| token_holders::find_by_id(conn, token_id, now)).await?)
+    }
+
     /// Ends the session, so that a copy of the cookie is useless.
     pub async fn end(&self, app: &App) -> Result<(), PageError> {
         let lifetime = Duration::from_secs(MAX_LIFETIME_S.unsigned_abs());
@@ -111,7 +125,9 @@ pub fn remove_cookie(app: &App, request: &HttpRequest) -> String {
 
 /// Whether the request has the cookie of a session that has ended.
 pub async fn has_ended_session(app: &App, request: &HttpRequest) -> Result<bool, PageError> {
-    Ok(Session::from_cookie(app, request).is_some() && SignedIn::find(app, request).await?.is_none())
+    let Some(session) = Session::from_cookie(app, request) else { return Ok(false) };
+    let (found, today) = (session.find_token(app).await?, app.core.clock.now().date());
+    Ok(found.is_none_or(|found| found.holder.administers(SCOPES, today).is_err()))
 }
 
 /// An administrator with an active session.
@@ -139,26 +155,36 @@ impl FromRequest for SignedIn {
 }
 
 impl SignedIn {
-    /// The administrator of the request's session; `None` without an active session.
+    /// The administrator of the request's session; `None` without an active session. A request by script
+    /// without one is refused, so the reason is counted and logged.
     pub async fn find(app: &App, request: &HttpRequest) -> Result<Option<Self>, PageError> {
-        let session = Session::from_cookie(app, request).filter(|session| session.is_active(app));
-        let Some(session) = session else { return Ok(None) };
-        if session.was_ended(app).await? {
-            return Ok(None);
+        let identified = Self::identify(app, request).await?;
+        if let Err(reason) = identified
+            && is_by_script(request)
+        {
+            app.core.reject_credential(SCHEME, reason);
         }
-        let (token_id, now) = (session.token_id, app.core.clock.now());
-        let found = app.core.pool.read(move |conn| token_holders::find_by_id(conn, token_id, now)).await?;
-        let Some(found) = found.filter(|found| authorize(app, &found.holder, &["api"]).is_ok()) else {
-            return Ok(None);
+        Ok(identified.ok())
+    }
+
+    /// The administrator, or the reason why the session is not valid.
+    async fn identify(app: &App, request: &HttpRequest) -> Result<Result<Self, &'static str>, PageError> {
+        let Some(session) = Session::from_cookie(app, request) else {
+            let is_missing = cookies::values(request, COOKIE).next().is_none();
+            return Ok(Err(if is_missing { Rejection::Missing } else { Rejection::Signature }.reason()));
         };
+        let Some(found) = session.find_token(app).await? else {
+            return Ok(Err(Rejection::Expired.reason()));
+        };
+        if let Err(insufficient) = found.holder.administers(SCOPES, app.core.clock.now().date()) {
+            return Ok(Err(insufficient.reason()));
+        }
         access_token::record_use(&app.core, &found).await;
         let holder = &found.holder;
-        if let Some(context) = Context::of(request) {
-            context.note_user(holder.user_id, &holder.username);
-        }
+        log_user(holder.user_id, &holder.username);
         let actor = new_actor(request, holder.user_id, &holder.username);
         let csrf = app.key_base.get().sign(CSRF_PURPOSE, &session.id);
-        Ok(Some(Self { actor, session, csrf }))
+        Ok(Ok(Self { actor, session, csrf }))
     }
 
     pub fn session(&self) -> &Session {

@@ -7,6 +7,7 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use auth::Rejection;
 use database::token_holders::FoundToken;
+use endpoint::{access_token, log_field, log_user};
 use minijinja::context;
 
 use super::draft::{self, KeptForm};
@@ -14,7 +15,7 @@ use super::error::PageError;
 use super::form::{Form, is_same_origin};
 use super::render;
 use super::return_to::ReturnTo;
-use super::session::{Session, SignedIn, has_ended_session, remove_cookie};
+use super::session::{SCOPES, Session, SignedIn, has_ended_session, remove_cookie};
 use crate::identity::{authorize, client_address, find_token, new_actor, unauthorized};
 use crate::{App, audit};
 
@@ -72,9 +73,10 @@ pub async fn create(app: Data<App>, request: HttpRequest, form: Form) -> Result<
     let Some(found) = find_administrator(&app, &form.trimmed("token")?).await? else {
         return Ok(page(&app, StatusCode::UNAUTHORIZED, &return_to, "", INSUFFICIENT_TOKEN));
     };
-    endpoint::access_token::record_use(&app.core, &found).await;
+    access_token::record_use(&app.core, &found).await;
     let actor = new_actor(&request, found.holder.user_id, &found.holder.username);
-    audit::session_started(&request, &actor);
+    log_user(actor.user_id, &actor.username);
+    audit::session_started(&actor);
     let root = &app.core.relative_url_root;
     let path = ReturnTo::parse(&return_to, root).map(|target| target.path());
     let location = format!("{root}{}", path.as_deref().unwrap_or("/admin/namespace_limits"));
@@ -96,7 +98,7 @@ async fn find_administrator(app: &App, token: &str) -> Result<Option<FoundToken>
         unauthorized(app, Rejection::UnknownToken);
         return Ok(None);
     };
-    Ok(authorize(app, &found.holder, &["api"]).is_ok().then_some(found))
+    Ok(authorize(app, &found.holder, SCOPES).is_ok().then_some(found))
 }
 
 /// `DELETE /admin/session`: ends the session.
@@ -116,7 +118,7 @@ async fn end_session(
     signed_in: &SignedIn,
 ) -> Result<HttpResponse, PageError> {
     signed_in.session().end(app).await?;
-    audit::session_ended(request, &signed_in.actor);
+    audit::session_ended(&signed_in.actor);
     let location = format!("{}/admin/session/new", app.core.relative_url_root);
     let mut response = render::redirect(StatusCode::SEE_OTHER, &location);
     if let Ok(cookie) = HeaderValue::from_str(&remove_cookie(app, request)) {
@@ -140,5 +142,6 @@ async fn count_attempt(app: &App, request: &HttpRequest) -> Result<Option<u32>, 
         return Ok(None);
     }
     app.core.metrics.throttled(crate::INFO.consumer, "admin_sign_in");
+    log_field("rate_limit_key", "admin_sign_in");
     Ok(Some(u32::try_from(wait_s).unwrap_or(60)))
 }

@@ -2,6 +2,7 @@
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
 use database::admin::identities::{self, Identity, ScimIdentity};
+use endpoint::log_field;
 use serde_json::{Value, json};
 
 use crate::error::AdminError;
@@ -15,6 +16,7 @@ pub async fn handler(app: Data<App>, _: Admin, id: Path<String>) -> Result<HttpR
     let user_id: i64 = if is_number { id.parse().unwrap_or(0) } else { 0 };
     let found = app.core.pool.read(move |conn| identities::find(conn, user_id)).await?;
     let found = found.ok_or(UNKNOWN)?;
+    log_field("target_user_id", user_id);
     Ok(HttpResponse::Ok().json(json!({
         "user_id": user_id,
         "identities": found.single_sign_on.iter().map(identity).collect::<Vec<_>>(),

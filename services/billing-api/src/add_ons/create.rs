@@ -2,7 +2,7 @@
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
 use database::billing::{Key, add_ons, namespaces};
-use endpoint::DeferredParams;
+use endpoint::{DeferredParams, log_field};
 
 use super::{entity, items, unprocessable};
 use crate::error::BillingError;
@@ -24,7 +24,7 @@ pub async fn handler(
         })
     });
     let (namespace, changes) = ordered.await.map_err(unprocessable)?;
-    caller.log_namespace(namespace.id);
+    log_field("gl_namespace_id", namespace.id);
     for change in &changes {
         caller.audit_add_on(&namespace, change);
     }

@@ -5,7 +5,7 @@ use database::billing::add_ons::{self, PurchaseChange};
 use database::billing::{Key, Namespace, namespaces};
 use domain::billing::AddOn;
 use domain::billing::add_on::Order;
-use endpoint::DeferredParams;
+use endpoint::{DeferredParams, log_field};
 
 use super::show::NONE;
 use super::{entity, named, order, unprocessable};
@@ -23,7 +23,7 @@ pub async fn create(
     let wanted = read(sent, first).await?;
     let (namespace, change) = run(&app, &path, wanted, true).await?;
     let change = change.ok_or(NONE)?;
-    caller.log_namespace(namespace.id);
+    log_field("gl_namespace_id", namespace.id);
     caller.audit_add_on(&namespace, &change);
     Ok(HttpResponse::Created().json(entity(&namespace, change.add_on, &change.after)))
 }
@@ -38,7 +38,7 @@ pub async fn update(
     let wanted = read(sent, order).await?;
     let (namespace, change) = run(&app, &path, wanted, false).await?;
     let change = change.ok_or(NONE)?;
-    caller.log_namespace(namespace.id);
+    log_field("gl_namespace_id", namespace.id);
     caller.audit_add_on(&namespace, &change);
     Ok(HttpResponse::Ok().json(entity(&namespace, change.add_on, &change.after)))
 }

@@ -2,6 +2,7 @@
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
 use database::billing::{Key, add_ons, namespaces};
+use endpoint::log_field;
 
 use super::{entity, named};
 use crate::error::BillingError;
@@ -12,12 +13,12 @@ pub(super) const NONE: BillingError = BillingError::NotFound("Subscription Add-o
 /// Shows the purchase of an add-on.
 pub async fn handler(
     app: Data<App>,
-    caller: Caller,
+    _: Caller,
     path: Path<(String, String)>,
 ) -> Result<HttpResponse, BillingError> {
     let (key, name) = (Key::parse(&path.0), path.1.clone());
     let namespace = app.core.pool.read(move |conn| namespaces::find_root(conn, &key)).await?;
-    caller.log_namespace(namespace.id);
+    log_field("gl_namespace_id", namespace.id);
     let add_on = named(&name)?;
     let id = namespace.id;
     let purchase = app.core.pool.read(move |conn| add_ons::find(conn, id, add_on)).await?;

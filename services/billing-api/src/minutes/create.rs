@@ -4,7 +4,7 @@ use actix_web::web::{Data, Path};
 use chrono::NaiveDate;
 use database::billing::{Key, packs};
 use domain::billing::Pack;
-use endpoint::DeferredParams;
+use endpoint::{DeferredParams, log_field};
 use serde::Serialize;
 
 use crate::error::BillingError;
@@ -35,7 +35,7 @@ pub async fn handler(
     };
     let outcome = buy.await?;
     let namespace_id = outcome.namespace.id;
-    caller.log_namespace(namespace_id);
+    log_field("gl_namespace_id", namespace_id);
     warn_of_different_values(&outcome, &wanted);
     caller.audit_purchase(&outcome);
     let entity = |pack: packs::StoredPack| Entity {

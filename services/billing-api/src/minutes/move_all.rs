@@ -2,6 +2,7 @@
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
 use database::billing::{Key, packs};
+use endpoint::log_field;
 use serde_json::json;
 
 use crate::error::BillingError;
@@ -16,7 +17,7 @@ pub async fn handler(
     let (source, target) = (Key::parse(&ids.0), Key::parse(&ids.1));
     let now = app.core.clock.now();
     let outcome = app.core.pool.run(move |conn| packs::move_all(conn, &source, &target, now)).await?;
-    caller.log_namespace(outcome.source.id);
+    log_field("gl_namespace_id", outcome.source.id);
     caller.audit_move(&outcome);
     Ok(HttpResponse::Accepted().json(json!({ "message": "202 Accepted" })))
 }

@@ -4,20 +4,21 @@ use actix_web::web::{Data, Path};
 use database::billing::owners::{self, Owner};
 use database::billing::{Key, namespaces};
 use domain::Role;
+use endpoint::log_field;
 use serde_json::{Value, json};
 
 use crate::error::BillingError;
 use crate::{App, Caller};
 
 /// Lists the owners of a namespace.
-pub async fn handler(app: Data<App>, caller: Caller, id: Path<String>) -> Result<HttpResponse, BillingError> {
+pub async fn handler(app: Data<App>, _: Caller, id: Path<String>) -> Result<HttpResponse, BillingError> {
     let (key, today) = (Key::parse(&id), app.core.clock.now().date());
     let owners = app.core.pool.read(move |conn| {
         let namespace = namespaces::find_root(conn, &key)?;
         Ok((namespace.id, owners::list(conn, &namespace, today)?))
     });
     let (namespace_id, owners) = owners.await?;
-    caller.log_namespace(namespace_id);
+    log_field("gl_namespace_id", namespace_id);
     Ok(HttpResponse::Ok().json(owners.iter().map(entity).collect::<Vec<_>>()))
 }
 

@@ -4,7 +4,7 @@ use actix_web::web::{Data, Path};
 use database::billing::Key;
 use database::billing::provision::{self, Provision, ProvisionOutcome};
 use domain::billing::Change;
-use endpoint::DeferredParams;
+use endpoint::{DeferredParams, log_field};
 
 use crate::error::BillingError;
 use crate::params::{Fields, read};
@@ -20,7 +20,7 @@ pub async fn handler(
     let wanted = read(sent, wanted).await?;
     let (key, now) = (Key::parse(&id), app.core.clock.now());
     let outcome = app.core.pool.run(move |conn| provision::run(conn, &key, &wanted, now)).await?;
-    caller.log_namespace(outcome.namespace.id);
+    log_field("gl_namespace_id", outcome.namespace.id);
     audit(&caller, &outcome);
     if outcome.failures.is_empty() {
         return Ok(HttpResponse::Ok().finish());

@@ -2,12 +2,13 @@
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
 use database::billing::{Key, namespaces, overview};
+use endpoint::log_field;
 
 use crate::error::BillingError;
 use crate::{App, Caller};
 
 /// Shows a group, which may be a subgroup, or a personal namespace.
-pub async fn handler(app: Data<App>, caller: Caller, id: Path<String>) -> Result<HttpResponse, BillingError> {
+pub async fn handler(app: Data<App>, _: Caller, id: Path<String>) -> Result<HttpResponse, BillingError> {
     let (key, today) = (Key::parse(&id), app.core.clock.now().date());
     let read = app.core.pool.read(move |conn| {
         let mut namespace = namespaces::find(conn, &key)?;
@@ -17,6 +18,6 @@ pub async fn handler(app: Data<App>, caller: Caller, id: Path<String>) -> Result
         overview::show(conn, namespace, today)
     });
     let overview = read.await?;
-    caller.log_namespace(overview.namespace.id);
+    log_field("gl_namespace_id", overview.namespace.id);
     Ok(HttpResponse::Ok().json(super::entity(&overview, &app)))
 }

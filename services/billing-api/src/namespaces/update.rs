@@ -3,7 +3,7 @@ use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
 use database::billing::{Key, limits, namespaces, overview, subscriptions};
 use domain::billing::Limits;
-use endpoint::DeferredParams;
+use endpoint::{DeferredParams, log_field};
 
 use crate::error::BillingError;
 use crate::params::{Fields, read};
@@ -37,7 +37,7 @@ pub async fn handler(
         })
     });
     let (limits, subscription, overview) = changed.await?;
-    caller.log_namespace(overview.namespace.id);
+    log_field("gl_namespace_id", overview.namespace.id);
     caller.audit_limits(&overview.namespace, &limits);
     if let Some(change) = &subscription {
         caller.audit_subscription(change);

@@ -2,6 +2,7 @@
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
 use database::billing::{Key, namespaces, owners};
+use endpoint::log_field;
 use serde_json::json;
 
 use crate::error::BillingError;
@@ -10,7 +11,7 @@ use crate::{App, Caller, users};
 /// Shows whether a user may edit the billing data of a namespace.
 pub async fn handler(
     app: Data<App>,
-    caller: Caller,
+    _: Caller,
     ids: Path<(String, String)>,
 ) -> Result<HttpResponse, BillingError> {
     let (key, user_id, today) = (Key::parse(&ids.0), users::id(&ids.1), app.core.clock.now().date());
@@ -20,7 +21,7 @@ pub async fn handler(
         Ok((namespace.id, admin || owners::is_owner(conn, &namespace, user_id, today)?))
     });
     let (namespace_id, may_edit) = read.await?;
-    caller.log_namespace(namespace_id);
-    caller.log_target_user(user_id);
+    log_field("gl_namespace_id", namespace_id);
+    log_field("target_user_id", user_id);
     Ok(HttpResponse::Ok().json(json!({ "edit_billing": may_edit })))
 }

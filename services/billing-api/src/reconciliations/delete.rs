@@ -2,7 +2,7 @@
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
 use database::billing::{Key, reconciliations};
-use endpoint::DeferredParams;
+use endpoint::{DeferredParams, log_field};
 
 use crate::error::BillingError;
 use crate::params::read;
@@ -29,7 +29,7 @@ async fn delete(app: &App, caller: &Caller, key: Key) -> Result<HttpResponse, Bi
         database::Error::Domain(domain::Error::NotFound(_)) => BillingError::NotFound("Not Found"),
         error => error.into(),
     })?;
-    caller.log_namespace(change.namespace.id);
+    log_field("gl_namespace_id", change.namespace.id);
     caller.audit_reconciliation(&change);
     Ok(HttpResponse::NoContent().finish())
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use actix_web::HttpResponse;
 use actix_web::web::Data;
 use database::billing::reconciliations::{self, SkipReason};
-use endpoint::DeferredParams;
+use endpoint::{DeferredParams, log_field};
 
 use super::dates;
 use crate::error::BillingError;
@@ -26,9 +26,10 @@ pub async fn handler(
     let now = app.core.clock.now();
     let only_namespace = wanted.keys().next().copied().filter(|_| wanted.len() == 1);
     let outcome = app.core.pool.run(move |conn| reconciliations::put(conn, &wanted, now)).await?;
+    log_field("results", outcome.changes.len());
     for change in &outcome.changes {
         if Some(change.namespace.id) == only_namespace {
-            caller.log_namespace(change.namespace.id);
+            log_field("gl_namespace_id", change.namespace.id);
         }
         caller.audit_reconciliation(change);
     }

@@ -3,7 +3,7 @@ use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
 use database::billing::reconciliations::{self, Dates};
 use database::billing::{Key, namespaces};
-use endpoint::DeferredParams;
+use endpoint::{DeferredParams, log_field};
 
 use super::dates;
 use crate::error::BillingError;
@@ -31,7 +31,7 @@ pub async fn handler(
     }
     let changes = app.core.pool.run(move |conn| reconciliations::put_one(conn, &key, dates, now)).await?;
     for change in &changes {
-        caller.log_namespace(change.namespace.id);
+        log_field("gl_namespace_id", change.namespace.id);
         caller.audit_reconciliation(change);
     }
     Ok(HttpResponse::Ok().json(200))

@@ -3,7 +3,7 @@ use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
 use database::billing::{Key, subscriptions};
 use domain::billing::Change;
-use endpoint::DeferredParams;
+use endpoint::{DeferredParams, log_field};
 
 use crate::error::BillingError;
 use crate::params::read;
@@ -23,7 +23,7 @@ pub async fn handler(
     .await?;
     let (key, now) = (Key::parse(&id), app.core.clock.now());
     let change = app.core.pool.run(move |conn| subscriptions::create(conn, &key, &change, now)).await?;
-    caller.log_namespace(change.namespace.id);
+    log_field("gl_namespace_id", change.namespace.id);
     caller.audit_subscription(&change);
     Ok(HttpResponse::Created().json(super::entity(&change.after, &app.options, now.date())))
 }

@@ -2,7 +2,7 @@
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
 use database::billing::{Key, subscriptions};
-use endpoint::DeferredParams;
+use endpoint::{DeferredParams, log_field};
 
 use crate::error::BillingError;
 use crate::params::read;
@@ -18,7 +18,7 @@ pub async fn handler(
     let change = read(sent, super::change).await?;
     let (key, now) = (Key::parse(&id), app.core.clock.now());
     let change = app.core.pool.run(move |conn| subscriptions::update(conn, &key, &change, now)).await?;
-    caller.log_namespace(change.namespace.id);
+    log_field("gl_namespace_id", change.namespace.id);
     caller.audit_subscription(&change);
     Ok(HttpResponse::Ok().json(super::entity(&change.after, &app.options, now.date())))
 }

@@ -4,7 +4,7 @@ use actix_web::web::{Data, Path};
 use auth::KeyBase;
 use database::billing::cards;
 use domain::billing::card::{self, Card, Validation};
-use endpoint::DeferredParams;
+use endpoint::{DeferredParams, log_field};
 use serde_json::json;
 
 use crate::error::BillingError;
@@ -25,7 +25,7 @@ pub async fn handler(
     let validation = read(sent, |fields| validation(fields, &key_base)).await?;
     let user_id = super::id(&user_id);
     let username = app.core.pool.run(move |conn| cards::put(conn, user_id, &validation)).await?;
-    caller.log_target_user(user_id);
+    log_field("target_user_id", user_id);
     caller.audit_card(user_id, username);
     Ok(HttpResponse::Ok().json(json!({ "success": {} })))
 }

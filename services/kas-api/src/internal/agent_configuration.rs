@@ -5,10 +5,9 @@ use database::agents::authorizations::{self, AuthorizationOutcome, GrantedPaths}
 use domain::agents::configuration::AgentConfiguration;
 use domain::json::{Json, has_nul};
 use endpoint::audit::{AuditEvent, Author, Difference, Entity, Target};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::error::KasError;
-use crate::identity::RequestLog;
 use crate::params::{Field, Params, Problems};
 use crate::{App, Kas};
 use endpoint::DeferredParams;
@@ -33,7 +32,7 @@ pub async fn handler(
     log.set("authorizations_added", outcome.changes.added);
     log.set("authorizations_removed", outcome.changes.removed);
     if outcome.changes.is_any() {
-        audit(&log, agent_id, outcome);
+        audit(agent_id, outcome);
     }
     Ok(HttpResponse::NoContent().finish())
 }
@@ -55,7 +54,7 @@ fn parse(config: Json<'_>) -> Option<AgentConfiguration> {
     if has_nul(config.as_json()) { None } else { AgentConfiguration::parse(config).ok() }
 }
 
-fn audit(log: &RequestLog, agent_id: i64, outcome: AuthorizationOutcome) {
+fn audit(agent_id: i64, outcome: AuthorizationOutcome) {
     let event = AuditEvent {
         event_name: "cluster_agent_authorizations_updated",
         author: Author::service("kas", "kas"),
@@ -63,8 +62,9 @@ fn audit(log: &RequestLog, agent_id: i64, outcome: AuthorizationOutcome) {
         target: Target { kind: "Clusters::Agent", id: Some(agent_id) },
         gl_namespace_id: None,
         difference: Some(Difference::new(paths(&outcome.before), paths(&outcome.after))),
+        further: Map::new(),
     };
-    event.write(log.0.as_ref());
+    event.write();
 }
 
 fn paths(granted: &GrantedPaths) -> Value {

@@ -5,8 +5,8 @@ use database::agents::proxy_access::{self, Access};
 use domain::Role;
 use domain::tokens::token_holder::{Insufficient, TokenHolder};
 use domain::user::State;
-use endpoint::DeferredParams;
 use endpoint::access_token::{self, TOKEN_EXPIRED, TOKEN_REVOKED};
+use endpoint::{DeferredParams, log_user};
 use serde_json::{Map, Value, json};
 
 use crate::error::KasError;
@@ -35,11 +35,12 @@ pub async fn handler(
         Key::Token(token) => app.find_token_holder(&token).await?,
         // GitLab's sessions are marshalled by Ruby and cannot be read here. kas shows 401 as a failed sign-in,
         // but 400 as a server error.
-        Key::Cookie => return Err(KasError::Unauthorized("Invalid session")),
+        Key::Cookie => {
+            app.core.reject_credential("session", "unknown");
+            return Err(KasError::Unauthorized("Invalid session"));
+        }
     };
-    if let Some(context) = &log.0 {
-        context.note_user(user.user_id, &user.username);
-    }
+    log_user(user.user_id, &user.username);
     if user.state != State::Active {
         return Err(KasError::Forbidden);
     }
@@ -103,14 +104,20 @@ impl App {
         }
         let digests = self.key_base.get().digests(token);
         let found = access_token::find(&self.core, digests).await?.ok_or_else(unknown)?;
-        // Unlike in the REST API, a revoked token is reported as such even if it has also expired.
-        if found.holder.token.revoked {
-            return Err(KasError::InvalidToken(TOKEN_REVOKED));
-        }
         let today = self.core.clock.now().date();
-        found.holder.has_scope(&[SCOPE], today).map_err(|insufficient| match insufficient {
-            Insufficient::Expired => KasError::InvalidToken(TOKEN_EXPIRED),
-            _ => KasError::InsufficientScope(SCOPE),
+        let checked = if found.holder.token.revoked {
+            // Unlike in the REST API, a revoked token is reported as such even if it has also expired.
+            Err(Insufficient::Revoked)
+        } else {
+            found.holder.has_scope(&[SCOPE], today)
+        };
+        checked.map_err(|insufficient| {
+            self.core.reject_credential(TOKEN, insufficient.reason());
+            match insufficient {
+                Insufficient::Expired => KasError::InvalidToken(TOKEN_EXPIRED),
+                Insufficient::Revoked => KasError::InvalidToken(TOKEN_REVOKED),
+                _ => KasError::InsufficientScope(SCOPE),
+            }
         })?;
         access_token::record_use(&self.core, &found).await;
         Ok(found.holder)

@@ -5,6 +5,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use database::scim::groups;
 use scim::{GroupDraft, search};
 
+use crate::audit::Operation;
 use crate::{App, ScimError, ScimProvider, answer, request};
 
 /// Assigns a SCIM group id to the SAML group links with this name.
@@ -21,7 +22,7 @@ pub(crate) async fn handler(
     let uid = uuid::Builder::from_random_bytes(rand::random()).into_uuid().to_string();
     let (tenant, now) = (provider.tenant.clone(), app.core.clock.now());
     let work = move |conn: &mut database::Conn| groups::create(conn, &tenant, &draft, &uid, now);
-    let group = app.change_group(&provider, "create", work).await?.resource;
+    let group = app.change_group(&provider, Operation::Create, work).await?.resource;
     let selection = search::selection(&request::query(&request));
     let mut created = HttpResponse::Created();
     created.insert_header((LOCATION, group.location(&provider.groups_url())));

@@ -4,6 +4,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use database::scim::groups;
 use scim::Group;
 
+use crate::audit::Operation;
 use crate::{App, ScimError, ScimProvider, answer, request};
 
 /// Removes the SCIM group id from the SAML group links, which remain. Members lose the access that it gave
@@ -18,6 +19,6 @@ pub(crate) async fn handler(
     let (tenant, now) = (provider.tenant.clone(), app.core.clock.now());
     let work = move |conn: &mut database::Conn| groups::delete(conn, &tenant, &id, &precondition, now);
     // The group is deleted, so the client cannot repeat the request.
-    let _ = app.change_group(&provider, "delete", work).await?;
+    let _ = app.change_group(&provider, Operation::Delete, work).await?;
     Ok(HttpResponse::NoContent().finish())
 }

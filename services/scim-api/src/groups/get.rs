@@ -3,6 +3,7 @@ use actix_web::http::header::ETAG;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use database::scim::groups;
+use endpoint::log_field;
 use scim::search;
 
 use crate::{App, Representation, ScimError, ScimProvider, answer, request};
@@ -19,6 +20,7 @@ pub(crate) async fn handler(
     let with_members = selection.includes("members");
     let found = app.read(move |conn| groups::find(conn, &tenant, &id, with_members)).await?;
     let group = found.ok_or_else(super::not_found)?;
+    log_field("scim_group_uid", group.id.clone());
     if provider.representation == Representation::Rfc && answer::is_known(&request, &group) {
         return Ok(HttpResponse::NotModified().insert_header((ETAG, group.etag())).finish());
     }

@@ -2,6 +2,7 @@
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use database::scim::groups;
+use endpoint::log_field;
 use scim::Search;
 
 use crate::{App, ScimError, ScimProvider, answer, request};
@@ -30,6 +31,7 @@ pub(super) async fn page(
     } else {
         (Vec::new(), 0)
     };
+    log_field("results", found.len());
     let shown = found.iter().map(|group| search.selection.select(provider.show_group(group))).collect();
     let list = provider.representation.list(shown, total, &search);
     Ok(answer::body(&mut HttpResponse::Ok(), &list))

@@ -4,6 +4,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use database::scim::groups;
 use scim::{Group, GroupPatch, search};
 
+use crate::audit::Operation;
 use crate::{App, ScimError, ScimProvider, answer, request};
 
 /// Applies all operations or none. The response is empty unless the client selects attributes.
@@ -19,7 +20,7 @@ pub(crate) async fn handler(
     let (id, precondition) = (request::id(&request)?, answer::precondition::<Group>(&request));
     let (tenant, now) = (provider.tenant.clone(), app.core.clock.now());
     let work = move |conn: &mut database::Conn| groups::patch(conn, &tenant, &id, &precondition, &patch, now);
-    let group = app.change_group(&provider, "patch", work).await?.complete()?;
+    let group = app.change_group(&provider, Operation::Update, work).await?.complete()?;
     let selection = search::selection(&request::query(&request));
     if selection.is_given() {
         return Ok(answer::group(&mut HttpResponse::Ok(), &provider, &group, &selection));

@@ -4,6 +4,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use database::scim::groups;
 use scim::{Group, GroupDraft, search};
 
+use crate::audit::Operation;
 use crate::{App, ScimError, ScimProvider, answer, request};
 
 /// Replaces the members, if the body has any.
@@ -19,7 +20,7 @@ pub(crate) async fn handler(
     let (tenant, now) = (provider.tenant.clone(), app.core.clock.now());
     let work =
         move |conn: &mut database::Conn| groups::replace(conn, &tenant, &id, &precondition, &draft, now);
-    let group = app.change_group(&provider, "replace", work).await?.complete()?;
+    let group = app.change_group(&provider, Operation::Update, work).await?.complete()?;
     let selection = search::selection(&request::query(&request));
     Ok(answer::group(&mut HttpResponse::Ok(), &provider, &group, &selection))
 }

@@ -5,6 +5,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use database::scim::{Request, create};
 use scim::{Draft, search};
 
+use crate::audit::Operation;
 use crate::{App, ScimError, ScimProvider, answer, dialect, request};
 
 /// Creates a user, links an existing account, or restores access.
@@ -19,8 +20,10 @@ pub(crate) async fn handler(
     let fresh_id = uuid::Builder::from_random_bytes(rand::random()).into_uuid().to_string();
     let wanted = Request { new, fresh_id, password: password() };
     let (tenant, now) = (provider.tenant.clone(), app.core.clock.now());
-    let made =
-        app.change(&provider, "create", move |conn| create(conn, &tenant, &wanted, now)).await?.resource;
+    let made = app
+        .change(&provider, Operation::Create, move |conn| create(conn, &tenant, &wanted, now))
+        .await?
+        .resource;
     let selection = search::selection(&request::query(&request));
     let mut created = HttpResponse::Created();
     created.insert_header((LOCATION, made.user.location(&provider.users_url())));

@@ -1,6 +1,7 @@
 //! `GET …/Users`
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
+use endpoint::log_field;
 use scim::Search;
 
 use crate::{App, ScimError, ScimProvider, answer, request};
@@ -24,6 +25,7 @@ pub(super) async fn page(
     let (tenant, asked, with_emails) = (provider.tenant.clone(), search.clone(), provider.wants_emails());
     let page =
         app.core.pool.read(move |conn| database::scim::list(conn, &tenant, &asked, with_emails)).await?;
+    log_field("results", page.users.len());
     let users =
         page.users.iter().map(|stored| search.selection.select(provider.show(&stored.user))).collect();
     let list = provider.representation.list(users, page.total, &search);

@@ -5,6 +5,7 @@ use database::scim::{Mode, change};
 use scim::patch::Patch;
 use scim::{User, search};
 
+use crate::audit::Operation;
 use crate::{App, ScimError, ScimProvider, answer, dialect, request};
 
 /// Applies all operations or none. The response is empty unless the client selects attributes.
@@ -21,7 +22,7 @@ pub(crate) async fn handler(
     let work = move |conn: &mut database::Conn| {
         change(conn, &tenant, &id, &precondition, |user| Ok(dialect::adapt(patch.apply(user)?, mode)), now)
     };
-    let changed = app.change(&provider, "patch", work).await?.complete()?;
+    let changed = app.change(&provider, Operation::Update, work).await?.complete()?;
     let selection = search::selection(&request::query(&request));
     if selection.is_given() || (mode == Mode::Rfc && provider.names_scim) {
         return Ok(answer::user(&mut HttpResponse::Ok(), &provider, &changed.user, &selection));

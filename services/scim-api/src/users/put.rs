@@ -4,6 +4,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use database::scim::change;
 use scim::{Draft, User, search};
 
+use crate::audit::Operation;
 use crate::{App, ScimError, ScimProvider, answer, dialect, request};
 
 /// Replaces the attributes of a user.
@@ -26,7 +27,7 @@ pub(crate) async fn handler(
             now,
         )
     };
-    let changed = app.change(&provider, "replace", work).await?.complete()?;
+    let changed = app.change(&provider, Operation::Update, work).await?.complete()?;
     let selection = search::selection(&request::query(&request));
     Ok(answer::user(&mut HttpResponse::Ok(), &provider, &changed.user, &selection))
 }

@@ -38,7 +38,7 @@ impl FromRequest for ErrorTracker {
             let Shell = match token {
                 None => shell.await?,
                 Some(token) if is_valid(&app, &token).await? => Shell,
-                Some(_) => shell.await.map_err(|_| refuse(&app, "token", Rejection::Signature))?,
+                Some(_) => shell.await.map_err(|_| refuse(&app, "shared_secret", Rejection::Signature))?,
             };
             params.await.map(Self)
         })

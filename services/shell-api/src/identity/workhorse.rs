@@ -24,7 +24,7 @@ impl FromRequest for ShellOrWorkhorse {
         match (request.app_data::<Data<App>>(), token) {
             (Some(app), Some(token)) if header(request, SHELL_HEADER).is_none() => {
                 let verified = verify(app, token).map(|()| Self);
-                let answer = verified.map_err(|rejection| refuse(app, "jwt", rejection));
+                let answer = verified.map_err(|rejection| refuse(app, "workhorse_jwt", rejection));
                 Box::pin(std::future::ready(answer))
             }
             _ => {

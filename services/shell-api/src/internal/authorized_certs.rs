@@ -5,7 +5,7 @@ use actix_web::{HttpResponse, ResponseError};
 use database::ssh_certificates::{self, Authority, Holder};
 use domain::ssh_key;
 use domain::user::State;
-use endpoint::{Params, RestError};
+use endpoint::{Params, RestError, log_field, log_user};
 use serde::Serialize;
 use serde_json::json;
 
@@ -67,8 +67,10 @@ pub async fn handler(app: Data<App>, _: Shell, params: Params) -> Result<HttpRes
     };
     let found = app.core.pool.read(move |conn| find(conn)).await?;
     let (authority, holder) = found.ok_or(CertificateError::NoAuthority)?;
-    let Authority { full_path: namespace, .. } = authority;
+    let Authority { group_id, full_path: namespace } = authority;
+    log_field("gl_namespace_id", group_id);
     let holder = holder.ok_or(CertificateError::NoUser)?;
+    log_user(holder.user_id, &holder.username);
     if !app.may_sign_in_with_certificate(&holder) {
         return Err(CertificateError::NotAMember);
     }

@@ -4,7 +4,7 @@ use actix_web::web::Data;
 use chrono::NaiveDateTime;
 use database::keys::{self, AuthorizedKey};
 use domain::ssh_key;
-use endpoint::{Params, RestError};
+use endpoint::{Params, RestError, log_field, log_optional_field};
 use serde::Serialize;
 
 use crate::{App, Shell, urls};
@@ -25,6 +25,9 @@ pub async fn handler(app: Data<App>, _: Shell, params: Params) -> Result<HttpRes
     let fingerprint = ssh_key::fingerprint(&given).ok_or(RestError::NotFound("Key Not Found"))?;
     let key = app.core.pool.read(move |conn| keys::find_by_fingerprint(conn, &fingerprint)).await?;
     let key = key.ok_or(RestError::NotFound("Key Not Found"))?;
+    log_field("gl_key_type", if key.state.is_deploy_key { "deploy_key" } else { "key" });
+    log_field("gl_key_id", key.id);
+    log_optional_field("gl_user_id", key.user_id);
     if !key.state.may_authenticate(app.core.clock.now()) {
         return Err(RestError::Unauthorized);
     }

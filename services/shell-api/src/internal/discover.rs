@@ -2,7 +2,7 @@
 use actix_web::HttpResponse;
 use actix_web::web::Data;
 use database::users;
-use endpoint::{Params, RestError};
+use endpoint::{Params, RestError, log_user};
 use serde::Serialize;
 
 use crate::{App, Shell, actor};
@@ -18,6 +18,9 @@ struct Entity {
 pub async fn handler(app: Data<App>, _: Shell, params: Params) -> Result<HttpResponse, RestError> {
     let actor = actor::from_params(&params)?;
     let person = app.core.pool.read(move |conn| users::find(conn, &actor)).await?;
+    if let Some(person) = &person {
+        log_user(person.id, person.username.as_deref().unwrap_or_default());
+    }
     Ok(HttpResponse::Ok().json(person.map(Entity::from)))
 }
 

@@ -5,13 +5,15 @@ use actix_web::HttpResponse;
 use actix_web::body::SizedStream;
 use actix_web::web::{Bytes, Data};
 use domain::GlRepository;
-use endpoint::{Params, RestError};
+use endpoint::{Params, RestError, log_field, log_optional_field};
 use futures_util::stream::try_unfold;
 use tokio::fs::File;
 use tokio::io::{AsyncReadExt, Take};
 
 use crate::{App, Shell};
 
+/// The length of an object id: SHA-256 in hexadecimal.
+const OID_DIGITS: usize = 64;
 /// The number of bytes in memory at a time.
 const CHUNK: usize = 64 * 1024;
 
@@ -20,8 +22,11 @@ const CHUNK: usize = 64 * 1024;
 pub async fn handler(app: Data<App>, _: Shell, params: Params) -> Result<HttpResponse, RestError> {
     let oid = params.required_text("oid")?;
     let repository: GlRepository = params.required_text("gl_repository")?.parse()?;
+    log_field("gl_repository", repository.to_string());
+    log_field("lfs_oid", oid.chars().take(OID_DIGITS).collect::<String>());
+    log_optional_field("gl_project_id", project_id(repository));
     let not_found = || RestError::NotFound("Not Found");
-    let (Some(path), Some(project_id)) = (app.lfs_path(&oid), project(&repository)) else {
+    let (Some(path), Some(project_id)) = (app.lfs_path(&oid), project_id(repository)) else {
         return Err(not_found());
     };
     let has_object = move |conn: &mut database::Conn| database::lfs::has_object(conn, &oid, project_id);
@@ -33,9 +38,10 @@ pub async fn handler(app: Data<App>, _: Shell, params: Params) -> Result<HttpRes
     Ok(HttpResponse::Ok().content_type("application/octet-stream").body(body))
 }
 
-fn project(repository: &GlRepository) -> Option<i64> {
+/// The project that the repository belongs to.
+pub(super) fn project_id(repository: GlRepository) -> Option<i64> {
     match repository {
-        GlRepository::Project(id) | GlRepository::Wiki(id) | GlRepository::Design(id) => Some(*id),
+        GlRepository::Project(id) | GlRepository::Wiki(id) | GlRepository::Design(id) => Some(id),
         GlRepository::Snippet(_) | GlRepository::GroupWiki(_) => None,
     }
 }
@@ -43,7 +49,8 @@ fn project(repository: &GlRepository) -> Option<i64> {
 impl App {
     /// The path of an object. Only a valid object id becomes part of a path.
     fn lfs_path(&self, oid: &str) -> Option<PathBuf> {
-        let is_oid = oid.len() == 64 && oid.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        let is_oid =
+            oid.len() == OID_DIGITS && oid.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
         let root = self.options.lfs_storage_path.as_ref().filter(|_| is_oid)?;
         Some(root.join(&oid[..2]).join(&oid[2..4]).join(&oid[4..]))
     }

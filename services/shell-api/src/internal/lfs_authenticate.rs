@@ -11,7 +11,7 @@ use database::{Conn, Result as Stored};
 use domain::actor::Actor;
 use domain::instance::Instance;
 use domain::{GitPath, GlRepository};
-use endpoint::{Params, RestError};
+use endpoint::{Params, RestError, log_field, log_optional_field, log_user};
 use serde::Serialize;
 
 use super::allowed::{RepositoryParam, named};
@@ -36,7 +36,19 @@ pub async fn handler(app: Data<App>, _: Shell, params: Params) -> Result<HttpRes
     let found = app.core.pool.read(move |conn| look_up(conn, &actor, &containers, &may_authenticate)).await?;
     let Container { project_id, git_path, actor } =
         found.filter(|_| app.options.lfs_enabled).ok_or(RestError::NotFound("Not Found"))?;
+    log_field("gl_project_id", project_id);
+    log_optional_field(
+        "operation",
+        params.text("operation")?.filter(|name| OPERATIONS.contains(&name.as_str())),
+    );
     let actor = actor.ok_or(RestError::NotFound("Not found"))?;
+    match &actor {
+        LfsActor::User { id, username, .. } => log_user(*id, username),
+        LfsActor::DeployKey { id, .. } => {
+            log_field("gl_key_type", "deploy_key");
+            log_field("gl_key_id", *id);
+        }
+    }
     let lifetime = app.options.lfs_token_ttl.0.as_secs();
     let token = LfsToken {
         actor: &actor,
@@ -53,6 +65,9 @@ pub async fn handler(app: Data<App>, _: Shell, params: Params) -> Result<HttpRes
         expires_in: lifetime,
     }))
 }
+
+/// The operations of Git LFS.
+const OPERATIONS: [&str; 2] = ["upload", "download"];
 
 /// A candidate project and the suffix of its path. Candidates are tried in order.
 type Candidate = (ProjectId, &'static str);

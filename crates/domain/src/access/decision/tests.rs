@@ -7,6 +7,7 @@ mod rows;
 use self::case::Case;
 use self::rows::rows;
 use super::*;
+use crate::access::Denial;
 use crate::user::UserType;
 
 #[test]
@@ -30,6 +31,7 @@ fn each_row_is_reached() {
         let mut case = Case::new();
         (row.apply)(&mut case);
         assert_eq!(case.decide(), Err((row.says)(&case)), "{}", row.name);
+        assert_eq!(case.refusing_row(), Some(row.number.to_string().as_str()), "{}", row.name);
     }
 }
 
@@ -73,7 +75,7 @@ fn changes_that_are_known_are_judged_later() {
     let mut case = Case::new();
     case.request.action = Action::Push;
     case.project().standing.role = Role::REPORTER;
-    assert_eq!(case.decide(), forbidden(text::PUSH_CODE));
+    assert_eq!(case.decide(), Err(Denial::forbidden(text::PUSH_CODE)));
     case.request.changes = Changes::List(Vec::new());
     assert_eq!(case.decide(), Ok(()));
 }
@@ -229,6 +231,6 @@ fn a_deploy_key_writes_to_a_wiki_for_an_owner_who_may() {
         |case| case.facts.actor = Actor::Key { key: crate::access::test_facts::key(), user: None },
     ];
     for refusal in refusals {
-        assert_eq!(push(refusal), forbidden(text::WRITE_WIKI));
+        assert_eq!(push(refusal), Err(Denial::forbidden(text::WRITE_WIKI)));
     }
 }

@@ -6,7 +6,7 @@ use crate::Role;
 use crate::access::branch_protection::BranchProtection;
 use crate::access::protected_refs::{Grant, ProtectedBranch, ProtectedTag};
 use crate::access::test_facts::{self, instance, now, project};
-use crate::access::{Denial, Protocol};
+use crate::access::{Protocol, Rule};
 use crate::actor::{Actor, Key};
 use crate::git::changes::{Change, lines};
 use crate::instance::Instance;
@@ -88,8 +88,13 @@ impl Push {
         questions(&self.facts(), &lines(pushed).collect::<Vec<_>>())
     }
 
-    /// Empty when the push is allowed.
+    /// The message of the refusal; empty if the push is allowed.
     fn verdict(&self, pushed: &str) -> String {
+        self.refusal(pushed).map(|(_, message)| message).unwrap_or_default()
+    }
+
+    /// The row and the message of the refusal.
+    fn refusal(&self, pushed: &str) -> Option<(&'static str, String)> {
         let changes: Vec<Change> = lines(pushed).collect();
         let mut answers = Answers::default();
         for question in self.questions(pushed) {
@@ -104,11 +109,8 @@ impl Push {
                 }
             }
         }
-        match check(&self.facts(), &answers, &changes) {
-            Ok(()) => String::new(),
-            Err(Denial::Forbidden(message)) => message,
-            Err(Denial::NotFound(message)) => message.to_owned(),
-        }
+        let refusal = check(&self.facts(), &answers, &changes).err();
+        refusal.map(|refusal| (refusal.rule.row(), refusal.to_string()))
     }
 }
 
@@ -173,13 +175,16 @@ fn every_letter_is_reached() {
         ("ok, tag", &maintainer, format!("{Z} {A} refs/tags/v1"), ""),
         ("ok, notes", &developer, format!("{Z} {A} refs/notes/commits"), ""),
         (
-            "one bad line",
+            "g, second line",
             &developer,
             format!("{A} {B} refs/heads/f\n{A} {B} refs/heads/main"),
             text::PUSH_PROTECTED,
         ),
     ] {
         assert_eq!(push.verdict(&pushed), expected, "{letter}: {pushed}");
+        let row = push.refusal(&pushed).map(|(row, _)| row.to_owned());
+        let expected_row = letter.split(',').next().map(|letter| format!("29{letter}"));
+        assert_eq!(row, expected_row.filter(|_| !expected.is_empty()), "{letter}: {pushed}");
     }
 }
 
@@ -481,7 +486,7 @@ fn the_repository_is_asked_once_and_only_of_protected_refs() {
     assert_eq!(maintainer.questions(&twice), [question]);
     // A missing answer does not allow a push.
     let changes: Vec<Change> = lines(&twice).collect();
-    let refused = Err(Denial::forbidden(text::FORCE_PUSH));
+    let refused = Err(Rule::ForcePush.forbid(text::FORCE_PUSH));
     assert_eq!(check(&maintainer.facts(), &Answers::default(), &changes), refused);
 }
 

@@ -2,7 +2,7 @@
 use std::collections::HashSet;
 
 use super::{ContentAnswers, ContentFacts, Needs, revisions};
-use crate::access::{Denial, Identity, Protocol, PushRule};
+use crate::access::{Identity, Protocol, PushRule};
 use crate::git::changes::{Change, lines};
 use crate::git::objects::{Blob, ChangedPath, Commit, LfsPointer, PathStatus};
 use crate::messages as text;
@@ -60,11 +60,8 @@ fn answers(commit: Commit, path: &str, size: u64) -> ContentAnswers {
 
 /// Empty when the push is allowed.
 fn verdict(facts: &ContentFacts, answers: &ContentAnswers, pushed: &str) -> String {
-    match facts.check(answers, &lines(pushed).collect::<Vec<_>>()) {
-        Ok(()) => String::new(),
-        Err(Denial::Forbidden(message)) => message,
-        Err(Denial::NotFound(message)) => message.to_owned(),
-    }
+    let checked = facts.check(answers, &lines(pushed).collect::<Vec<_>>());
+    checked.err().map(|refusal| refusal.to_string()).unwrap_or_default()
 }
 
 fn update() -> String {

@@ -16,7 +16,7 @@ use crate::error::{AllowedError, invalid_quarantine};
 
 /// The facts for the decision, and further data for the response.
 #[derive(Debug)]
-pub(super) struct AccessContext {
+pub(crate) struct AccessContext {
     pub facts: Facts,
     pub location: Option<Location>,
     pub redirected: bool,

@@ -97,6 +97,14 @@ impl Input {
         self.request.action == Action::Push && self.request.changes == Changes::Any
     }
 
+    /// The repository as the caller names it, if by its id.
+    pub fn gl_repository(&self) -> Option<String> {
+        match &self.repository {
+            RepositoryParam::Id { repository, .. } => Some(repository.to_string()),
+            RepositoryParam::Path { .. } => None,
+        }
+    }
+
     /// Namespace and name of the project that a push may create. The path must be plain and have at least
     /// two segments.
     pub fn new_project(&self) -> Option<(String, String)> {

@@ -1,4 +1,5 @@
 //! `POST /api/v4/internal/allowed`
+mod decision;
 mod facts;
 mod input;
 mod lookup;
@@ -12,12 +13,12 @@ mod timing;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use database::settings::Settings;
-use domain::access::{self, Action, Denial, Target, Verdict};
+use domain::access::{self, Action, Rule, Target, Verdict};
 use domain::git::changes::Changes;
 use domain::messages;
 use endpoint::{Context, Params};
 
-use self::facts::AccessContext;
+pub(crate) use self::facts::AccessContext;
 use self::input::Input;
 pub(crate) use self::input::{RepositoryParam, named};
 use self::timing::StepTimer;
@@ -35,31 +36,36 @@ pub async fn handler(
     let input = Input::read(&params, context.as_ref())?;
     // The body may have 20 MiB, and the input has copied what it needs.
     drop(params);
+    input.log();
     let steps = StepTimer::new();
-    match tokio::time::timeout(app.options.allowed_timeout.0, decide(&app, context.as_ref(), &input, &steps))
-        .await
-    {
-        Ok(decided) => decided,
-        Err(_) => Err(AllowedError::TimedOut(steps.timed_out())),
-    }
+    let decide = decide(&app, context.as_ref(), &input, &steps);
+    let in_time = tokio::time::timeout(app.options.allowed_timeout.0, decide).await;
+    let decided = in_time.unwrap_or_else(|_| Err(AllowedError::TimedOut(steps.timed_out())));
+    decision::report(&app, &input, &decided);
+    decided
 }
 
-/// Repeats the decision after the transfer, without rate limit and side effects.
-pub(crate) async fn check(app: &App, request: &HttpRequest, params: &Params) -> Result<(), AllowedError> {
+/// Repeats the decision after the transfer, without rate limit and side effects. Returns the facts.
+pub(crate) async fn check(
+    app: &App,
+    request: &HttpRequest,
+    params: &Params,
+) -> Result<AccessContext, AllowedError> {
     let context = Context::of(request);
     let (input, steps) = (Input::read(params, context.as_ref())?, StepTimer::new());
+    input.log();
     let decide = async {
         let settings = app.settings.get(&app.core.pool).await?;
         let looked_up = facts::look_up(app, &input).await?;
         let gathered = facts::gather(app, &input, &settings, looked_up).await?;
-        if let Some(context) = &context {
-            gathered.log(context);
-        }
+        gathered.log(&input);
         match judge(app, &input, &gathered, &settings, &steps).await? {
             // The project does not exist, so nothing can have been transferred.
-            Verdict::CreateProject => Err(Denial::NotFound(messages::PROJECT_NOT_FOUND).into()),
-            Verdict::CreateRepository => Err(Denial::NotFound(messages::NO_PROJECT_REPOSITORY).into()),
-            Verdict::Allowed | Verdict::ForwardToPrimary => Ok(()),
+            Verdict::CreateProject => Err(Rule::ProjectMissing.not_found(messages::PROJECT_NOT_FOUND).into()),
+            Verdict::CreateRepository => {
+                Err(Rule::RepositoryMissing.not_found(messages::NO_PROJECT_REPOSITORY).into())
+            }
+            Verdict::Allowed | Verdict::ForwardToPrimary => Ok(gathered),
         }
     };
     let in_time = tokio::time::timeout(app.options.allowed_timeout.0, decide).await;
@@ -82,9 +88,7 @@ async fn decide(
         rate_limit::check(app, context, input, &settings, looked_up.found.actor.user()).await?;
     }
     let mut gathered = facts::gather(app, input, &settings, looked_up).await?;
-    if let Some(context) = context {
-        gathered.log(context);
-    }
+    gathered.log(input);
     let decided = judge(app, input, &gathered, &settings, steps).await;
     gathered.touch(app, input, decided.is_ok()).await;
     match decided? {
@@ -92,9 +96,7 @@ async fn decide(
         Verdict::ForwardToPrimary => return response::geo::forward(app, input, &gathered),
         verdict @ (Verdict::CreateProject | Verdict::CreateRepository) => {
             gathered = push_to_create::complete(app, input, gathered, &settings, verdict).await?;
-            if let Some(context) = context {
-                gathered.log(context);
-            }
+            gathered.log(input);
         }
     }
     gathered.note_move(app, input, &settings).await;
@@ -121,16 +123,4 @@ async fn judge(
         }
     }
     Ok(verdict)
-}
-
-impl AccessContext {
-    fn log(&self, context: &Context) {
-        let mut fields = context.fields.borrow_mut();
-        if let Some(user) = self.facts.actor.responsible_user() {
-            fields.user_id = Some(user.id);
-            fields.user_name = Some(user.username.clone());
-        }
-        fields.project_id = self.facts.target.project().map(|facts| facts.project.id);
-        fields.namespace_id = self.facts.target.root().map(|root| root.id);
-    }
 }

@@ -7,10 +7,12 @@
 use database::projects::{self, NewProject};
 use database::settings::{self, Settings};
 use domain::Visibility;
-use domain::access::{self, Target, Verdict};
+use domain::access::{self, Target as AccessTarget, Verdict};
 use domain::namespace::ProjectPath;
 use endpoint::RestError;
+use endpoint::audit::{AuditEvent, Author, Difference, Entity, Target};
 use repository::{Inspect, Quarantine};
+use serde_json::{Map, Value, json};
 
 use super::facts::{self, AccessContext};
 use super::input::Input;
@@ -39,14 +41,35 @@ pub(super) async fn complete(
     }
     if is_made {
         gathered.note_creation(app, input, settings).await;
-        tracing::info!("created a project by a push");
+        audit(&gathered);
     }
     Ok(gathered)
 }
 
+/// Writes the audit event of the new project.
+fn audit(gathered: &AccessContext) {
+    let (Some(facts), Some(user)) = (gathered.facts.target.project(), gathered.facts.actor.user()) else {
+        return;
+    };
+    let project = &facts.project;
+    let event = AuditEvent {
+        event_name: "project_created",
+        author: Author::user(user.id, user.username.as_str()),
+        entity: Entity { kind: "Project", id: Some(project.id), path: Some(project.full_path.clone()) },
+        target: Target { kind: "Project", id: Some(project.id) },
+        gl_namespace_id: Some(project.root.id),
+        difference: Some(Difference::new(
+            Value::Null,
+            json!({ "id": project.id, "visibility": project.visibility.name() }),
+        )),
+        further: Map::new(),
+    };
+    event.write();
+}
+
 /// Creates the project. Of two concurrent pushes one creates it, and the other finds it.
 async fn project(app: &App, before: &AccessContext) -> Result<bool, AllowedError> {
-    let (Target::NewProject { namespace, name }, Some(user)) =
+    let (AccessTarget::NewProject { namespace, name }, Some(user)) =
         (&before.facts.target, before.facts.actor.user())
     else {
         return Err(RestError::Internal("Unknown check result".to_owned()).into());

@@ -5,7 +5,7 @@ use std::time::Duration;
 use database::git_access::ActorId;
 use database::settings::Settings;
 use domain::user::User;
-use endpoint::Context;
+use endpoint::{Context, log_field};
 
 use super::input::Input;
 use crate::error::AllowedError;
@@ -59,9 +59,7 @@ pub(super) async fn check(
         return Ok(());
     }
     app.core.metrics.throttled(INFO.consumer, NAME);
-    if let Some(context) = context {
-        context.fields.borrow_mut().rate_limit_key = Some(NAME.to_owned());
-    }
+    log_field("rate_limit_key", NAME);
     Err(AllowedError::Throttled { limit, observed, reset_s })
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use actix_web::HttpResponse;
 use actix_web::web::Data;
 use database::pool_repositories;
-use endpoint::{Params, RestError};
+use endpoint::{Params, RestError, log_field};
 use serde::Serialize;
 
 use crate::{App, Shell};
@@ -29,12 +29,15 @@ pub async fn handler(app: Data<App>, _: Shell, params: Params) -> Result<HttpRes
         1..=MOST => {}
         _ => return Err(RestError::BadRequest(format!("disk_paths must contain at most {MOST} items"))),
     }
+    log_field("disk_paths_count", disk_paths.len());
     let mut pools: BTreeMap<String, Vec<Entity>> =
         disk_paths.iter().map(|path| (path.clone(), Vec::new())).collect();
     let find = move |conn: &mut database::Conn| {
         pool_repositories::members(conn, &disk_paths, &storage, upstream_only)
     };
-    for member in app.core.pool.read(find).await? {
+    let members = app.core.pool.read(find).await?;
+    log_field("results", members.len());
+    for member in members {
         pools.entry(member.pool).or_default().push(Entity {
             relative_path: format!("{}.git", member.disk_path),
             public: member.public,

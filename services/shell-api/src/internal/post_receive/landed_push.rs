@@ -6,6 +6,7 @@ use domain::access::push::StateNeeds;
 use domain::git::changes::{self, Kind};
 use domain::messages::Banner;
 use domain::user::User;
+use endpoint::{log_field, log_user};
 use repository::{CallContext, Place, Quarantine, Repository};
 use std::collections::HashSet;
 use std::time::Duration;
@@ -60,6 +61,14 @@ impl LandedPush {
             }
         };
         let user = actor.responsible_user().cloned();
+        if let Some(user) = &user {
+            log_user(user.id, &user.username);
+        }
+        if let Some(FoundProject { project, .. }) = &project {
+            log_field("gl_project_id", project.id);
+            log_field("gl_project_path", project.full_path.clone());
+            log_field("gl_namespace_id", project.root.id);
+        }
         let mut landed = Self { repository, user, project, banners, ..Self::default() };
         if let (Some(GlRepository::Project(_)), Some(project)) = (repository, &landed.project) {
             landed.branches = pushed_branches(&push.changes);

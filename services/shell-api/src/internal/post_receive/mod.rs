@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
+use database::git_access::ActorId;
 use database::users;
 use domain::git::push_options::{PushOptions, refusals};
 use domain::messages::push_options_failed;
-use endpoint::{Context, Params, RestError};
+use endpoint::{Context, Params, RestError, log_field};
 use serde::Serialize;
 use serde_json::{Value, json};
 use shared_state::sidekiq::Job;
@@ -63,10 +64,16 @@ pub async fn handler(
     let correlation_id =
         request_context.as_ref().map(|context| Rc::clone(&context.correlation_id)).unwrap_or_default();
 
+    log_field("gl_repository", gl_repository.clone());
+    log_field("changes_count", changes.lines().filter(|line| !line.trim().is_empty()).count());
+    if let ActorId::Key(id) = actor::from_identifier(&identifier) {
+        log_field("gl_key_id", id);
+    }
     let decreased = app.core.counters.decrease_references(&gl_repository).await;
     if let Err(error) = &decreased {
         tracing::error!(error = error as &dyn std::error::Error, "failed to decrease the reference counter");
     }
+    log_field("reference_counter_decreased", decreased.is_ok());
     let push = Push {
         gl_repository,
         identifier,

@@ -1,6 +1,6 @@
 //! A valid request and its facts, which the conditions then change.
 use super::super::*;
-use crate::access::test_facts;
+use crate::access::{Denial, test_facts};
 use crate::actor::Key;
 use crate::project::DeployKeyGrant;
 use crate::snippet::Snippet;
@@ -23,7 +23,12 @@ impl Case {
     }
 
     pub fn verdict(&self) -> Result<Verdict, Denial> {
-        decide(&self.request, &self.facts)
+        decide(&self.request, &self.facts).map_err(|refusal| refusal.denial)
+    }
+
+    /// The row of the rule that refuses the request.
+    pub fn refusing_row(&self) -> Option<&'static str> {
+        decide(&self.request, &self.facts).err().map(|refusal| refusal.rule.row())
     }
 
     /// Changes the project of the target; has no effect without one.

@@ -1,6 +1,7 @@
 //! Permissions by role, visibility and level of the feature.
 use super::super::*;
 use super::case::Case;
+use crate::access::Denial;
 use crate::{FeatureLevel, Visibility};
 
 /// `+` is allowed, `F` forbidden, `N` not found. Columns: the feature is enabled, for members only, disabled.

@@ -1,7 +1,7 @@
 //! Namespaces, the wikis of groups, and deploy tokens.
 use super::super::*;
 use super::case::Case;
-use crate::access::test_facts;
+use crate::access::{Denial, test_facts};
 use crate::namespace::{Kind, NamespaceFacts};
 use crate::project::DeployTokenGrant;
 use crate::{FeatureLevel, Visibility};
@@ -141,12 +141,12 @@ fn wikis_of_groups_take_no_pushes_from_what_is_closed() {
         case.decide()
     };
     assert_eq!(push(|_| {}), Ok(()));
-    assert_eq!(push(|facts| facts.namespace.archived = true), forbidden(text::ARCHIVED));
+    assert_eq!(push(|facts| facts.namespace.archived = true), Err(Denial::forbidden(text::ARCHIVED)));
     assert_eq!(
         push(|facts| facts.namespace.repository_read_only = true),
-        forbidden(text::READ_ONLY_REPOSITORY)
+        Err(Denial::forbidden(text::READ_ONLY_REPOSITORY))
     );
-    assert_eq!(push(|facts| facts.role = Role::REPORTER), forbidden(text::WRITE_WIKI));
+    assert_eq!(push(|facts| facts.role = Role::REPORTER), Err(Denial::forbidden(text::WRITE_WIKI)));
     assert_eq!(push(|facts| facts.namespace.deleted = true), Err(Denial::NotFound(text::WIKI_NOT_FOUND)));
     let mut missing = group_wiki(Role::OWNER);
     missing.facts.repository = RepositoryStatus::Missing;
@@ -166,7 +166,7 @@ fn deploy_tokens_only_pull() {
     };
     let not_found = Err(Denial::NotFound(text::PROJECT_NOT_FOUND));
     assert_eq!(token(Some(true)).decide(), Ok(()));
-    assert_eq!(token(Some(false)).decide(), forbidden(text::DOWNLOAD_CODE));
+    assert_eq!(token(Some(false)).decide(), Err(Denial::forbidden(text::DOWNLOAD_CODE)));
     assert_eq!(token(None).decide(), not_found);
     let mut wiki = token(Some(true));
     wiki.reach_wiki();
@@ -179,10 +179,10 @@ fn deploy_tokens_only_pull() {
     for grant in [Some(true), Some(false)] {
         let mut push = token(grant);
         push.request.action = Action::Push;
-        assert_eq!(push.decide(), forbidden(text::UPLOAD));
+        assert_eq!(push.decide(), Err(Denial::forbidden(text::UPLOAD)));
     }
     let mut snippet = token(Some(true));
     snippet.reach_snippet();
-    assert_eq!(snippet.decide(), forbidden(text::MECHANISM));
+    assert_eq!(snippet.decide(), Err(Denial::forbidden(text::MECHANISM)));
     assert_eq!(snippet.facts.actor.gl_id(), "deploy-token-1");
 }

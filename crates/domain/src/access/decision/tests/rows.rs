@@ -2,6 +2,7 @@
 //! the facts that the condition reads.
 use super::super::*;
 use super::case::Case;
+use crate::access::Denial;
 use crate::access::test_facts::now;
 use crate::{FeatureLevel, Visibility};
 

@@ -2,7 +2,7 @@
 use database::settings::Settings;
 use domain::access::push::StateNeeds;
 use domain::access::push_content::revisions;
-use domain::access::{Denial, snippet_push};
+use domain::access::{Rule, snippet_push};
 use domain::git::changes::Change;
 use domain::messages;
 
@@ -33,7 +33,7 @@ pub(crate) async fn check(
         Ok(Some(state)) => state,
         Ok(None) => return uninspected(app, storage),
         Err(repository::Error::NotFound(_)) => {
-            return Err(Denial::NotFound(messages::NO_SNIPPET_REPOSITORY).into());
+            return Err(Rule::RepositoryMissing.not_found(messages::NO_SNIPPET_REPOSITORY).into());
         }
         Err(error) => return Err(error.into()),
     };
@@ -54,5 +54,5 @@ fn uninspected(app: &App, storage: &str) -> Result<(), AllowedError> {
         tracing::warn!(storage, "a push to a snippet was let through without a look into the repository");
         return Ok(());
     }
-    Err(Denial::Forbidden(messages::not_inspected("files of snippets", storage)).into())
+    Err(Rule::SnippetFiles.forbid(messages::not_inspected("files of snippets", storage)).into())
 }

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use domain::access::Denial;
+use domain::access::{Refusal, Rule};
 use domain::messages;
 use endpoint::RestError;
 use serde::Serialize;
@@ -70,13 +70,15 @@ pub(crate) fn forward(
 
 /// The path of the repository, which is the same on the primary. If it is not replicated yet, the path that
 /// the user typed.
-fn path(input: &Input, gathered: &AccessContext) -> Result<String, Denial> {
+fn path(input: &Input, gathered: &AccessContext) -> Result<String, Refusal> {
     Ok(match (&gathered.location, &input.repository) {
         (Some(location), _) => location.gl_project_path.clone(),
         (None, RepositoryParam::Path { text, .. }) => {
             let text = text.strip_prefix('/').unwrap_or(text);
             text.strip_suffix(".git").unwrap_or(text).to_owned()
         }
-        (None, RepositoryParam::Id { .. }) => return Err(Denial::NotFound(messages::NAMESPACE_NOT_FOUND)),
+        (None, RepositoryParam::Id { .. }) => {
+            return Err(Rule::NamespaceMissing.not_found(messages::NAMESPACE_NOT_FOUND));
+        }
     })
 }

@@ -75,33 +75,83 @@ fn there_is_an_alert_for_each_important_failure() {
 
 /// Metrics of other exporters, and the labels that Prometheus adds.
 const FOREIGN: [&str; 3] = ["kube_", "haproxy_", "up"];
-const ADDED: [&str; 2] = ["namespace", "job"];
+const ADDED: [&str; 3] = ["namespace", "job", "instance"];
+/// Metrics whose series exist only where the feature is used: with TLS.
+const OPTIONAL: [&str; 1] = ["internal_api_certificate_expiry_timestamp_seconds"];
+
+/// Checks that the services expose each metric of an expression, with its labels. Returns how many.
+fn check_metrics(what: &str, expression: &str, metrics: &str) -> usize {
+    let selector = Regex::new(r"\b([a-z_]+)\{([^}]*)\}").unwrap();
+    let label = Regex::new(r#"\b([a-z_]+)(?:=|=~|!=|!~)""#).unwrap();
+    let selectors: Vec<_> = selector.captures_iter(expression).map(|found| found.extract::<2>().1).collect();
+    assert!(!selectors.is_empty(), "{what}: {expression}");
+    let mut checked = 0;
+    for [name, labels] in selectors {
+        if FOREIGN.iter().any(|prefix| name.starts_with(prefix)) || OPTIONAL.contains(&name) {
+            continue;
+        }
+        checked += 1;
+        let family = ["_bucket", "_count"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name);
+        assert!(metrics.contains(&format!("# TYPE {family} ")), "{what}: no metric {family}");
+        for (_, [label]) in label.captures_iter(labels).map(|found| found.extract()) {
+            let exists =
+                metrics.lines().any(|line| line.starts_with(name) && line.contains(&format!("{label}=\"")));
+            assert!(ADDED.contains(&label) || exists, "{what}: {name} has no label {label}");
+        }
+    }
+    checked
+}
 
 #[actix_web::test]
 async fn alerts_use_existing_metrics_and_labels() {
-    let selector = Regex::new(r"\b([a-z_]+)\{([^}]*)\}").unwrap();
-    let label = Regex::new(r#"\b([a-z_]+)(?:=|=~|!=|!~)""#).unwrap();
     let metrics = Setup::new("shell-api").start().monitor("/-/metrics").await.text;
-    let mut checked = 0;
-    for alert in alerts() {
-        let (alert, expression) = (text(&alert["alert"]), text(&alert["expr"]));
-        let selectors: Vec<_> =
-            selector.captures_iter(expression).map(|found| found.extract::<2>().1).collect();
-        assert!(!selectors.is_empty(), "{alert}: {expression}");
-        for [name, labels] in selectors {
-            if FOREIGN.iter().any(|prefix| name.starts_with(prefix)) {
-                continue;
-            }
-            checked += 1;
-            let family = name.trim_end_matches("_bucket");
-            assert!(metrics.contains(&format!("# TYPE {family} ")), "{alert}: no metric {family}");
-            for (_, [label]) in label.captures_iter(labels).map(|found| found.extract()) {
-                let exists = metrics
-                    .lines()
-                    .any(|line| line.starts_with(name) && line.contains(&format!("{label}=\"")));
-                assert!(ADDED.contains(&label) || exists, "{alert}: {name} has no label {label}");
+    let check = |alert: &Value| check_metrics(text(&alert["alert"]), text(&alert["expr"]), &metrics);
+    let checked: usize = alerts().iter().map(check).sum();
+    assert!(checked >= 14, "{checked} metrics");
+}
+
+/// The dashboards by their file names.
+fn dashboards() -> Vec<(&'static str, Value)> {
+    ["overview.json", "git-access.json", "dependencies.json"]
+        .map(|name| {
+            let json = read(&format!("deploy/monitoring/dashboards/{name}"));
+            (name, serde_json::from_str(&json).unwrap_or_else(|error| panic!("{name}: {error}")))
+        })
+        .into()
+}
+
+#[test]
+fn dashboards_can_be_imported_anywhere() {
+    let source = json!({ "type": "prometheus", "uid": "${datasource}" });
+    for (file, dashboard) in dashboards() {
+        let variables = list(&dashboard["templating"]["list"]);
+        let names: Vec<&str> = variables.iter().map(|variable| text(&variable["name"])).collect();
+        assert_eq!(names, ["datasource", "namespace", "job"], "{file}");
+        let (mut ids, mut titles) = (BTreeSet::new(), BTreeSet::new());
+        for panel in list(&dashboard["panels"]) {
+            let title = text(&panel["title"]);
+            assert!(ids.insert(panel["id"].as_u64().unwrap()), "{file}: the id of {title} is used twice");
+            assert!(titles.insert(title) && !title.is_empty(), "{file}: {title} is used twice");
+            assert!(panel["fieldConfig"]["defaults"]["unit"].is_string(), "{file}: {title} has no unit");
+            assert_eq!(panel["datasource"], source, "{file}: {title}");
+            for target in list(&panel["targets"]) {
+                assert_eq!(target["datasource"], source, "{file}: {title}");
             }
         }
     }
-    assert!(checked >= 9, "{checked} metrics");
+}
+
+#[actix_web::test]
+async fn dashboards_use_existing_metrics_and_labels() {
+    let metrics = Setup::new("shell-api").start().monitor("/-/metrics").await.text;
+    let mut checked = 0;
+    for (file, dashboard) in dashboards() {
+        for panel in list(&dashboard["panels"]) {
+            let what = format!("{file}: {}", text(&panel["title"]));
+            for target in list(&panel["targets"]) {
+                checked += check_metrics(&what, text(&target["expr"]), &metrics);
+            }
+        }
+    }
+    assert!(checked >= 50, "{checked} metrics");
 }

@@ -4,7 +4,7 @@ export CARGO_TARGET_DIR := $(CURDIR)/target
 # The commit that `--version` and the metrics name; `unknown` outside of a git checkout.
 export IAPI_REVISION := $(shell git describe --always --abbrev=40 --dirty --exclude='*' 2>/dev/null || echo unknown)
 
-python_scripts = deploy/bin/chart deploy/bin/ci-rules deploy/bin/sbom
+python_scripts = deploy/bin/chart deploy/bin/check-metrics deploy/bin/ci-rules deploy/bin/sbom
 scripts = .ci/run $(filter-out $(python_scripts),$(wildcard deploy/bin/*)) deploy/demo/first-day $(wildcard deploy/demo/hooks/* deploy/demo/ssh/*)
 suites = crates deployment together fuzz shell-api kas-api scim-api admin-api billing-api
 yaml = $(shell git ls-files --cached --others --exclude-standard '*.yml' '*.yaml' ':!deploy/chart/templates')
@@ -74,12 +74,14 @@ manifests: ## Check the scripts, YAML files, Kubernetes manifests, systemd units
 	PATH=$$PATH:/usr/sbin haproxy -c -f deploy/haproxy/haproxy.cfg
 	deploy/bin/ci-rules --check
 	target/tools/python/bin/python deploy/bin/chart fresh
+	deploy/bin/monitoring
 	deploy/bin/check-units
 	deploy/bin/check-manifests
 
-monitoring: ## Check the alerts: valid, tested, and the same in Kubernetes.
+monitoring: ## Check the alerts and dashboards against the metrics of running services, after 30 s of traffic.
 	@deploy/bin/install-packages check
-	@deploy/bin/monitoring
+	@deploy/bin/build
+	@deploy/bin/monitoring live
 
 chart: ## Compare the Helm chart with the overlays, by real helm. KUBERNETES_TOOLS names the directory of its programs.
 	@deploy/bin/install-packages chart

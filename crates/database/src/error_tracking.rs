@@ -2,6 +2,7 @@
 use diesel::prelude::*;
 
 use crate::schema::{application_settings as settings, error_tracking_client_keys as client_keys, projects};
+use crate::settings::latest;
 use crate::{Conn, Result};
 
 /// Whether a project accepts errors with this key. `None` if the project does not exist.
@@ -10,7 +11,7 @@ pub fn is_enabled(conn: &mut Conn, project_id: i64, public_key: &str) -> Result<
     if project.first::<i64>(conn).optional()?.is_none() {
         return Ok(None);
     }
-    let switch = settings::table.order(settings::id.desc()).select(settings::error_tracking_enabled);
+    let switch = latest().select(settings::error_tracking_enabled);
     if switch.first::<bool>(conn).optional()? != Some(true) {
         return Ok(Some(false));
     }
@@ -24,8 +25,7 @@ pub fn is_enabled(conn: &mut Conn, project_id: i64, public_key: &str) -> Result<
 
 /// The encrypted access token of the error tracking service. `None` if none is configured.
 pub fn encrypted_access_token(conn: &mut Conn) -> Result<Option<String>> {
-    let token = settings::table
-        .order(settings::id.desc())
+    let token = latest()
         .select(settings::error_tracking_access_token_encrypted)
         .first::<Option<String>>(conn)
         .optional()?;

@@ -6,6 +6,7 @@ use diesel::sql_types::{BigInt, Bool, Nullable, Text};
 
 use crate::organizations::DEFAULT_ORGANIZATION;
 use crate::schema::application_settings as settings;
+use crate::settings::latest;
 use crate::sql::optional_columns;
 use crate::{Conn, Result};
 use domain::tokens::personal_access_token::{Grant, Policy};
@@ -13,8 +14,7 @@ use domain::tokens::personal_access_token::{Grant, Policy};
 /// Returns the token settings for a user, from the instance and the group that owns the account.
 pub fn policy(conn: &mut Conn, user_id: i64) -> Result<Policy> {
     type Row = (bool, Option<String>, Option<String>, Option<i32>, bool);
-    let row: Option<Row> = settings::table
-        .order(settings::id.desc())
+    let row: Option<Row> = latest()
         .select((
             settings::disable_personal_access_tokens,
             settings::personal_access_token_prefix,

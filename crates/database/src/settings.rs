@@ -1,4 +1,4 @@
-//! The latest row of `application_settings`.
+//! The settings of the instance: the latest row of `application_settings`. Other files read it by [`latest`] too.
 use std::collections::BTreeMap;
 
 use diesel::dsl::sql;
@@ -7,6 +7,7 @@ use diesel::sql_types::{Bool, Integer, Nullable, SmallInt, Text};
 use ipnet::IpNet;
 
 use crate::schema::{application_setting_terms as terms, application_settings as settings};
+use crate::sql::optional_columns;
 use crate::{Conn, Result};
 use domain::access::branch_protection::BranchProtection;
 use domain::access::{Protocol, parse_allowed_ips};
@@ -56,6 +57,26 @@ struct Row {
     globally_allowed_ips: String,
 }
 
+/// The row that applies, in the query DSL: the latest one. Older GitLab releases left several.
+#[diesel::dsl::auto_type(no_type_alias)]
+pub(crate) fn latest() -> _ {
+    settings::table.order(settings::id.desc())
+}
+
+/// SQL: an expression over the columns of the row that applies, as a statement. NULL or no row if there is none.
+macro_rules! select_latest_setting {
+    ($expression:literal) => {
+        concat!("SELECT ", $expression, " FROM application_settings ORDER BY id DESC LIMIT 1")
+    };
+}
+pub(crate) use select_latest_setting;
+
+/// Reads a setting as text. `None` if the column, the row or the value does not exist.
+pub(crate) fn optional_text(conn: &mut Conn, column: &'static str) -> Result<Option<String>> {
+    const LATEST: &str = "id = (SELECT max(id) FROM application_settings)";
+    optional_columns::text(conn, "application_settings", column, LATEST)
+}
+
 /// Reads the settings. A setting whose column does not exist has GitLab's default.
 pub fn load(conn: &mut Conn) -> Result<Settings> {
     let catalogue = conn.catalogue()?;
@@ -67,8 +88,7 @@ pub fn load(conn: &mut Conn) -> Result<Settings> {
     let key_restriction = |name, default| sql::<Integer>(column(name, default));
     let flag = |name| sql::<Bool>(&format!("COALESCE({}, false)", column(name, "false")));
     let protection_defaults = column("default_branch_protection_defaults", "NULL");
-    let row: Option<Row> = settings::table
-        .order(settings::id.desc())
+    let row: Option<Row> = latest()
         .select((
             text("enabled_git_access_protocol"),
             number("receive_max_input_size", "CAST(NULL AS integer)"),
@@ -97,11 +117,8 @@ pub fn load(conn: &mut Conn) -> Result<Settings> {
 
 /// The weight of each storage for new projects (`repository_storages_weighted`).
 pub fn storage_weights(conn: &mut Conn) -> Result<BTreeMap<String, i64>> {
-    let text: Option<String> = settings::table
-        .order(settings::id.desc())
-        .select(sql::<Text>("CAST(repository_storages_weighted AS text)"))
-        .first(conn)
-        .optional()?;
+    let text: Option<String> =
+        latest().select(sql::<Text>("CAST(repository_storages_weighted AS text)")).first(conn).optional()?;
     // An invalid value counts as no weights.
     Ok(text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default())
 }

@@ -8,6 +8,7 @@ use domain::tokens::token_holder::TokenHolder;
 use domain::user::State;
 
 use crate::schema::{personal_access_tokens as tokens, users};
+use crate::settings::select_latest_setting;
 use crate::{Conn, Result};
 
 /// The last use of a token is recorded at most once in this interval.
@@ -91,7 +92,7 @@ impl Optional {
         Ok(Self {
             granular: if has_granular { "personal_access_tokens.granular" } else { "false" },
             admin_mode: if has_admin_mode {
-                "(SELECT admin_mode FROM application_settings ORDER BY id DESC LIMIT 1)"
+                concat!("(", select_latest_setting!("admin_mode"), ")")
             } else {
                 "false"
             },

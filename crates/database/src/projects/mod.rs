@@ -11,7 +11,7 @@ use crate::namespaces::create::{has_route, insert_details, set_traversal_ids};
 use crate::namespaces::{self, FoundNamespace, NamespaceId};
 use crate::schema::{namespaces as namespace_table, project_repositories, projects, routes, shards};
 use crate::sql::optional_columns;
-use crate::{Conn, Result, outbox};
+use crate::{Conn, Result, outbox, settings};
 use domain::namespace::{Kind, ProjectPath};
 use domain::user::User;
 use domain::{Role, Visibility, hashed_path};
@@ -172,27 +172,16 @@ struct ProjectDefaults {
 
 impl ProjectDefaults {
     fn load(conn: &mut Conn, namespace_id: i64) -> Result<Self> {
-        let settings = "SELECT max(id) FROM application_settings";
         let is_off =
             |value: Option<String>| value.is_some_and(|value| matches!(value.as_str(), "false" | "f" | "0"));
-        let by_instance = optional_columns::text(
-            conn,
-            "application_settings",
-            "shared_runners_enabled",
-            &format!("id = ({settings})"),
-        )?;
+        let by_instance = settings::optional_text(conn, "shared_runners_enabled")?;
         let by_namespace = optional_columns::text(
             conn,
             "namespaces",
             "shared_runners_enabled",
             &format!("id = {namespace_id}"),
         )?;
-        let ci_config_path = optional_columns::text(
-            conn,
-            "application_settings",
-            "default_ci_config_path",
-            &format!("id = ({settings})"),
-        )?;
+        let ci_config_path = settings::optional_text(conn, "default_ci_config_path")?;
         Ok(Self {
             shared_runners: !is_off(by_instance) && !is_off(by_namespace),
             ci_config_path: ci_config_path.filter(|path| !path.is_empty()),

@@ -21,7 +21,7 @@ impl Random {
 
 /// The attributes sent so far and the expected account: an oracle written from the rules, not from the code.
 #[derive(Default)]
-struct Sent {
+struct SentAttributes {
     formatted: Option<String>,
     display: Option<String>,
     given: Option<String>,
@@ -30,7 +30,7 @@ struct Sent {
     email: String,
 }
 
-impl Sent {
+impl SentAttributes {
     fn follow(&mut self) {
         let joined = [&self.given, &self.family].into_iter().flatten().cloned().collect::<Vec<_>>().join(" ");
         let joined = Some(joined).filter(|joined| !joined.is_empty());
@@ -41,7 +41,7 @@ impl Sent {
 }
 
 /// A body with a random choice of names, which are also stored in `sent`.
-fn body(random: &mut Random, sent: &mut Sent, step: u64, active: bool) -> Value {
+fn body(random: &mut Random, sent: &mut SentAttributes, step: u64, active: bool) -> Value {
     let mut pick = |odds: u64| (random.below(odds) == 0).then(|| random.name());
     sent.formatted = pick(2);
     sent.display = pick(2);
@@ -59,7 +59,7 @@ fn body(random: &mut Random, sent: &mut Sent, step: u64, active: bool) -> Value 
 #[testkit::test]
 async fn account_equals_what_was_last_sent(database: Database) {
     let scim = scim_api(database).await;
-    let (mut random, mut sent) = (Random(0x5eed_0acc), Sent::default());
+    let (mut random, mut sent) = (Random(0x5eed_0acc), SentAttributes::default());
     let mut id = 0;
     let (mut exists, mut active) = (false, false);
     for step in 0..150 {
@@ -108,7 +108,7 @@ async fn account_equals_what_was_last_sent(database: Database) {
     }
 }
 
-async fn patch(scim: &super::Scim, random: &mut Random, sent: &mut Sent, step: u64) {
+async fn patch(scim: &super::Scim, random: &mut Random, sent: &mut SentAttributes, step: u64) {
     let name = random.name();
     let removes = random.below(3) == 0;
     let (path, slot) = match random.below(5) {

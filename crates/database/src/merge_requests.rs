@@ -91,7 +91,7 @@ struct Target {
 impl Target {
     fn find(conn: &mut Conn, id: i64, user_id: i64, today: NaiveDate) -> Result<Option<Self>> {
         let found = git_access::find(conn, &ActorId::User(user_id), &ProjectId::Id(id))?;
-        let Some(FoundProject { project, standing: access, .. }) = found.project else { return Ok(None) };
+        let Some(FoundProject { project, actor_access: access, .. }) = found.project else { return Ok(None) };
         let rules = protected_refs::load(conn, id, project.root.id, Some(user_id), today)?;
         Ok(Some(Self { actor: found.actor, project, access, branches: rules.branches }))
     }

@@ -12,14 +12,14 @@ use crate::{Conn, Result};
 
 /// The identity of a user, for greetings.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable)]
-pub struct Person {
+pub struct UserIdentity {
     pub id: i64,
     pub username: Option<String>,
     pub name: Option<String>,
 }
 
 /// Finds a user in any state. For a deploy key, this is its owner. One statement.
-pub fn find(conn: &mut Conn, actor: &ActorId) -> Result<Option<Person>> {
+pub fn find(conn: &mut Conn, actor: &ActorId) -> Result<Option<UserIdentity>> {
     let people = users::table.select((users::id, users::username, users::name));
     let person = match actor {
         ActorId::Anonymous | ActorId::DeployToken(_) => return Ok(None),

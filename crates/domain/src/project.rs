@@ -111,29 +111,29 @@ impl Project {
     }
 
     /// Whether the actor can see the project.
-    pub fn may_read(&self, actor: &Actor, standing: ActorAccess) -> bool {
-        standing.deploy_key.is_some()
-            || standing.deploy_token.is_some()
-            || self.is_visible_to(actor.user(), role_of(actor, standing))
+    pub fn may_read(&self, actor: &Actor, actor_access: ActorAccess) -> bool {
+        actor_access.deploy_key.is_some()
+            || actor_access.deploy_token.is_some()
+            || self.is_visible_to(actor.user(), role_of(actor, actor_access))
     }
 
     /// Whether the actor may fetch from the repository.
-    pub fn may_download_code(&self, actor: &Actor, standing: ActorAccess) -> bool {
-        self.may_download(self.repository, actor, standing)
+    pub fn may_download_code(&self, actor: &Actor, actor_access: ActorAccess) -> bool {
+        self.may_download(self.repository, actor, actor_access)
     }
 
     /// Whether the actor may fetch from the wiki.
-    pub fn may_download_wiki(&self, actor: &Actor, standing: ActorAccess) -> bool {
-        self.may_download(self.wiki, actor, standing)
+    pub fn may_download_wiki(&self, actor: &Actor, actor_access: ActorAccess) -> bool {
+        self.may_download(self.wiki, actor, actor_access)
     }
 
-    fn may_download(&self, feature: FeatureLevel, actor: &Actor, standing: ActorAccess) -> bool {
-        let (user, role) = (actor.user(), role_of(actor, standing));
+    fn may_download(&self, feature: FeatureLevel, actor: &Actor, actor_access: ActorAccess) -> bool {
+        let (user, role) = (actor.user(), role_of(actor, actor_access));
         let is_admin = user.is_some_and(|user| user.admin);
         match feature {
             FeatureLevel::Disabled => return false,
-            _ if standing.deploy_key.is_some() => return true,
-            _ if standing.deploy_token.is_some_and(|grant| grant.read_repository) => return true,
+            _ if actor_access.deploy_key.is_some() => return true,
+            _ if actor_access.deploy_token.is_some_and(|grant| grant.read_repository) => return true,
             FeatureLevel::Private if role < Role::GUEST && !is_admin => return false,
             FeatureLevel::Private | FeatureLevel::Enabled => {}
         }
@@ -181,9 +181,9 @@ impl Project {
 }
 
 /// The role that applies to reading. A deploy key reads with its own grant, not with its owner's role.
-fn role_of(actor: &Actor, standing: ActorAccess) -> Role {
+fn role_of(actor: &Actor, actor_access: ActorAccess) -> Role {
     match actor {
         Actor::DeployKey { .. } => Role::NONE,
-        _ => standing.role,
+        _ => actor_access.role,
     }
 }

@@ -101,29 +101,29 @@ impl Counters {
     }
 
     /// Stores a string with a lifetime.
-    pub async fn keep(&self, key: &str, text: &str, lifetime: Duration) -> Result<(), RedisError> {
+    pub async fn set_with_ttl(&self, key: &str, text: &str, lifetime: Duration) -> Result<(), RedisError> {
         match self {
-            Self::Redis(store) => store.keep(key, text, lifetime).await,
+            Self::Redis(store) => store.set_with_ttl(key, text, lifetime).await,
             Self::Memory(store) => {
-                store.keep(key, text, lifetime);
+                store.set_with_ttl(key, text, lifetime);
                 Ok(())
             }
         }
     }
 
     /// Whether a string is stored under the key.
-    pub async fn keeps(&self, key: &str) -> Result<bool, RedisError> {
+    pub async fn exists(&self, key: &str) -> Result<bool, RedisError> {
         match self {
-            Self::Redis(store) => store.keeps(key).await,
-            Self::Memory(store) => Ok(store.keeps(key)),
+            Self::Redis(store) => store.exists(key).await,
+            Self::Memory(store) => Ok(store.exists(key)),
         }
     }
 
     /// Returns the stored strings and deletes them.
-    pub async fn take(&self, keys: &[String]) -> Result<Vec<Option<String>>, RedisError> {
+    pub async fn get_and_delete(&self, keys: &[String]) -> Result<Vec<Option<String>>, RedisError> {
         match self {
-            Self::Redis(store) => store.take(keys).await,
-            Self::Memory(store) => Ok(keys.iter().map(|key| store.take(key)).collect()),
+            Self::Redis(store) => store.get_and_delete(keys).await,
+            Self::Memory(store) => Ok(keys.iter().map(|key| store.get_and_delete(key)).collect()),
         }
     }
 }

@@ -66,7 +66,7 @@ impl Store {
         self.lock().map.remove(key);
     }
 
-    pub fn keep(&self, key: &str, text: &str, lifetime: Duration) {
+    pub fn set_with_ttl(&self, key: &str, text: &str, lifetime: Duration) {
         let now = Instant::now();
         let mut entries = self.lock();
         entries.sweep(now);
@@ -76,12 +76,12 @@ impl Store {
         );
     }
 
-    pub fn keeps(&self, key: &str) -> bool {
+    pub fn exists(&self, key: &str) -> bool {
         let ends_at = self.lock().map.get(key).map(|entry| entry.ends_at);
         ends_at.is_some_and(|ends_at| ends_at.is_none_or(|end| end > Instant::now()))
     }
 
-    pub fn take(&self, key: &str) -> Option<String> {
+    pub fn get_and_delete(&self, key: &str) -> Option<String> {
         match self.lock().map.remove(key)? {
             Entry { value: Value::Text(text), ends_at } if ends_at.is_none_or(|end| end > Instant::now()) => {
                 Some(text)
@@ -113,20 +113,20 @@ mod tests {
         assert_eq!(store.add("a", 1, Some(Duration::ZERO)), 1);
         assert_eq!(store.add("a", 1, Some(Duration::from_mins(1))), 1);
         assert_eq!(store.add("a", 1, None), 2);
-        store.keep("t", "text", Duration::ZERO);
-        assert_eq!(store.take("t"), None);
-        store.keep("t", "text", Duration::from_mins(1));
-        assert!(store.keeps("t"));
-        assert_eq!(store.take("t").as_deref(), Some("text"));
-        assert!(!store.keeps("t"));
-        assert_eq!(store.take("t"), None);
+        store.set_with_ttl("t", "text", Duration::ZERO);
+        assert_eq!(store.get_and_delete("t"), None);
+        store.set_with_ttl("t", "text", Duration::from_mins(1));
+        assert!(store.exists("t"));
+        assert_eq!(store.get_and_delete("t").as_deref(), Some("text"));
+        assert!(!store.exists("t"));
+        assert_eq!(store.get_and_delete("t"), None);
     }
 
     #[test]
     fn memory_is_bounded_by_what_lives() {
         let store = Store::default();
         for n in 0..70_000 {
-            store.keep(&n.to_string(), "", Duration::ZERO);
+            store.set_with_ttl(&n.to_string(), "", Duration::ZERO);
         }
         let entries = store.lock().map.len();
         assert!(entries <= 32_768, "{entries}");

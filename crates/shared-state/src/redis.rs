@@ -88,16 +88,16 @@ impl Store {
         self.ask(&pipeline).await
     }
 
-    pub async fn keep(&self, key: &str, text: &str, lifetime: Duration) -> Result<(), RedisError> {
+    pub async fn set_with_ttl(&self, key: &str, text: &str, lifetime: Duration) -> Result<(), RedisError> {
         self.ask(pipe().set_ex(key, text, lifetime.as_secs()).ignore()).await
     }
 
-    pub async fn keeps(&self, key: &str) -> Result<bool, RedisError> {
-        let (there,) = self.ask::<(bool,)>(pipe().exists(key)).await?;
-        Ok(there)
+    pub async fn exists(&self, key: &str) -> Result<bool, RedisError> {
+        let (exists,) = self.ask::<(bool,)>(pipe().exists(key)).await?;
+        Ok(exists)
     }
 
-    pub async fn take(&self, keys: &[String]) -> Result<Vec<Option<String>>, RedisError> {
+    pub async fn get_and_delete(&self, keys: &[String]) -> Result<Vec<Option<String>>, RedisError> {
         let mut pipeline = pipe();
         pipeline.atomic();
         for key in keys {

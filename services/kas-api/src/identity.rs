@@ -156,7 +156,9 @@ async fn track_usage(app: &App, agent: &Agent) {
     let key = format!("cache:Clusters::AgentToken:{}:attributes", agent.token_id);
     let attributes =
         json!({ "last_used_at": now.and_utc().to_rfc3339_opts(chrono::SecondsFormat::Millis, true) });
-    if let Err(error) = app.core.counters.keep(&key, &attributes.to_string(), LAST_USED_CACHE_TTL).await {
+    if let Err(error) =
+        app.core.counters.set_with_ttl(&key, &attributes.to_string(), LAST_USED_CACHE_TTL).await
+    {
         tracing::warn!(
             error = &error as &dyn std::error::Error,
             "failed to cache the last use of an agent token"

@@ -1,5 +1,5 @@
 //! Audit events of this service. They name attributes, but contain no values that the client has sent.
-use database::scim::Stored;
+use database::scim::StoredUser;
 use database::scim::groups::GroupEffects;
 use endpoint::audit::{AuditEvent, Author, Difference, Entity, Target};
 use scim::Group;
@@ -28,7 +28,7 @@ pub(crate) const EVENT_NAMES: [&str; 8] = [
 ];
 
 /// Writes the event of a change to a user. `changed` has the names of the attributes that changed.
-pub(crate) fn user(provider: &ScimProvider, operation: Operation, stored: &Stored, changed: &[&'static str]) {
+pub(crate) fn user(provider: &ScimProvider, operation: Operation, stored: &StoredUser, changed: &[&'static str]) {
     let is_active = stored.user.active;
     let active = |active: bool| json!({ "active": active });
     let (event_name, difference) = match operation {

@@ -114,7 +114,7 @@ mod tests {
                 name: "Test User".to_owned(),
                 email: "name@example.com".to_owned(),
             },
-            sent: scim::user::Sent::default(),
+            sent: scim::user::SentAttributes::default(),
             created: time,
             last_modified: time,
             version: 1,

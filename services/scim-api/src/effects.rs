@@ -1,7 +1,7 @@
 //! Runs changes: one transaction and one audit event each, and the effects outside of the database.
 use database::Conn;
 use database::scim::groups::GroupEffects;
-use database::scim::{Effects, Error, Refusal, Stored};
+use database::scim::{Effects, Error, Refusal, StoredUser};
 use endpoint::{EnqueueError, JobSink, RestError, log_field};
 use scim::Group;
 use serde_json::json;
@@ -43,7 +43,7 @@ impl<T> Changed<T> {
 }
 
 /// Adds the user of the request to its line in the log.
-pub(crate) fn log_user(stored: &Stored) {
+pub(crate) fn log_user(stored: &StoredUser) {
     log_field("scim_identity_id", stored.identity_id);
     log_field("target_user_id", stored.user_id);
 }
@@ -55,9 +55,9 @@ impl App {
         provider: &ScimProvider,
         operation: Operation,
         f: F,
-    ) -> Result<Changed<Stored>, ScimError>
+    ) -> Result<Changed<StoredUser>, ScimError>
     where
-        F: Fn(&mut Conn) -> Result<(Stored, Effects), Error> + Send + 'static,
+        F: Fn(&mut Conn) -> Result<(StoredUser, Effects), Error> + Send + 'static,
     {
         let (stored, effects) = self.run(f).await?;
         log_user(&stored);

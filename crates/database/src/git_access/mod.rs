@@ -48,7 +48,7 @@ pub struct ActorAndProject {
 #[derive(Debug, Clone)]
 pub struct FoundProject {
     pub project: Project,
-    pub standing: ActorAccess,
+    pub actor_access: ActorAccess,
     /// Whether the path is a former path of the project.
     pub redirected: bool,
     pub storage: Storage,

@@ -170,7 +170,7 @@ impl ProjectRow {
             deploy_token: None,
             banned: access.banned,
         };
-        FoundProject { project, standing: access, redirected: self.step == 2, storage }
+        FoundProject { project, actor_access: access, redirected: self.step == 2, storage }
     }
 
     fn storage(&self) -> Storage {

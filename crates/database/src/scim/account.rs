@@ -6,7 +6,7 @@ use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 use domain::user::UserType;
 
-use super::{Refusal, Result, Stored, Tenant, equals_ignoring_case};
+use super::{Refusal, Result, StoredUser, Tenant, equals_ignoring_case};
 use crate::Conn;
 use crate::namespaces::create::is_path_taken;
 use crate::new_accounts::{self, NewAccount};
@@ -78,7 +78,7 @@ fn free_username(conn: &mut Conn, base: &str, now: NaiveDateTime) -> Result<Stri
 pub(super) fn follow(
     conn: &mut Conn,
     tenant: &Tenant,
-    before: &Stored,
+    before: &StoredUser,
     change: &mut Change,
     now: NaiveDateTime,
 ) -> Result<()> {

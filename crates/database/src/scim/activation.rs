@@ -3,7 +3,7 @@ use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 
-use super::{Effects, Group, Refusal, Result, Stored, Tenant, reauthorize, sign_in};
+use super::{Effects, Group, Refusal, Result, StoredUser, Tenant, reauthorize, sign_in};
 use crate::members::{is_last_owner, is_valid};
 use crate::memberships::{self, Source};
 use crate::schema::members;
@@ -95,7 +95,7 @@ pub(super) fn deactivate(
 pub(super) fn repeat_effects(
     conn: &mut Conn,
     tenant: &Tenant,
-    stored: &Stored,
+    stored: &StoredUser,
     effects: &mut Effects,
 ) -> Result<()> {
     let is_pending = effects.reauthorize.contains(&stored.user_id);

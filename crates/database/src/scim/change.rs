@@ -4,7 +4,7 @@ use ::scim::{Mutability, User};
 use chrono::NaiveDateTime;
 
 use super::{
-    Effects, Mode, Refusal, Result, Stored, Tenant, account, activation, groups, query, record, shown,
+    Effects, Mode, Refusal, Result, StoredUser, Tenant, account, activation, groups, query, record, shown,
     sign_in, write,
 };
 use crate::Conn;
@@ -17,7 +17,7 @@ pub fn change(
     precondition: impl FnOnce(&User) -> ::scim::Result<()>,
     f: impl FnOnce(&User) -> ::scim::Result<Change>,
     now: NaiveDateTime,
-) -> Result<(Stored, Effects)> {
+) -> Result<(StoredUser, Effects)> {
     write(conn, tenant, |conn| {
         let before = visible(conn, tenant, id)?;
         precondition(&before.user)?;
@@ -36,11 +36,11 @@ pub(super) fn may_change_account(conn: &mut Conn, tenant: &Tenant, user_id: i64)
 pub(super) fn store(
     conn: &mut Conn,
     tenant: &Tenant,
-    before: &Stored,
+    before: &StoredUser,
     mut change: Change,
     is_deleted: bool,
     now: NaiveDateTime,
-) -> Result<(Stored, Effects)> {
+) -> Result<(StoredUser, Effects)> {
     let mut effects = Effects::default();
     let old = &before.user;
     let may_change_account = may_change_account(conn, tenant, before.user_id)?;
@@ -60,16 +60,16 @@ pub(super) fn store(
     effects.fields = changed_fields(old, &change.user);
     let mut user = change.user;
     user.version += 1;
-    let mut stored = Stored { is_deleted, user, ..before.clone() };
+    let mut stored = StoredUser { is_deleted, user, ..before.clone() };
     record::update(conn, tenant, &stored, now)?;
     stored.user.last_modified = shown(now).and_utc();
     Ok((stored, effects))
 }
 
 /// Refuses ids, a `NameID` or a `userName` that belong to other users. Checks only values that change.
-fn check_unique(conn: &mut Conn, tenant: &Tenant, before: &Stored, new: &User) -> Result<()> {
+fn check_unique(conn: &mut Conn, tenant: &Tenant, before: &StoredUser, new: &User) -> Result<()> {
     let old = &before.user;
-    let is_other = |other: &Stored| other.identity_id != before.identity_id;
+    let is_other = |other: &StoredUser| other.identity_id != before.identity_id;
     for (old, new) in [(&old.id, &new.id), (&old.external_id, &new.external_id)] {
         if old != new && query::by_ids(conn, tenant, new)?.iter().any(is_other) {
             return Err(Refusal::UserTaken.into());
@@ -95,7 +95,7 @@ fn check_unique(conn: &mut Conn, tenant: &Tenant, before: &Stored, new: &User) -
 fn set_access(
     conn: &mut Conn,
     tenant: &Tenant,
-    before: &Stored,
+    before: &StoredUser,
     change: &Change,
     now: NaiveDateTime,
     effects: &mut Effects,
@@ -149,7 +149,7 @@ pub fn delete(
     id: &str,
     precondition: impl FnOnce(&User) -> ::scim::Result<()>,
     now: NaiveDateTime,
-) -> Result<(Stored, Effects)> {
+) -> Result<(StoredUser, Effects)> {
     write(conn, tenant, |conn| {
         let mut effects = Effects::default();
         let mut stored = visible(conn, tenant, id)?;
@@ -166,7 +166,7 @@ pub fn delete(
     })
 }
 
-fn visible(conn: &mut Conn, tenant: &Tenant, id: &str) -> Result<Stored> {
+fn visible(conn: &mut Conn, tenant: &Tenant, id: &str) -> Result<StoredUser> {
     let found = query::find(conn, tenant, id, true)?;
     Ok(found.ok_or(Refusal::UserNotFound)?)
 }

@@ -8,7 +8,7 @@ use diesel::prelude::*;
 use super::addresses::{self, AddressOwner};
 use super::change::store;
 use super::{
-    Attempt, Effects, Mode, Refusal, Result, Stored, Tenant, account, activation, attempt, query, record,
+    Attempt, Effects, Mode, Refusal, Result, StoredUser, Tenant, account, activation, attempt, query, record,
     sign_in,
 };
 use crate::Conn;
@@ -36,7 +36,7 @@ pub fn create(
     tenant: &Tenant,
     request: &Request,
     now: NaiveDateTime,
-) -> Result<(Stored, Effects)> {
+) -> Result<(StoredUser, Effects)> {
     const MAX_ATTEMPTS: u32 = 10;
     for _ in 0..MAX_ATTEMPTS {
         // After a conflict, the next attempt sees the name that the other process has taken.
@@ -52,15 +52,15 @@ fn decide(
     tenant: &Tenant,
     request: &Request,
     now: NaiveDateTime,
-) -> Result<(Stored, Effects)> {
+) -> Result<(StoredUser, Effects)> {
     let new = &request.new;
     let external_id = request.external_id();
     let others = query::by_ids(conn, tenant, external_id)?;
     let has_external_id =
-        |stored: &&Stored| ::scim::fold(&stored.user.external_id) == ::scim::fold(external_id);
+        |stored: &&StoredUser| ::scim::fold(&stored.user.external_id) == ::scim::fold(external_id);
     let existing = others.iter().find(has_external_id);
     let is_id_of_another = others.iter().any(|other| !has_external_id(&other) && !other.is_deleted);
-    if existing.is_some_and(Stored::is_live) || is_id_of_another {
+    if existing.is_some_and(StoredUser::is_live) || is_id_of_another {
         return Err(Refusal::UserTaken.into());
     }
     if let Some(existing) = existing {
@@ -96,7 +96,7 @@ fn link_person(
     user_id: i64,
     request: &Request,
     now: NaiveDateTime,
-) -> Result<(Stored, Effects)> {
+) -> Result<(StoredUser, Effects)> {
     let not_linked = || Err(Refusal::NotLinked.into());
     if let Some(known) = query::by_user(conn, tenant, user_id)? {
         return match (known.is_deleted, known.user.active, &tenant.group) {
@@ -133,7 +133,7 @@ fn link(
     user_id: i64,
     request: &Request,
     now: NaiveDateTime,
-) -> Result<(Stored, Effects)> {
+) -> Result<(StoredUser, Effects)> {
     let (new, external_id) = (&request.new, request.external_id());
     let mut effects = Effects::default();
     let identity_id = record::insert_identity(conn, tenant, user_id, external_id, new.active, now)?;
@@ -160,10 +160,10 @@ fn link(
 fn take_back(
     conn: &mut Conn,
     tenant: &Tenant,
-    before: &Stored,
+    before: &StoredUser,
     request: &Request,
     now: NaiveDateTime,
-) -> Result<(Stored, Effects)> {
+) -> Result<(StoredUser, Effects)> {
     let (new, external_id) = (&request.new, request.external_id().to_owned());
     sign_in::check_name_id(conn, tenant, &external_id, Some(before.user_id))?;
     // A resource that was never hidden keeps its id.

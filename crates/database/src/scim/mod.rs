@@ -85,7 +85,7 @@ impl Mode {
 
 /// A user and the rows that store it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stored {
+pub struct StoredUser {
     /// Negative if the row exists only in `group_scim_identities`.
     pub identity_id: i64,
     pub user_id: i64,
@@ -96,7 +96,7 @@ pub struct Stored {
     pub user: User,
 }
 
-impl Stored {
+impl StoredUser {
     fn is_live(&self) -> bool {
         self.user.active && !self.is_deleted
     }

@@ -1,13 +1,13 @@
 //! Reads the users of a tenant.
 use ::scim::condition::Condition;
-use ::scim::user::{Account, Email, Sent, chosen};
+use ::scim::user::{Account, Email, SentAttributes, chosen};
 use ::scim::{Search, User};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Nullable, Text, Timestamp};
 
 use super::candidates::Candidates;
 use super::sql::{self, Sql};
-use super::{Mode, Stored, Tenant, scim_statement};
+use super::{Mode, StoredUser, Tenant, scim_statement};
 use crate::Conn;
 use crate::sql::statement::{Columns, StatementColumns, statement};
 
@@ -56,7 +56,7 @@ scim_statement!(Count, BigInt);
 /// A page of a list and the total length of the list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page {
-    pub users: Vec<Stored>,
+    pub users: Vec<StoredUser>,
     pub total: i64,
 }
 
@@ -185,7 +185,12 @@ fn columns(conn: &Conn, tenant: &Tenant, with_emails: bool) -> Sql {
 }
 
 /// Finds a user by id, else by external id.
-pub fn find(conn: &mut Conn, tenant: &Tenant, id: &str, with_emails: bool) -> crate::Result<Option<Stored>> {
+pub fn find(
+    conn: &mut Conn,
+    tenant: &Tenant,
+    id: &str,
+    with_emails: bool,
+) -> crate::Result<Option<StoredUser>> {
     let mut sql = columns(conn, tenant, with_emails);
     push_from(&mut sql, tenant, tenant.deleted_visible, Some(Candidates::Id(id)));
     sql.push(" AND (").same(sql::id_column(tenant), id);
@@ -200,7 +205,7 @@ fn some(
     tenant: &Tenant,
     candidates: Candidates<'_>,
     condition: impl FnOnce(&mut Sql),
-) -> crate::Result<Vec<Stored>> {
+) -> crate::Result<Vec<StoredUser>> {
     let mut sql = columns(conn, tenant, true);
     push_from(&mut sql, tenant, true, Some(candidates));
     condition(&mut sql);
@@ -209,7 +214,7 @@ fn some(
 }
 
 /// Returns the users with this id or external id, case-insensitively.
-pub(super) fn by_ids(conn: &mut Conn, tenant: &Tenant, id: &str) -> crate::Result<Vec<Stored>> {
+pub(super) fn by_ids(conn: &mut Conn, tenant: &Tenant, id: &str) -> crate::Result<Vec<StoredUser>> {
     some(conn, tenant, Candidates::Id(id), |sql| {
         sql.push(" AND (").same(sql::id_column(tenant), id);
         sql.push(" OR ").same("i.extern_uid", id).push(")");
@@ -217,23 +222,27 @@ pub(super) fn by_ids(conn: &mut Conn, tenant: &Tenant, id: &str) -> crate::Resul
 }
 
 /// Returns the identity of a user.
-pub(super) fn by_user(conn: &mut Conn, tenant: &Tenant, user_id: i64) -> crate::Result<Option<Stored>> {
+pub(super) fn by_user(conn: &mut Conn, tenant: &Tenant, user_id: i64) -> crate::Result<Option<StoredUser>> {
     Ok(some(conn, tenant, Candidates::Person(user_id), |_| ())?.pop())
 }
 
 /// Returns the users with this `userName`: as sent, or of the account if none was sent.
-pub(super) fn showing_user_name(conn: &mut Conn, tenant: &Tenant, name: &str) -> crate::Result<Vec<Stored>> {
+pub(super) fn showing_user_name(
+    conn: &mut Conn,
+    tenant: &Tenant,
+    name: &str,
+) -> crate::Result<Vec<StoredUser>> {
     some(conn, tenant, Candidates::UserName(name), |sql| {
         sql.push(" AND ").same(sql::SHOWN_USER_NAME, name);
     })
 }
 
-fn load(conn: &mut Conn, statement: Sql, tenant: &Tenant) -> crate::Result<Vec<Stored>> {
+fn load(conn: &mut Conn, statement: Sql, tenant: &Tenant) -> crate::Result<Vec<StoredUser>> {
     let rows: Vec<UserRow> = Users(statement).load(conn)?;
     rows.into_iter().map(|row| stored(row, tenant)).collect()
 }
 
-fn stored(row: UserRow, tenant: &Tenant) -> crate::Result<Stored> {
+fn stored(row: UserRow, tenant: &Tenant) -> crate::Result<StoredUser> {
     let (identity, account, record, (emails, _)) = row;
     let emails: Option<Vec<EmailJson>> = emails
         .map(|json| serde_json::from_str(&json))
@@ -242,7 +251,7 @@ fn stored(row: UserRow, tenant: &Tenant) -> crate::Result<Stored> {
     let emails = emails.unwrap_or_default().into_iter();
     let emails =
         emails.map(|(value, kind, display, primary)| Email { value, kind, display, primary }).collect();
-    let sent = Sent {
+    let sent = SentAttributes {
         user_name: record.user_name,
         formatted: record.formatted,
         family_name: record.family_name,
@@ -262,7 +271,7 @@ fn stored(row: UserRow, tenant: &Tenant) -> crate::Result<Stored> {
     };
     let last_modified = identity.updated_at.and_utc();
     let shown_id = record.scim_id.filter(|_| tenant.mode == Mode::Rfc);
-    Ok(Stored {
+    Ok(StoredUser {
         identity_id: identity.id,
         user_id: identity.user_id,
         is_deleted: record.deleted_at.is_some() && !identity.active,
@@ -281,7 +290,7 @@ fn stored(row: UserRow, tenant: &Tenant) -> crate::Result<Stored> {
 }
 
 /// The values that a group sees instead of an account that it did not create.
-fn hidden_account(sent: &Sent) -> Account {
+fn hidden_account(sent: &SentAttributes) -> Account {
     Account {
         username: sent.user_name.clone().unwrap_or_default(),
         name: sent.formatted.clone().unwrap_or_default(),

@@ -1,9 +1,9 @@
 //! Writes identities, and records of the values that clients sent.
-use ::scim::user::Sent;
+use ::scim::user::SentAttributes;
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
-use super::{Result, Stored, Tenant, shown};
+use super::{Result, StoredUser, Tenant, shown};
 use crate::Conn;
 use crate::schema::{
     group_scim_identities as twins, scim_api_emails as emails, scim_api_records as records,
@@ -48,7 +48,12 @@ pub(super) fn insert_identity(
 }
 
 /// Updates an identity in both tables, and its record.
-pub(super) fn update(conn: &mut Conn, tenant: &Tenant, stored: &Stored, now: NaiveDateTime) -> Result<()> {
+pub(super) fn update(
+    conn: &mut Conn,
+    tenant: &Tenant,
+    stored: &StoredUser,
+    now: NaiveDateTime,
+) -> Result<()> {
     let (user, timestamp) = (&stored.user, shown(now));
     if stored.identity_id > 0 {
         diesel::update(identities::table.find(stored.identity_id))
@@ -95,7 +100,7 @@ pub(super) fn replace(
     conn: &mut Conn,
     tenant: &Tenant,
     record: &Record<'_>,
-    sent: &Sent,
+    sent: &SentAttributes,
     deleted_at: Option<NaiveDateTime>,
 ) -> Result<()> {
     let scope = tenant.scope();

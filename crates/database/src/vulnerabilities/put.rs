@@ -34,7 +34,7 @@ pub fn put(conn: &mut Conn, finder: Finder, finding: &Finding, now: NaiveDateTim
         let scanner_id = names::scanner(conn, finder.project_id, &finding.scanner, now)?;
         let identifier_ids = names::identifiers(conn, finder.project_id, &finding.identifiers, now)?;
         let identifier_ids = &identifier_ids;
-        let put = Put { finder, finding, placement, scanner_id, identifier_ids, now };
+        let upsert = FindingUpsert { finder, finding, placement, scanner_id, identifier_ids, now };
         let known: Option<(i64, Option<i64>)> = occurrences::table
             .filter(occurrences::uuid.eq(casts::uuid(&finding.uuid.to_string())))
             .select((occurrences::id, occurrences::vulnerability_id))
@@ -42,16 +42,16 @@ pub fn put(conn: &mut Conn, finder: Finder, finding: &Finding, now: NaiveDateTim
             .optional()?;
         let (occurrence_id, vulnerability_id) = match known {
             Some((id, vulnerability_id)) => {
-                put.update_occurrence(conn, id)?;
+                upsert.update_occurrence(conn, id)?;
                 (id, vulnerability_id)
             }
-            None => (put.insert_occurrence(conn)?, None),
+            None => (upsert.insert_occurrence(conn)?, None),
         };
-        put.replace_identifiers(conn, occurrence_id)?;
-        put.replace_links(conn, occurrence_id)?;
+        upsert.replace_identifiers(conn, occurrence_id)?;
+        upsert.replace_links(conn, occurrence_id)?;
         match vulnerability_id {
-            Some(id) => put.refresh(conn, id)?,
-            None => put.detect(conn, occurrence_id)?,
+            Some(id) => upsert.refresh(conn, id)?,
+            None => upsert.detect(conn, occurrence_id)?,
         }
         let created = vulnerability_id.is_none();
         let agent = agents::table.find(finder.agent_id).filter(agents::has_vulnerabilities.eq(false));
@@ -97,7 +97,7 @@ fn load_placement(conn: &mut Conn, project_id: i64) -> Result<Placement> {
     Ok(Placement { archived, traversal_ids })
 }
 
-struct Put<'a> {
+struct FindingUpsert<'a> {
     finder: Finder,
     finding: &'a Finding,
     placement: Placement,
@@ -106,7 +106,7 @@ struct Put<'a> {
     now: NaiveDateTime,
 }
 
-impl Put<'_> {
+impl FindingUpsert<'_> {
     fn title(&self) -> String {
         self.finding.name.chars().take(MAX_TITLE_CHARACTERS).collect()
     }

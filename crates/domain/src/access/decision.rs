@@ -140,7 +140,7 @@ fn design(request: &Request, actor: &Actor, facts: &ProjectFacts) -> Result<(), 
         return Err(Rule::DesignRepository.forbid(text::DESIGNS_WEB_ONLY));
     }
     match actor.user() {
-        Some(user) if user.admin || facts.standing.role >= Role::DEVELOPER => Ok(()),
+        Some(user) if user.admin || facts.actor_access.role >= Role::DEVELOPER => Ok(()),
         _ => Err(Rule::DesignRepository.forbid(text::DESIGNS)),
     }
 }
@@ -190,14 +190,16 @@ fn may_connect_from(address: ClientAddress, instance: &Instance, root: &RootName
 
 fn download(actor: &Actor, target: &Target) -> Result<(), Refusal> {
     let (allowed, message) = match target {
-        Target::Wiki(facts) => (facts.project.may_download_wiki(actor, facts.standing), text::DOWNLOAD_WIKI),
+        Target::Wiki(facts) => {
+            (facts.project.may_download_wiki(actor, facts.actor_access), text::DOWNLOAD_WIKI)
+        }
         Target::GroupWiki(facts) => (facts.may_download_wiki(actor.user()), text::DOWNLOAD_WIKI),
         Target::Snippet { snippet, project } => {
-            let role = project.as_ref().map_or(Role::NONE, |facts| facts.standing.role);
+            let role = project.as_ref().map_or(Role::NONE, |facts| facts.actor_access.role);
             (snippet.may_read(actor.user(), role), text::READ_SNIPPET)
         }
         _ => (
-            target.project().is_some_and(|facts| facts.project.may_download_code(actor, facts.standing)),
+            target.project().is_some_and(|facts| facts.project.may_download_code(actor, facts.actor_access)),
             text::DOWNLOAD_CODE,
         ),
     };
@@ -215,7 +217,7 @@ fn push(request: &Request, facts: &Facts) -> Result<(), Refusal> {
         }
         _ => {}
     }
-    let grant = target.project().and_then(|facts| facts.standing.deploy_key);
+    let grant = target.project().and_then(|facts| facts.actor_access.deploy_key);
     if actor.is_deploy_key() && !grant.is_some_and(|grant| grant.can_push) {
         return Err(Rule::DeployKeyReadOnly.forbid(text::DEPLOY_KEY_UPLOAD));
     }
@@ -233,7 +235,7 @@ fn push(request: &Request, facts: &Facts) -> Result<(), Refusal> {
             Err(Rule::WikiPushForbidden.forbid(text::WRITE_WIKI))
         }
         Target::Snippet { snippet, project } => {
-            let role = project.as_ref().map_or(Role::NONE, |facts| facts.standing.role);
+            let role = project.as_ref().map_or(Role::NONE, |facts| facts.actor_access.role);
             match actor.user() {
                 Some(user) if snippet.may_update(user, role) => Ok(()),
                 _ => Err(Rule::SnippetPushForbidden.forbid(text::UPDATE_SNIPPET)),
@@ -246,10 +248,10 @@ fn push(request: &Request, facts: &Facts) -> Result<(), Refusal> {
 /// The general check of push access, before the changes are known.
 fn may_push_somewhere(actor: &Actor, facts: &ProjectFacts) -> bool {
     match actor {
-        Actor::DeployKey { .. } => facts.standing.deploy_key.is_some_and(|grant| grant.can_push),
-        _ => actor
-            .user()
-            .is_some_and(|user| facts.project.may_push_code(user, facts.standing.role) || facts.collaborates),
+        Actor::DeployKey { .. } => facts.actor_access.deploy_key.is_some_and(|grant| grant.can_push),
+        _ => actor.user().is_some_and(|user| {
+            facts.project.may_push_code(user, facts.actor_access.role) || facts.collaborates
+        }),
     }
 }
 
@@ -257,10 +259,10 @@ fn may_push_somewhere(actor: &Actor, facts: &ProjectFacts) -> bool {
 /// git, which has not been checked yet.
 fn may_push_wiki(facts: &Facts, wiki: &ProjectFacts) -> bool {
     let Facts { instance, actor, now, .. } = facts;
-    let ProjectFacts { project, standing, .. } = wiki;
-    let is_locked_out = |owner: &User| owner.may_use_git(instance, *now).is_err() || standing.banned;
+    let ProjectFacts { project, actor_access, .. } = wiki;
+    let is_locked_out = |owner: &User| owner.may_use_git(instance, *now).is_err() || actor_access.banned;
     actor.responsible_user().is_some_and(|user| {
-        !(actor.is_deploy_key() && is_locked_out(user)) && project.may_push_wiki(user, standing.role)
+        !(actor.is_deploy_key() && is_locked_out(user)) && project.may_push_wiki(user, actor_access.role)
     })
 }
 

@@ -77,7 +77,7 @@ pub struct ProjectFacts {
     /// The project.
     pub project: Project,
     /// The actor's access to the project.
-    pub standing: ActorAccess,
+    pub actor_access: ActorAccess,
     /// An open merge request lets the user push to some branch of this project.
     pub collaborates: bool,
 }
@@ -132,11 +132,11 @@ impl Target {
             // This target exists only for a user who may create the project.
             Self::NewProject { namespace, .. } => from_namespace(namespace, true),
             _ => {
-                let ProjectFacts { project, standing, .. } = self.project()?;
+                let ProjectFacts { project, actor_access, .. } = self.project()?;
                 Container {
                     exists: !project.pending_delete && !project.hidden,
-                    readable: project.may_read(actor, *standing),
-                    banned: standing.banned && !actor.is_deploy_key(),
+                    readable: project.may_read(actor, *actor_access),
+                    banned: actor_access.banned && !actor.is_deploy_key(),
                     within: within.is_none_or(|path| project.lies_below(path)),
                     read_only: project.repository_read_only,
                     archived: project.is_archived(),

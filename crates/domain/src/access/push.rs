@@ -26,7 +26,7 @@ pub struct PushFacts<'a> {
     /// The project that receives the push.
     pub project: &'a Project,
     /// The actor's access to the project.
-    pub standing: ActorAccess,
+    pub actor_access: ActorAccess,
     /// The settings of the instance.
     pub instance: &'a Instance,
     /// The protocol of the push.
@@ -177,7 +177,7 @@ pub fn check(facts: &PushFacts<'_>, answers: &Answers, changes: &[Change]) -> Re
 
 impl<'a> PushFacts<'a> {
     fn pusher(&self) -> Pusher<'a> {
-        self.project.pusher(self.actor.responsible_user(), self.standing)
+        self.project.pusher(self.actor.responsible_user(), self.actor_access)
     }
 
     /// Whether the pusher may push this line: by role, as a deploy key, or to this branch through a merge
@@ -204,8 +204,8 @@ impl<'a> PushFacts<'a> {
 
     /// Whether a deploy key has write access and an owner who may use git and read the project.
     fn has_capable_owner(&self, pusher: Pusher<'_>) -> bool {
-        self.standing.deploy_key.is_some_and(|grant| grant.can_push)
-            && !self.standing.banned
+        self.actor_access.deploy_key.is_some_and(|grant| grant.can_push)
+            && !self.actor_access.banned
             && pusher.may_read
             && self.may_use_git(pusher)
     }

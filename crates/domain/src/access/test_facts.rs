@@ -86,8 +86,8 @@ pub(crate) fn project() -> Project {
 }
 
 pub(crate) fn project_facts() -> ProjectFacts {
-    let standing = ActorAccess { role: Role::MAINTAINER, ..ActorAccess::default() };
-    ProjectFacts { project: project(), standing, collaborates: false }
+    let actor_access = ActorAccess { role: Role::MAINTAINER, ..ActorAccess::default() };
+    ProjectFacts { project: project(), actor_access, collaborates: false }
 }
 
 /// The private group of the project, or a personal namespace; the user is a maintainer there.

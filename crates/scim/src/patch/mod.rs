@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::attribute::TextAttribute as T;
 use crate::json::{self, Object};
-use crate::user::{Sent, User};
+use crate::user::{SentAttributes, User};
 use crate::{Draft, Error, Result, USER};
 
 pub(crate) use path::names_unknown_part;
@@ -210,7 +210,7 @@ impl Draft {
             changed.external_id = external_id;
         }
         changed.active = self.active.unwrap_or(user.active);
-        let sent = Sent {
+        let sent = SentAttributes {
             user_name: Some(user_name),
             formatted: self.formatted,
             family_name: self.family_name,
@@ -223,7 +223,7 @@ impl Draft {
     }
 }
 
-impl Sent {
+impl SentAttributes {
     /// Replaces the client's values with those of a complete body, as a PUT does. Returns whether the body
     /// has addresses.
     pub fn replace_with(&mut self, body: Self) -> bool {

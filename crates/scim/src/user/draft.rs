@@ -1,7 +1,7 @@
 //! The body of a request that creates or replaces a user.
 use serde_json::Value;
 
-use super::{Email, Sent, chosen, keep_one_primary};
+use super::{Email, SentAttributes, chosen, keep_one_primary};
 use crate::json::{self, Object};
 use crate::{Error, Result};
 
@@ -44,7 +44,7 @@ pub struct NewUser {
     /// The e-mail address of a new account, in lower case. An existing account with this address is linked.
     pub email: String,
     /// Everything that the client sent; `user_name` is always present.
-    pub sent: Sent,
+    pub sent: SentAttributes,
     /// `userName`, from which the username of a new account is derived.
     pub user_name: String,
 }
@@ -109,7 +109,7 @@ impl Draft {
             }
             _ => return Err(Error::invalid_value("emails are missing")),
         };
-        let sent = Sent {
+        let sent = SentAttributes {
             user_name: Some(user_name.clone()),
             formatted: self.formatted,
             family_name: self.family_name,
@@ -130,7 +130,7 @@ impl Draft {
     }
 }
 
-impl Sent {
+impl SentAttributes {
     /// The name for an account: the full name, else the display name, else given and family name. `None` if
     /// all are missing.
     pub fn account_name(&self) -> Option<String> {

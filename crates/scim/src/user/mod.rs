@@ -26,7 +26,7 @@ pub struct User {
     /// The account.
     pub account: Account,
     /// The attributes that the client sent.
-    pub sent: Sent,
+    pub sent: SentAttributes,
     /// Time of creation.
     pub created: DateTime<Utc>,
     /// Time of the last change.
@@ -50,7 +50,7 @@ pub struct Account {
 /// The attributes that the client sent. `None` means never sent: the account's value applies. An empty
 /// string means that the client has removed the value.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Sent {
+pub struct SentAttributes {
     /// `userName`.
     pub user_name: Option<String>,
     /// `name.formatted`.

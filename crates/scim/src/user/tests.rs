@@ -16,7 +16,7 @@ pub(crate) fn user() -> User {
             name: "Test User".to_owned(),
             email: "name@example.com".to_owned(),
         },
-        sent: Sent::default(),
+        sent: SentAttributes::default(),
         created: time,
         last_modified: time,
         version: 1,

@@ -97,7 +97,7 @@ impl Session {
     }
 
     async fn was_ended(&self, app: &App) -> Result<bool, PageError> {
-        let ended = app.core.counters.keeps(&self.ended_key()).await;
+        let ended = app.core.counters.exists(&self.ended_key()).await;
         ended.map_err(|error| PageError::SharedState(error.into()))
     }
 
@@ -113,7 +113,7 @@ impl Session {
     /// Ends the session, so that a copy of the cookie is useless.
     pub async fn end(&self, app: &App) -> Result<(), PageError> {
         let lifetime = Duration::from_secs(MAX_LIFETIME_S.unsigned_abs());
-        let stored = app.core.counters.keep(&self.ended_key(), "1", lifetime).await;
+        let stored = app.core.counters.set_with_ttl(&self.ended_key(), "1", lifetime).await;
         stored.map_err(|error| PageError::SharedState(error.into()))
     }
 }

@@ -24,8 +24,8 @@ pub async fn handler(app: Data<App>, _: Shell, params: Params) -> Result<HttpRes
     Ok(HttpResponse::Ok().json(person.map(Entity::from)))
 }
 
-impl From<users::Person> for Entity {
-    fn from(users::Person { id, username, name }: users::Person) -> Self {
+impl From<users::UserIdentity> for Entity {
+    fn from(users::UserIdentity { id, username, name }: users::UserIdentity) -> Self {
         Self { id, name, username }
     }
 }

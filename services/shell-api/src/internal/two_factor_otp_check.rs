@@ -61,7 +61,7 @@ async fn check(app: &App, params: &Params) -> Result<Entity, ShellReply> {
     if let AccountId::Key(key_id) = id {
         let lifetime = Duration::from_secs(60 * u64::try_from(minutes).unwrap_or(0).max(1));
         let key = format!("session:otp:{key_id}");
-        app.core.counters.keep(&key, "true", lifetime).await.map_err(unavailable)?;
+        app.core.counters.set_with_ttl(&key, "true", lifetime).await.map_err(unavailable)?;
     }
     Ok(Entity { success: true })
 }

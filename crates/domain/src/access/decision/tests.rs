@@ -74,7 +74,7 @@ fn rows_for_pushes_let_downloads_through() {
 fn changes_that_are_known_are_judged_later() {
     let mut case = Case::new();
     case.request.action = Action::Push;
-    case.project().standing.role = Role::REPORTER;
+    case.project().actor_access.role = Role::REPORTER;
     assert_eq!(case.decide(), Err(Denial::forbidden(text::PUSH_CODE)));
     case.request.changes = Changes::List(Vec::new());
     assert_eq!(case.decide(), Ok(()));
@@ -84,7 +84,7 @@ fn changes_that_are_known_are_judged_later() {
 fn a_merge_request_is_enough_for_the_general_question() {
     let mut case = Case::new();
     case.request.action = Action::Push;
-    case.project().standing.role = Role::REPORTER;
+    case.project().actor_access.role = Role::REPORTER;
     case.project().collaborates = true;
     assert_eq!(case.decide(), Ok(()));
 }
@@ -204,12 +204,12 @@ fn the_state_of_the_owner_does_not_stop_a_clone_or_the_general_check() {
     case.user().unwrap().state = crate::user::State::Blocked;
     case.user().unwrap().admin = true;
     case.use_deploy_key(true);
-    case.project().standing.banned = true;
+    case.project().actor_access.banned = true;
     for action in [Action::Download, Action::Push] {
         case.request.action = action;
         assert_eq!(case.decide(), Ok(()));
     }
-    case.project().standing.deploy_key = None;
+    case.project().actor_access.deploy_key = None;
     assert_eq!(case.decide(), Err(Denial::NotFound(text::PROJECT_NOT_FOUND)));
 }
 
@@ -225,8 +225,8 @@ fn a_deploy_key_writes_to_a_wiki_for_an_owner_who_may() {
     };
     assert_eq!(push(|_| ()), Ok(()));
     let refusals: [fn(&mut Case); 4] = [
-        |case| case.with_project(|facts| facts.standing.role = Role::REPORTER),
-        |case| case.with_project(|facts| facts.standing.banned = true),
+        |case| case.with_project(|facts| facts.actor_access.role = Role::REPORTER),
+        |case| case.with_project(|facts| facts.actor_access.banned = true),
         |case| case.user().unwrap().state = crate::user::State::Blocked,
         |case| case.facts.actor = Actor::Key { key: crate::access::test_facts::key(), user: None },
     ];

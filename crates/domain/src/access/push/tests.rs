@@ -30,7 +30,7 @@ const B: &str = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
 /// The actor, the protocol and the project of a push. `A` is an ancestor of `B`.
 struct Push {
     actor: Actor,
-    standing: ActorAccess,
+    actor_access: ActorAccess,
     protocol: Protocol,
     project: Project,
     instance: Instance,
@@ -52,7 +52,7 @@ fn branch(name: &str, allow_force_push: bool, push: Vec<Grant>, merge: Vec<Grant
 fn push_by(role: Role) -> Push {
     Push {
         actor: Actor::User(user()),
-        standing: ActorAccess { role, ..ActorAccess::default() },
+        actor_access: ActorAccess { role, ..ActorAccess::default() },
         protocol: Protocol::Ssh,
         project: Project { full_path: "grp/p".to_owned(), branch_protection: None, ..project() },
         instance: Instance { url: "https://gitlab.example.com".to_owned(), ..instance() },
@@ -74,7 +74,7 @@ impl Push {
         PushFacts {
             actor: &self.actor,
             project: &self.project,
-            standing: self.standing,
+            actor_access: self.actor_access,
             instance: &self.instance,
             protocol: self.protocol,
             now: now(),
@@ -295,9 +295,9 @@ fn grants_admit_whom_they_name() {
     };
     let admin = |push: &mut Push| {
         push.actor = Actor::User(User { admin: true, ..user() });
-        push.standing.role = Role::NONE;
+        push.actor_access.role = Role::NONE;
     };
-    let role = |role: Role| move |push: &mut Push| push.standing.role = role;
+    let role = |role: Role| move |push: &mut Push| push.actor_access.role = role;
     for (name, verdict, expected) in [
         ("a rule without rows", with(Vec::new(), &|_| ()), text::PUSH_PROTECTED),
         ("no one", with(roles(&[0]), &|_| ()), text::PUSH_PROTECTED),
@@ -329,7 +329,7 @@ fn grants_admit_whom_they_name() {
 /// A push by a write deploy key of a user with this role.
 fn push_by_deploy_key(owner_role: Role) -> Push {
     let mut push = push_by(owner_role);
-    push.standing.deploy_key = Some(DeployKeyGrant { can_push: true });
+    push.actor_access.deploy_key = Some(DeployKeyGrant { can_push: true });
     push.actor = Actor::DeployKey { key: key(31), owner: Some(user()) };
     push
 }
@@ -347,9 +347,9 @@ fn a_deploy_key_needs_an_owner_who_may_use_git_and_read_the_project() {
     assert_eq!(verdict(&|_| ()), "");
     assert_eq!(verdict(&owner(None)), text::PUSH_CODE);
     assert_eq!(verdict(&owner(Some(User { state: State::Blocked, ..user() }))), text::PUSH_CODE);
-    assert_eq!(verdict(&|push| push.standing.role = Role::NONE), text::PUSH_CODE);
-    assert_eq!(verdict(&|push| push.standing.banned = true), text::PUSH_CODE);
-    let read_only = |push: &mut Push| push.standing.deploy_key = Some(DeployKeyGrant { can_push: false });
+    assert_eq!(verdict(&|push| push.actor_access.role = Role::NONE), text::PUSH_CODE);
+    assert_eq!(verdict(&|push| push.actor_access.banned = true), text::PUSH_CODE);
+    let read_only = |push: &mut Push| push.actor_access.deploy_key = Some(DeployKeyGrant { can_push: false });
     assert_eq!(verdict(&read_only), text::PUSH_CODE);
 }
 
@@ -441,7 +441,7 @@ fn merge_requests_let_through() {
     let mut push = push_by(Role::DEVELOPER);
     push.merge_requests.merging.insert(("main".to_owned(), B.to_owned()));
     assert_eq!(push.verdict(&format!("{A} {B} refs/heads/main")), "");
-    push.standing.role = Role::MAINTAINER;
+    push.actor_access.role = Role::MAINTAINER;
     push.rules.branches[0] = branch("main", false, Vec::new(), Vec::new());
     assert_eq!(push.verdict(&format!("{A} {B} refs/heads/main")), text::MERGE_PROTECTED);
 

@@ -78,9 +78,9 @@ fn target(
     snippet: Option<FoundSnippet>,
     collaborates: bool,
 ) -> Target {
-    let facts = project.map(|FoundProject { project, standing, .. }| ProjectFacts {
+    let facts = project.map(|FoundProject { project, actor_access, .. }| ProjectFacts {
         project,
-        standing,
+        actor_access,
         collaborates,
     });
     match (kind, snippet, facts) {

@@ -67,7 +67,7 @@ fn remote(app: &App, input: &Input, settings: &Settings, path: &str) -> String {
 }
 
 async fn keep(app: &App, key: String, message: String) {
-    if let Err(error) = app.core.counters.keep(&key, &message, MESSAGE_TTL).await {
+    if let Err(error) = app.core.counters.set_with_ttl(&key, &message, MESSAGE_TTL).await {
         tracing::warn!(error = &error as &dyn std::error::Error, "failed to store a message");
     }
 }

@@ -136,7 +136,7 @@ async fn find_target(app: &App, path: &str, user_id: i64) -> Result<Option<Found
     let requested = ProjectId::Path(path.to_owned());
     let found =
         app.core.pool.read(move |conn| git_access::find(conn, &ActorId::User(user_id), &requested)).await?;
-    Ok(found.project.filter(|target| target.project.may_read(&found.actor, target.standing)))
+    Ok(found.project.filter(|target| target.project.may_read(&found.actor, target.actor_access)))
 }
 
 async fn has_branch(app: &App, target: &FoundProject, branch: &str) -> Result<Option<bool>, RestError> {

@@ -42,7 +42,7 @@ pub(super) async fn collect(
     let Some(user) = &landed.user else { return warnings.collect() };
     let mut messages = Vec::new();
     let full_path = landed.project.as_ref().map(|found| found.project.full_path.as_str());
-    let role = landed.project.as_ref().map_or(Role::NONE, |found| found.standing.role);
+    let role = landed.project.as_ref().map_or(Role::NONE, |found| found.actor_access.role);
     if let (Some(banner), Some(_)) =
         (text::choose_banner(&landed.banners, full_path, role), landed.repository)
     {
@@ -56,7 +56,7 @@ pub(super) async fn collect(
         }
     }
     let keys = [moved_key(user.id, &push.gl_repository), created_key(user.id, &push.gl_repository)];
-    match app.core.counters.take(&keys).await {
+    match app.core.counters.get_and_delete(&keys).await {
         Ok(stored) => messages.extend(stored.into_iter().flatten().map(Message::basic)),
         Err(error) => {
             tracing::warn!(error = &error as &dyn std::error::Error, "failed to load stored messages");

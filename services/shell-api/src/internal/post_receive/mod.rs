@@ -132,7 +132,7 @@ impl Push {
     }
 
     /// Loads the pusher. `None` if the pusher is unknown or cannot be loaded.
-    async fn pusher(&self, app: &App) -> Option<users::Person> {
+    async fn pusher(&self, app: &App) -> Option<users::UserIdentity> {
         let actor = actor::from_identifier(&self.identifier);
         let pusher = app.core.pool.read(move |conn| users::find(conn, &actor)).await;
         pusher.unwrap_or_else(|error| {

@@ -96,6 +96,6 @@ impl Case {
         let key = self.facts.actor.key().cloned().unwrap_or_else(test_facts::key);
         let owner = self.facts.actor.responsible_user().cloned();
         self.facts.actor = Actor::DeployKey { key, owner };
-        self.with_project(|facts| facts.standing.deploy_key = Some(DeployKeyGrant { can_push }));
+        self.with_project(|facts| facts.actor_access.deploy_key = Some(DeployKeyGrant { can_push }));
     }
 }

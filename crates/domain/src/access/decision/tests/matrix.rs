@@ -62,14 +62,14 @@ const WIKI_PUSH: &str = "
 fn set_actor(case: &mut Case, name: &str) {
     let (who, level) = name.split_once('-').unwrap_or((name, ""));
     let role = name.rsplit('-').next().and_then(|level| level.parse().ok()).map_or(Role::NONE, Role);
-    case.with_project(|facts| facts.standing.role = role);
+    case.with_project(|facts| facts.actor_access.role = role);
     match (who, level) {
         ("nobody", _) => case.facts.actor = Actor::Anonymous,
         ("reading", _) => case.use_deploy_key(false),
         ("writing", _) => case.use_deploy_key(true),
         ("foreign", _) => {
             case.use_deploy_key(true);
-            case.with_project(|facts| facts.standing.deploy_key = None);
+            case.with_project(|facts| facts.actor_access.deploy_key = None);
         }
         _ => {
             let user = case.user().unwrap();

@@ -159,8 +159,9 @@ fn deploy_tokens_only_pull() {
         let mut case = Case::new();
         case.facts.actor = Actor::DeployToken { id: 1 };
         case.with_project(|facts| {
-            facts.standing.role = Role::NONE;
-            facts.standing.deploy_token = grant.map(|read_repository| DeployTokenGrant { read_repository });
+            facts.actor_access.role = Role::NONE;
+            facts.actor_access.deploy_token =
+                grant.map(|read_repository| DeployTokenGrant { read_repository });
         });
         case
     };

@@ -102,7 +102,7 @@ pub fn rows() -> Vec<Row> {
         row(10, "designs of others", |case| {
             case.reach_design();
             case.request.protocol = Protocol::Web;
-            case.with_project(|facts| facts.standing.role = Role::REPORTER);
+            case.with_project(|facts| facts.actor_access.role = Role::REPORTER);
         }, forbidden!("You are not allowed to manage designs of this project")),
         row(12, "read-only installation", |case| {
             case.request.action = Action::Push;
@@ -116,11 +116,11 @@ pub fn rows() -> Vec<Row> {
         row(15, "hidden", |case| case.with_project(|facts| facts.project.hidden = true), not_found),
         row(16, "may not read", |case| case.with_project(|facts| {
             facts.project.visibility = Visibility::Private;
-            (facts.standing.role, facts.standing.deploy_key) = (Role::NONE, None);
+            (facts.actor_access.role, facts.actor_access.deploy_key) = (Role::NONE, None);
         }), not_found),
         row(16, "banned", |case| {
             let is_person = case.user().is_some();
-            case.with_project(|facts| facts.standing.banned = is_person);
+            case.with_project(|facts| facts.actor_access.banned = is_person);
         }, not_found),
         row(16, "without a certificate", |case| {
             (case.request.protocol, case.request.namespace_path) = (Protocol::Ssh, None);
@@ -175,17 +175,17 @@ pub fn rows() -> Vec<Row> {
         row(26, "reporter", |case| {
             case.reach_project();
             (case.request.action, case.request.changes) = (Action::Push, Changes::Any);
-            case.with_project(|facts| facts.standing.role = Role::REPORTER);
+            case.with_project(|facts| facts.actor_access.role = Role::REPORTER);
         }, forbidden!("You are not allowed to push code to this project.")),
         row(27, "reporter of a wiki", |case| {
             case.reach_wiki();
             case.request.action = Action::Push;
-            case.with_project(|facts| facts.standing.role = Role::REPORTER);
+            case.with_project(|facts| facts.actor_access.role = Role::REPORTER);
         }, forbidden!("You are not allowed to write to this project's wiki.")),
         row(28, "snippet of another", |case| {
             case.with_snippet(|snippet| snippet.author_id = 99);
             case.request.action = Action::Push;
-            case.with_project(|facts| facts.standing.role = Role::DEVELOPER);
+            case.with_project(|facts| facts.actor_access.role = Role::DEVELOPER);
         }, forbidden!("You are not allowed to update this snippet.")),
     ]
 }

@@ -76,10 +76,10 @@ pub(crate) fn look_up(conn: &mut Conn, asked: &LookupRequest) -> database::Resul
     };
     // Merge requests are looked up only if the role does not allow the push.
     let collaborates = match (&found.project, found.actor.user()) {
-        (Some(FoundProject { project, standing, .. }), Some(user))
+        (Some(FoundProject { project, actor_access, .. }), Some(user))
             if *asks_generally
                 && kind == Some(Kind::Project)
-                && !project.may_push_code(user, standing.role) =>
+                && !project.may_push_code(user, actor_access.role) =>
         {
             let today = asked.now.date();
             !merge_requests::collaboration_branches(conn, project, user.id, today)?.is_empty()
@@ -100,7 +100,7 @@ fn use_deploy_token(
     if let Some(grant) = deploy_tokens::find(conn, id, project_id, now)? {
         found.actor = Actor::DeployToken { id };
         if let Some(project) = &mut found.project {
-            project.standing.deploy_token = grant;
+            project.actor_access.deploy_token = grant;
         }
     }
     Ok(())

@@ -36,7 +36,8 @@ pub(crate) async fn check(
     let (project_id, root_id) = (target.project.id, target.project.root.id);
     let pusher = facts.actor.responsible_user();
     let (user_id, today) = (pusher.map(|user| user.id), facts.now.date());
-    let may_push_code = pusher.is_some_and(|user| target.project.may_push_code(user, target.standing.role));
+    let may_push_code =
+        pusher.is_some_and(|user| target.project.may_push_code(user, target.actor_access.role));
     let project = target.project.clone();
     let from_database = app.core.pool.read(move |conn| {
         let rules = protected_refs::load(conn, project_id, root_id, user_id, today)?;
@@ -54,7 +55,7 @@ pub(crate) async fn check(
     let mut push_facts = PushFacts {
         actor: &facts.actor,
         project: &target.project,
-        standing: target.standing,
+        actor_access: target.actor_access,
         instance: &facts.instance,
         protocol: input.request.protocol,
         now: facts.now,

@@ -5,8 +5,9 @@
 //! each request has a new one, the caller is the client's address. `--rate-limits-file` changes the
 //! defaults.
 mod failures;
+mod file;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -18,8 +19,9 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 
+use self::failures::Failures;
 pub use self::failures::network;
-use self::failures::{FailureLimit, Failures};
+use self::file::{File, Problem, buckets, failure_limit};
 use crate::{Context, Core, RestError, log_field};
 
 /// The name of the request limit, in responses and metrics.
@@ -49,6 +51,14 @@ struct Limit {
     per_second: f64,
     /// The maximum burst, up to 1,000,000; by default one second's worth of requests.
     burst: Option<u32>,
+}
+
+/// Why the file of rate limits cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("rate_limits_file {}: {problem}", .path.display())]
+pub struct RateLimitsError {
+    path: PathBuf,
+    problem: Problem,
 }
 
 /// The limits of this process and their current usage.
@@ -150,8 +160,8 @@ fn digest(kind: &str, text: &str) -> Key {
 
 impl RateLimits {
     /// Loads the limits from the file, or the defaults if there is no file.
-    pub fn open(path: Option<&Path>, consumer: &'static str) -> Result<Self, String> {
-        let state = State::new(&read(path)?, consumer, None)?;
+    pub fn open(path: Option<&Path>, consumer: &'static str) -> Result<Self, RateLimitsError> {
+        let state = State::load(path, consumer, None)?;
         Ok(Self {
             path: path.map(ToOwned::to_owned),
             consumer,
@@ -173,64 +183,27 @@ impl RateLimits {
             return;
         }
         let old = self.state.load_full();
-        match read(self.path.as_deref()).and_then(|file| State::new(&file, self.consumer, Some(&old))) {
+        match State::load(self.path.as_deref(), self.consumer, Some(&old)) {
             Ok(new) => {
                 self.state.store(Arc::new(new));
                 tracing::info!("reloaded the rate limits");
             }
-            Err(error) => tracing::error!(error, "kept the old rate limits"),
-        }
-    }
-}
-
-type File = BTreeMap<String, yaml_serde::Value>;
-
-fn read(path: Option<&Path>) -> Result<File, String> {
-    let Some(path) = path else { return Ok(File::new()) };
-    let invalid = |error: &dyn std::fmt::Display| format!("rate_limits_file {}: {error}", path.display());
-    let text = std::fs::read_to_string(path).map_err(|error| invalid(&error))?;
-    parse(&text).map_err(|error| invalid(&error))
-}
-
-/// Validates every entry, including those of other services, because services share the file.
-fn parse(text: &str) -> Result<File, String> {
-    // An empty file is probably half written.
-    let file: Option<File> = yaml_serde::from_str(text).map_err(|error| error.to_string())?;
-    let file = file.ok_or_else(|| "the file is empty".to_owned())?;
-    for name in file.keys() {
-        match DEFAULTS.iter().find(|(consumer, _)| consumer == name) {
-            Some((consumer, default)) => drop(buckets(&file, consumer, *default)?),
-            None if name == "failures" => drop(failure_limit(&file)?),
-            None => {
-                let names = DEFAULTS.map(|(consumer, _)| consumer).join(", ");
-                return Err(format!("unknown name {name} (expected {names} or failures)"));
+            Err(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "kept the old rate limits");
             }
         }
     }
-    Ok(file)
-}
-
-/// Returns the limit with this name, or `None` for `unlimited`.
-fn setting<T: serde::de::DeserializeOwned>(file: &File, name: &str, default: T) -> Result<Option<T>, String> {
-    let Some(value) = file.get(name) else { return Ok(Some(default)) };
-    if value.as_str() == Some("unlimited") {
-        return Ok(None);
-    }
-    T::deserialize(value.clone()).map(Some).map_err(|error| format!("{name}: {error}"))
-}
-
-fn buckets(file: &File, consumer: &str, default: Limit) -> Result<Option<Buckets>, String> {
-    let limit = setting(file, consumer, default)?;
-    limit.map(Buckets::new).transpose().map_err(|error| format!("{consumer}: {error}"))
-}
-
-fn failure_limit(file: &File) -> Result<Option<FailureLimit>, String> {
-    let limit = setting(file, "failures", FailureLimit::default())?;
-    limit.map(FailureLimit::checked).transpose().map_err(|error| format!("failures: {error}"))
 }
 
 impl State {
-    fn new(file: &File, consumer: &str, old: Option<&Self>) -> Result<Self, String> {
+    fn load(path: Option<&Path>, consumer: &str, old: Option<&Self>) -> Result<Self, RateLimitsError> {
+        let invalid =
+            |problem| RateLimitsError { path: path.map(Path::to_owned).unwrap_or_default(), problem };
+        let file = path.map(file::read).transpose().map_err(invalid)?.unwrap_or_default();
+        Self::new(&file, consumer, old).map_err(invalid)
+    }
+
+    fn new(file: &File, consumer: &str, old: Option<&Self>) -> Result<Self, Problem> {
         let default = DEFAULTS.iter().find(|(name, _)| *name == consumer);
         let buckets = default.map(|(_, limit)| buckets(file, consumer, *limit)).transpose()?.flatten();
         // kas-api and shell-api authenticate with a 256-bit shared secret, which cannot be guessed.

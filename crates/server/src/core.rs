@@ -47,7 +47,7 @@ impl CoreBuilder {
             .collect();
         let metrics = Metrics::new(info.name, info.version, REVISION, &routes);
         let rate_limits = RateLimits::open(options.rate_limits_file.as_deref(), info.consumer);
-        let rate_limits = rate_limits.map_err(ConfigError)?;
+        let rate_limits = rate_limits.map_err(|error| ConfigError(error.to_string()))?;
         for name in rate_limits.names() {
             metrics.initialise_throttled(info.consumer, name);
         }

@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_is_bounded_and_the_oldest_address_goes_first() {
+    fn table_is_bounded_and_drops_the_oldest_address() {
         let (failures, start) = (Failures::new(FailureLimit { per_minute: 1 }), Instant::now());
         let many = u32::try_from(MAX_ADDRESSES).unwrap();
         for n in 0..=many {

@@ -1,3 +1,4 @@
+use super::file::parse;
 use super::*;
 
 fn buckets(per_second: f64, burst: Option<u32>) -> Buckets {
@@ -9,7 +10,7 @@ fn after(start: Instant, milliseconds: u64) -> Instant {
 }
 
 #[test]
-fn a_burst_then_the_rate() {
+fn burst_is_allowed_before_the_sustained_rate() {
     let (buckets, start, key) = (buckets(10.0, Some(3)), Instant::now(), digest("credential", "a"));
     let refused = |wait, reset| {
         let [wait, reset] = [wait, reset].map(Duration::from_millis);
@@ -83,7 +84,7 @@ fn limits_are_on_by_default_and_the_example_names_the_defaults() {
 }
 
 #[test]
-fn the_file_changes_what_it_names() {
+fn file_changes_only_the_named_limits() {
     let text = "scim: {per_second: 100, burst: 500}\nkas: unlimited\nfailures: unlimited";
     assert_eq!(limits(text, "scim"), Some((100.0, 500)));
     assert_eq!(limits(text, "kas"), None);
@@ -96,7 +97,7 @@ fn the_file_changes_what_it_names() {
 }
 
 #[test]
-fn a_bad_file_is_refused_whoever_reads_it() {
+fn invalid_file_is_refused_by_every_service() {
     for (text, words) in [
         ("", "empty"),
         ("# nothing", "empty"),
@@ -118,13 +119,13 @@ fn a_bad_file_is_refused_whoever_reads_it() {
         ("failures: 30", "failures"),
         ("[", ""),
     ] {
-        let error = parse(text).unwrap_err();
+        let error = parse(text).unwrap_err().to_string();
         assert!(error.contains(words), "{text}: {error}");
     }
 }
 
 #[test]
-fn a_bad_new_file_keeps_the_old_limits() {
+fn invalid_new_file_keeps_the_old_limits() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let write = |text: &str| std::fs::write(file.path(), text).unwrap();
     write("kas: {per_second: 0.001, burst: 1}");
@@ -145,5 +146,6 @@ fn a_bad_new_file_keeps_the_old_limits() {
     limits.reload();
     assert_eq!(take(), None);
     std::fs::remove_file(file.path()).unwrap();
-    assert!(RateLimits::open(Some(file.path()), "kas").unwrap_err().starts_with("rate_limits_file "));
+    let error = RateLimits::open(Some(file.path()), "kas").unwrap_err().to_string();
+    assert!(error.starts_with("rate_limits_file "), "{error}");
 }

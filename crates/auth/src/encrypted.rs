@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn what_any_value_sealed_is_opened() {
+    fn value_of_any_key_is_decrypted() {
         let (old, new) = ("o".repeat(40), "n".repeat(40));
         let both = KeyBase::from_text(&format!("{old}\n\n {new} \n")).unwrap();
         let sealed = seal(&key_32(&old), [7; NONCE_LEN], "text");

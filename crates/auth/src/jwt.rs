@@ -12,7 +12,7 @@ use crate::{Rejection, Secrets};
 /// The part of a token's header that this crate reads itself.
 #[derive(Deserialize)]
 struct CriticalHeader {
-    #[serde(default, deserialize_with = "there")]
+    #[serde(default, deserialize_with = "present")]
     crit: Option<Value>,
 }
 
@@ -46,7 +46,7 @@ fn decode_with<C: DeserializeOwned>(secret: &crate::Secret, token: &str) -> Resu
 }
 
 /// Deserializes a member that is present, including `null`. A plain `Option` treats `null` as absent.
-pub(crate) fn there<'de, D: Deserializer<'de>>(claim: D) -> Result<Option<Value>, D::Error> {
+pub(crate) fn present<'de, D: Deserializer<'de>>(claim: D) -> Result<Option<Value>, D::Error> {
     Value::deserialize(claim).map(Some)
 }
 
@@ -57,7 +57,7 @@ pub(crate) fn seconds(claim: Option<Value>) -> Result<Option<f64>, Rejection> {
 
 /// Converts a Unix timestamp in seconds for comparison with claims.
 #[expect(clippy::cast_precision_loss, reason = "seconds of Unix time fit for millions of years")]
-pub(crate) fn moment(now: i64) -> f64 {
+pub(crate) fn as_claim(now: i64) -> f64 {
     now as f64
 }
 

@@ -16,9 +16,9 @@ const SKEW: i64 = 5;
 struct Claims {
     iss: Option<Value>,
     aud: Option<Value>,
-    #[serde(default, deserialize_with = "jwt::there")]
+    #[serde(default, deserialize_with = "jwt::present")]
     exp: Option<Value>,
-    #[serde(default, deserialize_with = "jwt::there")]
+    #[serde(default, deserialize_with = "jwt::present")]
     nbf: Option<Value>,
 }
 
@@ -34,7 +34,7 @@ pub struct Rules {
 /// Verifies a token at `now`, a Unix timestamp in seconds. A token without `exp` never expires.
 pub fn verify(secrets: &Secrets, token: &str, now: i64, rules: Rules) -> Result<(), Rejection> {
     let claims: Claims = jwt::claims(secrets, token)?;
-    let (now, leeway) = (jwt::moment(now), f64::from(rules.leeway));
+    let (now, leeway) = (jwt::as_claim(now), f64::from(rules.leeway));
     if jwt::seconds(claims.exp)?.is_some_and(|expiry| expiry <= now - leeway) {
         return Err(Rejection::Expired);
     }
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn takes_the_token_of_the_contract_until_it_expires() {
+    fn accepts_a_token_of_kas_until_it_expires() {
         let token = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJpc3MiOiJnaXRsYWIta2FzIiwiYXVkIjpbImdpdGxhYiJdLCJleHAiOjQxMDI0NDQ4MDAsIm5iZiI6MTYwMDAwMDAwMCwiaWF0IjoxNjAwMDAwMDAwfQ.mno7KKkTFSfvjQum2AA4RRZFusSLFerHBeCgolTrijo";
         assert_eq!(verify(&secrets(), token, NOW, RULES), Ok(()));
         assert_eq!(verify(&secrets(), token, 4_102_444_800, RULES), Err(Rejection::Expired));
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn a_second_counts_unless_leeway_is_given() {
+    fn expiry_is_exact_without_leeway() {
         let claims =
             |exp: i64, nbf: i64| json!({ "iss": "gitlab-kas", "aud": "gitlab", "exp": exp, "nbf": nbf });
         for (exp, nbf, strict, lenient) in [
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_moment_that_is_null_is_malformed() {
+    fn null_timestamp_is_malformed() {
         for claim in ["exp", "nbf"] {
             let mut claims = json!({ "iss": "gitlab-kas", "aud": "gitlab" });
             assert_eq!(check(&claims, RULES), Ok(()));

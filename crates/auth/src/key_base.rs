@@ -106,7 +106,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn refuses_what_is_no_secret() {
+    fn refuses_empty_and_short_secrets() {
         assert_eq!(KeyBase::from_text(" \n").unwrap_err(), SecretError::Empty);
         assert_eq!(KeyBase::from_text(&"a".repeat(31)).unwrap_err(), SecretError::TooShort(32));
         assert_eq!(

@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn the_key_is_that_of_gitlab() {
+    fn key_equals_the_key_of_gitlab() {
         let key = root().key(&key_base());
         assert_eq!(key, b"1xad68LJZdL17lhWy0123456789abcdef");
         let signature =
@@ -117,13 +117,13 @@ mod tests {
     }
 
     #[test]
-    fn a_short_password_is_taken_whole() {
+    fn short_password_is_used_completely() {
         let actor = LfsActor::User { id: 2, username: String::new(), encrypted_password: "ü$".to_owned() };
         assert_eq!(actor.key(&key_base()), "2ü$0123456789abcdef".as_bytes());
     }
 
     #[test]
-    fn a_token_says_whose_and_until_when() {
+    fn token_contains_its_actor_and_expiry() {
         let actor = root();
         let jti = "2abad71d-141e-464e-96e2-f89eadb0efe6".to_owned();
         let token =

@@ -2,6 +2,7 @@
 //! argument, and the caller reads the files.
 #![warn(missing_docs)]
 
+mod bearer;
 mod encrypted;
 mod jwt;
 pub mod kas;
@@ -14,6 +15,7 @@ pub mod shell;
 mod signed;
 pub mod workhorse;
 
+pub use bearer::bearer_token;
 pub use key_base::KeyBase;
 pub use lfs::{LfsActor, LfsToken};
 pub use secret::{Secret, SecretError, Secrets};

@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn takes_the_codes_of_three_steps() {
+    fn accepts_codes_of_three_time_steps() {
         let secret = SecretString::from(SECRET);
         let step = |code: &str, now: i64| matching_step(&secret, code, now);
         assert_eq!(step("050471", 1_111_111_111), Some(37_037_037));
@@ -137,7 +137,7 @@ mod tests {
 
     /// Made with OpenSSL: `PBKDF2-HMAC-SHA1(2000)` of the key base and the salt, then `aes-256-cbc`.
     #[test]
-    fn opens_what_gitlab_has_sealed() {
+    fn decrypts_a_secret_from_gitlab() {
         let key_base = crate::key_base::tests::key_base();
         let sealed = EncryptedOtpSecret {
             secret: "o13lzOxU7VmzWoiv6KSv5PqVkgidO31MQbnaR/Mib8kLLT3PcSy0vjrw/fX+O8q6\n".to_owned(),

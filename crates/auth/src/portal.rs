@@ -8,9 +8,9 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::Rejection;
-use crate::jwt::{self, moment, seconds, there};
+use crate::jwt::{self, as_claim, present, seconds};
 
-/// A limit that no real portal reaches.
+/// Further keys are ignored. No real portal publishes as many.
 const MAX_KEYS: usize = 100;
 
 /// The required claims and the permitted signature algorithms.
@@ -63,9 +63,9 @@ struct KeySet {
 struct Claims {
     iss: Option<Value>,
     aud: Option<Value>,
-    #[serde(default, deserialize_with = "there")]
+    #[serde(default, deserialize_with = "present")]
     exp: Option<Value>,
-    #[serde(default, deserialize_with = "there")]
+    #[serde(default, deserialize_with = "present")]
     nbf: Option<Value>,
 }
 
@@ -151,7 +151,7 @@ impl Key {
             }
             Err(_) => return Err(Rejection::Malformed),
         };
-        let now = moment(now);
+        let now = as_claim(now);
         let expiry = seconds(claims.exp)?.ok_or(Rejection::Malformed)?;
         if now >= expiry {
             return Err(Rejection::Expired);

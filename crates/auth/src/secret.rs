@@ -110,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn white_space_around_a_secret_says_nothing() {
+    fn white_space_around_a_secret_is_ignored() {
         let secrets = Secrets::new(Secret::from_text(" s3cret\n").unwrap(), None);
         assert!(secrets.match_base64(&STANDARD.encode("s3cret")));
         assert!(secrets.match_base64(&format!("{}\n", STANDARD.encode("s3cret\n"))));

@@ -16,9 +16,9 @@ const LIFETIME: i64 = 60;
 #[derive(Deserialize)]
 struct Claims {
     iss: Option<Value>,
-    #[serde(default, deserialize_with = "jwt::there")]
+    #[serde(default, deserialize_with = "jwt::present")]
     exp: Option<Value>,
-    #[serde(default, deserialize_with = "jwt::there")]
+    #[serde(default, deserialize_with = "jwt::present")]
     nbf: Option<Value>,
 }
 
@@ -37,7 +37,7 @@ pub(crate) fn verify_from(
     require_exp: bool,
 ) -> Result<(), Rejection> {
     let claims: Claims = jwt::claims(secrets, token)?;
-    let now = jwt::moment(now);
+    let now = jwt::as_claim(now);
     match jwt::seconds(claims.exp)? {
         Some(expiry) if now > expiry + LEEWAY => return Err(Rejection::Expired),
         None if require_exp => return Err(Rejection::Malformed),
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn takes_what_the_clients_send() {
+    fn accepts_tokens_of_gitlab_shell() {
         let fresh = issue(&secrets(), NOW).unwrap();
         assert_eq!(verify(&secrets(), &fresh, NOW, true), Ok(()));
         let claims = json!({ "iss": "gitlab-shell", "iat": NOW, "exp": NOW + 60 });
@@ -90,12 +90,12 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_has_gone_or_has_not_come() {
+    fn refuses_expired_and_future_tokens() {
         assert_eq!(check(&json!({ "iss": "gitlab-shell", "exp": NOW - 61 })), Err(Rejection::Expired));
         assert_eq!(check(&json!({ "iss": "gitlab-shell", "nbf": NOW + 61 })), Err(Rejection::NotYetValid));
-        for moment in [json!("soon"), Value::Null] {
-            assert_eq!(check(&json!({ "iss": "gitlab-shell", "exp": moment })), Err(Rejection::Malformed));
-            assert_eq!(check(&json!({ "iss": "gitlab-shell", "nbf": moment })), Err(Rejection::Malformed));
+        for timestamp in [json!("soon"), Value::Null] {
+            assert_eq!(check(&json!({ "iss": "gitlab-shell", "exp": timestamp })), Err(Rejection::Malformed));
+            assert_eq!(check(&json!({ "iss": "gitlab-shell", "nbf": timestamp })), Err(Rejection::Malformed));
         }
         let eternal = token(Algorithm::HS256, "current", &json!({ "iss": "gitlab-shell" }));
         assert_eq!(verify(&secrets(), &eternal, NOW, true), Err(Rejection::Malformed));

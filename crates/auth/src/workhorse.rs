@@ -16,7 +16,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn takes_its_own_issuer_and_key_alone() {
+    fn accepts_only_its_own_issuer_and_key() {
         let secrets =
             Secrets::new(Secret::from_base64("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=").unwrap(), None);
         let key: Vec<u8> = (0..32).collect();

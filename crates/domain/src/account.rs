@@ -3,7 +3,7 @@ use chrono::NaiveDateTime;
 
 use crate::access::Denial;
 use crate::actor::Key;
-use crate::ssh_key::Restrictions;
+use crate::ssh_key::{Restrictions, has_expired};
 use crate::user::{State, UserType};
 
 /// The response if no key has the id.
@@ -26,7 +26,7 @@ pub enum AccountId {
     Key(i64),
     /// The id of a user.
     User(i64),
-    /// The request identifies nobody.
+    /// The request names no account.
     None,
 }
 
@@ -113,7 +113,7 @@ impl KeyState {
     /// Whether `sshd` may accept the key. It refuses an expired key and the key of an inactive user. A deploy key is
     /// always accepted: the access check decides about it.
     pub fn may_authenticate(&self, now: NaiveDateTime) -> bool {
-        let has_expired = self.expires_at.is_some_and(|expiry| expiry <= now);
+        let has_expired = has_expired(self.expires_at, now);
         let is_active =
             |(state, user_type): (State, UserType)| state == State::Active && user_type.may_use_git();
         self.is_deploy_key || (!has_expired && self.user.is_none_or(is_active))

@@ -1,10 +1,13 @@
 //! The actor of a git request: an unknown person, a user, a user's SSH key, or a key or token of a project.
-use chrono::NaiveDateTime;
+use chrono::{NaiveDateTime, TimeDelta};
 
 use crate::access::Denial;
 use crate::messages as text;
-use crate::ssh_key::Restrictions;
+use crate::ssh_key::{Restrictions, has_expired};
 use crate::user::User;
+
+/// Keys that expire within this time get a warning.
+const EXPIRY_WARNING: TimeDelta = TimeDelta::days(7);
 
 /// An SSH key that may authenticate. Keys that can only sign are never loaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,7 +29,12 @@ impl Key {
 
     /// Whether the key has expired.
     pub fn has_expired(&self, now: NaiveDateTime) -> bool {
-        self.expires_at.is_some_and(|expiry| expiry <= now)
+        has_expired(self.expires_at, now)
+    }
+
+    /// Whether the key has expired or expires within seven days.
+    pub fn expires_soon(&self, now: NaiveDateTime) -> bool {
+        self.expires_at.is_some_and(|expiry| expiry - now <= EXPIRY_WARNING)
     }
 }
 

@@ -4,6 +4,8 @@
 //! [`git::changes::Change`]). The rules are pure functions over facts that the caller has loaded. The main
 //! module is [`access`], the ordered table that decides who may do what with a git repository. To add a
 //! rule, add its fact to the type that carries it, its row to the table, and a test beside it.
+#![warn(missing_docs)]
+
 pub mod access;
 pub mod account;
 mod account_defaults;
@@ -25,6 +27,7 @@ pub mod snippet;
 pub mod ssh_key;
 pub mod storage_limit;
 pub mod synced_membership;
+pub mod text;
 pub mod tokens;
 pub mod user;
 pub mod username;

@@ -134,6 +134,7 @@ pub fn file_name(path: &str, pattern: &str) -> String {
     format!("File name {path} was prohibited by the pattern \"{pattern}\".")
 }
 
+/// The message for a file over the limit, in MiB, of the push rule.
 pub fn file_size(path: &str, mebibytes: u64) -> String {
     format!(
         "File \"{path}\" is larger than the allowed size of {mebibytes} MiB. Use Git LFS to manage this file."
@@ -146,7 +147,8 @@ pub fn unreadable_pattern(pattern: &str) -> String {
     )
 }
 
-/// The message for a check that is enabled but needs a storage that the service does not inspect.
+/// The message for a check that is enabled but needs a storage that the service does not inspect. `check` is the
+/// name of the push rule, `storage` the name of the storage in the configuration.
 pub fn not_inspected(check: &str, storage: &str) -> String {
     format!(
         "This push cannot be checked ({check}), because its repository is not looked into: \
@@ -154,6 +156,7 @@ pub fn not_inspected(check: &str, storage: &str) -> String {
     )
 }
 
+/// The message for a user who has not accepted the terms. `url` is the external URL of GitLab.
 pub fn terms(username: &str, url: &str) -> String {
     format!(
         "You (@{username}) must accept the Terms of Service in order to perform this action. \

@@ -1,6 +1,7 @@
 //! Groups and personal namespaces, which contain projects and group wikis.
 use crate::path_name::{self, Owner, PathNameError};
 use crate::project::RootNamespace;
+use crate::text::strip_prefix_ignoring_case;
 use crate::user::User;
 use crate::{Error, Result, Role, Visibility};
 
@@ -61,9 +62,8 @@ impl Namespace {
 
     /// Whether the namespace has this full path or is below it.
     pub fn lies_in(&self, namespace: &str) -> bool {
-        let path = self.full_path.as_bytes();
-        path.get(..namespace.len()).is_some_and(|start| start.eq_ignore_ascii_case(namespace.as_bytes()))
-            && matches!(path.get(namespace.len()), None | Some(b'/'))
+        let rest = strip_prefix_ignoring_case(&self.full_path, namespace);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 }
 

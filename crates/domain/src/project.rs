@@ -4,6 +4,7 @@ use ipnet::IpNet;
 use crate::access::branch_protection::BranchProtection;
 use crate::access::protected_refs::Pusher;
 use crate::actor::Actor;
+use crate::text::strip_prefix_ignoring_case;
 use crate::user::User;
 use crate::{FeatureLevel, Role, Visibility};
 
@@ -173,10 +174,7 @@ impl Project {
 
     /// Whether the project is below the namespace with this full path.
     pub fn lies_below(&self, namespace: &str) -> bool {
-        let path = self.full_path.as_bytes();
-        path.len() > namespace.len()
-            && path[namespace.len()] == b'/'
-            && path[..namespace.len()].eq_ignore_ascii_case(namespace.as_bytes())
+        strip_prefix_ignoring_case(&self.full_path, namespace).is_some_and(|rest| rest.starts_with('/'))
     }
 }
 

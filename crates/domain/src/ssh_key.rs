@@ -2,6 +2,7 @@
 use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use chrono::NaiveDateTime;
 use sha2::{Digest, Sha256};
 
 use crate::access::Denial;
@@ -29,6 +30,11 @@ pub enum Algorithm {
     EcdsaSk,
     /// `sk-ssh-ed25519@openssh.com`
     Ed25519Sk,
+}
+
+/// Whether a key with this expiry has expired. A key expires at that time, not after it; `None` never expires.
+pub(crate) fn has_expired(expires_at: Option<NaiveDateTime>, now: NaiveDateTime) -> bool {
+    expires_at.is_some_and(|expiry| expiry <= now)
 }
 
 impl Algorithm {

@@ -11,6 +11,7 @@ const MAX_REASON_CHARACTERS: usize = 255;
 pub struct Reason(String);
 
 impl Reason {
+    /// The reason as it was sent.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -46,9 +46,7 @@ pub fn header(request: &HttpRequest, name: &str) -> Option<String> {
 }
 
 fn bearer(request: &HttpRequest) -> Option<String> {
-    let value = header(request, AUTHORIZATION.as_str())?;
-    let (scheme, token) = value.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned()).filter(|token| !token.is_empty())
+    auth::bearer_token(&header(request, AUTHORIZATION.as_str())?).map(ToOwned::to_owned)
 }
 
 /// Returns the last query parameter with this name, or `None` if it is missing or empty. A value that is not

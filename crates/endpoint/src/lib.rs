@@ -29,7 +29,7 @@ pub use jobs::{EnqueueError, JobSink};
 pub use lifecycle::Lifecycle;
 pub use log_fields::{FieldValue, LogFields, log_field, log_optional_field, log_user};
 pub use memory_budget::MemoryBudget;
-pub use nested_params::{DeferredParams, NestedParams, NestedParamsError};
+pub use nested_params::{DeferredParams, NestedParams, NestedParamsError, media_type};
 pub use params::Params;
 pub use rate_limit::Throttled;
 pub use rest::{RestError, interrupted, status};

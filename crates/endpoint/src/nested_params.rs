@@ -79,7 +79,7 @@ impl NestedParams {
         let Some(first) = body.trim_ascii().first().copied() else {
             return Ok(Self { query, body: Fields::default() });
         };
-        let body = match essence(content_type).as_str() {
+        let body = match media_type(content_type).as_str() {
             "application/json" => json(body)?,
             "application/x-www-form-urlencoded" => form::urlencoded(&body)?,
             "multipart/form-data" => form::multipart(content_type, body).await?,
@@ -128,8 +128,8 @@ impl NestedParams {
     }
 }
 
-/// A media type without its parameters.
-pub(crate) fn essence(content_type: &str) -> String {
+/// The media type of a `Content-Type`, or of one entry of `Accept`, in lower case and without parameters.
+pub fn media_type(content_type: &str) -> String {
     content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 

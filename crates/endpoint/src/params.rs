@@ -6,7 +6,7 @@ use std::pin::Pin;
 use actix_web::dev::Payload;
 use actix_web::web::Bytes;
 use actix_web::{FromRequest, HttpRequest};
-use domain::json::{Json, Kind};
+use domain::json::{Json, Kind, parse_bool, parse_integer};
 
 use crate::nested_params::content_type;
 use crate::{NestedParams, RestError, body};
@@ -54,7 +54,7 @@ impl Params {
         let Some(value) = self.0.get(name) else { return Ok(None) };
         let id = match value.kind() {
             Kind::Text(text) if text.trim().is_empty() => return Ok(None),
-            Kind::Text(text) => text.trim().parse().ok(),
+            Kind::Text(text) => parse_integer(text.trim()),
             _ => value.as_i64(),
         };
         id.map(Some).ok_or_else(|| RestError::invalid(name))
@@ -64,9 +64,7 @@ impl Params {
     pub fn flag(&self, name: &str) -> Result<Option<bool>, RestError> {
         match self.text(name)?.as_deref().map(str::trim) {
             None | Some("") => Ok(None),
-            Some("true" | "1") => Ok(Some(true)),
-            Some("false" | "0") => Ok(Some(false)),
-            Some(_) => Err(RestError::invalid(name)),
+            Some(text) => parse_bool(text).map(Some).ok_or_else(|| RestError::invalid(name)),
         }
     }
 
@@ -93,8 +91,7 @@ impl Params {
 
 /// Rejects strings that contain NUL, which the databases cannot store.
 fn text<'a>(name: &str, value: Json<'a>) -> Result<Cow<'a, str>, RestError> {
-    let text = value.to_text().filter(|text| !text.contains('\0'));
-    text.ok_or_else(|| RestError::invalid(name))
+    value.to_storable_text().ok_or_else(|| RestError::invalid(name))
 }
 
 #[cfg(test)]

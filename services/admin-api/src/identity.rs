@@ -11,14 +11,13 @@ use auth::Rejection;
 use database::admin::audit::Actor;
 use database::admin::users;
 use database::token_holders::FoundToken;
+use domain::messages;
 use domain::tokens::token_holder::{Insufficient, TokenHolder};
 use endpoint::access_token::{self, header, personal_access_token, query};
 use endpoint::{Context, log_user};
 
 use crate::App;
 use crate::error::AdminError;
-
-const BLOCKED: &str = "Your account has been blocked.";
 
 /// An authenticated administrator. A token with scope `read_api` is sufficient for requests that only read.
 #[derive(Debug, Clone)]
@@ -83,12 +82,10 @@ pub(crate) fn authorize(app: &App, holder: &TokenHolder, scopes: &[&str]) -> Res
             Insufficient::Revoked => AdminError::Unauthorized(Rejection::Revoked),
             Insufficient::Scope if scopes.len() > 1 => AdminError::InsufficientScope("api read_api"),
             Insufficient::Scope => AdminError::InsufficientScope("api"),
-            Insufficient::Blocked => AdminError::InactiveAccount(BLOCKED.to_owned()),
-            Insufficient::Deactivated => AdminError::InactiveAccount(format!(
-                "Your account has been deactivated by your administrator. \
-                 Please log back in from a web browser to reactivate your account at {}",
-                app.core.external_url
-            )),
+            Insufficient::Blocked => AdminError::InactiveAccount(messages::BLOCKED.to_owned()),
+            Insufficient::Deactivated => {
+                AdminError::InactiveAccount(messages::deactivated(&app.core.external_url))
+            }
             Insufficient::NotAdministrator | Insufficient::AdminMode => AdminError::Forbidden,
         };
         rejected(app, insufficient.reason(), error)

@@ -1,4 +1,5 @@
 //! Parameters as Grape reads them: query string and body together.
+use domain::json::{parse_bool, parse_integer};
 use domain::storage_limit::Reason;
 use endpoint::{DeferredParams, NestedParams};
 
@@ -22,24 +23,23 @@ impl Params {
     /// Returns a string; a number or a boolean is converted. Rejects NUL, which the databases cannot store.
     pub fn text(&self, name: &'static str) -> Result<Option<String>, AdminError> {
         let Some(value) = self.0.get(name) else { return Ok(None) };
-        let text = value.to_text().filter(|text| !text.contains('\0'));
-        text.map(|text| Some(text.into_owned())).ok_or(AdminError::Parameter(name, INVALID))
+        let text = value.to_storable_text().ok_or(AdminError::Parameter(name, INVALID))?;
+        Ok(Some(text.into_owned()))
     }
 
     /// Returns an integer, sent as a number or a decimal string. An empty string counts as absent.
     pub fn integer(&self, name: &'static str) -> Result<Option<i64>, AdminError> {
         match self.text(name)?.as_deref().map(str::trim) {
             None | Some("") => Ok(None),
-            Some(text) => text.parse().map(Some).map_err(|_| AdminError::Parameter(name, INVALID)),
+            Some(text) => parse_integer(text).map(Some).ok_or(AdminError::Parameter(name, INVALID)),
         }
     }
 
-    /// Returns a boolean, sent as such or as a string.
+    /// Returns a boolean, sent as `true`, `false`, `1` or `0`; false if absent.
     pub fn flag(&self, name: &'static str) -> Result<bool, AdminError> {
         match self.text(name)?.as_deref().map(str::trim) {
-            None | Some("" | "false" | "0" | "f") => Ok(false),
-            Some("true" | "1" | "t") => Ok(true),
-            Some(_) => Err(AdminError::Parameter(name, INVALID)),
+            None | Some("") => Ok(false),
+            Some(text) => parse_bool(text).ok_or(AdminError::Parameter(name, INVALID)),
         }
     }
 

@@ -142,15 +142,15 @@ impl<'a> Fields<'a> {
     }
 
     pub fn required_id(&self, field: &str) -> i64 {
-        self.required(field, to_id)
+        self.required(field, Json::to_integer)
     }
 
     pub fn id(&self, field: &str) -> Option<i64> {
-        self.optional(field, to_id).value()
+        self.optional(field, Json::to_integer).value()
     }
 
     pub fn boolean(&self, field: &str) -> Patch<bool> {
-        self.optional(field, to_boolean)
+        self.optional(field, Json::to_bool)
     }
 
     pub fn text(&self, field: &str) -> Option<String> {
@@ -219,25 +219,10 @@ fn to_date(value: Json<'_>) -> Option<NaiveDate> {
     date::parse(&value.as_str()?)
 }
 
-fn to_id(value: Json<'_>) -> Option<i64> {
-    let Some(text) = value.as_str() else { return value.as_i64() };
-    let digits = text.strip_prefix('-').unwrap_or(&text);
-    if digits.bytes().all(|byte| byte.is_ascii_digit()) { text.parse().ok() } else { None }
-}
-
 fn to_integer(value: Json<'_>) -> Option<i32> {
-    to_id(value)?.try_into().ok()
+    value.to_integer()?.try_into().ok()
 }
 
-fn to_boolean(value: Json<'_>) -> Option<bool> {
-    match &*value.to_text()? {
-        "true" | "1" => Some(true),
-        "false" | "0" => Some(false),
-        _ => None,
-    }
-}
-
-/// PostgreSQL cannot store a NUL, and no parameter needs one.
 fn to_text(value: Json<'_>) -> Option<String> {
-    value.to_text().filter(|text| !text.contains('\0')).map(Cow::into_owned)
+    value.to_storable_text().map(Cow::into_owned)
 }

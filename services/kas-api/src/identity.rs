@@ -138,10 +138,8 @@ async fn find_agent(app: &App, request: &HttpRequest) -> Result<Agent, KasError>
 /// The token of the first header that is present, even if it is empty.
 fn agent_token(request: &HttpRequest) -> Option<&str> {
     let named = ["gitlab-agentk-api-request", "gitlab-agent-api-request"];
-    named.into_iter().find_map(|name| header(request, name)).or_else(|| {
-        let (scheme, token) = header(request, "authorization")?.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
-    })
+    let named = named.into_iter().find_map(|name| header(request, name));
+    named.or_else(|| auth::bearer_token(header(request, "authorization")?))
 }
 
 fn header<'a>(request: &'a HttpRequest, name: &str) -> Option<&'a str> {

@@ -88,17 +88,18 @@ impl<'a> Field<'a> {
         value
     }
 
-    /// An optional integer. The empty string counts as absent.
+    /// An optional integer, sent as a number or as a decimal string: in protobuf's JSON, integers of 64 bits are
+    /// strings. The empty string counts as absent.
     pub fn integer(&self, problems: &mut Problems) -> Option<i64> {
         if self.value.is_some_and(|value| value.as_json() == "\"\"") {
             return None;
         }
-        self.read(problems, integer)
+        self.read(problems, Json::to_integer)
     }
 
     /// An integer that must be present.
     pub fn required_integer(self, problems: &mut Problems) -> Option<i64> {
-        self.required(problems).read(problems, integer)
+        self.required(problems).read(problems, Json::to_integer)
     }
 
     /// A string. PostgreSQL cannot store a NUL.
@@ -147,7 +148,7 @@ impl<'a> Field<'a> {
     pub fn set<T: Ord>(
         &self,
         problems: &mut Problems,
-        read: impl Fn(Json<'_>) -> Option<T>,
+        read: impl Fn(Json<'a>) -> Option<T>,
     ) -> Option<BTreeSet<T>> {
         self.read(problems, |value| value.items()?.map(read).collect())
     }
@@ -160,20 +161,6 @@ fn named<'a>(
     let list = list.to_owned();
     let items = items.into_iter().flatten().enumerate();
     Box::new(items.map(move |(index, item)| Field { name: format!("{list}[{index}]"), value: Some(item) }))
-}
-
-/// An integer, as a number or as a decimal string: in protobuf's JSON, integers of 64 bits are strings.
-pub fn integer(value: Json<'_>) -> Option<i64> {
-    match value.as_str() {
-        Some(text) => {
-            if text.starts_with('+') {
-                None
-            } else {
-                text.parse().ok()
-            }
-        }
-        None => value.as_i64(),
-    }
 }
 
 #[cfg(test)]
@@ -207,7 +194,8 @@ mod tests {
     fn invalid_item_makes_a_set_invalid() {
         let params = params(&json!({ "a": [2, "1", 2], "b": [1, null, "x"], "c": 1, "d": null, "e": [] }));
         let mut problems = Problems::default();
-        let read = ["a", "b", "c", "d", "e"].map(|name| params.field(name).set(&mut problems, integer));
+        let read =
+            ["a", "b", "c", "d", "e"].map(|name| params.field(name).set(&mut problems, Json::to_integer));
         assert_eq!(read, [Some(BTreeSet::from([1, 2])), None, None, None, Some(BTreeSet::new())]);
         assert_eq!(problems.check().unwrap_err().to_string(), "b is invalid, c is invalid");
     }

@@ -150,13 +150,7 @@ fn resource_type(context: &Context) -> Option<&'static str> {
 /// Returns the bearer token. White space around it is ignored.
 fn bearer(request: &HttpRequest) -> Result<&str, Rejection> {
     let header = request.headers().get(AUTHORIZATION).ok_or(Rejection::Missing)?;
-    let text = header.to_str().map_err(|_| Rejection::Malformed)?.trim();
-    let (scheme, token) = text.split_once(' ').ok_or(Rejection::Malformed)?;
-    let token = token.trim();
-    if !scheme.eq_ignore_ascii_case("bearer") || token.is_empty() {
-        return Err(Rejection::Malformed);
-    }
-    Ok(token)
+    header.to_str().ok().and_then(auth::bearer_token).ok_or(Rejection::Malformed)
 }
 
 impl Base {

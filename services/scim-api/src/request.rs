@@ -3,7 +3,7 @@ use actix_web::HttpRequest;
 use actix_web::http::header::{ACCEPT, CONTENT_TYPE};
 use actix_web::web::{Data, Payload};
 use database::scim::Scope;
-use endpoint::{MIB, RestError, body, log_field};
+use endpoint::{MIB, RestError, body, log_field, media_type};
 use percent_encoding::percent_decode;
 use scim::Object;
 
@@ -92,21 +92,17 @@ pub(crate) fn media_types(request: &HttpRequest) -> Vec<String> {
     let headers = request.headers().get_all(ACCEPT).filter_map(|value| value.to_str().ok());
     headers
         .flat_map(|value| value.split(','))
-        .map(essence)
+        .map(media_type)
         .filter(|media_type| !media_type.is_empty())
         .collect()
-}
-
-fn essence(media_type: &str) -> String {
-    media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
 
 /// Parses the body as a JSON object.
 pub(crate) async fn object(request: &HttpRequest, payload: Payload) -> Result<Object, ScimError> {
     let content_type = request.headers().get(CONTENT_TYPE).map(|value| value.to_str().unwrap_or("?"));
-    let media_type = content_type.map(essence).unwrap_or_default();
-    if !["", JSON, SCIM_JSON].contains(&media_type.as_str()) {
-        return Err(RestError::UnsupportedMediaType(media_type).into());
+    let sent_type = content_type.map(media_type).unwrap_or_default();
+    if !["", JSON, SCIM_JSON].contains(&sent_type.as_str()) {
+        return Err(RestError::UnsupportedMediaType(sent_type).into());
     }
     let body = body::read(request, &mut payload.into_inner()).await?;
     reserve(request, &body).await?;

@@ -78,7 +78,7 @@ fn scim_of(conn: &mut Conn, user_id: i64) -> Result<Vec<ScimIdentity>> {
     let mut all: Vec<ScimIdentity> = Vec::new();
     for (id, extern_uid, group_id, active) in first.into_iter().chain(second) {
         let is_same = |known: &ScimIdentity| {
-            known.group_id == group_id && known.extern_uid.to_lowercase() == extern_uid.to_lowercase()
+            known.group_id == group_id && ::scim::fold(&known.extern_uid) == ::scim::fold(&extern_uid)
         };
         if group_id.is_none() || !all.iter().any(is_same) {
             all.push(ScimIdentity { id, extern_uid, group_id, active: active == Some(true) });

@@ -81,7 +81,7 @@ pub fn identity(conn: &mut Conn, user_id: Option<i64>) -> Result<Identity> {
     for (name, primary, confirmed, further) in rows {
         identity.name = name.unwrap_or_default();
         let addresses = further.into_iter().chain(confirmed.then_some(primary));
-        identity.emails.extend(addresses.map(|address| address.to_lowercase()));
+        identity.emails.extend(addresses.map(|address| domain::text::fold(&address)));
     }
     Ok(identity)
 }

@@ -7,6 +7,7 @@ use super::{Denial, Protocol, re2, secret_files};
 use crate::git::changes::{Change, Kind};
 use crate::git::objects::{Blob, ChangedPath, Commit, PathStatus};
 use crate::messages as text;
+use crate::text::fold;
 
 const MIB: u64 = 1024 * 1024;
 /// The maximum length of a pattern in characters, as in GitLab.
@@ -119,10 +120,10 @@ impl PushRule {
             addresses.must_match(author_email, |pattern| text::author_email(author_email, pattern))?;
             addresses
                 .must_match(committer_email, |pattern| text::committer_email(committer_email, pattern))?;
-            let is_member = |email: &str| !self.member_check || members.contains(&email.to_lowercase());
+            let is_member = |email: &str| !self.member_check || members.contains(&fold(email));
             require(is_member(author_email), || text::author_not_member(author_email))?;
             require(is_member(committer_email), || text::committer_not_member(committer_email))?;
-            let own = !self.commit_committer_check || pusher.emails.contains(&committer_email.to_lowercase());
+            let own = !self.commit_committer_check || pusher.emails.contains(&fold(committer_email));
             require(own, || text::committer_not_pusher(committer_email))?;
             let named = !self.commit_committer_name_check || pusher.name == *committer_name;
             require(named, || text::COMMITTER_NAME.to_owned())?;

@@ -2,6 +2,7 @@
 use std::collections::BTreeMap;
 
 use crate::json::Json;
+use crate::text::fold;
 use crate::{Error, Result};
 
 /// The number of entries of a list that are used.
@@ -67,7 +68,7 @@ fn grants(section: Option<Json<'_>>, name: &str, config: impl Fn(Json<'_>) -> St
     let entries = list.items().ok_or_else(invalid)?.take(MAX_ENTRIES).filter(|entry| entry.is_object());
     let grant = |entry: Json<'_>| {
         let path = entry.get("id").and_then(Json::as_str)?;
-        Some((path.to_lowercase(), config(entry)))
+        Some((fold(&path), config(entry)))
     };
     Ok(entries.filter_map(grant).collect())
 }

@@ -3,6 +3,7 @@
 //! A parsed tree of values takes up to a hundred times the memory of its text, because each `{"":0}` becomes
 //! a map. A [`Json`] is a slice of the text instead, so a document of any shape needs no further memory, and
 //! parts that are stored stay as they were sent.
+mod convert;
 mod scanner;
 mod strings;
 mod validator;
@@ -10,6 +11,7 @@ mod validator;
 use std::borrow::Cow;
 use std::fmt::Write;
 
+pub use self::convert::{parse_bool, parse_integer};
 use self::scanner::{Parts, WHITESPACE};
 use self::strings::{decode, unquoted};
 pub use self::strings::{has_nul, without_nul};

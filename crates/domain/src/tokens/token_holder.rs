@@ -7,10 +7,15 @@ use crate::user::{State, is_active_administrator};
 /// A token, its user, and whether the instance requires admin mode.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenHolder {
+    /// The token.
     pub token: AccessToken,
+    /// The id of the user.
     pub user_id: i64,
+    /// The name that the user signs in with.
     pub username: String,
+    /// `users.admin`, whether or not the account is active.
     pub admin: bool,
+    /// The state of the account.
     pub state: State,
     /// Whether administrators need the scope `admin_mode` to act as such.
     pub admin_mode: bool,
@@ -19,10 +24,15 @@ pub struct TokenHolder {
 /// Why a token does not give access, in the order in which GitLab checks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Insufficient {
+    /// The token has expired.
     Expired,
+    /// The token was revoked.
     Revoked,
+    /// The token has none of the required scopes.
     Scope,
+    /// The account is blocked, banned or waits for approval.
     Blocked,
+    /// The account was deactivated for lack of use.
     Deactivated,
     NotAdministrator,
     /// The token of an administrator lacks the scope `admin_mode` although it is required.

@@ -51,7 +51,7 @@ async fn the_body_replaces_a_parameter_of_the_query() {
 }
 
 #[actix_web::test]
-async fn a_whole_name_that_exists_begins_the_next_object() {
+async fn repeated_name_starts_the_next_object() {
     for (body, expected) in [
         ("e[][d][v]=1&e[][d][v]=2", json!({ "e": [{ "d": { "v": "1" } }, { "d": { "v": "2" } }] })),
         ("e[][d][v]=1&e[][d][w]=2", json!({ "e": [{ "d": { "v": "1", "w": "2" } }] })),

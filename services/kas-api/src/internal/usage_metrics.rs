@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use actix_web::HttpResponse;
 use actix_web::web::Data;
 use domain::agents::usage::{COUNTERS, Report, UNIQUE_SETS};
+use domain::json::Json;
 
 use crate::error::KasError;
-use crate::params::{Params, Problems, integer};
+use crate::params::{Params, Problems};
 use crate::{App, Kas};
 use endpoint::DeferredParams;
 
@@ -41,7 +42,7 @@ fn read(params: &Params) -> Result<Report, KasError> {
     sets.object(&mut problems);
     let mut ids: Vec<(&'static str, BTreeSet<i64>)> = Vec::new();
     for name in UNIQUE_SETS {
-        ids.extend(sets.get(name).set(&mut problems, integer).map(|ids| (*name, ids)));
+        ids.extend(sets.get(name).set(&mut problems, Json::to_integer).map(|ids| (*name, ids)));
     }
     problems.check()?;
     let mut report = Report::default();

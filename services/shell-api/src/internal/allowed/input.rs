@@ -44,7 +44,7 @@ impl RepositoryParam {
         match self {
             Self::Id { repository, .. } => repository.to_string(),
             Self::Path { text, .. } => {
-                let path = text.trim_start_matches('/').to_lowercase();
+                let path = domain::text::fold(text.trim_start_matches('/'));
                 format!("{}.git", path.trim_end_matches(".git"))
             }
         }

@@ -57,7 +57,7 @@ impl Push<'_> {
         }
         if needs.members && !commits.is_empty() {
             let emails = commits.iter().flat_map(|commit| [&commit.author_email, &commit.committer_email]);
-            let mut emails: Vec<String> = emails.map(|email| email.to_lowercase()).collect();
+            let mut emails: Vec<String> = emails.map(|email| domain::text::fold(email)).collect();
             emails.sort_unstable();
             emails.dedup();
             answers.members = app.core.pool.read(move |conn| push_checks::members(conn, &emails)).await?;

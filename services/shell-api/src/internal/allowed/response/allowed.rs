@@ -2,7 +2,6 @@
 use std::collections::BTreeMap;
 
 use actix_web::HttpResponse;
-use chrono::TimeDelta;
 use database::settings::Settings;
 use domain::messages;
 use endpoint::RestError;
@@ -14,8 +13,6 @@ use crate::error::AllowedError;
 use crate::internal::allowed::facts::AccessContext;
 use crate::internal::allowed::lookup::location::Location;
 
-/// Keys that expire within this time get a warning.
-const EXPIRY_WARNING: TimeDelta = TimeDelta::days(7);
 const MIB: i64 = 1024 * 1024;
 
 #[derive(Serialize)]
@@ -114,14 +111,12 @@ fn gitaly<'a>(storage: &'a Storage, location: &'a Location) -> Gitaly<'a> {
 }
 
 fn console_messages(gathered: &AccessContext) -> Vec<&'static str> {
-    let now = gathered.facts.now;
-    let expires_soon = gathered
-        .facts
-        .actor
-        .key()
-        .and_then(|key| key.expires_at)
-        .is_some_and(|end| end - now <= EXPIRY_WARNING);
-    if expires_soon { vec![messages::KEY_EXPIRES_SOON] } else { Vec::new() }
+    let facts = &gathered.facts;
+    if facts.actor.key().is_some_and(|key| key.expires_soon(facts.now)) {
+        vec![messages::KEY_EXPIRES_SOON]
+    } else {
+        Vec::new()
+    }
 }
 
 impl App {

@@ -4,7 +4,7 @@ use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
 
-use crate::keys::DEPLOY_KEY;
+use crate::keys::{DEPLOY_KEY, may_authenticate};
 use crate::schema::{keys, users};
 use crate::{Conn, Result};
 use domain::account::{Account, AccountId, AccountLookup};
@@ -37,7 +37,7 @@ pub fn find(conn: &mut Conn, id: AccountId) -> Result<AccountLookup> {
             let row: Option<(KeyRow, Option<Row>)> = keys::table
                 .left_join(users::table.on(keys::user_id.eq(users::id.nullable())))
                 .filter(keys::id.eq(id))
-                .filter(keys::usage_type.eq(0).or(keys::usage_type.eq(1)))
+                .filter(may_authenticate())
                 .select(((keys::id, keys::type_, keys::key, keys::expires_at), columns.nullable()))
                 .first(conn)
                 .optional()?;
@@ -115,6 +115,7 @@ pub fn consume_step(conn: &mut Conn, user_id: i64, step: i32, now: NaiveDateTime
 /// The number of minutes for which a verified one-time password allows git operations.
 pub fn otp_session_minutes(conn: &mut Conn) -> Result<i32> {
     use crate::schema::application_settings as settings;
-    let minutes = settings::table.order(settings::id.desc()).select(settings::git_two_factor_session_expiry);
+    use crate::settings::latest;
+    let minutes = latest().select(settings::git_two_factor_session_expiry);
     Ok(minutes.first(conn).optional()?.unwrap_or(15))
 }

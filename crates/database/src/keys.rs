@@ -10,6 +10,21 @@ use domain::user::{State, UserType};
 /// `keys.type` of a deploy key.
 pub(crate) const DEPLOY_KEY: &str = "DeployKey";
 
+/// SQL: the row of `keys` may authenticate (`usage_type`: 0 authentication and signing, 1 authentication only, 2
+/// signing only).
+macro_rules! may_authenticate {
+    () => {
+        "usage_type IN (0, 1)"
+    };
+}
+pub(crate) use may_authenticate as may_authenticate_sql;
+
+/// The same condition in the query DSL.
+#[diesel::dsl::auto_type(no_type_alias)]
+pub(crate) fn may_authenticate() -> _ {
+    keys::usage_type.eq(0_i16).or(keys::usage_type.eq(1_i16))
+}
+
 /// A key that may authenticate, and its user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuthorizedKey {
@@ -42,7 +57,7 @@ pub fn find_by_fingerprint(conn: &mut Conn, fingerprint: &[u8; 32]) -> Result<Op
     let row: Option<(KeyRow, Option<UserRow>)> = keys::table
         .left_join(users::table.on(keys::user_id.eq(users::id.nullable())))
         .filter(keys::fingerprint_sha256.eq(fingerprint.as_slice()))
-        .filter(keys::usage_type.eq(0).or(keys::usage_type.eq(1)))
+        .filter(may_authenticate())
         .select((
             (
                 keys::id,

@@ -24,7 +24,6 @@ pub mod keys;
 pub mod lfs;
 mod location;
 pub mod maintenance;
-mod members;
 pub mod memberships;
 pub mod merge_requests;
 mod migrations;

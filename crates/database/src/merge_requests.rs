@@ -6,7 +6,7 @@ use chrono::NaiveDate;
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, QueryFragment};
-use diesel::sql_types::{BigInt, Integer, Nullable, Text};
+use diesel::sql_types::{BigInt, Integer, Nullable, SmallInt, Text};
 
 use crate::git_access::{self, ActorId, FoundProject, ProjectId};
 use crate::schema::merge_requests as mr;
@@ -19,6 +19,7 @@ use domain::actor::Actor;
 use domain::project::{ActorAccess, Project};
 use domain::{FeatureLevel, Role};
 
+/// `merge_requests.state_id`.
 const OPENED: i16 = 1;
 const LOCKED: i16 = 4;
 
@@ -157,8 +158,10 @@ impl QueryFragment<MultiBackend> for OpenFrom<'_> {
         out.push_sql(
             "SELECT m.source_branch, r.path, m.iid FROM merge_requests m \
              JOIN routes r ON r.source_type = 'Project' AND r.source_id = m.target_project_id \
-             WHERE m.state_id = 1 AND m.source_project_id = ",
+             WHERE m.state_id = ",
         );
+        out.push_bind_param::<SmallInt, _>(&OPENED)?;
+        out.push_sql(" AND m.source_project_id = ");
         out.push_bind_param::<BigInt, _>(&self.project_id)?;
         for (index, branch) in self.branches.iter().enumerate() {
             out.push_sql(if index == 0 { " AND m.source_branch IN (" } else { ", " });

@@ -6,7 +6,7 @@ use diesel::prelude::*;
 use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::sql_types::{BigInt, Bool, Date, Integer, Nullable, Text};
 
-use crate::members::{effective_membership, unexpired};
+use crate::memberships::conditions::{effective_membership, unexpired};
 use crate::sql::statement::{StatementRow, query, statement};
 use crate::{Conn, MultiBackend, Result};
 use domain::Role;

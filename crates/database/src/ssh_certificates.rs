@@ -5,7 +5,7 @@ use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::sql_types::{BigInt, Bool, Date};
 
 use crate::git_access::ActorId;
-use crate::members::effective_membership;
+use crate::memberships::conditions::effective_membership;
 use crate::schema::{group_ssh_certificates as certificates, namespaces, routes, user_details, users};
 use crate::sql::statement::query;
 use crate::{Conn, MultiBackend, Result};

@@ -3,12 +3,13 @@ use chrono::NaiveDateTime;
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Text};
-use domain::user::UserType;
 
 use crate::git_access::ActorId;
+use crate::keys::may_authenticate;
 use crate::schema::{keys, users};
 use crate::sql::equals_lower;
 use crate::{Conn, Result};
+use domain::user::UserType;
 
 /// The identity of a user, for greetings.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable)]
@@ -16,6 +17,21 @@ pub struct UserIdentity {
     pub id: i64,
     pub username: Option<String>,
     pub name: Option<String>,
+}
+
+/// SQL: the row of `users` with this alias is that of an active person.
+macro_rules! active_person {
+    ($alias:literal) => {
+        concat!($alias, ".state = 'active' AND ", $alias, ".user_type = 0")
+    };
+}
+pub(crate) use active_person;
+
+/// The condition of the query DSL for [`domain::user::is_active_person`].
+#[diesel::dsl::auto_type(no_type_alias)]
+pub(crate) fn is_active_person() -> _ {
+    let human: i16 = UserType::HUMAN.0;
+    users::state.eq("active").and(users::user_type.eq(human))
 }
 
 /// Finds a user in any state. For a deploy key, this is its owner. One statement.
@@ -27,7 +43,7 @@ pub fn find(conn: &mut Conn, actor: &ActorId) -> Result<Option<UserIdentity>> {
         ActorId::Key(id) => people
             .inner_join(keys::table.on(keys::user_id.eq(users::id.nullable())))
             .filter(keys::id.eq(*id))
-            .filter(keys::usage_type.eq(0).or(keys::usage_type.eq(1)))
+            .filter(may_authenticate())
             .first(conn),
         ActorId::Username(name) => {
             people.filter(equals_lower!("username", name)).first(conn)

@@ -76,6 +76,12 @@ pub fn is_active_administrator(admin: bool, state: State) -> bool {
     admin && state == State::Active
 }
 
+/// Whether an account is that of a person who can act: neither a bot nor blocked. Only such accounts count when
+/// the last owner of a group or the last administrator is looked for.
+pub fn is_active_person(state: State, user_type: UserType) -> bool {
+    user_type.is_human() && state == State::Active
+}
+
 /// `users.user_type`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UserType(pub i16);
@@ -83,17 +89,27 @@ pub struct UserType(pub i16);
 impl UserType {
     /// A person.
     pub const HUMAN: Self = Self(0);
+    /// GitLab's `service_user`.
+    pub const SERVICE_USER: Self = Self(4);
     /// The user that owns the work of deleted users.
     pub const GHOST: Self = Self(5);
     /// The user of a project or group access token.
     pub const PROJECT_BOT: Self = Self(6);
     /// GitLab's own security bot.
     pub const SECURITY_BOT: Self = Self(8);
+    /// A service account: a user for machines.
+    pub const SERVICE_ACCOUNT: Self = Self(13);
 
     /// Human, service user, project bot, migration bot, security bot, security policy bot and service account. The
     /// other types are internal to GitLab (`GlobalPolicy`).
     pub fn may_use_git(self) -> bool {
         matches!(self.0, 0 | 4 | 6 | 7 | 8 | 10 | 13)
+    }
+
+    /// Whether the account can be blocked: a person, a service user or a service account. The other types are
+    /// internal to GitLab.
+    pub fn can_be_blocked(self) -> bool {
+        matches!(self, Self::HUMAN | Self::SERVICE_USER | Self::SERVICE_ACCOUNT)
     }
 
     pub(crate) fn check(self) -> Result<(), Denial> {

@@ -122,9 +122,7 @@ fn lock(conn: &mut Conn, agent_id: i64) -> Result<Option<i64>> {
 
 /// Whether the instance lets agents grant access to their whole organization.
 fn is_organization_wide(conn: &mut Conn) -> Result<bool> {
-    let settings = crate::schema::application_settings::table
-        .order(crate::schema::application_settings::id.desc())
-        .select(sql::<Text>("CAST(cluster_agents AS text)"));
+    let settings = crate::settings::latest().select(sql::<Text>("CAST(cluster_agents AS text)"));
     let text: Option<String> = settings.first(conn).optional()?;
     let settings: Value = text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
     Ok(settings["organization_cluster_agent_authorization_enabled"] == true)
@@ -193,7 +191,7 @@ fn resolve<'a>(
     let same =
         found.into_iter().filter(|(_, _, organization_id)| *organization_id == Some(home.organization_id));
     let grant = |(path, id, _): (String, i64, _)| {
-        let config = grants.get(&path.to_lowercase())?;
+        let config = grants.get(&domain::text::fold(&path))?;
         Some((id, Grant { path, config }))
     };
     Ok(same.filter_map(grant).collect())

@@ -6,7 +6,7 @@ use diesel::sql_types::{BigInt, Date, Integer, Nullable, Text};
 use domain::Role;
 use serde_json::Value;
 
-use crate::members::{effective_membership, unexpired};
+use crate::memberships::conditions::{effective_membership, unexpired};
 use crate::schema::cluster_agents;
 use crate::sql::statement::query;
 use crate::{Conn, MultiBackend, Result};

@@ -1,11 +1,10 @@
 //! Owners of a namespace.
 use chrono::NaiveDate;
 use diesel::prelude::*;
-use domain::Role;
 use domain::user::{State, is_active_administrator};
 
 use super::Namespace;
-use crate::members::is_valid;
+use crate::memberships::conditions::{is_group_owner, is_valid};
 use crate::schema::{members, users};
 use crate::{Conn, Result};
 
@@ -28,9 +27,8 @@ pub fn list(conn: &mut Conn, namespace: &Namespace, today: NaiveDate) -> Result<
         return Ok(active.filter(users::id.nullable().eq(namespace.owner_id)).load(conn)?);
     }
     let owners = members::table
-        .filter(members::source_type.eq("Namespace"))
+        .filter(is_group_owner())
         .filter(members::source_id.eq(namespace.id))
-        .filter(members::access_level.eq(Role::OWNER.0))
         .filter(is_valid(today))
         .select(members::user_id);
     Ok(active.filter(users::id.nullable().eq_any(owners)).load(conn)?)

@@ -10,10 +10,11 @@ use domain::Role;
 
 use super::namespaces::{lock_ids, transaction};
 use super::{Namespace, subscriptions};
-use crate::members::{unexpired, valid_membership};
+use crate::memberships::conditions::{gives_role, unexpired, valid_membership};
 use crate::schema::gitlab_subscriptions;
 use crate::sql::optional_columns;
 use crate::sql::statement::query;
+use crate::users::active_person;
 use crate::{Conn, MultiBackend, Result};
 
 /// How long a count is valid.
@@ -162,10 +163,11 @@ impl QueryFragment<MultiBackend> for Count {
         out.push_sql(
             ") THEN u.id END), \
                     count(DISTINCT CASE WHEN c.own = 1 THEN u.id END), (SELECT count(*) FROM places) \
-               FROM counted c JOIN users u ON u.id = c.user_id AND u.state = 'active' AND u.user_type = 0 \
-               LEFT JOIN member_roles r ON r.id = c.role_id \
-              WHERE c.access_level > 5",
+               FROM counted c JOIN users u ON u.id = c.user_id AND ",
         );
+        out.push_sql(active_person!("u"));
+        out.push_sql(" LEFT JOIN member_roles r ON r.id = c.role_id WHERE ");
+        out.push_sql(gives_role!("c"));
         Ok(())
     }
 }

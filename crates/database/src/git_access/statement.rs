@@ -7,6 +7,7 @@ use diesel::sql_types::{BigInt, Text};
 use super::row::Row;
 use super::{ActorId, ProjectId};
 use crate::MultiBackend;
+use crate::keys::may_authenticate_sql;
 use crate::sql::statement::{StatementRow, query};
 
 #[derive(Debug)]
@@ -34,7 +35,7 @@ fn push_actor<'b>(actor: &'b ActorId, out: &mut AstPass<'_, 'b, MultiBackend>) -
     out.push_sql("WITH RECURSIVE k AS (SELECT ");
     if let ActorId::Key(id) = actor {
         out.push_sql(KEY);
-        out.push_sql(" WHERE usage_type IN (0, 1) AND id = ");
+        out.push_sql(concat!(" WHERE ", may_authenticate_sql!(), " AND id = "));
         out.push_bind_param::<BigInt, _>(id)?;
     } else {
         out.push_sql(NO_KEY);

@@ -4,7 +4,7 @@ use diesel::prelude::*;
 use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::sql_types::{BigInt, Date};
 
-use crate::members::{effective_membership, unexpired};
+use crate::memberships::conditions::{effective_membership, unexpired};
 use crate::sql::statement::query;
 use crate::{Conn, MultiBackend, Result};
 

@@ -4,8 +4,8 @@ use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 
 use super::{Effects, Group, Refusal, Result, StoredUser, Tenant, reauthorize, sign_in};
-use crate::members::{is_last_owner, is_valid};
-use crate::memberships::{self, Source};
+use crate::memberships::conditions::is_valid;
+use crate::memberships::{self, Source, owners};
 use crate::schema::members;
 use crate::users::{self, StateChange};
 use crate::{Conn, is_owned_by_rails};
@@ -81,7 +81,7 @@ pub(super) fn deactivate(
     effects: &mut Effects,
 ) -> Result<()> {
     let Some(group) = &tenant.group else { return block(conn, user_id, now, effects) };
-    if is_last_owner(conn, group.id, user_id, now.date())? {
+    if owners::is_last(conn, group.id, user_id, now.date())? {
         return Err(Refusal::LastOwner.into());
     }
     remove_memberships(conn, group.id, user_id)?;

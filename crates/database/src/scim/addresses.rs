@@ -4,6 +4,7 @@
 //! counts as in use.
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
+use domain::user::UserType;
 
 use super::{Result, Tenant, account, equals_ignoring_case, query};
 use crate::Conn;
@@ -23,7 +24,7 @@ pub(super) enum AddressOwner {
 }
 
 /// `users.user_type` of a human user.
-pub(super) const HUMAN: i16 = domain::user::UserType::HUMAN.0;
+pub(super) const HUMAN: i16 = UserType::HUMAN.0;
 
 /// Finds the account of an address: by a confirmed primary or secondary address, or by the primary address
 /// of an account that this tenant already manages.

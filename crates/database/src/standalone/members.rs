@@ -3,7 +3,7 @@ use chrono::{NaiveDate, NaiveDateTime};
 use diesel::prelude::*;
 use domain::{Error as DomainError, Role};
 
-use crate::members::is_last_owner;
+use crate::memberships::owners;
 use crate::memberships::{self, Source};
 use crate::schema::{members, users};
 use crate::{Conn, Result};
@@ -66,7 +66,7 @@ pub fn remove_member(conn: &mut Conn, user_id: i64, source: Source, now: NaiveDa
 
 fn keep_last_owner(conn: &mut Conn, user_id: i64, source: Source, today: NaiveDate) -> Result<()> {
     let Source::Group(group_id) = source else { return Ok(()) };
-    if is_last_owner(conn, group_id, user_id, today)? {
+    if owners::is_last(conn, group_id, user_id, today)? {
         return Err(DomainError::Invalid("the last owner of a group cannot be removed".to_owned()).into());
     }
     Ok(())

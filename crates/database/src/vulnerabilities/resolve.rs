@@ -106,9 +106,10 @@ impl QueryFragment<MultiBackend> for Step<'_> {
         match self.table {
             StepTable::Vulnerabilities => {
                 out.push_sql(
-                    "UPDATE vulnerabilities SET state = 3, resolved_on_default_branch = true, auto_resolved = true, \
-                     resolved_by_id = ",
+                    "UPDATE vulnerabilities SET resolved_on_default_branch = true, auto_resolved = true, state = ",
                 );
+                out.push_bind_param::<SmallInt, _>(&State::RESOLVED.0)?;
+                out.push_sql(", resolved_by_id = ");
                 out.push_bind_param::<Nullable<BigInt>, _>(by)?;
                 out.push_sql(", resolved_at = ");
                 out.push_bind_param::<Timestamp, _>(at)?;
@@ -124,17 +125,20 @@ impl QueryFragment<MultiBackend> for Step<'_> {
                 out.push_sql(
                     "INSERT INTO vulnerability_state_transitions \
                      (vulnerability_id, project_id, to_state, from_state, author_id, created_at, updated_at) \
-                     SELECT id, project_id, 3, ",
+                     SELECT id, project_id, CAST(",
                 );
+                out.push_bind_param::<SmallInt, _>(&State::RESOLVED.0)?;
+                out.push_sql(" AS smallint), ");
                 out.push_bind_param::<SmallInt, _>(&self.from.0)?;
                 out.push_sql(", resolved_by_id, resolved_at, updated_at FROM vulnerabilities WHERE id IN ");
                 self.ids.push(&mut out)?;
             }
             StepTable::Reads => {
                 out.push_sql(
-                    "UPDATE vulnerability_reads SET state = 3, resolved_on_default_branch = true, auto_resolved = true \
-                     WHERE vulnerability_id IN ",
+                    "UPDATE vulnerability_reads SET resolved_on_default_branch = true, auto_resolved = true, state = ",
                 );
+                out.push_bind_param::<SmallInt, _>(&State::RESOLVED.0)?;
+                out.push_sql(" WHERE vulnerability_id IN ");
                 self.ids.push(&mut out)?;
             }
         }

@@ -8,7 +8,7 @@ use diesel::sql_types::{BigInt, Integer};
 use super::super::sql::Sql;
 use super::super::{Effects, Result, scim_statement};
 use super::{CHUNK_SIZE, id_list};
-use crate::members::{effective_membership, unexpired};
+use crate::memberships::conditions::{effective_membership, unexpired};
 use crate::{Conn, is_owned_by_rails};
 
 scim_statement!(Authorizations, (BigInt, BigInt, Integer));

@@ -9,7 +9,7 @@ use diesel::sql_types::BigInt;
 use super::super::sql::Sql;
 use super::super::{Effects, Refusal, Result, Tenant, scim_statement, shown, write};
 use super::links::{self, Link};
-use super::{GroupEffects, are_available, members, memberships};
+use super::{GroupEffects, are_available, gitlab_memberships, members};
 use crate::Conn;
 
 scim_statement!(Write, BigInt);
@@ -47,7 +47,7 @@ pub fn create(
         effects.gitlab_groups = group_ids(&named);
         insert_record(conn, uid, draft.external_id.as_deref(), 1, now, now)?;
         let groups = effects.gitlab_groups.clone();
-        memberships::sync(conn, &users, &groups, now, &mut effects, |conn| {
+        gitlab_memberships::sync(conn, &users, &groups, now, &mut effects, |conn| {
             associate(conn, uid, name, now)?;
             members::insert(conn, uid, &users, now)
         })?;
@@ -179,7 +179,7 @@ fn change(
         } else {
             before.union(&after).copied().collect()
         };
-        memberships::sync(conn, &affected, &gitlab_groups, now, &mut effects, |conn| {
+        gitlab_memberships::sync(conn, &affected, &gitlab_groups, now, &mut effects, |conn| {
             associate(conn, uid, name, now)?;
             members::remove(conn, uid, &removed)?;
             members::insert(conn, uid, &added, now)
@@ -242,7 +242,7 @@ pub fn delete(
         let mut effects = GroupEffects { removed: users.len(), ..GroupEffects::default() };
         effects.gitlab_groups = group_ids(&links::of_group(conn, uid)?);
         let groups = effects.gitlab_groups.clone();
-        memberships::sync(conn, &users, &groups, now, &mut effects, |conn| {
+        gitlab_memberships::sync(conn, &users, &groups, now, &mut effects, |conn| {
             let mut sql = Sql::new(matches!(conn, Conn::Postgresql(_)));
             sql.push("UPDATE saml_group_links SET scim_group_uid = NULL, updated_at = ").timestamp(now);
             sql.push(" WHERE scim_group_uid = ").uuid(uid);
@@ -271,7 +271,7 @@ pub(in super::super) fn leave_all(
         sql.number(user_id).push(")");
     })?;
     let mut group_effects = GroupEffects::default();
-    memberships::sync(conn, &[user_id], &group_ids(&links), now, &mut group_effects, |conn| {
+    gitlab_memberships::sync(conn, &[user_id], &group_ids(&links), now, &mut group_effects, |conn| {
         members::remove_user(conn, user_id)
     })?;
     effects.reauthorize.extend(group_effects.effects.reauthorize);

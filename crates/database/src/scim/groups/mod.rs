@@ -5,9 +5,9 @@
 //! GitLab 18.1 lack some of them.
 mod authorizations;
 mod change;
+mod gitlab_memberships;
 mod links;
 mod members;
-mod memberships;
 
 use super::{Effects, Result};
 use crate::Conn;

@@ -2,15 +2,13 @@
 //!
 //! A membership is *valid* if it is neither an access request nor an invitation, if it is active, and if it
 //! has not expired. It is *effective* if it also gives a role: minimal access does not.
-//! Hand-written SQL uses the macros, and queries of the DSL use [`is_valid`]. No other file names these
+//! Hand-written SQL uses the macros, and queries of the DSL use the functions. No other file names these
 //! columns in a condition.
 use chrono::NaiveDate;
 use diesel::prelude::*;
 use domain::Role;
-use domain::user::UserType;
 
-use crate::schema::{members, users};
-use crate::{Conn, Result};
+use crate::schema::members;
 
 /// SQL: the row with this alias has not expired. `$today` is an SQL expression.
 macro_rules! unexpired {
@@ -30,17 +28,28 @@ macro_rules! valid_membership {
             ".invite_token IS NULL AND ",
             $alias,
             ".state = 0 AND ",
-            $crate::members::unexpired!($alias, $today)
+            $crate::memberships::conditions::unexpired!($alias, $today)
         )
     };
 }
 pub(crate) use valid_membership;
 
-/// SQL: the row of `members` with this alias is a valid membership that gives a role. Level 5 is minimal
-/// access.
+/// SQL: the access level of the row with this alias gives a role. Level 5 is minimal access.
+macro_rules! gives_role {
+    ($alias:literal) => {
+        concat!($alias, ".access_level > 5")
+    };
+}
+pub(crate) use gives_role;
+
+/// SQL: the row of `members` with this alias is a valid membership that gives a role.
 macro_rules! effective_membership {
     ($alias:literal, $today:literal) => {
-        concat!($alias, ".access_level > 5 AND ", $crate::members::valid_membership!($alias, $today))
+        concat!(
+            $crate::memberships::conditions::gives_role!($alias),
+            " AND ",
+            $crate::memberships::conditions::valid_membership!($alias, $today)
+        )
     };
 }
 pub(crate) use effective_membership;
@@ -55,17 +64,9 @@ pub(crate) fn is_valid(today: NaiveDate) -> _ {
         .and(members::expires_at.is_null().or(members::expires_at.gt(today)))
 }
 
-/// Whether a user is an owner of the group and no other active user is.
-pub(crate) fn is_last_owner(conn: &mut Conn, group_id: i64, user_id: i64, today: NaiveDate) -> Result<bool> {
-    let is_active_person = users::user_type.eq(UserType::HUMAN.0).and(users::state.eq("active"));
-    let owners: Vec<i64> = members::table
-        .inner_join(users::table.on(members::user_id.eq(users::id.nullable())))
-        .filter(members::source_type.eq("Namespace"))
-        .filter(members::source_id.eq(group_id))
-        .filter(members::access_level.ge(Role::OWNER.0))
-        .filter(is_valid(today))
-        .filter(users::id.eq(user_id).or(is_active_person))
-        .select(users::id)
-        .load(conn)?;
-    Ok(owners.contains(&user_id) && owners.iter().all(|owner| *owner == user_id))
+/// The condition that a row is an owner's membership of a group, valid or not.
+#[diesel::dsl::auto_type(no_type_alias)]
+pub(crate) fn is_group_owner() -> _ {
+    let owner: i32 = Role::OWNER.0;
+    members::source_type.eq("Namespace").and(members::access_level.eq(owner))
 }

@@ -1,13 +1,17 @@
 //! Memberships of groups and projects, and the derived `project_authorizations`.
 //!
+//! [`conditions`] says which memberships count, and [`owners`] which owner a group cannot lose.
 //! In a database of our own, this crate maintains the effective roles: every change of a membership calls
 //! [`recompute`] in the same transaction. A real GitLab maintains its own.
+pub(crate) mod conditions;
+pub(crate) mod owners;
+
 use chrono::{NaiveDate, NaiveDateTime};
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::sql_types::{BigInt, Date, Integer, Nullable};
 
-use crate::members::{effective_membership, unexpired};
+use self::conditions::{effective_membership, unexpired};
 use crate::schema::{members, project_authorizations as authorizations, projects, users};
 use crate::sql::statement::query;
 use crate::{Conn, MultiBackend, Result};

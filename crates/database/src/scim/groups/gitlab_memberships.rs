@@ -8,15 +8,16 @@ use domain::Role;
 use domain::synced_membership::{Grant, Membership, MembershipAction as Action, decide};
 
 use super::super::sql::Sql;
-use super::super::{Result, addresses, scim_statement};
+use super::super::{Result, scim_statement};
 use super::{CHUNK_SIZE, GroupEffects, authorizations, id_list};
 use crate::Conn;
-use crate::members::valid_membership;
+use crate::memberships::conditions::valid_membership;
+use crate::memberships::owners;
+use crate::schema::users;
+use crate::users::is_active_person;
 
 scim_statement!(Targets, (BigInt, BigInt, Integer, Nullable<BigInt>));
 scim_statement!(Memberships, (BigInt, BigInt, Integer, Nullable<BigInt>, Nullable<Date>));
-scim_statement!(Owners, (BigInt, BigInt));
-scim_statement!(UserIds, BigInt);
 scim_statement!(Write, BigInt);
 
 /// A user and a GitLab group.
@@ -139,8 +140,8 @@ fn load_memberships(conn: &mut Conn, statement: Sql) -> Result<Vec<(Pair, Member
     Ok(rows.into_iter().map(membership).collect())
 }
 
-/// Keeps an owner in each GitLab group. Of the users who would lose that role, the one with the lowest id
-/// keeps it.
+/// Keeps an owner in each GitLab group. Of the owners who count and would lose that role, the one with the lowest
+/// id keeps it.
 fn keep_last_owners(
     conn: &mut Conn,
     plan: &mut BTreeMap<Pair, Action>,
@@ -168,35 +169,17 @@ fn keep_last_owners(
         return Ok(());
     }
     let groups: Vec<i64> = losing.keys().copied().collect();
-    let owners = sql(
-        conn,
-        format!(
-            "SELECT m.source_id, u.id FROM members m JOIN users u ON u.id = m.user_id \
-             WHERE m.source_type = 'Namespace' AND m.source_id IN {} AND m.access_level >= {} AND {} \
-             AND u.state = 'active' AND u.user_type = {}",
-            id_list(&groups),
-            Role::OWNER.0,
-            format_args!(valid_membership!("m", "'{today}'"), today = today),
-            addresses::HUMAN
-        ),
-    );
-    let owners: Vec<(i64, i64)> = Owners(owners).load(conn)?;
-    let candidates: Vec<i64> = gaining.iter().map(|(user, _)| *user).collect();
-    let people = sql(
-        conn,
-        format!(
-            "SELECT id FROM users WHERE id IN {} AND state = 'active' AND user_type = {}",
-            id_list(&candidates),
-            addresses::HUMAN
-        ),
-    );
-    let people: Vec<i64> = UserIds(people).load(conn)?;
+    let owners = owners::of_groups(conn, &groups, today)?;
+    let gaining_users: Vec<i64> = gaining.iter().map(|(user, _)| *user).collect();
+    let people =
+        users::table.filter(users::id.eq_any(gaining_users)).filter(is_active_person()).select(users::id);
+    let people: Vec<i64> = people.load(conn)?;
     for (group, losing) in losing {
-        let is_in_group = |(of, user): &&(i64, i64)| *of == group && losing.contains(user);
-        let stays = owners.iter().any(|(of, user)| *of == group && !losing.contains(user));
-        let comes = gaining.iter().any(|(user, of)| *of == group && people.contains(user));
-        let last = owners.iter().filter(is_in_group).map(|(_, user)| *user).min();
-        if let (false, false, Some(user)) = (stays, comes, last) {
+        let counting = owners.iter().filter(|owner| owner.counts && owner.group_id == group);
+        let (leaving, staying): (Vec<i64>, Vec<i64>) =
+            counting.map(|owner| owner.user_id).partition(|user| losing.contains(user));
+        let has_new_owner = gaining.iter().any(|(user, to)| *to == group && people.contains(user));
+        if let (true, false, Some(user)) = (staying.is_empty(), has_new_owner, leaving.into_iter().min()) {
             let member_role_id = current.get(&(user, group)).and_then(|now| now.grant.member_role_id);
             plan.insert((user, group), Action::Change(Grant { role: Role::OWNER, member_role_id }));
             effects.kept_owners.push((group, user));

@@ -33,7 +33,7 @@ const REVOKED: &str = "Token was revoked. You have to re-authorize from the user
 
 /// Every endpoint answers 401 without a valid token, before it reads the body.
 #[testkit::test]
-async fn no_endpoint_answers_whoever_has_no_good_token(database: Database) {
+async fn every_endpoint_requires_a_valid_token(database: Database) {
     let admin = admin_api(database).await;
     for (name, answer) in each(&admin, |request| request).await {
         assert_eq!(answer, unauthorized(), "{name}");
@@ -96,7 +96,7 @@ async fn no_endpoint_answers_another_consumers_credential(database: Database) {
 
 /// Every endpoint answers 403 to a user who is not an administrator, even if the namespace is missing.
 #[testkit::test]
-async fn no_endpoint_answers_whoever_is_no_administrator(database: Database) {
+async fn every_endpoint_requires_an_administrator(database: Database) {
     let admin = admin_api(database).await;
     for (name, answer) in each(&admin, |request| request.header("PRIVATE-TOKEN", B)).await {
         assert_eq!(answer, forbidden(), "{name}");
@@ -122,7 +122,7 @@ async fn no_endpoint_answers_whoever_is_no_administrator(database: Database) {
 
 /// Expired and revoked tokens are answered with 401, tokens without the scope with 403.
 #[testkit::test]
-async fn a_token_that_is_not_enough_says_why(database: Database) {
+async fn insufficient_token_is_refused_with_the_reason(database: Database) {
     let admin = admin_api(database).await;
     let ask = async |token: &str, method: &str, path: &str| admin.by(token, method, path).send().await;
     for (token, why) in [(AX, EXPIRED), (AV, REVOKED)] {
@@ -175,7 +175,7 @@ async fn where_admin_mode_is_on_a_token_needs_its_scope(database: Database) {
 
 /// The owner of a token is rejected while blocked, banned or deactivated.
 #[testkit::test]
-async fn an_account_that_does_not_count_says_so(database: Database) {
+async fn inactive_account_is_refused_with_the_reason(database: Database) {
     let admin = admin_api(database).await;
     let blocked = message(403, "Forbidden - Your account has been blocked.");
     assert_eq!(admin.by(K, "GET", LIST).answer().await, blocked);
@@ -189,7 +189,7 @@ async fn an_account_that_does_not_count_says_so(database: Database) {
 
 /// A token may be sent in a header, as a bearer token or in the query, but not in the body.
 #[testkit::test]
-async fn each_way_to_bear_a_token_is_good(database: Database) {
+async fn token_is_accepted_in_every_header_and_parameter(database: Database) {
     let admin = admin_api(database).await;
     let bearer = format!("Bearer {A}");
     for (header, value) in
@@ -245,7 +245,7 @@ async fn administrator_can_impersonate_another_one(database: Database) {
 
 /// Unknown paths are answered with 404, unsupported methods with 405 and `Allow`.
 #[testkit::test]
-async fn what_is_not_there_is_said_in_the_right_words(database: Database) {
+async fn unknown_paths_and_methods_are_refused(database: Database) {
     let admin = admin_api(database).await;
     for method in ["PUT", "PATCH", "GET"] {
         let answer = admin.by(A, method, P).send().await;

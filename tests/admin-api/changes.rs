@@ -26,7 +26,7 @@ async fn a_namespace_is_excluded_once(database: Database) {
 
 /// The reason may be sent as JSON, a form, multipart or a query parameter.
 #[testkit::test]
-async fn a_reason_comes_in_every_form(database: Database) {
+async fn reason_is_accepted_in_every_encoding(database: Database) {
     let admin = admin_api(database).await;
     let expected = (201, exclusion(1, 123, "A Namespace Name", "x"));
     assert_eq!(admin.by(A, "POST", P).form("reason=x").answer().await, expected);
@@ -134,7 +134,7 @@ async fn only_top_level_namespaces_are_excluded(database: Database) {
 
 /// Of twenty concurrent requests to exclude a namespace, exactly one succeeds.
 #[testkit::test]
-async fn twenty_at_once_make_one(database: Database) {
+async fn concurrent_requests_create_one_exclusion(database: Database) {
     let admin = admin_api(database).await;
     let body = reason("x");
     let answers = join_all((0..20).map(|_| admin.exclude("123", &body))).await;
@@ -152,7 +152,7 @@ async fn twenty_at_once_make_one(database: Database) {
 
 /// A removed exclusion is deleted, and the namespace can be excluded again.
 #[testkit::test]
-async fn what_is_deleted_is_gone_and_can_come_again(database: Database) {
+async fn namespace_can_be_excluded_again_after_removal(database: Database) {
     let admin = admin_api(database).await;
     assert_eq!(admin.exclude("123", &reason("x")).await.0, 201);
     let answer = admin.by(A, "DELETE", P).send().await;
@@ -163,7 +163,7 @@ async fn what_is_deleted_is_gone_and_can_come_again(database: Database) {
 
 /// The list shows the current name of a namespace, and leaves out deleted namespaces.
 #[testkit::test]
-async fn a_namespace_is_told_of_as_it_is_now(database: Database) {
+async fn list_shows_the_current_name_of_a_namespace(database: Database) {
     let admin = admin_api(database).await;
     admin.two();
     admin
@@ -173,7 +173,7 @@ async fn a_namespace_is_told_of_as_it_is_now(database: Database) {
 
 /// A reason is stored unchanged, with its markup, whitespace and Unicode characters.
 #[testkit::test]
-async fn a_reason_is_kept_as_it_was_written(database: Database) {
+async fn reason_is_stored_unchanged(database: Database) {
     let admin = admin_api(database).await;
     let text = " <script>alert('x')</script> %_\\ \u{202e} \n é ";
     assert_eq!(admin.exclude("123", &reason(text)).await, (201, exclusion(1, 123, "A Namespace Name", text)));

@@ -68,7 +68,7 @@ async fn pages_follow_one_another(database: Database) {
 
 /// Invalid pagination parameters are answered with 400, offsets above 50,000 with 405.
 #[testkit::test]
-async fn what_is_no_page_is_refused(database: Database) {
+async fn invalid_pagination_is_refused(database: Database) {
     let admin = admin_api(database).await;
     let offset = "Offset pagination has a maximum allowed offset of 50000 for requests that return objects \
         of type Namespaces::Storage::LimitExclusion. Remaining records can be retrieved using keyset \
@@ -112,7 +112,7 @@ async fn a_search_has_1024_characters_at_most(database: Database) {
 
 /// Keyset pagination returns every exclusion once, in ascending or descending order.
 #[testkit::test]
-async fn keys_lead_through_the_whole_list(database: Database) {
+async fn keyset_pagination_returns_every_row(database: Database) {
     let admin = admin_api(database).await;
     admin.many(45);
     for (order, expected) in [

@@ -127,7 +127,7 @@ async fn draft_is_kept_and_shown_once(database: Database) {
 
 /// The longest search and reason do not fit into one cookie of 4096 bytes.
 #[testkit::test]
-async fn long_draft_is_kept_whole(database: Database) {
+async fn long_draft_is_stored_completely(database: Database) {
     let admin = admin_api(database).await;
     let mut visitor = Visitor::new(&admin);
     let (search, reason) = ("\u{1f600}".repeat(1024), "\u{1f601}".repeat(255));

@@ -58,7 +58,7 @@ async fn without_redis_a_restart_ends_every_session(database: Database) {
 }
 
 #[testkit::test]
-async fn a_session_ends(database: Database) {
+async fn session_expires(database: Database) {
     let admin = admin_api(database).await;
     let mut visitor = Visitor::new(&admin);
     // Signing out also invalidates copies of the cookie.

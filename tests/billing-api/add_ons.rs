@@ -49,7 +49,7 @@ async fn purchase_is_created_changed_and_ended(database: Database) {
     ended["started_on"] = json!("2021-01-09");
     ended["expires_on"] = json!("2021-01-09");
     assert_eq!(order(&billing, json!({ "code_suggestions": [end.clone()] })).await, (201, json!([ended])));
-    // What is not there is ended already.
+    // A purchase that does not exist needs no end.
     assert_eq!(order(&billing, json!({ "duo_enterprise": [end] })).await, (201, json!([])));
     assert_eq!(rows(&billing), 1);
     let both = order(&billing, json!({ "duo_enterprise": [item(2)], "duo_pro": [item(4)] })).await;

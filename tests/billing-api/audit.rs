@@ -67,7 +67,7 @@ async fn subscription_event_has_both_states(database: Database) {
     assert_fields(&created, &json!({ "before": null, "after": columns(80, 5) }));
     assert!(created["author_name"].is_string() && created["ip_address"].is_string(), "{created}");
     assert!(created["correlation_id"].is_string() && created.get("impersonated_by").is_none(), "{created}");
-    // An unchanged subscription has no event: the next one is that of the change.
+    // An unchanged subscription writes no event, so the next event is about the change.
     assert_eq!(running.send("PUT", &path, &json!({ "seats": 80 })).await, 200);
     assert_eq!(running.send("PUT", &path, &json!({ "seats": 85 })).await, 200);
     let updated = running.event("gitlab_subscription_updated");
@@ -101,7 +101,7 @@ async fn purchases_and_moves_have_events(database: Database) {
     assert_eq!((packs.len(), &line["before"], &line["target_id"]), (2, &Value::Null, ids[0]));
     assert_eq!(line["target_type"], "Ci::Minutes::AdditionalPack");
     assert_eq!(packs[1]["purchase_xid"], "b");
-    // A repeated purchase and a move of nothing have no events.
+    // A repeated purchase and an empty move write no events.
     assert_eq!(running.send("POST", &path, &body).await, 201);
     assert_eq!(
         running.send("PATCH", &format!("{LEGACY}/namespaces/129/minutes/move/127"), &json!({})).await,
@@ -160,7 +160,7 @@ async fn provision_has_an_event_for_each_part(database: Database) {
     assert_eq!(minutes["after"]["shared_runners_minutes_limit"], 2000);
     let purchase = running.event("subscription_add_on_purchase_created");
     assert_eq!((&purchase["before"], &purchase["after"]["purchase_xid"]), (&Value::Null, &json!("C-1")));
-    // The same again changes nothing: the next event is that of another request.
+    // The repeated request changes nothing, so the next event is about another request.
     assert_eq!(running.send("POST", &path, &body).await, 200);
     let card =
         format!("{CURRENT}/users/2/credit_card_validation?credit_card_validated_at=2020-01-01T00:00:00Z");

@@ -1,18 +1,18 @@
-//! Who may ask: rows 33 to 36, at every endpoint.
+//! Authentication and authorization of every endpoint.
 use super::support::{A, B, KEY_BASE, O, forbidden, today, token_of, unauthorized};
 use super::tokens::{Signer, bad, claims};
 use super::{Billing, billing_api};
 use serde_json::{Value, json};
 use testkit::Request;
 
-/// What a service must not have changed.
+/// The rows that a refused request must not change.
 const ROWS: &str = "SELECT (SELECT count(*) FROM gitlab_subscriptions) + (SELECT count(*) FROM \
                     ci_minutes_additional_packs) \
     + (SELECT count(*) FROM upcoming_reconciliations) + (SELECT count(*) FROM subscription_add_on_purchases) \
     + (SELECT count(*) FROM namespace_limits) + (SELECT count(*) FROM user_credit_card_validations)";
 const JWT: &str = "X-CUSTOMERS-DOT-INTERNAL-TOKEN";
 
-/// A body that every endpoint takes.
+/// A body that is valid for every endpoint.
 fn everything() -> Value {
     json!({
         "start_date": "2020-07-15", "seats": 1, "namespace_id": 123, "quantity": 1,
@@ -28,7 +28,7 @@ fn everything() -> Value {
     })
 }
 
-/// Each endpoint, ready to be sent by `who`.
+/// Sends a request to each endpoint, with the credential that `who` adds.
 async fn each(billing: &Billing, who: impl Fn(Request) -> Request) -> Vec<(String, (u16, Value))> {
     let mut answers = Vec::new();
     for endpoint in billing_api::ENDPOINTS.iter() {
@@ -41,9 +41,9 @@ async fn each(billing: &Billing, who: impl Fn(Request) -> Request) -> Vec<(Strin
     answers
 }
 
-/// Whatever is wrong with the body, and however long the look for the token takes.
+/// A caller without a valid credential gets a 401, even if the body is invalid too.
 #[testkit::test]
-async fn whoever_may_not_ask_hears_that_first(database: Database) {
+async fn authentication_comes_before_parameters(database: Database) {
     let billing = billing_api(database).await;
     for (name, value) in [("PRIVATE-TOKEN", "glpat-unknown"), (JWT, "nonsense"), ("X-Other", "nothing")] {
         for (content_type, body) in [("application/json", "{"), ("text/plain", "x")] {
@@ -55,14 +55,14 @@ async fn whoever_may_not_ask_hears_that_first(database: Database) {
 }
 
 #[testkit::test]
-async fn no_endpoint_answers_whoever_has_no_good_token(database: Database) {
+async fn every_endpoint_requires_a_valid_token(database: Database) {
     let billing = billing_api(database).await;
     let now = today().and_utc().timestamp();
     for (name, answer) in each(&billing, |request| request).await {
         assert_eq!(answer, unauthorized(), "{name} without a token");
     }
     for (what, token) in bad(now) {
-        // A good token beside it helps nobody.
+        // A valid personal access token beside it does not help.
         for (name, answer) in
             each(&billing, |request| request.header(JWT, &token).header("PRIVATE-TOKEN", A)).await
         {
@@ -79,12 +79,12 @@ async fn no_endpoint_answers_whoever_has_no_good_token(database: Database) {
 }
 
 #[testkit::test]
-async fn no_endpoint_answers_whoever_is_no_administrator(database: Database) {
+async fn every_endpoint_requires_an_administrator(database: Database) {
     let billing = billing_api(database).await;
     for (name, answer) in each(&billing, |request| request.header("PRIVATE-TOKEN", B)).await {
         assert_eq!(answer, forbidden(), "{name}");
     }
-    // The owner may read what the older path tells, and nothing else.
+    // An owner may only read the subscription at the older path.
     for (name, (status, body)) in each(&billing, |request| request.header("PRIVATE-TOKEN", O)).await {
         let is_read = name == "GET /api/v4/namespaces/{id}/gitlab_subscription";
         assert_eq!(status, if is_read { 200 } else { 403 }, "{name}: {body}");
@@ -120,7 +120,7 @@ async fn former_owner_reads_nothing(database: Database) {
 }
 
 #[testkit::test]
-async fn each_way_to_bear_a_token_is_good(database: Database) {
+async fn token_is_accepted_in_every_header_and_parameter(database: Database) {
     let billing = billing_api(database).await;
     let path = "/api/v4/namespaces/123/gitlab_subscription";
     let bearer = format!("Bearer {A}");
@@ -131,14 +131,14 @@ async fn each_way_to_bear_a_token_is_good(database: Database) {
     }
     let by_query = billing.anonymous("GET", &format!("{path}?private_token={A}"));
     assert_eq!(by_query.send().await.status, 200);
-    // The documents' own header is looked at last; blank ones are not there.
+    // The documented header has the lowest precedence. Blank headers count as absent.
     let first = billing.anonymous("PUT", path).header("PRIVATE-TOKEN", B).header("TOKEN", A);
     assert_eq!(first.answer().await, forbidden());
     let blank = billing.anonymous("GET", path).header("PRIVATE-TOKEN", "").header("TOKEN", A);
     assert_eq!(blank.send().await.status, 200);
     let used = "SELECT count(*) FROM personal_access_tokens WHERE last_used_at IS NOT NULL";
     assert_eq!(billing.number(used), 2);
-    // A list of audiences, and a key that is not named.
+    // The token has a list of audiences and no key id.
     let now = today().and_utc().timestamp();
     let claims = claims(now, json!({ "aud": ["others", "gitlab-subscriptions"] }));
     let unnamed = jsonwebtoken::Header::new(jsonwebtoken::Algorithm::RS256);
@@ -159,7 +159,7 @@ async fn each_way_to_bear_a_token_is_good(database: Database) {
 }
 
 #[testkit::test]
-async fn a_token_that_has_ended_says_so(database: Database) {
+async fn expired_and_revoked_tokens_are_named(database: Database) {
     let billing = billing_api(database).await;
     for (user_id, token, scopes) in
         [(1, "t-old", "api"), (1, "t-revoked", "api"), (1, "t-narrow", "read_user"), (1, "t-api", "api")]

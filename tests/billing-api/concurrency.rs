@@ -1,4 +1,4 @@
-//! Locks that are waited for, and a database that is gone.
+//! Concurrent requests that wait for locks, and an unavailable database.
 use super::{Billing, billing_api, support};
 use diesel::connection::SimpleConnection;
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use std::time::Instant;
 
 const MINUTES: &str = "/namespaces/123/minutes";
 
-/// What a caller does who hears of a conflict, as a stalled machine may bring one about.
+/// Repeats the request after a conflict, as a client does. A stalled machine may cause one.
 async fn until_taken(billing: &Billing, method: &str, path: &str, body: &Value) -> (u16, Value) {
     loop {
         let answer = billing.send(method, path, body.clone()).await;
@@ -17,7 +17,7 @@ async fn until_taken(billing: &Billing, method: &str, path: &str, body: &Value) 
     }
 }
 
-/// Requests that are on their way while somebody else, who holds namespace 123, does `meanwhile`.
+/// Sends requests while another connection holds the lock of namespace 123 and runs `meanwhile`.
 async fn beside(
     billing: Billing,
     count: usize,
@@ -39,7 +39,7 @@ async fn beside(
     let requests = actix_web::rt::spawn(async move {
         futures_util::future::join_all((0..count).map(|_| until_taken(&asking, method, path, &body))).await
     });
-    // Until one waits, or none did.
+    // Wait until a request waits for the lock, or all requests have ended.
     let waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND \
                    wait_event_type = 'Lock'";
     while is_postgresql && !requests.is_finished() && billing.number(waiting) == 0 {
@@ -50,7 +50,7 @@ async fn beside(
     (billing, requests.await.unwrap())
 }
 
-/// No index keeps purchases apart: whoever waited for the namespace looks again.
+/// No unique index prevents a double purchase, so a request that has waited for the lock checks again.
 #[testkit::test]
 async fn a_purchase_sees_the_one_that_it_waited_for(database: Database) {
     let billing = billing_api(database).await;
@@ -66,9 +66,9 @@ async fn a_purchase_sees_the_one_that_it_waited_for(database: Database) {
     assert_eq!(billing.number("SELECT count(*) FROM ci_minutes_additional_packs"), 1);
 }
 
-/// A move, too, waits for a purchase of its source, and takes it along.
+/// A move waits for a running purchase of its source and moves it too.
 #[testkit::test]
-async fn a_move_takes_what_it_waited_for(database: Database) {
+async fn move_includes_the_purchase_that_it_waited_for(database: Database) {
     let billing = billing_api(database).await;
     let insert = "INSERT INTO ci_minutes_additional_packs (namespace_id, expires_at, number_of_minutes, \
                   purchase_xid, created_at, updated_at) VALUES (123, '2023-01-01', 7, 'x', '2020-01-01', \
@@ -81,7 +81,7 @@ async fn a_move_takes_what_it_waited_for(database: Database) {
     assert_eq!(billing.number(moved), 1);
 }
 
-/// What was read before the wait is read again: neither change is lost.
+/// Rows are read again after the wait, so neither change is lost.
 #[testkit::test]
 async fn two_changes_of_one_subscription_both_count(database: Database) {
     let billing = billing_api(database).await;
@@ -106,7 +106,7 @@ async fn two_changes_of_one_subscription_both_count(database: Database) {
 }
 
 #[testkit::test]
-async fn whoever_waits_too_long_hears_of_a_conflict(database: Database) {
+async fn lock_timeout_is_a_conflict(database: Database) {
     let billing = billing_api(database).await;
     let mut other = billing.service.database.open();
     let lock = if billing.service.database.is_postgresql() {
@@ -117,7 +117,7 @@ async fn whoever_waits_too_long_hears_of_a_conflict(database: Database) {
     other.batch_execute(lock).unwrap();
     let body =
         json!({ "packs": [{ "number_of_minutes": 1, "expires_at": "2022-01-01", "purchase_xid": "x" }] });
-    // The token's last use would be written, too.
+    // The time of the token's last use would be written too.
     let path = format!("{}{MINUTES}", support::LEGACY);
     let started = Instant::now();
     let answer = billing.by_portal("POST", &path).json(&body).answer().await;

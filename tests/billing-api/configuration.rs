@@ -1,4 +1,4 @@
-//! The binary billing-api, as an operator configures it.
+//! The configuration of the binary `billing-api`.
 use std::process::{Command, Output};
 
 use super::support::write_files;
@@ -10,7 +10,7 @@ fn check_config(data: &TempDir, arguments: &[&str]) -> Output {
     command.env_clear().current_dir(data.path()).output().unwrap()
 }
 
-/// Exit code and what was said of it.
+/// The exit code and the printed message.
 fn refused(data: &TempDir, arguments: &[&str]) -> (Option<i32>, String) {
     let output = check_config(data, arguments);
     (output.status.code(), String::from_utf8(output.stderr).unwrap())
@@ -47,7 +47,7 @@ fn invalid_configuration_is_refused_before_a_port_is_bound() {
     assert_eq!(refused(&data, &[]).0, Some(78));
 }
 
-/// Addresses of the portal can hold a password or a token.
+/// URLs of the portal can contain a password or a token.
 #[test]
 fn check_config_masks_the_urls_of_the_portal() {
     let data = TempDir::new().unwrap();

@@ -1,6 +1,6 @@
-//! No minute is lost or made, whoever buys and moves at once and however often the service is killed.
+//! Concurrent purchases and moves neither lose nor create minutes, even if the service is killed repeatedly.
 //!
-//! `CONSERVATION_SECONDS` lets it run longer than the suite does.
+//! `CONSERVATION_SECONDS` sets the duration of a longer run.
 use std::collections::{BTreeSet, HashSet};
 use std::fmt::Write;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -20,20 +20,20 @@ const FIRST: u64 = 20_000;
 const NAMESPACES: u64 = 50;
 const KILLS: u32 = 3;
 
-/// What the clients know of their work.
+/// The results that the clients have seen.
 #[derive(Default)]
 struct Ledger {
     /// Purchases and minutes that were answered 201.
     bought: Mutex<BTreeSet<(String, u64)>>,
-    /// Purchases that got no answer: made once or not at all.
+    /// Purchases without a response, which were stored once or not at all.
     open: Mutex<BTreeSet<(String, u64)>>,
     moves: AtomicU64,
-    /// Answers that a client must not get.
+    /// Responses that a client must not get.
     wrong: Mutex<Vec<String>>,
     ended: AtomicBool,
 }
 
-/// Numbers that look random and are the same in every run.
+/// Pseudorandom numbers, the same in every run.
 fn next(state: &mut u64) -> u64 {
     *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
     *state >> 33
@@ -61,7 +61,7 @@ async fn work(client: u64, url: Arc<Mutex<String>>, ledger: Arc<Ledger>) {
             match http.patch(format!("{root}/move/{other}")).header("PRIVATE-TOKEN", A).send().await {
                 Ok(answer) if answer.status() == 202 => ledger.count_move(),
                 Ok(answer) => ledger.refuse(answer).await,
-                // The service is away: others are let through before the next try.
+                // The service is down. Let other clients run before the next attempt.
                 Err(_) => tokio::task::yield_now().await,
             }
         }
@@ -120,7 +120,7 @@ fn plant(database: &Database) {
     ));
 }
 
-/// The ids of all purchases that were made.
+/// The ids of all stored purchases.
 fn xids(database: &Database) -> HashSet<String> {
     let all = diesel::dsl::sql::<Text>("SELECT purchase_xid FROM ci_minutes_additional_packs");
     all.load(&mut database.open()).unwrap().into_iter().collect()
@@ -193,7 +193,7 @@ async fn no_minute_is_lost(database: Database) {
     );
 }
 
-/// Waits until the service is ready; its log is silent.
+/// Waits until the service is ready. Its log is discarded.
 async fn answering(process: Process) -> Process {
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
     let end = Instant::now() + Duration::from_mins(1);

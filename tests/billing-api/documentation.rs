@@ -1,4 +1,4 @@
-//! The page and the code say the same.
+//! The documentation equals the code.
 use std::collections::BTreeSet;
 
 #[test]
@@ -17,7 +17,7 @@ fn the_page_lists_every_endpoint() {
     assert_eq!(served.len(), billing_api::ENDPOINTS.len());
 }
 
-/// The page of the configuration has each option, with the sentence of `--help`.
+/// `docs/configuration.md` has each option with the text of `--help`.
 #[test]
 fn options_are_documented() {
     testkit::documentation::assert_options_are_documented::<billing_api::Options>("billing-api");

@@ -1,4 +1,4 @@
-//! The examples of the published page, 70 to 76, as they are printed: method, path, headers, body.
+//! Examples 70 to 76 of GitLab's documentation, exactly as printed: method, path, headers and body.
 use super::support::{A, shown};
 use super::{Billing, billing_api};
 use database::memberships::Source;
@@ -22,7 +22,7 @@ async fn with_group(database: testkit::Database) -> Billing {
     billing
 }
 
-/// The subscription of the later examples, with the most seats that were used.
+/// The subscription of the later examples, with its maximum of used seats.
 fn grown(most_used: i32) -> Value {
     let dates = [Some("2020-07-15"), Some("2021-07-15"), None];
     shown(json!({ "code": "premium" }), [80, 82, most_used, 2], dates)
@@ -55,7 +55,7 @@ async fn example_71(database: Database) {
     assert_eq!(by_token(&billing, "PUT", &format!("{S}?max_seats_used=0")).await, (200, grown(0)));
 }
 
-/// And 72O, which an older page prints without `exclude_guests`.
+/// Also example 72O, which an older page prints without `exclude_guests`.
 #[testkit::test]
 async fn example_72(database: Database) {
     let billing = with_group(database).await;
@@ -72,7 +72,7 @@ async fn example_73(database: Database) {
     assert_eq!(answer.json(), (201, expected));
 }
 
-/// With packs and without.
+/// Examples with packs and without.
 #[testkit::test]
 async fn example_74(database: Database) {
     let billing = billing_api(database).await;

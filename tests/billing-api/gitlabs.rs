@@ -1,4 +1,4 @@
-//! Databases of different ages of GitLab: the columns by which they know a plan.
+//! The columns that refer to a plan or an add-on in the databases of different GitLab releases.
 use super::billing_api;
 use super::support::shown;
 use serde_json::json;
@@ -8,7 +8,7 @@ const PURCHASES: &str = "/namespaces/123/subscription_add_on_purchases";
 const NUMBER: &str = "SELECT CAST(COALESCE(hosted_plan_name_uid, 0) AS bigint) FROM gitlab_subscriptions \
                       WHERE namespace_id = 123";
 
-/// From 18.7 on a subscription holds its plan's number, which is what GitLab goes by later.
+/// Since GitLab 18.7 a subscription also stores the number of its plan, which later releases use.
 #[testkit::test]
 async fn a_plan_is_named_by_id_and_by_number(database: Database) {
     let billing = billing_api(database).await;
@@ -17,7 +17,7 @@ async fn a_plan_is_named_by_id_and_by_number(database: Database) {
     let plans = "SELECT count(*) FROM plans WHERE name = 'ultimate_trial' AND title = 'Ultimate Trial' AND \
                  plan_name_uid = 8";
     assert_eq!((billing.number(plans), billing.number(NUMBER)), (1, 8));
-    // A number that another program left behind is put right.
+    // A wrong number from another program is corrected.
     billing.sql("UPDATE gitlab_subscriptions SET hosted_plan_name_uid = 2");
     assert_eq!(billing.send("PUT", S, json!({ "plan_code": "premium" })).await.0, 200);
     assert_eq!(billing.number(NUMBER), 5);
@@ -26,7 +26,7 @@ async fn a_plan_is_named_by_id_and_by_number(database: Database) {
     assert_eq!(billing.number(history), 1);
 }
 
-/// What was sold is not taken for nothing where the number alone is left.
+/// A subscription with only the number of its plan keeps that plan.
 #[testkit::test]
 async fn a_number_without_an_id_is_a_plan(database: Database) {
     let billing = billing_api(database).await;
@@ -41,9 +41,9 @@ async fn a_number_without_an_id_is_a_plan(database: Database) {
     assert_eq!(billing.number(NUMBER), 5);
 }
 
-/// 18.6 demands the number of a plan; 18.0 has no such columns.
+/// GitLab 18.6 requires the number of a plan. GitLab 18.0 has no such columns.
 #[testkit::test]
-async fn each_age_takes_what_is_written(database: Database) {
+async fn rows_are_valid_in_every_gitlab_release(database: Database) {
     if !database.is_postgresql() {
         return;
     }
@@ -71,7 +71,8 @@ async fn each_age_takes_what_is_written(database: Database) {
     );
 }
 
-/// 19.3 demands the number of an add-on, later ones leave its id out; 18.0 has no such column.
+/// GitLab 19.3 requires the number of an add-on, and later releases drop its id. GitLab 18.0 has no such
+/// column.
 #[testkit::test]
 async fn add_ons_have_numbers_too(database: Database) {
     let billing = billing_api(database).await;

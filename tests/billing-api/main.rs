@@ -1,4 +1,4 @@
-//! billing-api from outside, on every database shape.
+//! Tests of billing-api over HTTP, on every kind of database.
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
 mod add_ons;
 mod audit;

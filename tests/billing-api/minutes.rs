@@ -1,4 +1,4 @@
-//! Buying compute minutes: rows 38 to 52.
+//! Purchases of compute minutes.
 use super::support::{error, no_namespace, not_root, wrong};
 use super::{Billing, billing_api};
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ fn pack(xid: &str) -> Value {
     json!({ "number_of_minutes": 10000, "expires_at": "2022-01-01", "purchase_xid": xid })
 }
 
-/// A pack with other fields; `null` takes one away.
+/// A pack with other fields. `null` removes a field.
 fn with(further: Value) -> Value {
     let mut pack = pack(XID);
     let (Value::Object(fields), Value::Object(further)) = (&mut pack, further) else { panic!("two objects") };
@@ -38,7 +38,7 @@ fn rows(billing: &Billing) -> i64 {
 }
 
 #[testkit::test]
-async fn a_purchase_is_made_once(database: Database) {
+async fn repeated_purchase_is_stored_once(database: Database) {
     let billing = billing_api(database).await;
     for _ in 0..2 {
         assert_eq!(buy(&billing, json!([pack(XID)])).await, (201, json!([shown(XID)])));
@@ -46,7 +46,7 @@ async fn a_purchase_is_made_once(database: Database) {
     let other = with(json!({ "number_of_minutes": 5, "expires_at": "2023-01-01" }));
     assert_eq!(buy(&billing, json!([other])).await, (201, json!([shown(XID)])));
     assert_eq!(rows(&billing), 1);
-    // Another namespace's purchase of the same id is another purchase.
+    // The same purchase id in another namespace is another purchase.
     let (status, _) =
         billing.current("POST", "/namespaces/321/minutes", json!({ "packs": [pack(XID)] })).await;
     assert_eq!((status, rows(&billing)), (201, 2));
@@ -58,7 +58,7 @@ async fn each_is_answered_in_its_place(database: Database) {
     let answer = buy(&billing, json!([pack("b"), pack("a"), pack("b")])).await;
     assert_eq!(answer, (201, json!([shown("b"), shown("a"), shown("b")])));
     assert_eq!(rows(&billing), 2);
-    // Of several old ones the oldest is shown.
+    // Of several old rows with one id, the oldest is returned.
     billing.sql(
         "INSERT INTO ci_minutes_additional_packs (namespace_id, expires_at, number_of_minutes, \
                  purchase_xid, created_at, updated_at) VALUES (123, '2030-01-01', 7, 'a', '2020-01-01', \
@@ -67,9 +67,9 @@ async fn each_is_answered_in_its_place(database: Database) {
     assert_eq!(buy(&billing, json!([pack("a")])).await, (201, json!([shown("a")])));
 }
 
-/// More than one statement takes.
+/// More packs than fit into one statement.
 #[testkit::test]
-async fn many_are_bought_at_once(database: Database) {
+async fn many_packs_are_bought_in_one_request(database: Database) {
     let billing = billing_api(database).await;
     let xids: Vec<String> = (0..1200).map(|n| (n % 1100).to_string()).collect();
     let packs: Vec<Value> = xids.iter().map(|xid| pack(xid)).collect();
@@ -80,9 +80,9 @@ async fn many_are_bought_at_once(database: Database) {
     }
 }
 
-/// 43 to 47, 49
+/// One invalid pack refuses the whole request. The response names the pack and its field.
 #[testkit::test]
-async fn what_is_wrong_is_said_and_nothing_bought(database: Database) {
+async fn invalid_pack_is_refused_and_nothing_is_stored(database: Database) {
     let billing = billing_api(database).await;
     let greater = wrong("number_of_minutes", "must be greater than 0");
     let good = pack("good");
@@ -130,7 +130,7 @@ async fn what_is_wrong_is_said_and_nothing_bought(database: Database) {
 }
 
 #[testkit::test]
-async fn dates_may_be_words_and_past(database: Database) {
+async fn dates_can_have_month_names_and_be_in_the_past(database: Database) {
     let billing = billing_api(database).await;
     let words = with(json!({ "expires_at": "1 Jan 2022" }));
     assert_eq!(buy(&billing, json!([words])).await, (201, json!([shown(XID)])));
@@ -152,13 +152,13 @@ async fn only_roots_buy(database: Database) {
         );
     }
     assert_eq!(billing.send("POST", "/namespaces/999/minutes", body.clone()).await, no_namespace());
-    // What is wrong with the parameters is said first.
+    // Errors of the parameters are reported before a missing namespace.
     assert_eq!(billing.send("POST", "/namespaces/999/minutes", json!({})).await, error("packs is missing"));
     assert_eq!(rows(&billing), 0);
 }
 
 #[testkit::test]
-async fn of_twenty_at_once_one_is_bought(database: Database) {
+async fn concurrent_purchases_are_stored_once(database: Database) {
     let billing = billing_api(database).await;
     let answers = futures_util::future::join_all((0..20).map(|_| buy(&billing, json!([pack(XID)])))).await;
     assert!(answers.iter().all(|answer| *answer == (201, json!([shown(XID)]))), "{answers:?}");

@@ -1,4 +1,4 @@
-//! Moving compute minutes: rows 53 to 61.
+//! Moves of compute minutes between namespaces.
 use super::support::{bad_request, no_namespace, not_root};
 use super::{Billing, billing_api};
 use serde_json::{Value, json};
@@ -48,7 +48,7 @@ async fn all_packs_go_also_where_there_are_none(database: Database) {
 }
 
 #[testkit::test]
-async fn what_cannot_be_moved_stays(database: Database) {
+async fn invalid_moves_change_nothing(database: Database) {
     let billing = billing_api(database).await;
     packs(&billing, 123, &["a"]);
     let same = bad_request("Source and target namespaces must be different");
@@ -75,7 +75,7 @@ async fn a_move_never_merges(database: Database) {
 }
 
 #[testkit::test]
-async fn a_storm_of_moves_loses_nothing(database: Database) {
+async fn concurrent_moves_lose_no_pack(database: Database) {
     let billing = billing_api(database).await;
     let xids: Vec<String> = (0..50).map(|n| n.to_string()).collect();
     packs(&billing, 123, &xids.iter().map(String::as_str).collect::<Vec<_>>());

@@ -1,10 +1,10 @@
-//! Namespaces and people: rows 75 to 79, 83, 84.
+//! Namespaces, their owners, and users.
 use super::billing_api;
 use super::support::{error, no_namespace, not_root};
 use serde_json::json;
 
 #[testkit::test]
-async fn a_namespace_is_told_whole(database: Database) {
+async fn namespace_is_returned_with_all_fields(database: Database) {
     let billing = billing_api(database).await;
     billing.sql(
         "INSERT INTO namespace_root_storage_statistics (namespace_id, repository_size, updated_at) \
@@ -154,7 +154,7 @@ async fn owners_and_administrators_edit_billing(database: Database) {
 }
 
 #[testkit::test]
-async fn people_are_told(database: Database) {
+async fn user_is_returned(database: Database) {
     let billing = billing_api(database).await;
     let alice = json!({ "id": 2, "username": "alice", "name": "alice the user",
         "web_url": "https://gitlab.example.com/alice" });

@@ -1,4 +1,4 @@
-//! Bodies and parameters in every form.
+//! Bodies and parameters in every encoding.
 use super::billing_api;
 use super::support::{A, LEGACY, error, shown};
 use serde_json::{Value, json};
@@ -21,7 +21,7 @@ async fn body_may_be_json_or_a_form(database: Database) {
         let (status, body) = billing.send_raw("PUT", S, content_type, body).await.json();
         assert_eq!((status, &body["usage"]["seats_in_subscription"]), (200, &json!(81)), "{content_type}");
     }
-    // What the body says wins over the query.
+    // The body takes precedence over the query.
     let answer =
         billing.send_raw("PUT", &format!("{S}?seats=1"), "application/json", r#"{"seats":82}"#).await;
     assert_eq!(answer.json().1["usage"]["seats_in_subscription"], 82);
@@ -47,7 +47,7 @@ async fn unreadable_body_is_refused(database: Database) {
     assert_eq!(anonymous.send().await.status, 401);
 }
 
-/// Only its bytes and its nesting limit a JSON body. A response reports the first ten errors.
+/// A JSON body is limited only by its size and its nesting. A response reports the first ten errors.
 #[testkit::test]
 async fn body_may_have_any_number_of_values(database: Database) {
     let billing = billing_api(database).await;

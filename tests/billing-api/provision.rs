@@ -1,4 +1,4 @@
-//! Provisioning.
+//! Provisioning of a namespace: subscription, minutes, storage and add-ons in one request.
 use super::billing_api;
 use super::support::{error, no_namespace, not_root};
 use serde_json::{Value, json};
@@ -65,7 +65,7 @@ async fn refused_part_does_not_affect_the_others(database: Database) {
     );
 }
 
-/// The parts are independent even if the database refuses one.
+/// Each part is stored on its own, even if the database refuses another one.
 #[testkit::test]
 async fn failed_part_does_not_affect_the_others(database: Database) {
     let billing = billing_api(database).await;

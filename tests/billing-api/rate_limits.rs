@@ -1,4 +1,4 @@
-//! So many requests of one token; of the portal, of one address.
+//! Rate limits: for each personal access token, and for each address of the portal.
 use super::billing_api_with;
 use super::support::{A, CURRENT, LEGACY, O, unauthorized};
 use serde_json::json;
@@ -34,8 +34,8 @@ async fn each_caller_has_its_own_limit(database: Database) {
     assert_eq!(billing.service.metric(series).await, Some(2.0));
 }
 
-/// After 30 wrong credentials within a minute from one address, each further one is answered 429, a second
-/// late. Tokens of both kinds count together.
+/// After 30 wrong credentials within a minute from one address, each further one gets a 429 after a second.
+/// Tokens of both kinds count together.
 #[testkit::test]
 async fn wrong_credentials_of_one_address_are_slowed(database: Database) {
     let file = tempfile::NamedTempFile::new().unwrap();

@@ -1,4 +1,4 @@
-//! Upcoming reconciliations: rows 62 to 74.
+//! Upcoming reconciliations.
 use std::fmt::Write;
 use std::time::{Duration, Instant};
 
@@ -26,7 +26,7 @@ async fn put(billing: &Billing, list: Value) -> (u16, Value) {
     billing.send("PUT", MANY, json!({ "upcoming_reconciliations": list })).await
 }
 
-/// Namespace, next date, date of the alert; by namespace.
+/// The stored rows, by namespace: its id, the date of the reconciliation and the date of the alert.
 fn stored(billing: &Billing) -> String {
     let list = if billing.service.database.is_postgresql() {
         "string_agg(row, ';' ORDER BY row)"
@@ -53,7 +53,7 @@ async fn the_example_is_stored_and_changed(database: Database) {
 }
 
 #[testkit::test]
-async fn the_last_counts_and_the_lost_hold_nobody_up(database: Database) {
+async fn last_entry_wins_and_missing_namespaces_are_skipped(database: Database) {
     let billing = billing_api(database).await;
     let twice = json!([
         reconciliation(127, "2021-06-13", "2021-06-06"),
@@ -73,7 +73,7 @@ async fn the_last_counts_and_the_lost_hold_nobody_up(database: Database) {
 }
 
 #[testkit::test]
-async fn what_is_wrong_is_said_and_nothing_stored(database: Database) {
+async fn invalid_entry_is_refused_and_nothing_is_stored(database: Database) {
     let billing = billing_api(database).await;
     let good = reconciliation(127, "2021-06-13", "2021-06-06");
     for (list, expected) in [
@@ -147,7 +147,7 @@ async fn one_is_deleted_once(database: Database) {
 }
 
 #[testkit::test]
-async fn the_newer_path_takes_one_in_each_form(database: Database) {
+async fn newer_path_accepts_one_entry_in_every_encoding(database: Database) {
     let billing = billing_api(database).await;
     let plain = json!({ "next_reconciliation_date": "12 Jun 2021", "display_alert_from": "05 Jun 2021" });
     let listed = json!({ "upcoming_reconciliations": [{ "next_reconciliation_date": "13 Jun 2021",
@@ -180,7 +180,7 @@ async fn the_newer_path_takes_one_in_each_form(database: Database) {
 }
 
 #[testkit::test]
-async fn nobody_else_sets_them(database: Database) {
+async fn only_administrators_set_reconciliations(database: Database) {
     let billing = billing_api(database).await;
     let request = billing.anonymous("PUT", &format!("{LEGACY}{MANY}")).header("PRIVATE-TOKEN", B);
     assert_eq!(request.json(&example()).answer().await, forbidden());

@@ -32,14 +32,14 @@ async fn member_is_counted_once(database: Database) {
         fixture::member(conn, user_id, source, Role::GUEST);
     }
     assert_eq!(in_use(&billing, 123).await, 3);
-    // Through an invited group, at its own role; and through the group above that one.
+    // Members of an invited group count with their own role, and so do members of its parent group.
     fixture::group(conn, 70, "invited", None);
     fixture::group(conn, 71, "invited/sub", Some(70));
     fixture::member(conn, 5, Source::Group(71), Role::DEVELOPER);
     fixture::member(conn, 6, Source::Group(70), Role::DEVELOPER);
     invite(&billing, 124, 71, 10);
     assert_eq!(in_use(&billing, 123).await, 5);
-    // Where guests are free, only the owner counts.
+    // On plans where guests are free, only the owner counts.
     let put = json!({ "gitlab_subscription_attributes": { "plan_code": "ultimate" } });
     let (_, told) = billing.current("PUT", "/namespaces/123", put).await;
     assert_eq!(
@@ -56,7 +56,7 @@ async fn former_member_takes_no_seat(database: Database) {
     for user_id in 2..=8 {
         fixture::member(conn, user_id, Source::Group(321), Role::DEVELOPER);
     }
-    // 8 is blocked already.
+    // User 8 is blocked already.
     assert_eq!(in_use(&billing, 321).await, 6);
     billing.sql(
         "UPDATE users SET user_type = 6 WHERE id = 7; UPDATE users SET state = 'deactivated' WHERE id = 6",
@@ -67,7 +67,7 @@ async fn former_member_takes_no_seat(database: Database) {
     assert_eq!(in_use(&billing, 321).await, 1);
     billing.sql("UPDATE members SET expires_at = '2021-01-10' WHERE source_id = 321 AND user_id = 2");
     assert_eq!(in_use(&billing, 321).await, 0);
-    // A person always takes a seat of their own namespace, even without an account that counts.
+    // A personal namespace always has one seat in use, even if the account of its user does not count.
     billing.sql("UPDATE users SET state = 'blocked' WHERE id = 2");
     assert_eq!(in_use(&billing, 125).await, 1);
 }
@@ -97,7 +97,7 @@ fn custom_role(billing: &Billing, id: i64, permissions: &str, member: &str) {
     ));
 }
 
-/// The count for a plan that does not exist yet: the seats of a new subscription.
+/// The seats in use of a subscription that is created with this plan.
 async fn created_with(billing: &Billing, plan: &str) -> (serde_json::Value, serde_json::Value) {
     billing.sql("DELETE FROM gitlab_subscriptions");
     let body = json!({ "start_date": "2021-01-10", "plan_code": plan, "seats": 1 });
@@ -149,13 +149,13 @@ async fn guest_with_an_elevating_role_takes_a_seat(database: Database) {
         assert_eq!(shown["billable_members_count"], seats, "{permissions}");
         assert_eq!(created_with(&billing, "premium").await.1, 3, "{permissions}");
     }
-    // Minimal access takes no seat, whatever the role.
+    // Minimal access takes no seat, even with a custom role.
     custom_role(&billing, 77, both, "source_id = 127 AND user_id = 5");
     billing.sql("UPDATE members SET access_level = 5 WHERE source_id = 127 AND user_id = 5");
     assert_eq!(created_with(&billing, "ultimate").await.1, 1);
 }
 
-/// The column exists since GitLab 16.10 and decides alone.
+/// Where the column `occupies_seat` exists (since GitLab 16.10), only it decides.
 #[testkit::test]
 async fn occupies_seat_decides_where_it_exists(database: Database) {
     let billing = billing_api(database).await;
@@ -182,7 +182,7 @@ async fn role_counts_in_projects_and_through_invitations(database: Database) {
     assert_eq!(created_with(&billing, "ultimate").await.1, 1);
     custom_role(&billing, 72, elevating, "source_id = 70 AND user_id = 5");
     assert_eq!(created_with(&billing, "ultimate").await.1, 2);
-    // An invitation that lowers the level drops the role.
+    // An invitation that lowers the access level drops the custom role.
     billing.sql("UPDATE members SET access_level = 20 WHERE source_id = 70 AND user_id = 5");
     billing.sql("UPDATE group_group_links SET group_access = 10");
     assert_eq!(created_with(&billing, "ultimate").await.1, 1);

@@ -226,7 +226,7 @@ async fn owner_may_read_own_namespaces_only(database: Database) {
     let scope = json!({ "error": "insufficient_scope", "error_description": "The request requires higher \
         privileges than provided by the access token.", "scope": "api" });
     assert_eq!(get(CURRENT, "123", O).await, (403, scope));
-    // Whoever was owner until yesterday is none.
+    // A membership that expired yesterday gives no access.
     billing.sql("UPDATE members SET expires_at = '2021-01-10' WHERE source_id = 123 AND user_id = 3");
     assert_eq!(get(LEGACY, "123", O).await, forbidden());
 }

@@ -1,4 +1,4 @@
-//! billing-api, its personas, and the contract's fixture F.
+//! A running billing-api with its callers, namespaces and clock.
 use chrono::NaiveDateTime;
 use database::memberships::Source;
 use diesel::prelude::*;
@@ -20,12 +20,12 @@ pub const O: &str = "glpat-owner";
 pub const LEGACY: &str = "/api/v4";
 pub const CURRENT: &str = "/api/v4/internal/gitlab_subscriptions";
 
-/// Fixture F's day.
+/// The day of all tests, which the service's clock shows.
 pub fn today() -> NaiveDateTime {
     "2021-01-10T12:00:00".parse().unwrap()
 }
 
-/// A running billing-api, whose clock stands still.
+/// A running billing-api, whose clock does not advance.
 pub struct Billing {
     pub service: Service,
     _data: TempDir,
@@ -35,7 +35,7 @@ pub async fn billing_api(database: Database) -> Billing {
     billing_api_with(database, &[]).await
 }
 
-/// The same, with further arguments.
+/// Starts a billing-api with further arguments.
 pub async fn billing_api_with(database: Database, arguments: &[&str]) -> Billing {
     plant(&database);
     let data = TempDir::new().unwrap();
@@ -52,7 +52,7 @@ pub async fn billing_api_with(database: Database, arguments: &[&str]) -> Billing
     Billing { service: Service::start(database, prepared).await, _data: data }
 }
 
-/// The secret and the portal's keys; gives the directory.
+/// Writes the secret and the portal's keys. Returns the directory.
 pub fn write_files(data: &TempDir) -> String {
     std::fs::write(data.path().join(".gitlab_db_key_base"), KEY_BASE).unwrap();
     let jwks = json!({ "keys": [Signer::portal().jwk()] }).to_string();
@@ -60,7 +60,7 @@ pub fn write_files(data: &TempDir) -> String {
     data.path().to_str().unwrap().to_owned()
 }
 
-/// Fixture F.
+/// Adds the namespaces, users, memberships, plans and tokens of the tests.
 pub fn plant(database: &Database) {
     let conn = &mut database.open();
     for (id, path, parent) in [
@@ -98,7 +98,7 @@ pub fn plant(database: &Database) {
     }
 }
 
-/// A personal access token without an end.
+/// Adds a personal access token that does not expire.
 pub fn token_of(database: &Database, user_id: i64, token: &str, scopes: &str) {
     let digest = &auth::KeyBase::from_text(KEY_BASE).unwrap().digests(token)[0];
     let scopes: String = scopes.split(' ').map(|scope| format!("- {scope}\n")).collect();
@@ -151,12 +151,12 @@ impl Billing {
         self.service.sql(statements);
     }
 
-    /// One number out of the database.
+    /// Reads one number from the database.
     pub fn number(&self, query: &str) -> i64 {
         number(&self.service.database, query)
     }
 
-    /// One text out of the database.
+    /// Reads one string from the database.
     pub fn text(&self, query: &str) -> Option<String> {
         let sql = diesel::dsl::sql::<Nullable<Text>>(&format!("({query})"));
         diesel::select(sql).get_result(&mut self.service.database.open()).unwrap()
@@ -167,7 +167,8 @@ impl Billing {
         self.subscription(namespace_id, "premium", "80, 82, 82", "'2020-07-15', '2021-07-15'");
     }
 
-    /// A subscription with seats, seats in use and most seats used, and with start and end.
+    /// Adds a subscription. `seats` contains the bought seats, the seats in use and the maximum of used
+    /// seats.
     pub fn subscription(&self, namespace_id: i64, plan: &str, seats: &str, dates: &str) {
         self.sql(&format!(
             "INSERT INTO plans (name, title, created_at, updated_at) SELECT '{plan}', '{plan}', '{THEN}', \
@@ -202,7 +203,8 @@ pub fn number(database: &Database, query: &str) -> i64 {
     diesel::select(sql).get_result(&mut database.open()).unwrap()
 }
 
-/// The answer about a subscription: plan, seats (bought, in use, most used, owed), dates (start, end, end of
+/// The response for a subscription: plan, seats (bought, in use, maximum, owed), dates (start, end, end of
+/// the
 /// trial).
 pub fn shown(plan: Value, seats: [i32; 4], dates: [Option<&str>; 3]) -> Value {
     let mut all = json!({ "trial": false, "auto_renew": null, "upgradable": false, "exclude_guests": false });

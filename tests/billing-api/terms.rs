@@ -19,7 +19,8 @@ async fn with_guests(database: Database) -> Billing {
     billing
 }
 
-/// A subscription of group 321: plan, `seats, seats in use, maximum`, start, and when the maximum was set.
+/// Adds a subscription of group 321: plan, `seats, seats in use, maximum`, start, and when the maximum was
+/// set.
 fn store(billing: &Billing, plan: &str, seats: &str, start: &str, changed_at: &str) {
     billing.sql("DELETE FROM gitlab_subscriptions");
     billing.subscription(321, plan, seats, &format!("{start}, NULL"));
@@ -68,7 +69,7 @@ fn starting(mut attributes: Value, day: &str) -> Value {
     attributes
 }
 
-/// Every row of the table, by every way that can set the start date, and by the one that cannot.
+/// Each case, by each endpoint that can set the start date and by the one that cannot.
 #[testkit::test]
 async fn maximum_of_a_paid_trial_is_kept_until_it_ends(database: Database) {
     let billing = with_guests(database).await;
@@ -97,7 +98,7 @@ async fn maximum_of_a_paid_trial_is_kept_until_it_ends(database: Database) {
     }
 }
 
-/// The maximum that was kept belongs to the new term from then on.
+/// A maximum that was kept belongs to the new term.
 #[testkit::test]
 async fn kept_maximum_is_not_reset_later(database: Database) {
     let billing = with_guests(database).await;

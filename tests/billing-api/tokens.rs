@@ -1,4 +1,4 @@
-//! The portal's keys and tokens, good and bad.
+//! Valid and invalid keys and tokens of the portal.
 use std::sync::OnceLock;
 
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
@@ -9,7 +9,7 @@ use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::{Value, json};
 
-/// A key pair of RSA, made once a run.
+/// An RSA key pair, generated once per run.
 pub struct Signer {
     pub id: &'static str,
     pub key: EncodingKey,
@@ -24,19 +24,19 @@ impl Signer {
         Self { id, key: EncodingKey::from_rsa_pem(pem.as_bytes()).unwrap() }
     }
 
-    /// The portal's.
+    /// The key of the portal.
     pub fn portal() -> &'static Self {
         static PORTAL: OnceLock<Signer> = OnceLock::new();
         PORTAL.get_or_init(|| Self::new("portal"))
     }
 
-    /// Somebody else's, who calls it the portal's.
+    /// Another key with the key id of the portal.
     pub fn stranger() -> &'static Self {
         static STRANGER: OnceLock<Signer> = OnceLock::new();
         STRANGER.get_or_init(|| Self::new("portal"))
     }
 
-    /// The public half.
+    /// The public key.
     pub fn jwk(&self) -> Value {
         let jwk = Jwk::from_encoding_key(&self.key, Algorithm::RS256).unwrap();
         let mut jwk = serde_json::to_value(jwk).unwrap();
@@ -51,7 +51,7 @@ impl Signer {
     }
 }
 
-/// Claims that are taken at `now`, with others over them; `null` takes one away.
+/// Valid claims at `now`, overridden by `others`. `null` removes a claim.
 pub fn claims(now: i64, further: Value) -> Value {
     let mut claims = json!({
         "iss": "https://customers.gitlab.com", "aud": "gitlab-subscriptions", "iat": now, "nbf": now,
@@ -68,7 +68,7 @@ pub fn claims(now: i64, further: Value) -> Value {
     claims
 }
 
-/// Every token that must not be taken.
+/// Every token that must be refused.
 pub fn bad(now: i64) -> Vec<(&'static str, String)> {
     let portal = Signer::portal();
     let with = |further: Value| portal.sign(&claims(now, further));

@@ -73,7 +73,7 @@ async fn change_is_validated_with_the_stored_row(database: Database) {
     billing.grown(123);
     let early = json!({ "end_date": "2020-07-14" });
     assert_eq!(billing.send("PUT", S, early).await, wrong("end_date", "must be after the start date"));
-    // A new term counts the seats anew: group 123 has one billable member.
+    // A new term counts the seats again. Group 123 has one billable member.
     let next =
         json!({ "start_date": "2021-07-15", "end_date": "2022-07-15", "seats": 82, "auto_renew": false });
     let expected = shown(

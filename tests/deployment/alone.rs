@@ -60,7 +60,7 @@ fn the_whole_consists_of_the_same_objects() {
 
 /// The program starts with exactly the files and variables that its own base mounts.
 #[actix_web::test]
-async fn a_service_starts_with_what_its_base_mounts() {
+async fn service_starts_with_the_files_of_its_base() {
     for service in built() {
         let process = Setup::from_rendering(service.name, &rendered(service)).start();
         let ready = process.monitor("/-/readiness").await;

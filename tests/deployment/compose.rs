@@ -98,7 +98,7 @@ fn secrets_are_files_that_are_read_and_that_somebody_makes() {
     ];
     for (name, secret) in compose["secrets"].as_object().unwrap() {
         let file = text(&secret["file"]).strip_prefix("../.data/compose/").unwrap();
-        assert!(made.contains(&file), "nobody makes {file}");
+        assert!(made.contains(&file), "no service creates {file}");
         assert_eq!(file.trim_start_matches('.'), name);
     }
     for Service { name, secrets, .. } in &SERVICES {

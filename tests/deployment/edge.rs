@@ -81,5 +81,9 @@ fn the_edge_chooses_the_request_id() {
     let response = balancer.edge_get("/none", &[("X-Request-Id", "me-1")]);
     assert_eq!(response.status, 404);
     assert_eq!(response.header("x-request-id").len(), 36, "a UUID: {response:?}");
-    assert_eq!(response.header("x-internal-api-backend"), "", "backends are nobody's business outside");
+    assert_eq!(
+        response.header("x-internal-api-backend"),
+        "",
+        "the name of the backend is not sent to clients"
+    );
 }

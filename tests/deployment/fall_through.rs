@@ -181,7 +181,7 @@ fn gitlab_sees_its_own_host_name() {
 }
 
 #[test]
-fn what_the_balancer_refuses_does_not_reach_gitlab() {
+fn paths_refused_by_the_balancer_do_not_reach_gitlab() {
     let setup = next_to_gitlab(&[("KAS_SHARE", "0"), ("SHELL_SHARE", "0")]);
     let edge: &[(&str, &str)] = &[("X-Gitlab-Edge", "1")];
     let refused: [(&str, &[(&str, &str)]); 5] = [
@@ -217,7 +217,7 @@ fn an_answer_of_ours_is_final() {
 }
 
 #[test]
-fn a_gitlab_that_is_away_breaks_nothing_of_ours() {
+fn unavailable_gitlab_does_not_affect_our_endpoints() {
     for address in ["127.0.0.1:1", "gitlab.invalid:80"] {
         let setup = next_to_gitlab(&[("GITLAB_ADDRESS", address), ("SCIM_SHARE", "0")]);
         assert_eq!(setup.backend(CHECK), "shell-api", "{address}");

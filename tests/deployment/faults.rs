@@ -337,7 +337,7 @@ async fn paused_postgresql_is_unavailable_at_the_deadline() {
 
 /// Every service tells systemd that it is ready once it is, and that it stops on SIGTERM.
 #[actix_web::test]
-async fn systemd_is_told_when_a_service_is_ready_and_when_it_stops() {
+async fn service_notifies_systemd_when_ready_and_when_stopping() {
     let directory = TempDir::new().unwrap();
     for service in built() {
         let setup = crate::binaries::Setup::new(service.name);

@@ -20,7 +20,7 @@ fn each_program_has_its_image() {
 }
 
 #[test]
-fn an_image_is_nobodys_to_write_to() {
+fn image_files_are_read_only_for_the_service() {
     let dockerfile = read("deploy/Dockerfile");
     for line in [
         "ARG RUNTIME_BASE=gcr.io/distroless/cc-debian12:nonroot",

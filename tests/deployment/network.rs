@@ -88,7 +88,7 @@ fn a_service_is_reached_by_the_balancer_and_by_monitoring_only() {
 }
 
 #[test]
-fn a_service_reaches_what_it_needs_and_nothing_else() {
+fn service_reaches_only_the_ports_that_it_needs() {
     for overlay in overlays() {
         let anyone = || BTreeSet::from(["anyone".to_owned()]);
         for Service { name, reaches, .. } in &SERVICES {

@@ -46,7 +46,7 @@ struct Counts {
 
 #[actix_web::test]
 #[ignore = "a minute of load beside servers: deploy/bin/rolling"]
-async fn nobody_notices_that_a_replica_is_replaced() {
+async fn replaced_replica_fails_no_request() {
     replace_replica("TERM").await;
 }
 
@@ -161,5 +161,5 @@ async fn replace_replica(signal: &str) {
     // Requests that ran when the signal was sent, or came in the 20 ms that sending it may take.
     let allowed = if signal == "TERM" { 0 } else { running + A_SECOND / 50 };
     assert!(failed + wrong <= allowed, "{failed} failed and {wrong} wrong, {running} ran at the signal");
-    assert!(served > 0.0, "the new one has answered nobody");
+    assert!(served > 0.0, "the new replica has served no request");
 }

@@ -1,7 +1,7 @@
 //! Generates inputs by mutating seeds.
 
 /// The maximum length of an input in bytes.
-const LONGEST: usize = 2000;
+const MAX_INPUT_BYTES: usize = 2000;
 
 /// Bytes that are special to parsers.
 const BYTES: &[u8] = b"\0\n\r\t \"%&+,-./:;=?@[\\]^_{}~01aZ\x7f\x80\xc3\xff";
@@ -34,7 +34,7 @@ impl Generator {
         for _ in 0..=self.roll(5) {
             self.change(&mut input);
         }
-        input.truncate(LONGEST);
+        input.truncate(MAX_INPUT_BYTES);
         input
     }
 

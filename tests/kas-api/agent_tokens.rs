@@ -1,4 +1,4 @@
-//! When an agent was last here: rows 20 to 23.
+//! The last use of agent tokens, and the connections of agents.
 use super::support::kas_api_on;
 use super::{Kas, kas_api, kas_api_with};
 use serde_json::Value;
@@ -7,7 +7,7 @@ use testkit::{Redis, kas_fixture};
 const LAST_USED: &str =
     "SELECT COALESCE(CAST(last_used_at AS text), '') FROM cluster_agent_tokens WHERE id = ";
 
-/// A moment some minutes ago, as both databases read it.
+/// The timestamp some minutes ago, in the format of both databases.
 fn ago(minutes: i64) -> String {
     let moment = endpoint::Clock::System.now() - chrono::TimeDelta::minutes(minutes);
     moment.format("%Y-%m-%d %H:%M:%S%.6f").to_string()
@@ -30,7 +30,7 @@ fn events(kas: &Kas) -> i64 {
 }
 
 #[testkit::test]
-async fn the_first_use_is_noted_and_the_agent_has_connected(database: Database) {
+async fn first_use_is_recorded_and_the_agent_connects(database: Database) {
     let redis = Redis::start();
     let kas = kas_api_with(database, &["--redis-url", &redis.url()]).await;
     let before = ago(0);
@@ -42,25 +42,25 @@ async fn the_first_use_is_noted_and_the_agent_has_connected(database: Database) 
     let event = "SELECT count(*) FROM agent_activity_events WHERE agent_id = 5 AND agent_token_id = 50 AND \
                  kind = 2 AND level = 1 AND agent_project_id = 7";
     assert_eq!((events(&kas), kas.number(event)), (1, 1));
-    // The fresher moment is where GitLab looks for it.
+    // The newer timestamp is in the key that GitLab reads.
     let kept: String = redis.ask(&["GET", "cache:Clusters::AgentToken:50:attributes"]);
     let kept: Value = serde_json::from_str(&kept).unwrap();
     assert!(kept["last_used_at"].as_str().unwrap().ends_with('Z'), "{kept}");
-    // However slow the machine is.
+    // Also valid on a slow machine.
     assert!(
         (86_000..=86_400).contains(&redis.ask::<i64>(&["TTL", "cache:Clusters::AgentToken:50:attributes"]))
     );
 }
 
 #[testkit::test]
-async fn a_use_soon_after_another_is_not(database: Database) {
+async fn use_soon_after_another_is_not_recorded(database: Database) {
     let kas = kas_api(database).await;
     let then = ago(10);
     set_last_used(&kas, 50, &then);
     let before = last_used(&kas, 50);
     ask(&kas).await;
     assert_eq!((last_used(&kas, 50), events(&kas)), (before, 0));
-    // Never before 40 minutes, always after 55.
+    // Updated never within 40 minutes, and always after 55.
     set_last_used(&kas, 50, &ago(35));
     let before = last_used(&kas, 50);
     ask(&kas).await;
@@ -82,7 +82,7 @@ async fn an_agent_with_another_token_in_use_is_connected(database: Database) {
     ask(&kas).await;
     assert_ne!(last_used(&kas, 50), before);
     assert_eq!(events(&kas), 0);
-    // A revoked token connects nobody.
+    // A revoked token counts for no connection.
     set_last_used(&kas, 50, &ago(120));
     kas.sql("UPDATE cluster_agent_tokens SET status = 1 WHERE id = 52");
     ask(&kas).await;
@@ -90,20 +90,20 @@ async fn an_agent_with_another_token_in_use_is_connected(database: Database) {
 }
 
 #[testkit::test]
-async fn what_cannot_be_noted_fails_no_request(database: Database) {
+async fn failure_to_record_usage_fails_no_request(database: Database) {
     let mut redis = Redis::start();
     let kas = kas_api_with(database, &["--redis-url", &redis.url()]).await;
     kas.sql("ALTER TABLE agent_activity_events RENAME TO gone");
     redis.stop();
     ask(&kas).await;
-    assert_eq!(last_used(&kas, 50), "", "all of it is undone");
+    assert_eq!(last_used(&kas, 50), "", "the transaction is rolled back");
     kas.sql("ALTER TABLE gone RENAME TO agent_activity_events");
     ask(&kas).await;
     assert_eq!(events(&kas), 1);
 }
 
 #[testkit::test]
-async fn requests_that_come_together_connect_once(database: Database) {
+async fn concurrent_requests_record_one_connection(database: Database) {
     let kas = kas_api(database).await;
     let answers =
         futures_util::future::join_all((0..20).map(|_| kas.agent("GET", "/agent_info").send())).await;

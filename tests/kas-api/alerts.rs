@@ -15,7 +15,7 @@ fn count(kas: &Kas, condition: &str) -> i64 {
     kas.number(&format!("SELECT count(*) FROM alert_management_alerts WHERE {condition}"))
 }
 
-/// The page's example.
+/// The example of GitLab's documentation.
 fn minimal() -> Value {
     json!({ "title": "minimal", "message": "network problem", "evalMatches": [{ "value": 1, "metric": "Count",
         "tags": {} }] })
@@ -37,14 +37,14 @@ async fn repeated_alert_is_counted(database: Database) {
         serde_json::from_str(&kas.texts("SELECT CAST(payload AS text) FROM alert_management_alerts")[0])
             .unwrap();
     assert_eq!(payload, minimal());
-    // As the page sends it: a text that holds the object.
+    // As in GitLab's documentation: a string that contains the object.
     let twice = Value::String(json!({ "alert": minimal() }).to_string()).to_string();
     for (n, path) in [(2, PATH.to_owned()), (3, format!("{PATH}/"))] {
         let answer = kas.agent("POST", &path).body("application/json", twice.clone()).answer().await;
         assert_eq!(answer, NOTHING);
         assert_eq!(count(&kas, &format!("events = {n}")), 1, "{path}");
     }
-    // kas streams what agentk sends.
+    // kas forwards the body of agentk as a stream.
     let chunks = format!(
         "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n{:x}\r\n{twice}\r\n0\r\n\r\n",
         twice.len()
@@ -112,7 +112,8 @@ async fn ended_alert_is_resolved(database: Database) {
     over["end_time"] = json!("2022-06-02T06:00:00Z");
     assert_eq!(alert(&kas, over).await, NOTHING);
     assert_eq!(count(&kas, "status = 2 AND ended_at IS NOT NULL AND events = 1"), 1);
-    // The next is another, and so it is after a person has resolved one; ignored ones go on.
+    // The next event is a new alert, and also after a user has resolved one. An ignored alert counts
+    // further events.
     assert_eq!(alert(&kas, minimal()).await, NOTHING);
     kas.sql("UPDATE alert_management_alerts SET status = 3 WHERE iid = 2");
     assert_eq!(alert(&kas, minimal()).await, NOTHING);

@@ -1,4 +1,4 @@
-//! Who may ask at all: rows 1 to 19, 35, 82.
+//! Authentication of kas and of agents.
 use super::support::{KUBERNETES, NOT_KAS, NOTHING, SECRET, UNAUTHORIZED, token};
 use super::{Kas, kas_api, kas_api_with};
 use base64::Engine;
@@ -13,7 +13,7 @@ fn claims() -> Value {
     json!({ "iss": "gitlab-kas", "aud": ["gitlab"], "iat": now, "nbf": now - 5, "exp": now + 30 })
 }
 
-/// Claims with others over them; `null` takes one away.
+/// Valid claims, overridden by others. `null` removes a claim.
 fn with(others: &Value) -> Value {
     let mut claims = claims();
     for (name, value) in others.as_object().unwrap() {
@@ -23,7 +23,7 @@ fn with(others: &Value) -> Value {
     claims
 }
 
-/// A token whose header says `named`, signed with HMAC in truth.
+/// A token whose header names the algorithm `named`, but which is signed with HMAC.
 fn forge(named: &str, hmac: Algorithm, key: &[u8], claims: &Value) -> String {
     let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
     let message = format!("{}.{}", part(&json!({ "alg": named, "typ": "JWT" })), part(claims));
@@ -39,7 +39,7 @@ fn signed(claims: &Value) -> String {
     forge("HS256", Algorithm::HS256, &key(), claims)
 }
 
-/// Every token of kas that must not be taken; `None` is no header at all.
+/// Every token of kas that must be refused. `None` means no header.
 fn bad() -> Vec<(&'static str, Option<String>)> {
     let now = endpoint::Clock::System.unix();
     let unsigned = forge("none", Algorithm::HS256, &key(), &claims());
@@ -76,7 +76,7 @@ async fn agent_info(kas: &Kas, token: &str) -> u16 {
     request.header("Authorization", &format!("Bearer {T5}")).send().await.status
 }
 
-/// Endpoints that ask who the agent is.
+/// Endpoints that require an agent token.
 const OF_AGENTS: [&str; 9] = [
     "/kubernetes/agent_info",
     "/agents/agentk/agent_info",
@@ -93,7 +93,7 @@ fn is_of_agents(path: &str) -> bool {
     OF_AGENTS.iter().any(|end| path.ends_with(end))
 }
 
-/// What every endpoint would do something with.
+/// A body that has an effect at every endpoint.
 fn body() -> Value {
     json!({
         "counters": { "gitops_sync": 1 }, "alert": {}, "uuids": [], "agent_id": 5, "agent_config": {},
@@ -102,7 +102,7 @@ fn body() -> Value {
     })
 }
 
-/// Nothing that a request could leave behind is there.
+/// Asserts that no request has changed the database or Redis.
 fn nothing_changed(kas: &Kas, redis: &Redis) {
     assert_eq!(redis.ask::<Vec<String>>(&["KEYS", "*"]), Vec::<String>::new());
     for query in [
@@ -115,9 +115,10 @@ fn nothing_changed(kas: &Kas, redis: &Redis) {
     }
 }
 
-/// 1 to 4, 6, 7, 9, 10
+/// Every endpoint answers 401 without a valid token of kas, whatever the agent's token is, and changes
+/// nothing.
 #[testkit::test]
-async fn no_endpoint_answers_whoever_is_not_kas(database: Database) {
+async fn every_endpoint_requires_the_token_of_kas(database: Database) {
     let redis = Redis::start();
     let kas = kas_api_with(database, &["--redis-url", &redis.url()]).await;
     for endpoint in kas_api::ENDPOINTS.iter() {
@@ -138,9 +139,9 @@ async fn no_endpoint_answers_whoever_is_not_kas(database: Database) {
     nothing_changed(&kas, &redis);
 }
 
-/// 16 to 18, 35, 82
+/// Agent endpoints answer 401 without a valid agent token, even with the token of kas.
 #[testkit::test]
-async fn no_endpoint_of_agents_answers_whoever_is_none(database: Database) {
+async fn agent_endpoints_require_an_agent_token(database: Database) {
     let redis = Redis::start();
     let kas = kas_api_with(database, &["--redis-url", &redis.url()]).await;
     let of_agents: Vec<_> =
@@ -192,7 +193,7 @@ async fn the_other_endpoints_ask_for_no_agent(database: Database) {
     }
 }
 
-/// Another project's agent sees and changes what is its own.
+/// An agent of another project reads and changes only its own data.
 #[testkit::test]
 async fn an_agent_gets_nothing_of_another_agents_project(database: Database) {
     let kas = kas_api(database).await;
@@ -212,7 +213,7 @@ async fn an_agent_gets_nothing_of_another_agents_project(database: Database) {
 }
 
 #[testkit::test]
-async fn what_kas_sends_is_taken(database: Database) {
+async fn optional_claims_of_kas_are_accepted(database: Database) {
     let kas = kas_api(database).await;
     for others in [
         json!({}),
@@ -225,7 +226,7 @@ async fn what_kas_sends_is_taken(database: Database) {
 }
 
 #[testkit::test]
-async fn old_kas_and_late_clocks_are_taken_where_that_is_configured(database: Database) {
+async fn old_kas_and_late_clocks_are_accepted_if_configured(database: Database) {
     let kas = kas_api_with(database, &["--require-audience", "false", "--jwt-leeway-seconds", "60"]).await;
     let now = endpoint::Clock::System.unix();
     assert_eq!(
@@ -236,9 +237,9 @@ async fn old_kas_and_late_clocks_are_taken_where_that_is_configured(database: Da
     assert_eq!(agent_info(&kas, &signed(&with(&json!({ "iss": "gitlab-shell" })))).await, 401);
 }
 
-/// 13 to 15
+/// The first header that is present is used, even if it is empty or wrong.
 #[testkit::test]
-async fn the_first_header_that_is_there_counts(database: Database) {
+async fn first_present_header_is_used(database: Database) {
     let kas = kas_api(database).await;
     let (agentk, agent, bearer) = ("Gitlab-Agentk-Api-Request", "Gitlab-Agent-Api-Request", "Authorization");
     for (headers, status) in [
@@ -265,7 +266,7 @@ async fn tokens_that_old_releases_have_stored_are_known(database: Database) {
         kas.sql(&format!("UPDATE cluster_agent_tokens SET token_encrypted = '{form}' WHERE id = 50"));
         assert_eq!(agent_info(&kas, &token()).await, 200, "form {name}");
     }
-    // Tokens before 14 have no prefix, an installation may have one of its own.
+    // Tokens of GitLab before 14.0 have no prefix, and an instance can have its own prefix.
     for clear in ["50characters", "acme-glagent-x"] {
         let stored = testkit::kas_fixture::key_base().encrypt(clear);
         kas.sql(&format!("UPDATE cluster_agent_tokens SET token_encrypted = '{stored}' WHERE id = 50"));
@@ -299,7 +300,7 @@ async fn the_previous_secret_verifies_until_its_file_is_empty(database: Database
     std::fs::write(&previous, "\n").unwrap();
     kas.secret.reload(true);
     assert_eq!(statuses().await, [401, 200, 401]);
-    // A file that holds no secret changes nothing.
+    // An invalid file keeps the old secret.
     std::fs::write(&current, "too short").unwrap();
     kas.secret.reload(true);
     assert_eq!(statuses().await, [401, 200, 401]);

@@ -1,4 +1,4 @@
-//! The binary kas-api, as an operator runs it.
+//! The binary `kas-api`.
 use std::process::Command;
 
 use super::support::{KUBERNETES, token, write_config};
@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use testkit::kas_fixture::{self, T5};
 use testkit::{Process, binary};
 
-/// Runs `check-config` in a directory; its exit code and its words.
+/// Runs `check-config` in a directory. Returns the exit code and the output.
 fn check_config(data: &TempDir, arguments: &[&str]) -> (Option<i32>, String) {
     let directory = data.path().to_str().unwrap();
     let config = data.path().join("config.yaml");

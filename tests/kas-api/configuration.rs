@@ -1,4 +1,4 @@
-//! The grants of an agent's configuration.
+//! The access that an agent's configuration grants.
 use super::support::{NOTHING, error, message};
 use super::{Kas, kas_api};
 use futures_util::future::join_all;
@@ -29,7 +29,7 @@ async fn configure(kas: &Kas, config: Value) -> (u16, Value) {
     kas.post("/agent_configuration", json!({ "agent_id": 5, "agent_config": config })).await
 }
 
-/// The rows of a table: id of the project or group, and the configuration.
+/// The rows of a table: the id of the project or group, and the configuration.
 fn rows(kas: &Kas, table: &str) -> Vec<(i64, Value)> {
     let entity = if table.contains("group") { "group_id" } else { "project_id" };
     let query = format!(
@@ -104,7 +104,7 @@ async fn missing_grant_is_removed(database: Database) {
         assert_eq!(configure(&kas, empty).await, NOTHING);
         assert_eq!(counts(&kas), [0, 0, 0, 0]);
     }
-    // Of other agents nothing goes.
+    // The rows of other agents stay.
     kas.sql("INSERT INTO agent_project_authorizations (project_id, agent_id, config) VALUES (13, 6, '{}')");
     assert_eq!(configure(&kas, json!({})).await, NOTHING);
     assert_eq!(kas.number("SELECT count(*) FROM agent_project_authorizations"), 1);
@@ -138,7 +138,7 @@ async fn grant_outside_the_root_namespace_is_ignored(database: Database) {
         { "id": "dev" }] });
     assert_eq!(configure(&kas, json!({ "ci_access": lists, "user_access": lists })).await, NOTHING);
     assert_eq!(counts(&kas), [0, 0, 0, 0]);
-    // A name that only begins alike is elsewhere.
+    // A path with the same prefix is another namespace.
     testkit::fixture::group(&mut kas.service.database.open(), 70, "acmeother", None);
     testkit::fixture::project(&mut kas.service.database.open(), 71, "acmeother/x", 70, 0);
     assert_eq!(
@@ -189,7 +189,7 @@ async fn setting_allows_grants_to_the_whole_organization(database: Database) {
     )
     .unwrap();
     assert_eq!(kept, json!({ "default_namespace": "n" }));
-    // What belongs to another organization is nobody's to grant.
+    // Projects and groups of another organization get no access.
     kas.sql(
         "INSERT INTO organizations (id, created_at, updated_at, name, path) VALUES (2, '2020-01-01 \
              00:00:00', '2020-01-01 00:00:00', 'Two', 'two'); UPDATE projects SET organization_id = 2 WHERE \
@@ -265,7 +265,7 @@ async fn unreadable_configuration_changes_nothing(database: Database) {
     assert_eq!(counts(&kas), [0, 0, 0, 0]);
 }
 
-/// Entries after the first 500 are skipped while the list is read.
+/// Entries after the first 500 are ignored.
 #[testkit::test]
 async fn list_of_90_000_projects_is_accepted(database: Database) {
     let kas = kas_api(database).await;

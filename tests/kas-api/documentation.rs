@@ -1,6 +1,6 @@
-//! The documentation has the options of the command line.
+//! The documentation lists the command line options.
 
-/// The page of the configuration has each option, with the sentence of `--help`.
+/// `docs/configuration.md` has each option with the text of `--help`.
 #[test]
 fn options_are_documented() {
     testkit::documentation::assert_options_are_documented::<kas_api::Options>("kas-api");

@@ -1,4 +1,4 @@
-//! What has been acknowledged is there: 64 clients report while Redis and the service are killed, once each.
+//! Acknowledged reports are not lost: 64 clients report while Redis and the service are each killed once.
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -39,7 +39,8 @@ async fn acknowledged_increments_outlive_redis_and_the_service() {
 
     let client = async || {
         for _ in 0..REPORTS {
-            // Who was not answered reports once more, as kas does: the first may have counted or not.
+            // A client without a response repeats its report, as kas does. The first report may or may not
+            // have counted.
             loop {
                 let service = std::rc::Rc::clone(&process.borrow());
                 let request = service.request("POST", &format!("{KUBERNETES}/usage_metrics"));
@@ -76,7 +77,7 @@ async fn acknowledged_increments_outlive_redis_and_the_service() {
     let total: i64 = redis.ask(&["GET", "USAGE_KUBERNETES_AGENT_K8S_API_PROXY_REQUEST"]);
     let (acknowledged, uncertain) = (acknowledged.into_inner(), uncertain.into_inner());
     assert_eq!(acknowledged, CLIENTS * REPORTS * INCREMENT);
-    // Each of the two deaths meets one report of each client at most.
+    // Each of the two kills interrupts at most one report of each client.
     let in_flight = uncertain.min(2 * CLIENTS * INCREMENT);
     assert!(
         (acknowledged..=acknowledged + in_flight).contains(&total),

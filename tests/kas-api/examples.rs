@@ -1,5 +1,5 @@
-//! The examples 20 to 29 of GitLab's page, each as it is printed, on a database that holds what the page
-//! speaks of.
+//! Examples 20 to 29 of GitLab's documentation, exactly as printed, on a database with the objects that they
+//! name.
 use super::support::{Kas, NOTHING, kas_api_on, token};
 use serde_json::{Value, json};
 use testkit::{Database, Request, fixture, kas_fixture};
@@ -27,7 +27,7 @@ fn json_body(request: Request, body: &str) -> Request {
     request.body("application/json", body.to_owned())
 }
 
-/// The answers about the repository, but for what the installation says of its Gitaly.
+/// Responses about the repository, without the configuration of Gitaly.
 async fn project(request: Request) -> Value {
     let (status, mut answer) = request.answer().await;
     assert_eq!(status, 200, "{answer}");

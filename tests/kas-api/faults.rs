@@ -1,4 +1,4 @@
-//! What is asked of while something that it needs is gone.
+//! Outages of Redis.
 use super::support::{NOTHING, message};
 use super::{kas_api, kas_api_with};
 use serde_json::json;
@@ -33,7 +33,7 @@ async fn without_its_database_every_endpoint_that_needs_it_is_unavailable() {
 }
 
 #[testkit::test]
-async fn without_redis_reports_are_unavailable_and_the_rest_goes_on(database: Database) {
+async fn redis_outage_affects_only_usage_reports(database: Database) {
     let mut redis = Redis::start();
     let kas = kas_api_with(database, &["--redis-url", &redis.url()]).await;
     let report = || json!({ "counters": { "gitops_sync": 1 } });
@@ -55,12 +55,12 @@ async fn without_redis_reports_are_unavailable_and_the_rest_goes_on(database: Da
 }
 
 #[actix_web::test]
-async fn a_redis_that_was_away_while_nobody_asked_is_asked_again_at_once() {
+async fn redis_is_used_again_after_an_idle_outage() {
     let mut redis = Redis::start();
     let kas = kas_api_with(Database::sqlite(), &["--redis-url", &redis.url()]).await;
     let report = || json!({ "counters": { "gitops_sync": 1 } });
     let reports = || futures_util::future::join_all((0..32).map(|_| kas.post("/usage_metrics", report())));
-    // At once, so that each worker has a connection.
+    // Concurrent requests, so that each worker opens a connection.
     assert!(reports().await.iter().all(|answer| *answer == NOTHING));
     redis.stop();
     redis.restart();
@@ -78,7 +78,7 @@ async fn a_report_of_very_many_waits_as_long_as_redis_needs() {
 }
 
 #[actix_web::test]
-async fn a_redis_that_hangs_holds_nobody_for_long() {
+async fn hanging_redis_delays_requests_only_briefly() {
     let redis = Redis::start();
     let kas = kas_api_with(Database::sqlite(), &["--redis-url", &redis.url()]).await;
     let report = || json!({ "counters": { "gitops_sync": 1 } });
@@ -89,12 +89,12 @@ async fn a_redis_that_hangs_holds_nobody_for_long() {
     let unavailable = (503, message("503 Service Unavailable"));
     assert!(answers.iter().all(|answer| *answer == unavailable || *answer == NOTHING), "{answers:?}");
     assert!(answers.contains(&unavailable) && started.elapsed().as_secs() < 10);
-    // Answered when the pause is over.
+    // The request succeeds after the pause.
     redis.ask::<i64>(&["INCR", "awake"]);
     assert_eq!(kas.post("/usage_metrics", report()).await, NOTHING);
 }
 
-/// As after a failover: whoever was asked so far takes no writes, and another one stands at the same address.
+/// After a failover the old server refuses writes, and the new one has the same address.
 #[actix_web::test]
 async fn a_redis_that_became_a_replica_is_left() {
     let redis = Redis::start();
@@ -116,7 +116,7 @@ async fn a_redis_that_became_a_replica_is_left() {
         assert_eq!(kas.post("/usage_metrics", report).await, (503, message("503 Service Unavailable")));
         redis.ask::<String>(&["REPLICAOF", "NO", "ONE"]);
         assert_eq!(kas.post("/usage_metrics", json!({ "counters": { "gitops_sync": 1 } })).await, NOTHING);
-        // The one who lists is new each time, and so is the service.
+        // `CLIENT LIST` has a new client each time, and the service has opened a new connection.
         let newest = *before.iter().max().unwrap();
         assert!(clients().iter().filter(|id| **id > newest).count() >= 2);
         redis.ask::<String>(&["REPLICAOF", "127.0.0.1", "1"]);

@@ -1,6 +1,6 @@
-//! The default branch of an agent's project, read through Gitaly. kas keeps an answer for minutes and
-//! applies the
-//! configuration that it finds on this branch, so an unknown branch must be an error and never a guess.
+//! The default branch of an agent's project, read through Gitaly. kas caches the response for minutes and
+//! applies the configuration on that branch. So an unknown branch must be an error and never a guess.
+//! configuration on that branch. So an unknown branch must be an error and never a guess.
 use std::time::Duration;
 
 use serde_json::json;
@@ -76,7 +76,7 @@ async fn failing_gitaly_is_unavailable(database: Database) {
     assert_branch(&kas, "production").await;
 }
 
-/// Gitaly would answer after 30 seconds.
+/// Gitaly responds only after 30 seconds.
 #[actix_web::test]
 async fn slow_gitaly_is_unavailable_in_time() {
     let storage = storage();

@@ -208,7 +208,7 @@ async fn changed_cluster_access_is_audited(database: Database) {
         assert_eq!(line.get(field), Some(&value), "{field} in {line}");
     }
     assert!(line["ip_address"].is_string() && line["correlation_id"].is_string(), "{line}");
-    // An unchanged configuration writes no line: the next one is that of the removal.
+    // An unchanged configuration writes no audit line, so the next line is about the removal.
     configure(&granting()).await;
     configure(&json!({ "agent_id": 5, "agent_config": {} })).await;
     let line = running.process.log_line(|line| line["message"] == "audit");

@@ -1,4 +1,4 @@
-//! kas-api from outside, on every database shape.
+//! Tests of kas-api over HTTP, on every kind of database.
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
 mod agent_tokens;
 mod alerts;

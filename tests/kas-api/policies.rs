@@ -26,7 +26,7 @@ fn of_group(kas: &Kas, id: i64, group: i64) {
     configuration(kas, id, "namespace_id", group);
 }
 
-/// Policies that lie in a project or a group.
+/// Adds policies to a project or a group.
 fn configuration(kas: &Kas, id: i64, column: &str, owner: i64) {
     kas.sql(&format!(
         "INSERT INTO security_orchestration_policy_configurations (id, {column}, \
@@ -35,7 +35,7 @@ fn configuration(kas: &Kas, id: i64, column: &str, owner: i64) {
     ));
 }
 
-/// The page's policy.
+/// The policy of GitLab's documentation.
 fn page() -> Value {
     json!({ "actions": [{ "scan": "container_scanning" }], "rules": [{ "branches": ["main"],
         "type": "pipeline" }] })
@@ -272,7 +272,7 @@ async fn security_policies_can_be_disabled(database: Database) {
     assert_eq!(kas.number("SELECT count(*) FROM vulnerabilities"), 0);
 }
 
-/// agentk crashes on a cadence that its parser refuses.
+/// agentk crashes if its parser refuses a cadence.
 #[testkit::test]
 async fn cadence_that_agentk_refuses_is_skipped(database: Database) {
     let kas = kas_api(database).await;

@@ -1,4 +1,4 @@
-//! What an agent hears of projects: rows 11, 12, 24 to 34.
+//! Endpoints about the agent and about projects.
 use super::support::{NOTHING, message, token};
 use super::{Kas, kas_api};
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use testkit::git;
 
 const PATH_7: &str = "@hashed/79/02/7902699be42c8a8e46fbbb4501726517e86b22c56a189f7625a6da49081b2451.git";
 
-/// The answer for project 7.
+/// The response for project 7.
 fn infra() -> Value {
     json!({
         "project_id": 7,
@@ -33,7 +33,7 @@ async fn project_id(kas: &Kas, query: &str) -> (u16, Value) {
 }
 
 #[testkit::test]
-async fn an_agent_hears_who_it_is(database: Database) {
+async fn agent_info_returns_the_agent(database: Database) {
     let kas = kas_api(database).await;
     let answer = kas.agent("GET", "/agent_info").send().await;
     assert_eq!(answer.header("content-type"), Some("application/json"));
@@ -45,7 +45,7 @@ async fn an_agent_hears_who_it_is(database: Database) {
 }
 
 #[testkit::test]
-async fn an_agent_whose_project_is_gone_hears_so(database: Database) {
+async fn agent_of_a_deleted_project_is_not_found(database: Database) {
     let kas = kas_api(database).await;
     kas.sql("UPDATE projects SET pending_delete = true WHERE id = 7");
     assert_eq!(kas.get("/agent_info").await, (404, message("404 Project Not Found")));
@@ -128,14 +128,14 @@ async fn the_installation_names_its_first_branches(database: Database) {
 }
 
 #[testkit::test]
-async fn an_agents_own_project_is_told(database: Database) {
+async fn agent_reads_its_own_project(database: Database) {
     let kas = kas_api(database).await;
     assert_eq!(kas.get("/project_info?id=7").await, (200, infra()));
 }
 
-/// 27 to 32
+/// Public projects are found by id or full path. Others look missing, and so do invalid ids.
 #[testkit::test]
-async fn a_project_is_told_to_who_may_download_it(database: Database) {
+async fn project_info_requires_download_access(database: Database) {
     let kas = kas_api(database).await;
     for query in ["?id=8", "?id=ACME%2Fpub", "?id=acme/pub", "?id=acme%2FPub"] {
         assert_eq!(project_id(&kas, query).await, (200, json!(8)), "{query}");
@@ -183,7 +183,7 @@ async fn an_old_path_leads_to_where_the_project_is(database: Database) {
 }
 
 #[testkit::test]
-async fn nothing_is_public_where_that_level_is_taken_away(database: Database) {
+async fn restricted_public_level_hides_public_projects(database: Database) {
     database.sql("UPDATE application_settings SET restricted_visibility_levels = '---\n- 10\n- 20\n'");
     let kas = kas_api(database).await;
     assert_eq!(project_id(&kas, "?id=8").await, (404, message("404 Not Found")));

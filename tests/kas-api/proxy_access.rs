@@ -1,4 +1,4 @@
-//! Users who reach a cluster through kas.
+//! Users who access a cluster through kas.
 use super::configuration::granting;
 use super::support::{NOTHING, error, message};
 use super::{Kas, kas_api, kas_api_with};
@@ -10,7 +10,7 @@ use testkit::{Database, kas_fixture};
 const DEV: &str = "glpat-dev";
 const GUEST: &str = "glpat-guest";
 
-/// Tokens of dev and guest, and the grants of [`granting`].
+/// Adds tokens of dev and guest, and the access that [`granting`] grants.
 async fn granted(database: Database) -> Kas {
     let kas = kas_api(database).await;
     let mut conn = kas.service.database.open();
@@ -71,7 +71,7 @@ async fn group_members_have_access(database: Database) {
     let kas = granted(database).await;
     kas.sql("DELETE FROM agent_user_access_project_authorizations");
     let conn = &mut kas.service.database.open();
-    // Of the group itself, of one above it, and of one that it is shared with.
+    // Members of the group, of its parent, and of a group that it is shared with.
     testkit::fixture::member(conn, 12, Source::Group(1), Role::DEVELOPER);
     assert_eq!(ask(&kas, 5, GUEST).await.0, 200);
     kas.sql("UPDATE members SET access_level = 20 WHERE user_id = 12 AND source_id = 1");
@@ -160,7 +160,7 @@ async fn invalid_parameters_are_named(database: Database) {
     }
 }
 
-/// kas shows a 401 as a failed sign-in, but a 400 as a fault of the server.
+/// kas shows a 401 as a failed sign-in, but a 400 as a server error.
 #[testkit::test]
 async fn session_cookie_is_an_invalid_session(database: Database) {
     let kas = granted(database).await;

@@ -1,4 +1,4 @@
-//! So many requests of one caller.
+//! Rate limits for each caller.
 use super::support::{token, write_config};
 use super::{Kas, kas_api_with};
 use serde_json::json;
@@ -10,7 +10,7 @@ const THROTTLED: &str = "This endpoint has been requested too many times. Try ag
 const SERIES: &str =
     r#"internal_api_requests_throttled_total{consumer="kas",throttle_key="internal_api_request"}"#;
 
-/// One request of a caller comes in 1,000 s, after so many at once.
+/// A limit of one request per 1,000 seconds after this burst.
 async fn limited(database: Database, burst: u32) -> Kas {
     let file = limits(&format!("kas: {{per_second: 0.001, burst: {burst}}}"));
     kas_api_with(database, &["--rate-limits-file", file.path().to_str().unwrap()]).await
@@ -26,7 +26,7 @@ fn limits(text: &str) -> NamedTempFile {
 async fn each_agent_has_its_own_limit(database: Database) {
     let kas = limited(database, 2).await;
     assert_eq!(kas.service.metric(SERIES).await, Some(0.0));
-    // Who is not believed is not counted, and hears nothing of limits.
+    // Requests without a valid credential are not counted and get no rate limit headers.
     for _ in 0..3 {
         assert_eq!(kas.agent_with("GET", "/agent_info", "unknown").send().await.status, 401);
     }
@@ -55,7 +55,7 @@ async fn kas_itself_is_counted_by_its_address(database: Database) {
     );
     from("192.0.2.1").await.assert_throttled(2);
     assert_eq!(from("192.0.2.2").await.status, 200);
-    // Its agents are counted for themselves, and health not at all.
+    // Agents have limits of their own. Health checks are not limited.
     assert_eq!(
         kas.agent("GET", "/agent_info").header("X-Forwarded-For", "192.0.2.1").send().await.status,
         200
@@ -71,7 +71,8 @@ async fn kas_has_a_limit_without_being_named_in_the_file(database: Database) {
     let kas = kas_api_with(database, &["--rate-limits-file", file.path().to_str().unwrap()]).await;
     let requests = (0..300).map(|_| kas.request("GET", "/receptive_agents").send());
     let answers = futures_util::future::join_all(requests).await;
-    // 100 at once and 50 a second: 300 requests take less than four seconds.
+    // The requests take less than four seconds. In that time a burst of 100 and 50 a second allow fewer
+    // than 300.
     let throttled = answers.iter().filter(|answer| answer.status == 429).count();
     assert!((1..=200).contains(&throttled), "{throttled}");
 }

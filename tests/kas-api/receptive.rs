@@ -1,4 +1,4 @@
-//! The agents that kas dials: rows 71 and 72.
+//! Receptive agents, to which kas connects.
 use super::{Kas, kas_api};
 use serde_json::json;
 use testkit::fixture;
@@ -55,7 +55,7 @@ async fn each_has_one_credential(database: Database) {
                 "client_key": "-----BEGIN KEY" } },
         ] });
     assert_eq!(kas.request("GET", "/receptive_agents").answer().await, (200, expected.clone()));
-    // A credential that cannot be read hides its agent and no other.
+    // A credential that cannot be decrypted hides only its own agent.
     kas.sql(&format!(
         "UPDATE cluster_agent_url_configurations SET encrypted_private_key = {} WHERE id = 1",
         blob("00ff")

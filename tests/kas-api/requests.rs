@@ -5,7 +5,7 @@ use serde_json::json;
 use testkit::kas_fixture::T5;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-/// Sends these bytes; the whole answer, once the service has closed.
+/// Sends these bytes and returns the complete response after the service has closed the connection.
 pub async fn raw(kas: &Kas, head: &str, body: &str) -> String {
     let address = kas.service.url().strip_prefix("http://").unwrap();
     let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
@@ -112,7 +112,7 @@ fn large(kas: &Kas, method: &str, path: &str, body: Vec<u8>) -> testkit::Request
     kas.agent(method, path).body("application/json", body)
 }
 
-/// Only bytes and nesting limit a body of JSON.
+/// A JSON body is limited only by its size and its nesting.
 #[testkit::test]
 async fn body_over_its_limit_is_too_large(database: Database) {
     let kas = kas_api(database).await;

@@ -1,4 +1,4 @@
-//! After a scan: rows 83 to 88.
+//! The results of scans, which resolve vulnerabilities.
 use super::support::error;
 use super::vulnerabilities::{named, put};
 use super::{Kas, kas_api};
@@ -12,7 +12,7 @@ async fn scanned(kas: &Kas, uuids: Value) -> (u16, Value) {
     kas.agent("POST", PATH).json(&json!({ "uuids": uuids })).answer().await
 }
 
-/// Vulnerabilities of these names; their UUIDs.
+/// Reports vulnerabilities with these names. Returns their UUIDs.
 async fn found(kas: &Kas, names: &[&str]) -> Vec<String> {
     let mut uuids = Vec::new();
     for name in names {
@@ -23,7 +23,7 @@ async fn found(kas: &Kas, names: &[&str]) -> Vec<String> {
     uuids
 }
 
-/// States in the order in which they were found, of the vulnerabilities and in people's lists.
+/// The states in the order of detection, which must be equal in `vulnerabilities` and `vulnerability_reads`.
 fn states(kas: &Kas) -> Vec<i64> {
     let read =
         |query: &str| -> Vec<i64> { kas.texts(query).iter().map(|state| state.parse().unwrap()).collect() };
@@ -43,7 +43,7 @@ fn set_state(kas: &Kas, uuid: &str, state: i64) {
 }
 
 #[testkit::test]
-async fn what_was_not_found_again_is_resolved(database: Database) {
+async fn vulnerabilities_missing_from_the_scan_are_resolved(database: Database) {
     let kas = kas_api(database).await;
     let uuids = found(&kas, &["a", "b", "c"]).await;
     assert_eq!(
@@ -57,13 +57,13 @@ async fn what_was_not_found_again_is_resolved(database: Database) {
     let transitions = "SELECT count(*) FROM vulnerability_state_transitions WHERE from_state = 1 AND \
                        to_state = 3 AND author_id = 1 AND project_id = 7";
     assert_eq!(kas.number(transitions), 2);
-    // Once more changes nothing.
+    // The repeated request changes nothing.
     assert_eq!(scanned(&kas, json!([uuids[0]])).await, (200, json!({})));
     assert_eq!((states(&kas), kas.number(transitions)), (vec![1, 3, 3], 2));
 }
 
 #[testkit::test]
-async fn what_people_have_dismissed_stays_so(database: Database) {
+async fn dismissed_vulnerability_stays_dismissed(database: Database) {
     let kas = kas_api(database).await;
     let uuids = found(&kas, &["a", "b", "c"]).await;
     set_state(&kas, &uuids[1], 2);
@@ -98,7 +98,7 @@ async fn other_projects_are_not_touched(database: Database) {
 }
 
 #[testkit::test]
-async fn a_garbled_list_resolves_nothing(database: Database) {
+async fn invalid_list_resolves_nothing(database: Database) {
     let kas = kas_api(database).await;
     let uuids = found(&kas, &["a"]).await;
     for bad in [
@@ -123,7 +123,7 @@ async fn a_garbled_list_resolves_nothing(database: Database) {
 }
 
 #[testkit::test]
-async fn more_than_a_batch_is_resolved_and_what_was_found_stays(database: Database) {
+async fn more_than_one_batch_is_resolved(database: Database) {
     let kas = kas_api(database).await;
     let uuids = found(&kas, &["kept"]).await;
     let names: Vec<String> = (0..230).map(|n| format!("n{n}")).collect();
@@ -132,7 +132,7 @@ async fn more_than_a_batch_is_resolved_and_what_was_found_stays(database: Databa
         let answers = join_all(bodies.iter().map(|body| put(&kas, body))).await;
         assert!(answers.iter().all(|answer| answer.0 == 200));
     }
-    // Two scans that end together, and findings that come meanwhile.
+    // Two scans end at the same time, while new findings are reported.
     let kept = named("kept");
     let (one, two, again) = futures_util::join!(
         scanned(&kas, json!([uuids[0]])),

@@ -1,4 +1,4 @@
-//! kas-api, and its personas.
+//! A running kas-api and its callers.
 use std::path::Path;
 use std::sync::Arc;
 
@@ -12,38 +12,38 @@ use tempfile::TempDir;
 use testkit::kas_fixture::{self, T5};
 use testkit::{Database, Redis, Request, Service};
 
-/// 32 bytes, 0 to 31, as the file has them.
+/// The bytes 0 to 31 in base64, as in the secret file.
 pub const SECRET: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 pub const KUBERNETES: &str = "/api/v4/internal/kubernetes";
 pub const NOT_KAS: &str = r#"{"message":"KAS JWT authentication invalid"}"#;
 pub const UNAUTHORIZED: &str = r#"{"message":"401 Unauthorized"}"#;
 
-/// A running kas-api, asked as kas asks.
+/// A running kas-api, with requests as kas sends them.
 pub struct Kas {
     pub service: Service,
     pub secret: Arc<dyn server::secrets::Reload>,
     pub data: TempDir,
 }
 
-/// A kas-api whose storage holds no repository yet.
+/// A kas-api whose storage has no repositories.
 pub async fn kas_api(database: Database) -> Kas {
     kas_api_with(database, &[]).await
 }
 
-/// The same, with further arguments.
+/// Starts a kas-api with further arguments.
 pub async fn kas_api_with(database: Database, arguments: &[&str]) -> Kas {
     kas_fixture::insert(&mut database.open());
     kas_api_on(database, arguments).await
 }
 
-/// The same, on a database that has the fixture.
+/// Starts a kas-api on a database that has the fixture.
 pub async fn kas_api_on(database: Database, arguments: &[&str]) -> Kas {
     let data = TempDir::new().unwrap();
     let config = write_config(data.path());
     start(database, data, &config, arguments).await
 }
 
-/// A kas-api whose storage is read through the Gitaly at this address.
+/// A kas-api whose repositories are read through the Gitaly server at this address.
 pub async fn kas_api_through_gitaly(database: Database, address: &str) -> Kas {
     kas_fixture::insert(&mut database.open());
     let data = TempDir::new().unwrap();
@@ -66,7 +66,7 @@ async fn start(database: Database, data: TempDir, config: &str, arguments: &[&st
     Kas { service: Service::start(database, prepared).await, secret, data }
 }
 
-/// Secrets and configuration, in a directory of the test's own; gives the configuration's path.
+/// Writes secrets and the configuration to a directory. Returns the path of the configuration.
 pub fn write_config(data: &Path) -> String {
     std::fs::write(data.join(".gitlab_kas_secret"), format!("{SECRET}\n")).unwrap();
     std::fs::write(data.join(".gitlab_db_key_base"), kas_fixture::key_base_text()).unwrap();
@@ -103,7 +103,7 @@ impl Kas {
         self.agent_with(method, path, T5)
     }
 
-    /// A request of kas for whoever has the token.
+    /// A request of kas for the agent with this token.
     pub fn agent_with(&self, method: &str, path: &str, token: &str) -> Request {
         self.request(method, path).header("Authorization", &format!("Bearer {token}"))
     }
@@ -120,13 +120,13 @@ impl Kas {
         self.service.sql(statements);
     }
 
-    /// The number that a query gives.
+    /// Reads one number from the database.
     pub fn number(&self, query: &str) -> i64 {
         let query = format!("SELECT CAST(({query}) AS bigint)");
         sql::<BigInt>(&query).get_result(&mut self.service.database.open()).unwrap()
     }
 
-    /// The texts that a query gives.
+    /// Reads strings from the database.
     pub fn texts(&self, query: &str) -> Vec<String> {
         sql::<Text>(query).get_results(&mut self.service.database.open()).unwrap()
     }
@@ -145,7 +145,7 @@ impl Kas {
         self.service.metric(&series).await.unwrap_or_else(|| panic!("{series} is not told")) as i64
     }
 
-    /// The events that were noted, oldest first.
+    /// The stored events, oldest first.
     pub fn events(&self, redis: Option<&Redis>) -> Vec<Value> {
         match redis {
             None => self.events_of_tables(),
@@ -169,7 +169,7 @@ impl Kas {
     }
 }
 
-/// An entry of the stream, as the table would hold it.
+/// An entry of the stream in the format of the table.
 fn event(fields: &[String]) -> Value {
     let mut event = json!({ "user_id": null, "project_id": null, "properties": {} });
     for pair in fields.chunks(2).filter(|pair| pair[0] != "created_at") {
@@ -179,7 +179,7 @@ fn event(fields: &[String]) -> Value {
     event
 }
 
-/// Arguments for each place where counters can be: tables, and a Redis.
+/// The arguments for counters in tables and for counters in Redis.
 pub fn with_redis(redis: Option<&Redis>) -> Vec<String> {
     redis.map(|redis| vec!["--redis-url".to_owned(), redis.url()]).unwrap_or_default()
 }
@@ -192,5 +192,5 @@ pub fn message(text: &str) -> Value {
     json!({ "message": text })
 }
 
-/// The answer without a body.
+/// The response without a body.
 pub const NOTHING: (u16, Value) = (204, Value::String(String::new()));

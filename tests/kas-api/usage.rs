@@ -8,7 +8,7 @@ use testkit::{Database, Redis};
 const CI_USERS: &str = "k8s_api_proxy_requests_unique_users_via_ci_access";
 const CI_AGENTS: &str = "k8s_api_proxy_requests_unique_agents_via_ci_access";
 
-/// A kas-api that counts in tables, and one that counts in a Redis of its own.
+/// Starts a kas-api that counts in tables, and one that counts in its own Redis.
 struct World {
     kas: Kas,
     redis: Option<Redis>,
@@ -38,7 +38,7 @@ fn event(name: &str, user_id: impl Into<Value>, project_id: impl Into<Value>) ->
     json!({ "name": name, "user_id": user_id.into(), "project_id": project_id.into(), "properties": {} })
 }
 
-/// Runs tests over counters that are in tables and over counters that are in Redis.
+/// Runs tests with counters in tables and with counters in Redis.
 macro_rules! in_both_stores {
     ($($name:ident),+ $(,)?) => { $(
         mod $name {
@@ -79,7 +79,7 @@ async fn report_adds_to_counters_and_sets(world: World) {
     let body = json!({ "counters": { "k8s_api_proxy_request": 5 }, "unique_counters": { CI_USERS: [10] } });
     assert_eq!(world.send_report(body.clone()).await, NOTHING);
     assert_eq!((world.kas.total("k8s_api_proxy_request").await, world.kas.set(CI_USERS).await), (5, 1));
-    // Each person of the set is two events: nobody has asked whether there is such a person.
+    // Each user id of the set becomes two events, whether or not the user exists.
     assert_eq!(world.events(), [event(CI_USERS, 10, Value::Null), event(CI_TUNNEL, 10, Value::Null)]);
     assert_eq!(world.send_report(body).await, NOTHING);
     assert_eq!((world.kas.total("k8s_api_proxy_request").await, world.kas.set(CI_USERS).await), (10, 1));
@@ -344,7 +344,7 @@ async fn form_is_read_like_json(world: World) {
     assert_eq!(counted, (1, 2, 2));
 }
 
-/// kas sends its counters again until they are stored, so that the body grows after each error.
+/// kas repeats its counters until they are stored, so its body grows after each error.
 async fn large_report_is_stored(world: World) {
     let ids = |count: i64| (0..count).map(|n| (10_000_000 + n).to_string()).collect::<Vec<_>>();
     let body = json!({ "unique_counters": { CI_AGENTS: ids(100_000), CI_USERS: ids(1100) } });
@@ -355,7 +355,7 @@ async fn large_report_is_stored(world: World) {
     assert_eq!(world.events().len(), 2200);
 }
 
-/// The keys are those of GitLab; no SQL statement is needed.
+/// The keys are those of GitLab. No SQL statement runs.
 #[testkit::test]
 async fn report_is_one_round_trip_to_redis(database: Database) {
     let redis = Redis::start();
@@ -370,7 +370,7 @@ async fn report_is_one_round_trip_to_redis(database: Database) {
     let reading = calls().await - first;
     assert_eq!(kas.post("/usage_metrics", body).await, NOTHING);
     let second = calls().await;
-    // Reading the metrics asks Redis, too: as often each time.
+    // Reading the metrics also sends commands to Redis, the same number each time.
     assert_eq!((second - first - 2.0 * reading, reading), (1.0, 1.0));
     assert!((statements().await - before).abs() < 0.5, "a statement was run");
     assert_eq!(redis.ask::<i64>(&["GET", "USAGE_KUBERNETES_AGENT_K8S_API_PROXY_REQUEST"]), 5);
@@ -378,7 +378,7 @@ async fn report_is_one_round_trip_to_redis(database: Database) {
     assert_eq!(redis.ask::<i64>(&["TTL", "USAGE_KUBERNETES_AGENT_GITOPS_SYNC"]), -1);
     let key = format!("{{hll_counters}}_{CI_USERS}-{}", iso_week(endpoint::Clock::System.now().date()));
     assert_eq!(redis.ask::<i64>(&["PFCOUNT", &key]), 2);
-    // However slow the machine is.
+    // Also valid on a slow machine.
     assert!((3_628_000..=3_628_800).contains(&redis.ask::<i64>(&["TTL", &key])));
 }
 

@@ -8,7 +8,7 @@ use testkit::kas_fixture::T6;
 const PATH: &str = "/modules/starboard_vulnerability";
 pub const UUID: &str = "fe51e226-9032-5a79-a384-94ce958290d7";
 
-/// The page's example.
+/// The example of GitLab's documentation.
 pub fn page() -> Value {
     json!({
         "vulnerability": {
@@ -21,7 +21,7 @@ pub fn page() -> Value {
     })
 }
 
-/// What agentk sends.
+/// A report as agentk sends it.
 fn agentk() -> Value {
     json!({
         "vulnerability": {
@@ -48,7 +48,7 @@ pub async fn put(kas: &Kas, body: &Value) -> (u16, Value) {
     kas.agent("PUT", PATH).json(body).answer().await
 }
 
-/// The page's example under another name.
+/// The example with another name.
 pub fn named(name: &str) -> Value {
     let mut body = page();
     body["vulnerability"]["location"]["kubernetes_resource"]["name"] = json!(name);
@@ -199,7 +199,7 @@ async fn form_of_agentk_is_read(database: Database) {
         serde_json::from_str(&kas.texts("SELECT CAST(location AS text) FROM vulnerability_occurrences")[0])
             .unwrap();
     assert_eq!(location["kubernetes_resource"]["agent_id"], "5");
-    // Version, image and severity are not what makes it another.
+    // A different version, image or severity is the same vulnerability.
     let mut body = agentk();
     body["vulnerability"]["location"]["dependency"]["version"] = json!("1.8.3");
     body["vulnerability"]["location"]["image"] = json!("nginx:1.17");
@@ -497,7 +497,7 @@ async fn unneeded_field_of_the_wrong_type_counts_as_absent(database: Database) {
     assert_eq!(counts(&kas)[6], 0);
 }
 
-/// A trigger that does what GitLab's does: it inserts the row with some of its columns.
+/// Adds a trigger like that of GitLab, which inserts the row with some of its columns.
 fn insert_trigger(kas: &Kas) {
     let columns = "vulnerability_id, project_id, scanner_id, report_type, severity, state, uuid";
     let insert = {
@@ -525,7 +525,7 @@ fn insert_trigger(kas: &Kas) {
     }
 }
 
-/// The row that lists read, without its id.
+/// The row of `vulnerability_reads`, without its id.
 fn read_row(kas: &Kas) -> Vec<String> {
     let list = |column: &str| {
         if kas.service.database.is_postgresql() {

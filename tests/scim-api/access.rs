@@ -166,7 +166,7 @@ async fn a_user_belongs_to_one_tenant(database: Database) {
 }
 
 #[testkit::test]
-async fn without_the_database_nobody_gets_in(database: Database) {
+async fn missing_token_tables_are_an_internal_error(database: Database) {
     let scim = scim_api(database).await;
     scim.sql(
         "ALTER TABLE scim_oauth_access_tokens RENAME TO elsewhere; ALTER TABLE \

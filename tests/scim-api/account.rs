@@ -34,7 +34,7 @@ fn pair(name: &str, email: &str) -> (String, String) {
 
 /// A user who is created again gets the new name, `userName` and address, in the account and in responses.
 #[testkit::test]
-async fn returning_person_gets_what_was_sent(database: Database) {
+async fn recreated_user_gets_the_new_attributes(database: Database) {
     let scim = scim_api(database).await;
     for deletes in [false, true] {
         if deletes {
@@ -136,7 +136,7 @@ async fn display_name_reaches_the_account(database: Database) {
 
 /// A removed name is computed from the remaining parts, and stays if there are none.
 #[testkit::test]
-async fn removed_name_is_computed_from_what_is_left(database: Database) {
+async fn removed_name_is_computed_from_the_remaining_parts(database: Database) {
     let scim = scim_api(database).await;
     let name = json!({ "formatted": "Dr. Rosa F", "givenName": "Rosa", "familyName": "F" });
     assert_eq!(post(&scim, &b1_with(json!({ "userName": "rosa", "name": name }))).await.0, 201);

@@ -57,7 +57,7 @@ fn body(random: &mut Random, sent: &mut SentAttributes, step: u64, active: bool)
 }
 
 #[testkit::test]
-async fn account_equals_what_was_last_sent(database: Database) {
+async fn account_equals_the_last_sent_attributes(database: Database) {
     let scim = scim_api(database).await;
     let (mut random, mut sent) = (Random(0x5eed_0acc), SentAttributes::default());
     let mut id = 0;

@@ -56,7 +56,7 @@ fn sign_in_rows(scim: &Scim, user_id: i64) -> i64 {
 }
 
 #[testkit::test]
-async fn nobody_signs_in_as_root_or_rubi(database: Database) {
+async fn linked_identity_does_not_allow_sign_in_as_another_account(database: Database) {
     let scim = with_root_linked(database).await;
     assert_eq!(sign_in_rows(&scim, ROOT), 0);
     let identities = "SELECT count(*) FROM scim_identities WHERE user_id = 1 AND extern_uid = 'nameid-78'";
@@ -135,7 +135,7 @@ async fn a_returning_person_has_the_new_name_and_address(database: Database) {
 }
 
 #[testkit::test]
-async fn a_former_user_name_finds_nobody(database: Database) {
+async fn former_user_name_matches_no_user(database: Database) {
     let scim = demo(database).await;
     let mary = user("mary-1", "msmith", "Mary Smith", "msmith@example.com");
     assert_eq!(status(&scim, INSTANCE, "POST", "/Users", mary).await, 201);

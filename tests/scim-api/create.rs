@@ -20,7 +20,7 @@ const NOT_LINKED: &str =
 
 /// Creating a user writes the account, its namespace, identities, membership and authorisations.
 #[testkit::test]
-async fn a_user_is_made_with_all_its_rows(database: Database) {
+async fn user_is_created_with_all_rows(database: Database) {
     let scim = scim_api(database).await;
     let answer =
         scim.group("POST", "/Users/").body("application/json; charset=utf-8", b1().to_string()).send().await;
@@ -116,7 +116,7 @@ async fn letters_beyond_ascii_are_alike_in_any_case(database: Database) {
 
 /// A deactivated user who is created again keeps the resource id.
 #[testkit::test]
-async fn whoever_comes_back_keeps_the_id(database: Database) {
+async fn recreated_user_keeps_the_id(database: Database) {
     let scim = scim_api(database).await;
     let path = format!("/Users/{UID}");
     scim.instance("PATCH", &path).json(&op("replace", "externalId", json!("later"))).send().await;
@@ -146,7 +146,7 @@ async fn one_person_has_one_identity(database: Database) {
 
 /// A username that is taken gets a numeric suffix; invalid characters are removed.
 #[testkit::test]
-async fn a_username_that_is_taken_gets_a_number(database: Database) {
+async fn taken_username_gets_a_number(database: Database) {
     let scim = scim_api(database).await;
     let mut made = Vec::new();
     for (i, name) in [
@@ -216,7 +216,7 @@ async fn account_with_a_confirmed_address_is_linked(database: Database) {
     let created_by_groups = "SELECT count(*) FROM user_details WHERE provisioned_by_group_id IS NOT NULL";
     assert_eq!(scim.number(created_by_groups), 1);
     let answer = post(&scim, GROUP, &b1_with(json!({ "emails": "unconfirmed@example.com" }))).await;
-    assert_eq!(answer.json().1["userName"], "username2", "nobody has confirmed that address");
+    assert_eq!(answer.json().1["userName"], "username2", "the address is unconfirmed");
     assert_eq!(scim.number(created_by_groups), 2);
 }
 
@@ -276,7 +276,7 @@ async fn an_identity_that_was_there_before(database: Database) {
 
 /// Invalid values, unreadable bodies and wrong content types are rejected, and nothing is stored.
 #[testkit::test]
-async fn what_cannot_be_made_is_refused(database: Database) {
+async fn invalid_user_is_refused_and_nothing_is_stored(database: Database) {
     let scim = scim_api(database).await;
     for (base, body) in [
         (GROUP, json!({ "externalId": null })),
@@ -321,7 +321,7 @@ async fn what_cannot_be_made_is_refused(database: Database) {
 
 /// Missing attributes get defaults: the id, the name, the address and `active`.
 #[testkit::test]
-async fn what_is_left_out_is_made_up(database: Database) {
+async fn missing_attributes_get_defaults(database: Database) {
     let scim = scim_api(database).await;
     let body =
         b1_with(json!({ "externalId": null, "emails": null, "name": null, "userName": "x@example.com" }));
@@ -399,7 +399,7 @@ async fn an_id_may_be_any_text(database: Database) {
 }
 
 #[testkit::test]
-async fn the_rfc_form_keeps_what_was_sent(database: Database) {
+async fn rfc_mode_returns_attributes_as_sent(database: Database) {
     let scim = scim_api(database).await;
     let emails = json!([{ "value": "w@x.com", "display": "W", "type": "work", "primary": true },
         { "value": "h@x.com", "type": "home" }]);

@@ -119,7 +119,7 @@ async fn the_documents_are_those_of_the_contract(database: Database) {
 
 /// Unknown paths are answered with 404, unsupported methods with 405, `/Me` and `/Bulk` with 501.
 #[testkit::test]
-async fn what_is_not_there_is_said(database: Database) {
+async fn unknown_paths_and_methods_are_refused(database: Database) {
     let scim = scim_api(database).await;
     for path in DOCUMENTS {
         for method in ["POST", "PUT", "PATCH", "DELETE"] {

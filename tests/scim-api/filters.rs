@@ -131,7 +131,7 @@ async fn a_text_is_only_a_text(database: Database) {
 
 /// An invalid filter is answered with 400 `invalidFilter`; an empty one selects everybody.
 #[testkit::test]
-async fn what_is_no_filter_is_refused(database: Database) {
+async fn invalid_filter_is_refused(database: Database) {
     let scim = scim_api(database).await;
     let deep = format!("{}id pr{}", "(".repeat(1000), ")".repeat(1000));
     for filter in [

@@ -63,7 +63,7 @@ async fn no_token_is_logged(database: Database) {
 }
 
 #[testkit::test]
-async fn a_bad_key_base_ends_the_start(database: Database) {
+async fn invalid_key_base_prevents_the_start(database: Database) {
     let data = data_dir();
     for text in ["", "too short\n"] {
         std::fs::write(data.path().join(".gitlab_db_key_base"), text).unwrap();

@@ -61,7 +61,7 @@ async fn ids_are_changed(database: Database) {
 
 /// Deactivating a user of a group removes the memberships, and activating restores one.
 #[testkit::test]
-async fn a_group_takes_and_gives_membership(database: Database) {
+async fn group_identity_grants_and_revokes_membership(database: Database) {
     let scim = scim_api(database).await;
     let mut conn = scim.service.database.open();
     testkit::fixture::member(
@@ -153,7 +153,7 @@ async fn the_instance_blocks_and_signs_out(database: Database) {
 }
 
 #[testkit::test]
-async fn who_cannot_be_spared_stays(database: Database) {
+async fn last_administrator_and_bots_cannot_be_deactivated(database: Database) {
     let mut conn = database.open();
     let scim = scim_api(database).await;
     identity(&mut conn, None, 1, "root");
@@ -307,7 +307,7 @@ async fn all_or_nothing(database: Database) {
 
 /// A PATCH returns the user only if the request selects attributes or the RFC's representation.
 #[testkit::test]
-async fn the_answer_is_what_was_asked_for(database: Database) {
+async fn patch_returns_the_selected_attributes(database: Database) {
     let scim = scim_api(database).await;
     let body = op("replace", "displayName", json!("D"));
     let answer =
@@ -325,7 +325,7 @@ async fn the_answer_is_what_was_asked_for(database: Database) {
 
 /// The last owner of a group can be neither deactivated nor deleted.
 #[testkit::test]
-async fn the_last_owner_stays(database: Database) {
+async fn last_owner_of_a_group_cannot_be_deactivated(database: Database) {
     let scim = scim_api(database).await;
     scim.sql("UPDATE members SET access_level = 50 WHERE user_id = 50");
     let off = op("replace", "active", json!(false));
@@ -337,13 +337,13 @@ async fn the_last_owner_stays(database: Database) {
     );
     let mut conn = scim.service.database.open();
     testkit::fixture::member(&mut conn, 8, database::memberships::Source::Group(10), domain::Role::OWNER);
-    assert_eq!(group(&scim, &off).await.status, 403, "a blocked owner is none");
+    assert_eq!(group(&scim, &off).await.status, 403, "a blocked owner does not count");
     testkit::fixture::member(&mut conn, 2, database::memberships::Source::Group(10), domain::Role::OWNER);
     is_empty(&group(&scim, &off).await);
 }
 
 #[testkit::test]
-async fn beside_a_real_gitlab_roles_are_its_own_work(database: Database) {
+async fn beside_gitlab_a_job_updates_the_authorizations(database: Database) {
     if database.is_postgresql() {
         let redis = Redis::start();
         let scim = scim_api_with(database, &["--redis-url", &redis.url()]).await;
@@ -367,7 +367,7 @@ async fn beside_a_real_gitlab_roles_are_its_own_work(database: Database) {
 
 /// The change is committed while Redis is unavailable. Repeating the request does the rest.
 #[testkit::test]
-async fn what_could_not_be_handed_over_is_with_the_next_try(database: Database) {
+async fn repeated_request_finishes_the_effects_after_a_redis_outage(database: Database) {
     if database.is_postgresql() {
         let mut redis = Redis::start();
         let scim = scim_api_with(database, &["--redis-url", &redis.url()]).await;
@@ -431,7 +431,7 @@ async fn in_gitlabs_way_the_id_is_the_external_one(database: Database) {
 }
 
 #[testkit::test]
-async fn what_extends_a_user_is_ignored_whatever_its_schema_is_called(database: Database) {
+async fn attributes_of_unknown_extensions_are_ignored(database: Database) {
     let scim = scim_api(database).await;
     for urn in [
         "urn:ietf:params:scim:schemas:extension:corp:2.0",

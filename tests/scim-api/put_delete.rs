@@ -53,7 +53,7 @@ async fn a_put_replaces(database: Database) {
 
 /// In mode `gitlab`, a group's PUT changes only `active` and the external id.
 #[testkit::test]
-async fn a_put_of_a_group_changes_access_alone(database: Database) {
+async fn put_of_a_group_identity_changes_only_access(database: Database) {
     let scim = scim_api(database).await;
     let body = json!({ "userName": "evil", "name": { "formatted": "Evil" }, "emails": "evil@example.com" });
     assert_eq!(scim.group("PUT", &format!("/Users/{UID}")).json(&body).answer().await, (200, u1()));
@@ -117,7 +117,7 @@ async fn the_instance_deletes_by_blocking(database: Database) {
 }
 
 #[testkit::test]
-async fn whom_gitlab_has_made_active_again_is_back(database: Database) {
+async fn identity_reactivated_in_gitlab_is_visible_again(database: Database) {
     let scim = scim_api(database).await;
     let path = format!("/Users/{UID}");
     assert_eq!(scim.group("DELETE", &path).send().await.status, 204);
@@ -128,7 +128,7 @@ async fn whom_gitlab_has_made_active_again_is_back(database: Database) {
 
 /// With `--scim-deleted-visible`, a deleted user is shown as inactive.
 #[testkit::test]
-async fn what_is_deleted_may_be_shown(database: Database) {
+async fn deleted_user_can_be_shown_as_inactive(database: Database) {
     let scim = scim_api_with(database, &["--scim-deleted-visible", "--scim-keep-saml-identity"]).await;
     let path = format!("/Users/{UID}");
     assert_eq!(scim.group("DELETE", &path).send().await.status, 204);

@@ -63,7 +63,7 @@ async fn one_name_makes_many_usernames(database: Database) {
 }
 
 #[testkit::test]
-async fn a_lost_race_leaves_nothing(database: Database) {
+async fn failed_creation_leaves_no_rows(database: Database) {
     let scim = scim_api(database).await;
     let made = scim.group("POST", "/Users").json(&b1()).send().await;
     assert_eq!(made.status, 201);

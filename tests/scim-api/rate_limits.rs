@@ -21,7 +21,7 @@ async fn each_token_has_its_own_limit(database: Database) {
     assert_eq!(third.header("content-type"), Some(RFC));
     third.assert_throttled(2);
     assert_eq!(scim.instance("GET", "/Users").send().await.status, 200);
-    // The instance's token at a group's path is nobody's.
+    // The token of the instance is invalid for the path of a group.
     assert_eq!(scim.with_token(TI, "GET", &format!("{GROUP}/Users")).send().await.status, 401);
     let series =
         r#"internal_api_requests_throttled_total{consumer="scim",throttle_key="internal_api_request"}"#;
@@ -66,7 +66,7 @@ async fn limit_is_on_by_default(database: Database) {
             break;
         }
     }
-    // 200 at once and 50 a second.
+    // A burst of 200, then 50 requests a second.
     let most = 201.0 + 50.0 * started.elapsed().as_secs_f64();
     assert!(throttled > 0, "{answered}");
     assert!(answered >= 200 && f64::from(answered) <= most, "{answered} of at most {most}");

@@ -91,7 +91,7 @@ async fn reactivated_own_account_gets_its_row_back(database: Database) {
 
 /// A `NameID` belongs to only one user.
 #[testkit::test]
-async fn name_id_of_somebody_else_is_a_conflict(database: Database) {
+async fn name_id_of_another_user_is_a_conflict(database: Database) {
     let scim = with_outsider(database).await;
     scim.sql(
         "INSERT INTO identities (user_id, provider, extern_uid, saml_provider_id) VALUES (61, \
@@ -152,7 +152,7 @@ async fn unconfirmed_own_account_is_linked_again(database: Database) {
 
 /// A bot, a service account, a blocked owner and an expired membership do not count as other owners.
 #[testkit::test]
-async fn last_human_owner_stays(database: Database) {
+async fn last_human_owner_cannot_be_deactivated(database: Database) {
     let mut conn = database.open();
     let scim = scim_api(database).await;
     scim.sql("UPDATE members SET access_level = 50 WHERE user_id = 50");
@@ -179,7 +179,7 @@ async fn last_human_owner_stays(database: Database) {
 
 /// A bot with administrator rights does not count as another administrator.
 #[testkit::test]
-async fn last_human_administrator_stays(database: Database) {
+async fn last_human_administrator_cannot_be_deactivated(database: Database) {
     let scim = scim_api(database).await;
     scim.sql(
         "UPDATE users SET admin = false; UPDATE users SET admin = true WHERE id IN (50, 6); UPDATE \

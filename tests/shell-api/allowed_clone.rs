@@ -5,7 +5,7 @@ use serde_json::json;
 use testkit::fixture;
 
 #[testkit::test]
-async fn a_developer_hears_where_the_repository_is(database: Database) {
+async fn allowed_returns_the_location_of_the_repository(database: Database) {
     let shell = shell_api(database).await;
     let expected = json!({
         "status": true,

@@ -192,7 +192,7 @@ async fn authorizations_are_those_of_the_statement(database: Database) {
 
 /// An invitation of a group has expired on its expiry date, like a membership.
 #[testkit::test]
-async fn invitations_end(database: Database) {
+async fn expired_invitations_give_no_access(database: Database) {
     let shell = shell_api(database).await;
     let mut conn = shell.service.database.open();
     fixture::group(&mut conn, 40, "x", None);

@@ -71,7 +71,7 @@ async fn an_event_is_a_line_of_the_log() {
 }
 
 #[testkit::test]
-async fn nothing_is_audited_unless_that_is_wanted(database: Database) {
+async fn audit_events_are_off_by_default(database: Database) {
     let shell = shell_api(database).await;
     let not_needed = json!({ "status": false, "message": "No git audit event needed" });
     assert_eq!(shell.post(PATH, event(json!({}))).await, (200, not_needed));
@@ -80,7 +80,7 @@ async fn nothing_is_audited_unless_that_is_wanted(database: Database) {
 }
 
 #[testkit::test]
-async fn an_event_says_what_was_done(database: Database) {
+async fn event_names_the_action(database: Database) {
     let shell = shell_api_with(database, &["--git-audit-events"]).await;
     let (pull, push) = ("git-upload-pack", "git-receive-pack");
     for (change, expected) in [
@@ -102,7 +102,7 @@ async fn an_event_says_what_was_done(database: Database) {
 }
 
 #[testkit::test]
-async fn what_was_not_allowed_is_no_event(database: Database) {
+async fn invalid_audit_event_is_refused(database: Database) {
     let shell = shell_api_with(database, &["--git-audit-events"]).await;
     let no_action = json!({ "status": false, "message": "No valid action specified" });
     for action in ["git-upload-archive", "upload-pack", "git-frob"] {
@@ -125,7 +125,7 @@ async fn what_was_not_allowed_is_no_event(database: Database) {
 }
 
 #[testkit::test]
-async fn workhorse_tells_of_its_transfers(database: Database) {
+async fn workhorse_reports_transfers(database: Database) {
     let shell = with_workhorse(database).await;
     let header = "Gitlab-Workhorse-Api-Request";
     let ask = || shell.anonymous("POST", PATH).json(&event(json!({})));
@@ -150,7 +150,7 @@ async fn workhorse_tells_of_its_transfers(database: Database) {
 }
 
 #[testkit::test]
-async fn without_its_secret_workhorse_is_nobody(database: Database) {
+async fn workhorse_token_is_refused_without_a_configured_secret(database: Database) {
     let shell = shell_api(database).await;
     let token = by_workhorse("gitlab-workhorse", &WORKHORSE);
     let request = shell.anonymous("POST", PATH).header("Gitlab-Workhorse-Api-Request", &token);

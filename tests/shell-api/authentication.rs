@@ -16,7 +16,7 @@ async fn check_with(shell: &Shell, token: &str) -> u16 {
 }
 
 #[testkit::test]
-async fn no_endpoint_answers_whoever_has_no_good_token(database: Database) {
+async fn every_endpoint_requires_a_valid_token(database: Database) {
     let redis = Redis::start();
     let shell = shell_api_with(database, &["--redis-url", &redis.url()]).await;
     let key = testkit::ssh::ed25519(11);
@@ -65,7 +65,7 @@ async fn clocks_may_differ_by_a_minute(database: Database) {
 }
 
 #[testkit::test]
-async fn a_token_ends_where_that_is_required(database: Database) {
+async fn token_requires_an_expiry_if_configured(database: Database) {
     let shell = shell_api_with(database, &["--require-exp"]).await;
     let eternal = signed_by(SECRET, &json!({ "iss": "gitlab-shell" }));
     assert_eq!(check_with(&shell, &eternal).await, 401);
@@ -108,7 +108,7 @@ async fn the_secret_itself_is_a_credential_when_switched_on(database: Database) 
 }
 
 #[testkit::test]
-async fn basic_authentication_says_nothing(database: Database) {
+async fn basic_authentication_is_ignored(database: Database) {
     let shell = shell_api(database).await;
     let basic = format!("Basic {}", STANDARD.encode("user:password"));
     assert_eq!(shell.request("GET", "/check").header("Authorization", &basic).send().await.status, 200);

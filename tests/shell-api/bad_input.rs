@@ -67,7 +67,7 @@ async fn no_text_is_an_array_or_holds_a_nul(database: Database) {
 }
 
 #[testkit::test]
-async fn an_id_is_a_whole_number_of_64_bits(database: Database) {
+async fn id_is_a_64_bit_integer(database: Database) {
     let redis = Redis::start();
     let shell = shell_api_with(database, &["--redis-url", &redis.url()]).await;
     let too_large: Value = serde_json::from_str("9223372036854775808").unwrap();
@@ -225,7 +225,7 @@ async fn paths_lead_nowhere_else(database: Database) {
 }
 
 #[testkit::test]
-async fn odd_queries_and_forms_say_little(database: Database) {
+async fn malformed_queries_and_forms_are_refused(database: Database) {
     let shell = shell_api(database).await;
     let many = "a[]=1&".repeat(8000);
     let deep = format!("a{}=1", "[b]".repeat(10_000));

@@ -123,7 +123,7 @@ async fn a_membership_must_count(database: Database) {
 }
 
 #[testkit::test]
-async fn a_group_may_want_its_own_accounts(database: Database) {
+async fn group_can_require_its_own_accounts(database: Database) {
     let shell = with_authority(database, &["--enterprise-users-only"]).await;
     let word = STANDARD_NO_PAD.encode(fingerprint());
     assert_eq!(find(&shell, &word, "alice").await, refused(403, "Not a Member"));
@@ -134,7 +134,7 @@ async fn a_group_may_want_its_own_accounts(database: Database) {
 }
 
 #[testkit::test]
-async fn the_authority_of_a_subgroup_is_none(database: Database) {
+async fn authority_of_a_subgroup_is_ignored(database: Database) {
     let shell = with_authority(database, &[]).await;
     let word = STANDARD_NO_PAD.encode(fingerprint());
     assert_eq!(find(&shell, &word, "alice").await, in_grp("alice"));
@@ -143,7 +143,7 @@ async fn the_authority_of_a_subgroup_is_none(database: Database) {
 }
 
 #[testkit::test]
-async fn without_an_authority_nobody_signs_in(database: Database) {
+async fn unknown_certificate_authority_is_not_found(database: Database) {
     let shell = shell_api(database).await;
     let word = STANDARD_NO_PAD.encode(fingerprint());
     assert_eq!(find(&shell, &word, "alice").await, refused(404, "Certificate Not Found"));

@@ -66,7 +66,7 @@ fn the_effective_configuration_hides_secrets() {
 }
 
 #[test]
-fn mistakes_are_told_before_a_port_is_bound() {
+fn mistakes_are_reported_before_a_port_is_bound() {
     let setup = Setup::bare();
     for command in ["serve", "check-config"] {
         let empty = setup.path("empty");
@@ -144,7 +144,7 @@ async fn healthcheck_asks_the_running_service() {
 }
 
 #[actix_web::test]
-async fn five_may_start_at_once_on_an_empty_database() {
+async fn five_services_can_start_on_an_empty_database() {
     let setup = Setup::bare();
     let processes: Vec<Process> = (0..5).map(|_| setup.launch(&[], &[])).collect();
     for process in processes {
@@ -195,7 +195,7 @@ async fn a_service_waits_for_its_migrations() {
 }
 
 #[actix_web::test]
-async fn tables_may_be_made_but_not_those_of_gitlab() {
+async fn migrations_are_refused_beside_gitlab() {
     let database = Database::postgresql();
     database.sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public; DROP SCHEMA internal_api CASCADE");
     let binary = Setup::new(&database).start(&["--migrations", "run"], &[]);

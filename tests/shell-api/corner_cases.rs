@@ -7,7 +7,7 @@ use testkit::fixture::{self, P, THEN};
 
 /// A path in another case, or an old path that another project uses now, is not reported as moved.
 #[testkit::test]
-async fn only_what_has_moved_is_told_so(database: Database) {
+async fn only_moved_projects_get_the_moved_message(database: Database) {
     fixture::project(&mut database.open(), 70, "grp/old", 20, 20);
     database.sql(&format!(
         "UPDATE projects SET repository_storage = 'blind' WHERE id = 70;

@@ -180,7 +180,7 @@ async fn succeeds(shell: &Shell, proof: &Proof, parameters: &Value) {
 }
 
 #[testkit::test]
-async fn every_success_is_what_clients_decode(database: Database) {
+async fn go_clients_decode_every_successful_response(database: Database) {
     let mut conn = database.open();
     fixture::run(
         &mut conn,
@@ -223,7 +223,7 @@ async fn every_success_is_what_clients_decode(database: Database) {
 }
 
 #[testkit::test]
-async fn every_refusal_has_words(database: Database) {
+async fn every_refusal_has_a_message(database: Database) {
     others::prepare(&database);
     let shell = shell_api_with(database, &[]).await;
     for proof in proofs() {
@@ -249,7 +249,7 @@ async fn every_refusal_has_words(database: Database) {
 }
 
 #[testkit::test]
-async fn a_limit_and_a_lost_database_have_words(database: Database) {
+async fn rate_limit_and_database_errors_have_a_message(database: Database) {
     database.sql("UPDATE application_settings SET gitlab_shell_operation_limit = 1");
     let shell = shell_api_with(database, &[]).await;
     let second = in_one_minute(async |project| {
@@ -266,7 +266,7 @@ async fn a_limit_and_a_lost_database_have_words(database: Database) {
 
 /// The decoders are as strict as Go's.
 #[test]
-fn what_go_would_not_decode_is_seen() {
+fn decoders_are_as_strict_as_those_of_go() {
     let gitaly = |further: &str| {
         format!(
             "{{\"status\":true,\"gitaly\":{{\"repository\":{{\"storage_name\":\"d\",\"relative_path\":\"p\",\

@@ -130,7 +130,7 @@ async fn a_deploy_key_acts_with_the_role_of_its_owner(database: Database) {
 
 /// A rule that matches the whole name of a ref, such as `*`, protects tags and notes from deploy keys too.
 #[testkit::test]
-async fn the_whole_name_of_a_ref_decides_for_deploy_keys(database: Database) {
+async fn full_ref_name_decides_for_deploy_keys(database: Database) {
     keys(&mut database.open());
     fixture::protect_branch(&mut database.open(), 9, P, "*", true, 40, 40);
     let shell = shell_api(database).await;
@@ -157,7 +157,7 @@ async fn a_maintainer_s_deploy_key_starts_an_empty_repository(database: Database
 }
 
 #[testkit::test]
-async fn changes_need_an_owner_who_reaches_the_project(database: Database) {
+async fn deploy_key_push_requires_an_owner_with_access(database: Database) {
     let shell = shell_api(database).await;
     let change = format!("{} {} refs/heads/f", shell.git.a, shell.git.b);
     let ban = "INSERT INTO namespace_bans (namespace_id, user_id, created_at, updated_at)

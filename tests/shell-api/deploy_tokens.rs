@@ -69,7 +69,7 @@ async fn a_token_never_pushes(database: Database) {
 }
 
 #[testkit::test]
-async fn a_token_that_has_ended_is_worth_nothing(database: Database) {
+async fn expired_deploy_token_gives_no_access(database: Database) {
     let shell = service(database).await;
     for change in ["revoked = true", "expires_at = '2020-01-01 00:00:00'"] {
         shell.sql(&format!("UPDATE deploy_tokens SET revoked = NULL, expires_at = '{FAR}'"));

@@ -97,7 +97,7 @@ async fn the_installations_own_token_is_a_credential(database: Database) {
 
 /// Without authentication the response is 401, whatever is wrong with the body.
 #[testkit::test]
-async fn who_asks_is_judged_before_the_body(database: Database) {
+async fn authentication_comes_before_the_body(database: Database) {
     prepare(&database);
     database
         .sql(&format!("UPDATE application_settings SET error_tracking_access_token_encrypted = '{DYNAMIC}'"));

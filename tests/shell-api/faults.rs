@@ -37,7 +37,7 @@ async fn is_unharmed(shell: &Shell) {
 }
 
 #[actix_web::test]
-async fn a_database_that_is_gone_is_an_answer_in_time() {
+async fn database_outage_is_answered_in_time() {
     let shell = shell_api(Database::postgresql()).await;
     assert_eq!(verdict(&shell.clone(11, "grp/p").await), ALLOWED);
     let name = shell.service.database.url().rsplit_once('/').unwrap().1.to_owned();
@@ -85,7 +85,7 @@ async fn a_database_that_is_gone_is_an_answer_in_time() {
 }
 
 #[actix_web::test]
-async fn a_server_that_nobody_runs_is_an_answer_in_time() {
+async fn unreachable_database_is_answered_in_time() {
     let database = Database::postgresql();
     let setup = super::binary::Setup::bare();
     let process =
@@ -163,7 +163,7 @@ async fn without_redis_limits_are_open_and_pushes_are_refused(database: Database
 }
 
 #[actix_web::test]
-async fn who_sends_slowly_hinders_nobody() {
+async fn slow_senders_do_not_block_other_requests() {
     let shell = shell_api(Database::sqlite()).await;
     let address = shell.service.url().strip_prefix("http://").unwrap();
     let head = "POST /api/v4/internal/allowed HTTP/1.1\r\nHost: x\r\n";
@@ -180,7 +180,10 @@ async fn who_sends_slowly_hinders_nobody() {
     for _ in 0..20 {
         let started = Instant::now();
         assert_eq!(verdict(&shell.clone(11, "grp/p").await), ALLOWED);
-        assert!(started.elapsed() < Duration::from_secs(8), "nobody waits for the slow ones' ten seconds");
+        assert!(
+            started.elapsed() < Duration::from_secs(8),
+            "other requests do not wait for the slow senders"
+        );
     }
     is_unharmed(&shell).await;
     // A request head that takes longer than ten seconds is answered with 408.

@@ -86,7 +86,7 @@ async fn the_primary_is_shown_the_token(database: Database) {
 
 /// Gitaly treats status 300 as success, so requests that cannot be forwarded must be rejected.
 #[testkit::test]
-async fn what_is_not_forwarded_is_refused(database: Database) {
+async fn requests_that_cannot_be_forwarded_are_refused(database: Database) {
     let shell = secondary(database, "").await;
     let (a, b) = (&shell.git.a, &shell.git.b);
     assert_eq!(verdict(&shell.push(11, &format!("{a} {b} refs/heads/f\n")).await), READ_ONLY);
@@ -103,7 +103,7 @@ async fn what_is_not_forwarded_is_refused(database: Database) {
 }
 
 #[testkit::test]
-async fn half_a_configuration_is_none(database: Database) {
+async fn incomplete_configuration_is_refused(database: Database) {
     let data = TempDir::new().unwrap();
     for (geo, expected) in [
         ("{role: secondary}", "geo: a secondary needs primary_url, http:// or https://"),

@@ -124,7 +124,7 @@ async fn roles_and_visibility_decide(database: Database) {
 }
 
 #[testkit::test]
-async fn what_is_not_there_is_not_found(database: Database) {
+async fn missing_group_wiki_is_not_found(database: Database) {
     let (shell, _storage) = service(database).await;
     let by_id = |name: &str| json!({ "key_id": 11, "gl_repository": name, "project": null });
     assert_eq!(verdict(&shell.allowed(by_id("group-999-wiki")).await), NO_NAMESPACE);
@@ -138,7 +138,7 @@ async fn what_is_not_there_is_not_found(database: Database) {
 }
 
 #[testkit::test]
-async fn what_closes_a_group_closes_its_wiki(database: Database) {
+async fn restrictions_of_a_group_apply_to_its_wiki(database: Database) {
     let (shell, _storage) = service(database).await;
     for (change, pull, push) in [
         ("archived = true", ALLOWED, (401, "You can't push code to an archived project.")),

@@ -51,7 +51,7 @@ async fn health_has_its_shapes(database: Database) {
 }
 
 #[testkit::test]
-async fn health_is_for_those_who_may_look(database: Database) {
+async fn health_is_limited_to_the_monitoring_allowlist(database: Database) {
     let shell = shell_api_with(database, &["--monitoring-allowlist", "127.0.0.0/8,10.1.0.0/16"]).await;
     for path in PATHS {
         for (client, status) in [
@@ -72,7 +72,7 @@ async fn health_is_for_those_who_may_look(database: Database) {
 }
 
 #[testkit::test]
-async fn readiness_tells_what_is_broken(database: Database) {
+async fn readiness_names_the_failed_check(database: Database) {
     let mut redis = Redis::start();
     let shell = shell_api_with(database, &["--redis-url", &redis.url()]).await;
     let service = &shell.service;

@@ -17,7 +17,7 @@ fn refused(change: impl Fn(&Setup), arguments: &[&str]) -> String {
 }
 
 #[actix_web::test]
-async fn what_is_no_secret_ends_the_start() {
+async fn invalid_key_base_prevents_the_start() {
     let name = ".gitlab_db_key_base";
     let write = |setup: &Setup, text: &str| std::fs::write(setup.path(name), text).unwrap();
     assert!(refused(|setup| std::fs::remove_file(setup.path(name)).unwrap(), &[]).contains(name));

@@ -148,7 +148,7 @@ async fn an_installation_may_have_no_lfs(database: Database) {
 }
 
 #[testkit::test]
-async fn an_object_of_the_project_is_handed_out(database: Database) {
+async fn object_of_the_project_is_returned(database: Database) {
     let files = TempDir::new().unwrap();
     // Longer than one read.
     let content: Vec<u8> = (0..200_000_u32).map(|n| u8::try_from(n % 251).unwrap()).collect();

@@ -60,7 +60,7 @@ fn message(text: &str) -> impl Fn(&Value) -> bool {
 }
 
 #[actix_web::test]
-async fn balancers_are_sent_away_before_the_end() {
+async fn readiness_fails_before_the_shutdown() {
     let database = Database::sqlite();
     let binary = Setup::new(&database).start(&["--shutdown-blackout", "10m"], &[]);
     let ready = (200, json!({ "status": "ok", "master_check": [{ "status": "ok" }] }));
@@ -77,7 +77,7 @@ async fn balancers_are_sent_away_before_the_end() {
 }
 
 #[actix_web::test]
-async fn sigterm_lets_everybody_finish() {
+async fn sigterm_lets_running_requests_finish() {
     let database = Database::sqlite();
     let mut binary = Setup::new(&database).start(&["--shutdown-blackout", "1s"], &[]);
     let unfinished = Unfinished::send(&binary).await;
@@ -107,7 +107,7 @@ async fn sigint_waits_for_no_balancer() {
 }
 
 #[actix_web::test]
-async fn whoever_does_not_finish_is_left() {
+async fn shutdown_ends_unfinished_requests() {
     let database = Database::sqlite();
     let mut binary =
         Setup::new(&database).start(&["--shutdown-blackout", "0s", "--shutdown-timeout", "1s"], &[]);
@@ -118,7 +118,7 @@ async fn whoever_does_not_finish_is_left() {
 }
 
 #[actix_web::test]
-async fn a_second_signal_ends_it_at_once() {
+async fn second_signal_stops_at_once() {
     for (first, second) in [("TERM", "TERM"), ("TERM", "INT"), ("INT", "TERM")] {
         let database = Database::sqlite();
         let mut binary = Setup::new(&database).start(&["--shutdown-blackout", "60s"], &[]);
@@ -143,7 +143,7 @@ async fn sighup_reads_the_secret_again() {
 }
 
 #[actix_web::test]
-async fn what_is_no_secret_changes_nothing() {
+async fn invalid_secret_file_keeps_the_old_secret() {
     let database = Database::sqlite();
     let binary = Binary::start(&database);
     binary.write_secret(" \n");

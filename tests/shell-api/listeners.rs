@@ -24,7 +24,7 @@ fn get(socket: &Path, path: &str) -> String {
 }
 
 #[actix_web::test]
-async fn a_socket_is_made_served_and_made_again() {
+async fn socket_is_created_served_and_replaced() {
     let (database, directory) = (Database::sqlite(), TempDir::new().unwrap());
     let socket = directory.path().join("shell.socket");
     let listen = format!("unix:{}", socket.display());
@@ -54,7 +54,7 @@ async fn a_socket_is_made_served_and_made_again() {
 }
 
 #[test]
-fn a_file_that_is_no_socket_stays() {
+fn other_file_at_the_path_is_not_replaced() {
     let directory = TempDir::new().unwrap();
     let file = directory.path().join("precious");
     std::fs::write(&file, "text").unwrap();

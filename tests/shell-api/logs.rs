@@ -61,7 +61,7 @@ async fn a_line_has_the_fields_of_the_contract() {
 }
 
 #[actix_web::test]
-async fn a_line_without_more_to_say_is_shorter() {
+async fn line_of_a_simple_request_has_fewer_fields() {
     let database = Database::sqlite();
     let binary = Binary::start(&database);
     let answer =
@@ -119,7 +119,7 @@ async fn secrets_of_the_query_are_filtered() {
 }
 
 #[actix_web::test]
-async fn health_is_logged_for_those_who_ask_for_it() {
+async fn health_requests_are_logged_at_debug_level() {
     let database = Database::sqlite();
     let binary = Setup::new(&database).start(&["--log-level", "debug"], &[]);
     binary.process.request("GET", "/-/readiness").send().await;

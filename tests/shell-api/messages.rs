@@ -48,7 +48,7 @@ fn banner(database: &Database, id: i64, further: &[(&str, &str)]) {
 }
 
 #[testkit::test]
-async fn a_branch_may_become_a_merge_request(database: Database) {
+async fn pushed_branch_gets_a_link_to_a_new_merge_request(database: Database) {
     let shell = shell_api(database).await;
     assert_eq!(shell.post_receive(&pushed(&["f"])).await, decreased(&json!([new_link("f", "f")])));
     let update = format!("{} {} refs/heads/f", shell.git.a, shell.git.b);
@@ -99,7 +99,7 @@ async fn an_open_merge_request_is_named(database: Database) {
 }
 
 #[testkit::test]
-async fn nothing_else_is_linked(database: Database) {
+async fn other_pushes_get_no_link(database: Database) {
     let shell = shell_api(database).await;
     let a = &shell.git.a;
     for changes in [
@@ -186,7 +186,7 @@ async fn a_banner_may_be_for_some_roles(database: Database) {
 }
 
 #[testkit::test]
-async fn whoever_used_an_old_path_is_told_once(database: Database) {
+async fn old_path_gets_one_redirect_message(database: Database) {
     let redis = Redis::start();
     database.sql(&format!(
         "INSERT INTO redirect_routes (source_id, source_type, path, created_at, updated_at) VALUES ({P}, \

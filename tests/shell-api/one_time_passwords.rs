@@ -42,7 +42,7 @@ fn refused(message: &str) -> (u16, Value) {
 }
 
 #[testkit::test]
-async fn nobody_is_asked_for_a_code(database: Database) {
+async fn codes_are_not_available_by_default(database: Database) {
     fixture::run(&mut database.open(), SEALED);
     let shell = shell_api(database).await;
     for path in ["/two_factor_manual_otp_check", "/two_factor_push_otp_check"] {
@@ -55,7 +55,7 @@ async fn nobody_is_asked_for_a_code(database: Database) {
 }
 
 #[testkit::test]
-async fn a_code_serves_once(database: Database) {
+async fn code_is_accepted_once(database: Database) {
     let redis = Redis::start();
     let shell = switched_on(database, &["--redis-url", &redis.url()]).await;
     let first = code(0);
@@ -69,7 +69,7 @@ async fn a_code_serves_once(database: Database) {
 }
 
 #[testkit::test]
-async fn a_code_that_is_shown_many_times_at_once_serves_once(database: Database) {
+async fn concurrent_checks_accept_a_code_once(database: Database) {
     let shell = switched_on(database, &[]).await;
     let code = code(0);
     let answers = join_all((0..8).map(|_| check(&shell, &code))).await;
@@ -79,7 +79,7 @@ async fn a_code_that_is_shown_many_times_at_once_serves_once(database: Database)
 }
 
 #[testkit::test]
-async fn a_wrong_code_opens_nothing(database: Database) {
+async fn wrong_code_is_refused(database: Database) {
     let redis = Redis::start();
     let shell = switched_on(database, &["--redis-url", &redis.url()]).await;
     let wrong = if code(0) == "000000" { "000001" } else { "000000" };
@@ -88,21 +88,25 @@ async fn a_wrong_code_opens_nothing(database: Database) {
     }
     assert_eq!(check(&shell, &code(-3)).await, refused("Invalid OTP"), "a code of old");
     shell.sql("UPDATE users SET encrypted_otp_secret = 'AAAA' WHERE id = 2");
-    assert_eq!(check(&shell, &code(0)).await, refused("Invalid OTP"), "a secret that nobody can open");
+    assert_eq!(check(&shell, &code(0)).await, refused("Invalid OTP"), "a secret that cannot be decrypted");
     assert_eq!(redis.ask::<i64>(&["EXISTS", "session:otp:11"]), 0);
 }
 
 #[testkit::test]
-async fn nobody_guesses_for_long(database: Database) {
+async fn codes_are_refused_after_too_many_guesses(database: Database) {
     let shell = switched_on(database, &[]).await;
     for _ in 0..10 {
         assert_eq!(check(&shell, "x").await, refused("Invalid OTP"));
     }
-    assert_eq!(check(&shell, &code(0)).await, refused("Invalid OTP"), "the right one, but too late");
+    assert_eq!(
+        check(&shell, &code(0)).await,
+        refused("Invalid OTP"),
+        "the right code after too many guesses"
+    );
 }
 
 #[testkit::test]
-async fn what_cannot_be_counted_is_not_tried(database: Database) {
+async fn code_is_not_checked_while_guesses_cannot_be_counted(database: Database) {
     let mut redis = Redis::start();
     let shell = switched_on(database, &["--redis-url", &redis.url()]).await;
     redis.stop();
@@ -112,7 +116,7 @@ async fn what_cannot_be_counted_is_not_tried(database: Database) {
 }
 
 #[testkit::test]
-async fn who_is_asked_must_be_there(database: Database) {
+async fn code_check_requires_a_user_with_two_factor(database: Database) {
     let shell = switched_on(database, &[]).await;
     for (body, message) in [
         (json!({ "key_id": 14 }), "Two-factor authentication is not enabled for this user"),
@@ -136,7 +140,7 @@ async fn who_is_asked_must_be_there(database: Database) {
 }
 
 #[testkit::test]
-async fn who_must_show_a_code_is_told(database: Database) {
+async fn two_factor_config_says_whether_a_code_is_required(database: Database) {
     let shell = switched_on(database, &[]).await;
     let required = |required: bool| (200, json!({ "success": true, "two_factor_required": required }));
     for (body, expected) in [

@@ -49,7 +49,7 @@ fn refused(message: &str) -> (u16, Value) {
 }
 
 #[testkit::test]
-async fn a_token_is_told_once_and_kept_as_its_digest(database: Database) {
+async fn token_is_returned_once_and_stored_as_a_digest(database: Database) {
     let shell = shell_api(database).await;
     let (scopes, end) = (json!(["read_user", "read_repository"]), in_days(30));
     let body = json!({ "key_id": "11", "name": "my laptop", "scopes": scopes, "expires_at": end });
@@ -67,7 +67,7 @@ async fn a_token_is_told_once_and_kept_as_its_digest(database: Database) {
 }
 
 #[testkit::test]
-async fn scopes_may_come_as_a_form(database: Database) {
+async fn scopes_are_accepted_in_a_form(database: Database) {
     let shell = shell_api(database).await;
     let form = "user_id=2&name=n&scopes[]=api&scopes[]=read_user&expires_at=2020-07-24";
     let answer = shell.request("POST", PATH).form(form).answer().await;
@@ -78,7 +78,7 @@ async fn scopes_may_come_as_a_form(database: Database) {
 }
 
 #[testkit::test]
-async fn a_token_ends_of_itself(database: Database) {
+async fn token_gets_a_default_expiry(database: Database) {
     let shell = shell_api(database).await;
     let body = json!({ "key_id": 11, "name": "n", "scopes": ["api"] });
     token(&shell.post(PATH, body.clone()).await, &json!(["api"]), &json!(in_days(365)));
@@ -106,7 +106,7 @@ async fn the_installation_chooses_the_prefix(database: Database) {
 }
 
 #[testkit::test]
-async fn who_gets_no_token_hears_why(database: Database) {
+async fn refused_token_request_states_the_reason(database: Database) {
     let shell = shell_api(database).await;
     let valid = concat!(
         r#"["api", "create_runner", "granular", "k8s_proxy", "manage_runner", "mcp", "read_api", "#,
@@ -155,7 +155,7 @@ async fn who_gets_no_token_hears_why(database: Database) {
 }
 
 #[testkit::test]
-async fn each_request_makes_another_token(database: Database) {
+async fn each_request_creates_another_token(database: Database) {
     let shell = shell_api(database).await;
     let body = json!({ "key_id": 11, "name": "n", "scopes": ["api"], "expires_at": in_days(1) });
     let answers = join_all((0..20).map(|_| shell.post(PATH, body.clone()))).await;

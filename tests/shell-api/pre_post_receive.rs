@@ -112,7 +112,7 @@ fn jobs_in(redis: &Redis, list: &str) -> Vec<Value> {
 }
 
 #[testkit::test]
-async fn the_counter_counts_pushes_under_way(database: Database) {
+async fn counter_counts_running_pushes(database: Database) {
     let redis = Redis::start();
     let shell = shell_api_with(database, &["--redis-url", &redis.url()]).await;
     let value = || redis.ask::<Option<i64>>(&["GET", KEY]);
@@ -256,7 +256,7 @@ async fn job_that_redis_does_not_take_is_in_the_outbox(database: Database) {
 }
 
 #[testkit::test]
-async fn the_outbox_may_be_wanted_beside_redis(database: Database) {
+async fn outbox_can_be_used_beside_redis(database: Database) {
     let redis = Redis::start();
     let shell = shell_api_with(database, &["--redis-url", &redis.url(), "--job-sink", "outbox"]).await;
     assert_eq!(shell.post_receive(CHANGES).await, decreased(&json!([])));
@@ -265,14 +265,14 @@ async fn the_outbox_may_be_wanted_beside_redis(database: Database) {
 }
 
 #[testkit::test]
-async fn the_job_may_be_wanted_nowhere(database: Database) {
+async fn job_sink_can_be_off(database: Database) {
     let shell = shell_api_with(database, &["--job-sink", "none"]).await;
     assert_eq!(shell.post_receive(CHANGES).await, decreased(&json!([])));
     assert_eq!(shell.outbox(), Vec::<Value>::new());
 }
 
 #[testkit::test]
-async fn whoever_and_whatever_is_not_known_is_counted_all_the_same(database: Database) {
+async fn push_is_counted_for_unknown_actors_and_repositories(database: Database) {
     let shell = shell_api(database).await;
     let branch = CHANGES.replace("refs/tags", "refs/heads");
     for (repository, identifier) in [
@@ -293,7 +293,7 @@ async fn whoever_and_whatever_is_not_known_is_counted_all_the_same(database: Dat
 }
 
 #[testkit::test]
-async fn parameters_that_are_required_must_come(database: Database) {
+async fn missing_required_parameters_are_refused(database: Database) {
     let shell = shell_api(database).await;
     let missing = |name: &str| {
         (

@@ -11,7 +11,7 @@ const NO_DEPLOY_PUSH: (u16, &str) = (401, "This deploy key does not have write a
 const ARCHIVED: (u16, &str) = (401, "You can't push code to an archived project.");
 
 #[testkit::test]
-async fn the_repository_may_be_for_members_or_nobody(database: Database) {
+async fn repository_access_can_be_limited_to_members_or_disabled(database: Database) {
     fixture::member(&mut database.open(), 3, Source::Project(fixture::Q), Role::GUEST);
     let shell = shell_api(database).await;
     shell.sql(
@@ -41,7 +41,7 @@ async fn developers_push(database: Database) {
 }
 
 #[testkit::test]
-async fn what_is_archived_or_read_only_is_only_pulled(database: Database) {
+async fn archived_and_read_only_projects_can_be_pulled_but_not_pushed(database: Database) {
     let shell = shell_api(database).await;
     let read_only = (401, "The repository is temporarily read-only. Please try again later.");
     for (change, undo, expected) in [
@@ -136,7 +136,7 @@ async fn deploy_keys_reach_their_projects(database: Database) {
 }
 
 #[testkit::test]
-async fn an_old_path_leads_on_until_it_is_taken(database: Database) {
+async fn old_path_redirects_until_another_project_uses_it(database: Database) {
     let shell = shell_api(database).await;
     shell.sql(
         "INSERT INTO redirect_routes (id, source_id, source_type, path, created_at, updated_at) VALUES \

@@ -48,7 +48,7 @@ async fn developers_push_branches(database: Database) {
 }
 
 #[testkit::test]
-async fn the_default_branch_stays(database: Database) {
+async fn default_branch_cannot_be_deleted(database: Database) {
     let shell = shell_api(database).await;
     let change = format!("{} {Z} refs/heads/main", shell.git.b);
     expect(&shell, &[11, 14, 17].map(|key| (key, change.clone(), DEFAULT_BRANCH))).await;
@@ -163,7 +163,7 @@ async fn other_refs_need_the_right_to_push(database: Database) {
 }
 
 #[testkit::test]
-async fn the_first_bad_line_refuses_all(database: Database) {
+async fn first_refused_line_refuses_the_push(database: Database) {
     let shell = shell_api(database).await;
     let (a, b) = (&shell.git.a, &shell.git.b);
     let good = format!("{a} {b} refs/heads/f\n");

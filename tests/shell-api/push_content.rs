@@ -22,7 +22,7 @@ fn lock(shell: &Shell, user: i64, path: &str) {
 }
 
 #[testkit::test]
-async fn objects_of_lfs_come_first(database: Database) {
+async fn lfs_objects_must_belong_to_the_project(database: Database) {
     let incoming = Incoming::new();
     let shell = shell_api_at(database, incoming.storage.path(), &[]).await;
     let commit = incoming.commit(&[("art/a.psd", Some(pointer().as_bytes())), ("readme", Some(b"version"))]);
@@ -61,7 +61,7 @@ async fn an_installation_may_have_no_lfs(database: Database) {
 }
 
 #[testkit::test]
-async fn a_lock_keeps_others_away(database: Database) {
+async fn locked_file_can_be_pushed_only_by_its_owner(database: Database) {
     let incoming = Incoming::new();
     let shell = shell_api_at(database, incoming.storage.path(), &[]).await;
     let add = incoming.commit(&[("art/a.psd", Some(b"1"))]);
@@ -92,7 +92,7 @@ async fn a_lock_keeps_others_away(database: Database) {
 }
 
 #[testkit::test]
-async fn what_takes_too_long_is_told_by_its_step(database: Database) {
+async fn timeout_names_the_slow_step(database: Database) {
     let incoming = Incoming::new();
     let shell = shell_api_at(database, incoming.storage.path(), &["--allowed-timeout", "1s"]).await;
     let commit = incoming.commit(&[]);
@@ -139,7 +139,7 @@ async fn objects_that_are_not_there_refuse_the_push(database: Database) {
 }
 
 #[testkit::test]
-async fn what_is_switched_on_needs_a_look_into_the_repository(database: Database) {
+async fn enabled_content_check_requires_access_to_the_repository(database: Database) {
     database.sql("UPDATE projects SET repository_storage = 'blind' WHERE id = 3");
     let shell = shell_api(database).await;
     let (a, b) = (&shell.git.a, &shell.git.b);

@@ -43,7 +43,7 @@ async fn branches_have_names(database: Database) {
 }
 
 #[testkit::test]
-async fn tags_stay(database: Database) {
+async fn push_rule_can_forbid_deleting_tags(database: Database) {
     let incoming = Incoming::new();
     let shell = shell(database, &incoming).await;
     let line = format!("{} {Z} refs/tags/t", incoming.main);
@@ -266,7 +266,7 @@ async fn a_rule_is_the_projects_or_the_installations(database: Database) {
 }
 
 #[testkit::test]
-async fn a_pattern_that_cannot_be_read_lets_nothing_through(database: Database) {
+async fn invalid_pattern_refuses_every_push(database: Database) {
     let incoming = Incoming::new();
     let shell = shell(database, &incoming).await;
     let commit = incoming.commit(&[("x", Some(b"x"))]);

@@ -163,7 +163,7 @@ async fn collaboration_needs_the_right_to_update_the_target_branch(database: Dat
 
 /// The author of the merge request must be able to push to the source project.
 #[testkit::test]
-async fn collaboration_needs_an_author_who_may_push(database: Database) {
+async fn collaboration_requires_an_author_with_push_access(database: Database) {
     let mut conn = database.open();
     fork(&mut conn);
     fixture::member(&mut conn, 2, Source::Project(FORK), Role::GUEST);

@@ -57,7 +57,7 @@ const MISSING_CREATE: &str =
     "A merge_request.create push option is required to create a merge request for branch";
 
 #[testkit::test]
-async fn what_is_asked_is_handed_over(database: Database) {
+async fn push_options_are_enqueued_with_the_push(database: Database) {
     let shell = with_outbox(database).await;
     let changes = pushed(&["f"]);
     let messages = post(
@@ -78,7 +78,7 @@ async fn what_is_asked_is_handed_over(database: Database) {
 }
 
 #[testkit::test]
-async fn each_reason_is_told(database: Database) {
+async fn each_invalid_push_option_gets_a_warning(database: Database) {
     let shell = with_outbox(database).await;
     let f = pushed(&["f"]);
     assert_eq!(
@@ -230,7 +230,7 @@ async fn the_job_gets_the_options_as_gitlab_parses_them(database: Database) {
 
 /// If neither job can be stored in the outbox, the user gets both warnings and all other messages.
 #[testkit::test]
-async fn what_cannot_be_handed_over_is_told(database: Database) {
+async fn failed_jobs_are_reported_to_the_pusher(database: Database) {
     let shell = with_outbox(database).await;
     shell.sql("DROP TABLE outbox_messages");
     let messages = post(&shell, "project-3", "key-11", &pushed(&["f"]), &["mr.create"]).await;
@@ -250,7 +250,7 @@ async fn what_cannot_be_handed_over_is_told(database: Database) {
 
 /// The default branch is looked up once. While it is unknown, the options are not carried out.
 #[testkit::test]
-async fn what_may_be_the_default_branch_is_left_alone(database: Database) {
+async fn options_are_skipped_for_a_possible_default_branch(database: Database) {
     let gitaly = Gitaly::start(&testkit::git::repositories().path);
     let config = format!("storages: {{default: {{address: '{}'}}}}\n", gitaly.address);
     let shell = shell_api_of(database, &config, &OUTBOX).await;

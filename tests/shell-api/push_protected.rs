@@ -62,7 +62,7 @@ async fn updates_need_the_rule_and_a_fast_forward(database: Database) {
 }
 
 #[testkit::test]
-async fn creation_starts_from_what_is_protected(database: Database) {
+async fn protected_branch_is_created_from_a_protected_branch(database: Database) {
     fixture::protect_branch(&mut database.open(), 9, P, "stable/*", false, 40, 30);
     let shell = shell_api(database).await;
     let (b, c) = (&shell.git.b, &shell.git.c);
@@ -86,7 +86,7 @@ async fn deletion_is_for_maintainers_in_the_web_interface(database: Database) {
 }
 
 #[testkit::test]
-async fn tags_are_made_once(database: Database) {
+async fn protected_tags_cannot_be_changed(database: Database) {
     let shell = shell_api(database).await;
     let (a, b) = (&shell.git.a, &shell.git.b);
     expect(&shell, 11, &format!("{Z} {a} refs/tags/v2"), TAG_CREATE, TAG_CREATE).await;
@@ -100,7 +100,7 @@ async fn tags_are_made_once(database: Database) {
 }
 
 #[testkit::test]
-async fn a_star_stands_for_any_run(database: Database) {
+async fn star_matches_any_characters(database: Database) {
     fixture::protect_branch(&mut database.open(), 9, P, "*-stable", false, 40, 40);
     fixture::protect_branch(&mut database.open(), 10, P, "a.b", false, 40, 40);
     let shell = shell_api(database).await;

@@ -128,7 +128,7 @@ async fn quarantine_outside_the_storage_is_refused(database: Database) {
 }
 
 #[testkit::test]
-async fn what_is_not_there_proves_nothing(database: Database) {
+async fn missing_commits_count_as_a_force_push(database: Database) {
     let shell = shell_api(database).await;
     let (b, unknown) = (&shell.git.b, "1".repeat(40));
     for change in [
@@ -234,7 +234,7 @@ async fn a_repository_that_hangs_is_given_up(database: Database) {
 }
 
 #[testkit::test]
-async fn what_cannot_be_looked_into_is_not_believed(database: Database) {
+async fn unreadable_repository_is_checked_strictly(database: Database) {
     database.sql(&format!(
         "UPDATE projects SET repository_storage = 'blind' WHERE id = {P};
              INSERT INTO project_statistics (project_id, namespace_id, commit_count, created_at, updated_at) \

@@ -70,7 +70,7 @@ async fn messages(shell: &Shell, gl_repository: &str, identifier: &str) -> Value
 }
 
 #[testkit::test]
-async fn a_push_makes_its_project(database: Database) {
+async fn push_creates_the_project(database: Database) {
     let (shell, storage) = service(database, &[]).await;
     let (status, body) = shell.push_any(11, "alice/new.git").await;
     let id = number(&shell, "SELECT id FROM projects WHERE path = 'new'");
@@ -116,7 +116,7 @@ async fn a_push_makes_its_project(database: Database) {
 }
 
 #[testkit::test]
-async fn a_project_comes_with_all_its_rows(database: Database) {
+async fn project_is_created_with_all_rows(database: Database) {
     let (shell, _storage) = service(database, &[]).await;
     assert_eq!(verdict(&shell.push_any(11, "/Alice/My.Project").await), ALLOWED);
     let project = "FROM projects WHERE path = 'My.Project'";
@@ -242,7 +242,7 @@ async fn a_path_must_be_one_of_gitlab(database: Database) {
 }
 
 #[testkit::test]
-async fn nothing_else_is_made(database: Database) {
+async fn invalid_paths_create_no_project(database: Database) {
     let (shell, storage) = service(database, &[]).await;
     let before = projects(&shell);
     let no_namespace = (404, "The namespace you were looking for could not be found.");
@@ -334,7 +334,7 @@ async fn limits_and_levels_hold(database: Database) {
 }
 
 #[testkit::test]
-async fn of_pushes_at_once_one_makes_it(database: Database) {
+async fn concurrent_pushes_create_one_project(database: Database) {
     let (shell, _storage) = service(database, &[]).await;
     let before = projects(&shell);
     let answers = join_all((0..8).map(|_| shell.push_any(11, "alice/race"))).await;
@@ -353,7 +353,7 @@ async fn of_pushes_at_once_one_makes_it(database: Database) {
 
 /// The path is free, but the namespace already has a project with this name.
 #[testkit::test]
-async fn a_name_may_be_taken(database: Database) {
+async fn taken_project_name_is_refused(database: Database) {
     let (shell, _storage) = service(database, &[]).await;
     fixture::project(&mut shell.service.database.open(), 70, "alice/other", 1002, 0);
     shell.sql("UPDATE namespaces SET name = 'taken' WHERE id = 2070");
@@ -364,7 +364,7 @@ async fn a_name_may_be_taken(database: Database) {
 
 /// If the repository could not be created, the next push creates it.
 #[testkit::test]
-async fn the_next_push_makes_what_is_missing(database: Database) {
+async fn next_push_creates_the_missing_repository(database: Database) {
     let (gitaly, shell, storage) = beside_gitaly(database).await;
     let before = projects(&shell);
     for fault in [Code::Unavailable, Code::Internal] {
@@ -400,7 +400,7 @@ async fn the_next_push_makes_what_is_missing(database: Database) {
 
 /// The process may have ended after it created the repository.
 #[testkit::test]
-async fn a_repository_that_is_there_is_taken(database: Database) {
+async fn existing_repository_is_used(database: Database) {
     let (gitaly, shell, storage) = beside_gitaly(database).await;
     gitaly.fail(Fault::Status(Code::Unavailable));
     assert_eq!(shell.push_any(11, "alice/new").await.0, 503);
@@ -437,7 +437,7 @@ async fn a_slow_gitaly_holds_no_lock(database: Database) {
 }
 
 #[testkit::test]
-async fn pushes_at_once_share_a_repository(database: Database) {
+async fn concurrent_pushes_share_a_repository(database: Database) {
     let (gitaly, shell, storage) = beside_gitaly(database).await;
     gitaly.fail(Fault::Status(Code::Unavailable));
     assert_eq!(shell.push_any(11, "alice/race").await.0, 503);
@@ -450,7 +450,7 @@ async fn pushes_at_once_share_a_repository(database: Database) {
 /// An administrator may create projects in anybody's namespace. As in GitLab, the limit of the creator
 /// counts.
 #[testkit::test]
-async fn an_administrator_makes_projects_for_others(database: Database) {
+async fn administrator_creates_projects_for_other_users(database: Database) {
     let (shell, _storage) = service(database, &[]).await;
     shell.sql("UPDATE users SET projects_limit = 0 WHERE id = 2");
     assert_eq!(verdict(&shell.push_any(17, "alice/given").await), ALLOWED);
@@ -466,7 +466,7 @@ async fn an_administrator_makes_projects_for_others(database: Database) {
 }
 
 #[testkit::test]
-async fn the_heaviest_storage_takes_it(database: Database) {
+async fn repository_is_created_on_the_storage_with_the_highest_weight(database: Database) {
     let (shell, storage) = service(database, &[]).await;
     shell.sql(
         "UPDATE application_settings SET repository_storages_weighted = '{\"blind\": 100, \

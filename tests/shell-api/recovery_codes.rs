@@ -77,7 +77,7 @@ async fn a_security_token_is_a_second_factor(database: Database) {
 }
 
 #[testkit::test]
-async fn who_gets_no_codes_hears_why(database: Database) {
+async fn refused_recovery_codes_state_the_reason(database: Database) {
     fixture::run(&mut database.open(), "UPDATE keys SET user_id = NULL WHERE id IN (12, 31)");
     let shell = with_second_factor(database).await;
     let (before, others) = (stored(&shell, 2), stored(&shell, 5));
@@ -104,7 +104,7 @@ async fn who_gets_no_codes_hears_why(database: Database) {
 }
 
 #[testkit::test]
-async fn of_many_answers_at_once_one_is_valid(database: Database) {
+async fn concurrent_requests_leave_one_valid_set_of_codes(database: Database) {
     let shell = with_second_factor(database).await;
     let at_once = async || join_all((0..4).map(|_| shell.post(PATH, json!({ "key_id": 11 })))).await;
     let mut answers = at_once().await;

@@ -21,7 +21,7 @@ fn has_the_headers(answer: &Answer, what: &str) {
 }
 
 #[testkit::test]
-async fn what_is_not_there_is_said(database: Database) {
+async fn unknown_paths_and_methods_are_refused(database: Database) {
     let shell = shell_api(database).await;
     for endpoint in shell_api::ENDPOINTS.iter() {
         let same = |other: &&endpoint::Endpoint| other.path == endpoint.path;
@@ -110,7 +110,7 @@ async fn parameters_may_be_sent_in_many_ways(database: Database) {
 }
 
 #[testkit::test]
-async fn a_form_a_body_and_a_query_say_the_same(database: Database) {
+async fn parameters_are_read_alike_in_every_encoding(database: Database) {
     let shell = shell_api(database).await;
     let expected = shell.clone(11, "grp/p").await;
     assert_eq!((expected.0, &expected.1["gl_username"]), (200, &json!("alice")));
@@ -168,11 +168,15 @@ async fn a_request_keeps_its_name(database: Database) {
     let Shell { service, .. } =
         shell_api_with(testkit::Database::sqlite(), &["--trusted-proxies", "10.0.0.0/8"]).await;
     let request = service.request("GET", "/api/v4/internal/check").header("X-Request-Id", "abc");
-    assert_ne!(request.send().await.header("x-request-id"), Some("abc"), "nobody's word is believed");
+    assert_ne!(
+        request.send().await.header("x-request-id"),
+        Some("abc"),
+        "an untrusted client's id is not used"
+    );
 }
 
 #[testkit::test]
-async fn the_name_of_a_request_stands_in_the_log(database: Database) {
+async fn correlation_id_is_in_the_log(database: Database) {
     let data = TempDir::new().unwrap();
     let config = write_config(&data, &storages("/nowhere"));
     let directory = data.path().to_str().unwrap();

@@ -26,7 +26,7 @@ async fn the_previous_secret_verifies_until_its_file_is_empty(database: Database
     assert_eq!(statuses().await, [200, 200, 401]);
 
     write(&previous, "\n");
-    assert_eq!(statuses().await, [200, 200, 401], "nobody has read it yet");
+    assert_eq!(statuses().await, [200, 200, 401], "the file has not been reloaded yet");
     shell.secret.reload(true);
     assert_eq!(statuses().await, [200, 401, 401]);
 
@@ -47,7 +47,7 @@ async fn the_previous_secret_verifies_until_its_file_is_empty(database: Database
 }
 
 #[testkit::test]
-async fn a_hangup_makes_the_service_read_its_secret_again(database: Database) {
+async fn sighup_reloads_the_secret(database: Database) {
     let data = TempDir::new().unwrap();
     let config = write_config(&data, &storages("/nowhere"));
     let directory = data.path().to_str().unwrap();

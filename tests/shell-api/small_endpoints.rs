@@ -29,7 +29,7 @@ async fn find(shell: &Shell, key: &str) -> (u16, Value) {
 }
 
 #[testkit::test]
-async fn check_tells_what_answers(database: Database) {
+async fn check_returns_the_versions(database: Database) {
     let shell = shell_api_with(database, &["--gitlab-version", "18.6.1", "--gitlab-rev", "abc"]).await;
     let expected =
         json!({ "api_version": "v4", "gitlab_version": "18.6.1", "gitlab_rev": "abc", "redis": true });
@@ -37,7 +37,7 @@ async fn check_tells_what_answers(database: Database) {
 }
 
 #[testkit::test]
-async fn check_tells_whether_redis_answers(database: Database) {
+async fn check_reports_whether_redis_is_available(database: Database) {
     let mut redis = Redis::start();
     let shell = shell_api_with(database, &["--redis-url", &redis.url()]).await;
     let expected = |redis: bool| {

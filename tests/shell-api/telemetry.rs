@@ -331,7 +331,7 @@ async fn without_an_endpoint_there_are_no_traces() {
 }
 
 #[actix_web::test]
-async fn a_dead_collector_holds_nothing_up() {
+async fn unavailable_collector_delays_no_request() {
     let database = Database::sqlite();
     let environment = [("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")];
     let mut binary = Setup::new(&database).start(&["--shutdown-blackout", "0s"], &environment);

@@ -9,7 +9,7 @@ use testkit::{fixture, ssh};
 const BLOCKED: (u16, &str) = (401, "Your account has been blocked.");
 
 #[testkit::test]
-async fn nobody_pulls_what_is_public_and_pushes_nothing(database: Database) {
+async fn unknown_actor_pulls_public_projects_and_cannot_push(database: Database) {
     let shell = shell_api(database).await;
     let (status, body) = shell.clone(999, "grp/pub").await;
     assert_eq!((status, &body["gl_id"], &body["gl_username"]), (200, &json!(""), &json!(null)));
@@ -78,7 +78,7 @@ async fn keys_end_and_may_be_too_weak(database: Database) {
 }
 
 #[testkit::test]
-async fn accounts_have_states(database: Database) {
+async fn account_state_decides_access(database: Database) {
     let shell = shell_api(database).await;
     assert_eq!(verdict(&shell.clone(16, "grp/p").await), BLOCKED);
     let deactivated = "Your account has been deactivated by your administrator. Please log back in from a \
@@ -144,7 +144,7 @@ async fn only_some_user_types_may_use_git(database: Database) {
 }
 
 #[testkit::test]
-async fn a_soft_confirmation_keeps_nobody_out(database: Database) {
+async fn soft_email_confirmation_refuses_no_user(database: Database) {
     fixture::run(
         &mut database.open(),
         "UPDATE application_settings SET email_confirmation_setting = 1; UPDATE users SET confirmed_at = \
@@ -154,7 +154,7 @@ async fn a_soft_confirmation_keeps_nobody_out(database: Database) {
 }
 
 #[testkit::test]
-async fn the_last_use_is_noted_once_a_day(database: Database) {
+async fn last_use_is_recorded_once_a_day(database: Database) {
     let shell = shell_api(database).await;
     let seen = || -> (Option<chrono::NaiveDateTime>, Option<chrono::NaiveDate>) {
         let mut conn = shell.service.database.open();

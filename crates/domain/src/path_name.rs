@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn reserved_names_depend_on_what_they_name() {
+    fn reserved_names_depend_on_the_kind_of_namespace() {
         let reserved = |name: &str, owner| check(name, owner) == Err(PathNameError::Reserved);
         for name in TOP_LEVEL {
             let upper = name.to_ascii_uppercase();

@@ -75,7 +75,7 @@ pub enum Inspect {
     Gitaly,
     /// On the local disk, below `path`.
     Local,
-    /// Not at all: whatever a decision needs to know about the repository is unknown.
+    /// Not at all. Every fact about a repository is unknown to decisions.
     None,
 }
 

@@ -84,11 +84,11 @@ impl Usage {
 /// How a `git` process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProcessResult {
-    /// It answered.
+    /// It exited with a usable result.
     Ok,
     /// It failed, or its output could not be read.
     Failed,
-    /// It was killed: the time was up, or nobody needed its answer any more.
+    /// It was killed after its timeout, or because the request had ended.
     Timeout,
 }
 

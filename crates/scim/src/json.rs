@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_object_is_refused() {
+    fn invalid_object_is_refused() {
         for (body, keyword) in [
             ("{", "invalidSyntax"),
             ("[]", "invalidSyntax"),

@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_asked_for_is_there() {
+    fn requested_attributes_are_included() {
         let always = r#"{"schemas":[],"id":"1""#;
         for (asked, rest) in [
             (vec!["NAME.givenname"], r#","name":{"givenName":"G"}}"#),
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_out_is_not_there() {
+    fn excluded_attributes_are_absent() {
         let expected = r#"{"schemas":[],"id":"1","name":{"formatted":"F"},"active":true}"#;
         assert_eq!(keys(&[], &["id", "emails", "name.givenName", "nothing"]), expected);
         assert!(keys(&[], &[]).contains("emails"));

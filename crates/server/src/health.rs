@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use endpoint::{Context, Shared};
 
 /// The time limit of the checks of `?all=1`.
-const PROBE: Duration = Duration::from_secs(1);
+const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 
 pub(crate) fn is_health_path(path: &str) -> bool {
     path.starts_with("/-/")
@@ -129,7 +129,7 @@ async fn probe<T, E: std::error::Error>(
     probe: impl Future<Output = Result<T, E>>,
     message: &str,
 ) -> Result<(), String> {
-    match tokio::time::timeout(PROBE, probe).await {
+    match tokio::time::timeout(PROBE_TIMEOUT, probe).await {
         Ok(Ok(_)) => Ok(()),
         Ok(Err(_)) => Err(message.to_owned()),
         Err(_) => Err(format!("{message}: no answer within a second")),

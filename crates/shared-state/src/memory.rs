@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_has_ended_is_gone() {
+    fn expired_entries_are_absent() {
         let store = Store::default();
         assert_eq!(store.add("a", 1, Some(Duration::ZERO)), 1);
         assert_eq!(store.add("a", 1, Some(Duration::from_mins(1))), 1);
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_bounded_by_what_lives() {
+    fn expired_entries_are_removed() {
         let store = Store::default();
         for n in 0..70_000 {
             store.set_with_ttl(&n.to_string(), "", Duration::ZERO);

@@ -37,7 +37,7 @@ mod tests {
     }
 
     #[test]
-    fn flags_and_file_spell_the_same_words() {
+    fn flags_and_file_accept_the_same_values() {
         let flags = ["service", "--log-format", "pretty", "--log-level", "warn,database=debug"];
         let file = json!({ "log_format": "pretty", "log_level": "warn,database=debug" });
         let expected =

@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn the_caller_s_trace_goes_on() {
+    fn trace_of_the_caller_continues() {
         traced(|| {
             let span = span_of_request(Some(PARENT));
             assert_eq!(trace_id(&span).unwrap(), "0af7651916cd43dd8448eb211c80319c");
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_sent_on_while_traces_are_off() {
+    fn no_trace_context_is_sent_while_traces_are_off() {
         tracing::subscriber::with_default(tracing_subscriber::registry(), || {
             let span = span_of_request(Some(PARENT));
             assert_eq!((trace_id(&span), inject(&span)), (None, Vec::new()));

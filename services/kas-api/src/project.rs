@@ -1,4 +1,4 @@
-//! Where a project's repository is, as kas asks Gitaly for it.
+//! The location of a project's repository, with which kas calls Gitaly.
 use std::collections::BTreeMap;
 
 use database::agents::projects::{self, AgentProject};

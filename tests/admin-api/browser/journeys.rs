@@ -168,7 +168,7 @@ async fn everything_works_by_keyboard_alone() {
 }
 
 #[actix_web::test]
-async fn no_script_of_somebody_elses_runs() {
+async fn scripts_of_other_origins_do_not_run() {
     let admin = admin_api(testkit::Database::sqlite()).await;
     let evil = "<img src=x onerror=\"window.caught=1\"><script>window.caught=1</script>";
     admin.sql(&format!("UPDATE namespaces SET name = '{evil}' WHERE id = 123"));

@@ -139,7 +139,7 @@ fn agent_attempts(credentials: &[Credential]) -> Vec<Attempt> {
     all.map(|(credential, place)| attempt(credential, place)).collect()
 }
 
-/// Parameters with which an endpoint would do something if it asked nobody who they are.
+/// Parameters with which every endpoint would have an effect if it did not authenticate its callers.
 pub fn parameters() -> (Vec<(&'static str, String)>, Value) {
     let key = testkit::ssh::ed25519(11);
     let query = [

@@ -16,14 +16,17 @@ use crate::schema::{
 use crate::sql::statement::{StatementRow, query, statement};
 use crate::{Conn, MultiBackend, Result};
 
+/// `status` of a token or an address that is in use.
 const ACTIVE: i16 = 0;
+/// `agent_activity_events.kind` of a connection.
 const AGENT_CONNECTED: i16 = 2;
+/// `agent_activity_events.level` of an informational event.
 const INFO: i16 = 1;
 
 /// An agent is connected if it has used a token within this time.
-const CONNECTED: TimeDelta = TimeDelta::hours(1);
+const CONNECTED_WITHIN: TimeDelta = TimeDelta::hours(1);
 
-/// Events that are kept per agent.
+/// The number of events that are kept per agent.
 const MAX_EVENTS: i64 = 200;
 
 statement! {
@@ -83,7 +86,7 @@ query!(ByToken<'_>, row Agent);
 pub fn touch(conn: &mut Conn, agent: &Agent, stale: NaiveDateTime, now: NaiveDateTime) -> Result<()> {
     conn.write(|conn| {
         let of_agent = tokens::table.filter(tokens::agent_id.eq(agent.id)).filter(tokens::status.eq(ACTIVE));
-        let recent = of_agent.filter(tokens::last_used_at.gt(now - CONNECTED));
+        let recent = of_agent.filter(tokens::last_used_at.gt(now - CONNECTED_WITHIN));
         let connected: bool = diesel::select(exists(recent)).get_result(conn)?;
         // Of concurrent requests, one updates the row.
         let updated = diesel::update(tokens::table.find(agent.token_id))

@@ -1,4 +1,4 @@
-//! `subscription_add_on_purchases`: one live purchase per namespace and add-on.
+//! `subscription_add_on_purchases`: one current purchase per namespace and add-on.
 //!
 //! GitLab stores the number of the add-on beside its id since 18.9, requires it since 19.3 and later drops the id.
 use chrono::{NaiveDate, NaiveDateTime};
@@ -87,7 +87,7 @@ fn find_by_number(conn: &mut Conn, namespace_id: i64, add_on: AddOn) -> Result<O
     Ok(found.first(conn).optional()?)
 }
 
-/// The live purchase of an add-on.
+/// The current purchase of an add-on.
 pub fn find(conn: &mut Conn, namespace_id: i64, add_on: AddOn) -> Result<Option<Purchase>> {
     Ok(load(conn, namespace_id, add_on)?.map(|(_, purchase)| purchase))
 }
@@ -100,8 +100,8 @@ pub struct Item {
     pub order: Order,
 }
 
-/// Carries out orders one after the other. The result has one change per add-on, with the row that is stored in the
-/// end. Violations are reported under the caller's name of the add-on.
+/// Carries out orders one after the other. The result has one change per add-on, with the row as it is stored
+/// afterwards. Violations are reported under the caller's name of the add-on.
 pub fn order_all(
     conn: &mut Conn,
     namespace: &Namespace,

@@ -13,7 +13,7 @@ use crate::{Conn, Result};
 pub struct StoredLimits {
     pub shared_runners_minutes_limit: Option<i32>,
     pub extra_shared_runners_minutes_limit: Option<i32>,
-    /// MiB
+    /// In MiB.
     pub additional_purchased_storage_size: i64,
     pub additional_purchased_storage_ends_on: Option<NaiveDate>,
 }

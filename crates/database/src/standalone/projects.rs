@@ -5,7 +5,7 @@ use domain::Role;
 use domain::user::{State, User, UserType};
 
 use super::lies_at_or_below;
-use crate::members::is_valid;
+use crate::memberships::conditions::is_valid;
 use crate::namespaces::NamespaceId;
 use crate::projects::{self, NewProject};
 use crate::schema::{members, namespaces, projects as project_table, routes, shards, users};

@@ -286,7 +286,7 @@ impl FindingUpsert<'_> {
     /// Updates a known vulnerability. A resolved one is detected again; a dismissed or confirmed one stays so.
     fn refresh(&self, conn: &mut Conn, id: i64) -> Result<()> {
         let vulnerability = vulnerabilities::table.find(id);
-        // The first write locks the row, so that nobody resolves or dismisses it until the commit.
+        // The first write locks the row, so that it cannot be resolved or dismissed until the commit.
         let (state, overridden, known): (i16, Option<bool>, i16) = diesel::update(vulnerability)
             .set((
                 vulnerabilities::title.eq(self.title()),

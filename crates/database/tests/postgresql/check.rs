@@ -30,7 +30,7 @@ fn fits(database: &TestDatabase) {
 
 /// Columns that some releases between 18.0 and 19.x lack cause no finding.
 #[test]
-fn columns_that_come_and_go_are_no_finding() {
+fn optional_columns_are_no_finding() {
     let database = TestDatabase::new();
     fits(&database);
     run(&database.url(), GITLAB);
@@ -110,7 +110,7 @@ fn a_feature_whose_table_does_not_fit_is_a_warning() {
 }
 
 #[test]
-fn a_role_without_a_right_is_told_which() {
+fn missing_privilege_is_named() {
     let database = TestDatabase::new();
     run(&database.url(), GITLAB);
     let role = format!("role_of_{}", database.name);
@@ -139,7 +139,7 @@ fn a_role_without_a_right_is_told_which() {
 
 /// Each right that the role has lost is a finding of its own.
 #[test]
-fn each_lost_right_is_named() {
+fn each_missing_privilege_is_named() {
     let database = TestDatabase::new();
     run(&database.url(), GITLAB);
     let role = format!("role_of_{}", database.name);

@@ -250,7 +250,7 @@ async fn failures(pool: &Pool, requests: i64) -> Vec<Duration> {
 
 /// Requests fail within a second while the database refuses connections, and work again within a second.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_database_that_is_away_fails_fast_and_comes_back_fast() {
+async fn unavailable_database_fails_fast_and_recovers_fast() {
     let database = TestDatabase::new();
     let pool = pool(&database.url(), 4);
     assert!(ask(&pool, 0).await.unwrap());
@@ -305,7 +305,7 @@ async fn requests_that_find_a_long_queue_are_refused_at_once() {
 
 /// If an optional column is dropped while the service runs, the statement is rebuilt without it.
 #[tokio::test]
-async fn a_column_that_goes_is_done_without() {
+async fn dropped_column_is_no_longer_used() {
     let database = TestDatabase::new();
     run(&database.url(), "ALTER TABLE namespaces ADD COLUMN state smallint");
     let pool = pool(&database.url(), 1);

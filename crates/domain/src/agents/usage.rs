@@ -92,7 +92,7 @@ impl Report {
     }
 
     /// Every event to store: the reported ones and those of the users in the sets. An event of a user is followed by
-    /// the same event under its older name. They are made one by one, because a set can have a million users.
+    /// the same event under its older name. They are created one by one, because a set can have a million users.
     pub fn all_events(&self) -> impl Iterator<Item = Event> {
         let of_sets = self.sets.iter().filter(|(name, _)| USER_EVENTS.contains(name));
         let of_sets =

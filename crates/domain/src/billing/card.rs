@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn digests_are_taken_of_normalised_values() {
+    fn digests_are_computed_from_normalised_values() {
         let Validation { last_digits_hash, holder_name_hash, expiration_date_hash, network_hash, .. } =
             validation(&card("1111"));
         let digests = [last_digits_hash, holder_name_hash, expiration_date_hash, network_hash];

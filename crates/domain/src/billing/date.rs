@@ -182,7 +182,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_date_comes_back(days in 0_i64..3_000_000) {
+        fn every_date_round_trips(days in 0_i64..3_000_000) {
             let date = NaiveDate::from_ymd_opt(1, 1, 1).unwrap() + TimeDelta::days(days);
             for form in ["%Y-%m-%d", "%Y/%m/%d", "%Y%m%d", "%-d %b %Y", "%d %B %Y", "%Y-%m-%dT00:00:00+05:00"] {
                 prop_assert_eq!(parse(&date.format(form).to_string()), Some(date));

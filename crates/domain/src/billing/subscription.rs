@@ -32,7 +32,7 @@ pub struct Subscription {
     pub seats_in_use: i32,
     /// The highest number of seats in use during the term.
     pub max_seats_used: i32,
-    /// When `max_seats_used` was set last. It tells to which term the number belongs.
+    /// When `max_seats_used` was set last. It decides to which term the maximum belongs.
     pub max_seats_used_changed_at: Option<NaiveDateTime>,
 }
 

@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_said_is_any() {
+    fn empty_changes_mean_any() {
         for text in ["", " \n", "_any", "_any\n"] {
             assert_eq!(Changes::parse(text), Changes::Any);
         }

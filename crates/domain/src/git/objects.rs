@@ -182,7 +182,7 @@ mod tests {
         }
 
         #[test]
-        fn what_is_printed_is_read(oid in "[0-9a-f]{64}", size in proptest::num::u64::ANY) {
+        fn printed_lfs_pointer_is_parsed(oid in "[0-9a-f]{64}", size in proptest::num::u64::ANY) {
             let text = format!("version https://git-lfs.github.com/spec/v1\noid sha256:{oid}\nsize {size}\n");
             proptest::prop_assert_eq!(LfsPointer::parse(text.as_bytes()), Some(LfsPointer { oid, size }));
         }

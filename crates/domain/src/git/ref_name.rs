@@ -107,7 +107,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn never_takes_what_git_check_ref_format_would_not(name in proptest::collection::vec(proptest::num::u8::ANY, 0..24)) {
+        fn valid_names_contain_no_space_and_no_outer_slash(name in proptest::collection::vec(proptest::num::u8::ANY, 0..24)) {
             if is_valid(&name) {
                 proptest::prop_assert!(!name.contains(&b' ') && !name.ends_with(b"/") && !name.starts_with(b"/"));
             }

@@ -29,7 +29,7 @@ mod tests {
     use super::matches;
 
     #[test]
-    fn a_star_stands_for_any_run() {
+    fn star_matches_any_characters() {
         for (pattern, text, expected) in [
             ("main", "main", true),
             ("main", "Main", false),

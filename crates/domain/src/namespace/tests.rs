@@ -10,7 +10,7 @@ fn group(level: Option<i32>) -> Kind {
 }
 
 #[test]
-fn groups_say_who_makes_projects() {
+fn project_creation_level_decides_the_required_role() {
     let (user, admin) = (test_facts::user(), User { admin: true, ..test_facts::user() });
     for (level, least) in [(None, 30), (Some(2), 30), (Some(1), 40), (Some(4), 50)] {
         for role in [0, 5, 10, 20, 30, 40, 50] {
@@ -44,7 +44,7 @@ fn people_make_projects_of_their_own_up_to_a_limit() {
 }
 
 #[test]
-fn what_takes_no_pushes_takes_no_projects() {
+fn closed_namespace_accepts_no_projects() {
     let admin = User { admin: true, ..test_facts::user() };
     let spoil: [fn(&mut Namespace); 3] = [
         |namespace| namespace.archived = true,
@@ -60,7 +60,7 @@ fn what_takes_no_pushes_takes_no_projects() {
 }
 
 #[test]
-fn a_namespace_lies_in_itself_and_in_those_above() {
+fn namespace_is_inside_itself_and_its_ancestors() {
     let mut namespace = test_facts::namespace_facts(group(None)).namespace;
     "grp/sub".clone_into(&mut namespace.full_path);
     for (path, expected) in [

@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_dies_with_the_beginning_of_its_day() {
+    fn token_expires_at_the_start_of_its_date() {
         let on = |day: &str| token("").has_expired(day.parse().unwrap());
         assert_eq!([on("2024-02-28"), on("2024-02-29"), on("2024-03-01")], [false, true, true]);
     }

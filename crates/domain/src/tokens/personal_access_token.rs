@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn objections_come_in_order() {
+    fn errors_are_reported_in_order() {
         assert_eq!(ask(" ", &[], "x").unwrap_err(), "No token name specified");
         assert_eq!(ask("n", &[], "x").unwrap_err(), "No token scopes specified");
         let valid = r#"["api", "create_runner", "granular", "k8s_proxy", "manage_runner", "mcp", "read_api", "read_registry", "read_repository", "read_user", "self_rotate", "write_registry", "write_repository"]"#;

@@ -62,7 +62,7 @@ fn types_that_may_use_git() {
 
 /// Accounts with a password that they cannot change, an expired lock, or disabled settings may use git.
 #[test]
-fn what_passes_all_the_same() {
+fn exempt_accounts_may_use_git() {
     let expired = User { password_expires_at: Some(now() - TimeDelta::days(1)), ..user() };
     let passing = [
         User { password_managed_elsewhere: true, ..expired.clone() },

@@ -38,7 +38,7 @@ impl Address {
             "unix" => unix(rest)?,
             "tcp" => remote("http", host()?)?,
             "tls" => remote("https", host()?)?,
-            // The name of a name server may stand between the slashes: we use the system's.
+            // A DNS server may be named between the slashes. We always use the resolver of the system.
             "dns" => remote("http", rest.strip_prefix("///").unwrap_or(rest))?,
             _ => return Err(InvalidAddress::Form),
         };

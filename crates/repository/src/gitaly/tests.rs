@@ -132,7 +132,7 @@ async fn calls_without_a_push_ask_any_replica() {
 
 /// Gitaly's log names the request, its user and its address.
 #[tokio::test]
-async fn calls_say_who_asks() {
+async fn calls_carry_the_context_of_the_request() {
     let fixture = Fixture::new();
     let server = fixture.start(Form::Plain);
     let context = CallContext {

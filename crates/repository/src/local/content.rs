@@ -8,7 +8,7 @@ use super::process::Output;
 use super::{MEDIUM, Repository};
 use crate::{Blob, ChangedPath, Commit, Error, LfsPointer, PathStatus, Result};
 
-/// The limit for the output that one answer is made from.
+/// The maximum output of git for one question.
 const MAX_OUTPUT_BYTES: u64 = 64 * 1024 * 1024;
 /// The limit for the pointers of one push.
 const MAX_POINTERS: usize = 100_000;

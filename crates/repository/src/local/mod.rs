@@ -77,7 +77,8 @@ impl Repository {
         if self.exists().await? {
             return Ok(());
         }
-        // It is made beside its place and then renamed, so that nobody sees half of it and one of several creators wins.
+        // It is created next to its path and then renamed. So no reader sees an incomplete repository, and one of
+        // several concurrent creators succeeds.
         let git_dir = self.accepted.git_dir();
         let name = format!("{}.new-{:016x}", git_dir.display(), RandomState::new().build_hasher().finish());
         let new = View::at(PathBuf::from(name));

@@ -28,7 +28,7 @@ fn and_binds_closer_than_or() {
 }
 
 #[test]
-fn an_element_may_be_asked_further() {
+fn filter_can_name_a_sub_attribute() {
     let filter = parse(r#"emails[type eq "work"].value eq "a@b.c""#).unwrap();
     assert_eq!(filter.to_string(), r#"emails[type eq "work"].value eq "a@b.c""#);
     assert_eq!(parse("emails[type eq work].value").unwrap().to_string(), "emails[type eq work].value pr");
@@ -39,7 +39,7 @@ fn an_element_may_be_asked_further() {
 }
 
 #[test]
-fn what_is_no_filter_is_refused() {
+fn invalid_filter_is_refused() {
     let deep = format!("{}a pr{}", "(".repeat(1000), ")".repeat(1000));
     let many = vec!["a pr"; 65].join(" or ");
     let long = format!("a eq \"{}\"", "x".repeat(4096));

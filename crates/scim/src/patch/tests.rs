@@ -71,7 +71,7 @@ fn external_id_changes_alone_and_id_with_it() {
 }
 
 #[test]
-fn addresses_are_added_made_and_taken_away() {
+fn addresses_are_added_changed_and_removed() {
     let values = |operations: Value| -> Vec<String> {
         let after = patched(operations).unwrap();
         after.emails().iter().map(|email| format!("{} {:?}", email.value, email.primary)).collect()
@@ -154,7 +154,7 @@ fn one_of_several_new_primary_addresses_stays_primary() {
 }
 
 #[test]
-fn what_cannot_be_is_refused() {
+fn invalid_operation_is_refused() {
     let with = |op: &str, path: &str, value: Value| json!([{ "op": op, "path": path, "value": value }]);
     for path in
         ["emails[", "emails[type eq", "active[type eq x]", "name[formatted eq x]", "a b", "a..b", "..."]
@@ -203,7 +203,7 @@ fn what_cannot_be_is_refused() {
 }
 
 #[test]
-fn put_unassigns_what_it_leaves_out() {
+fn put_unassigns_missing_attributes() {
     let put = |body: Value| {
         let body = Object::parse(body.to_string().as_bytes()).unwrap();
         Draft::read(&body)?.replace(&user())

@@ -45,7 +45,7 @@ fn names_are_split_at_the_last_blank() {
 }
 
 #[test]
-fn the_address_that_counts_is_at_work() {
+fn work_address_is_the_address_of_the_account() {
     let email =
         |kind: &str, value: &str, primary| json!({ "type": kind, "value": value, "primary": primary });
     let body = |emails: serde_json::Value| json!({ "externalId": 7, "userName": "u", "name": { "formatted": "N" }, "emails": emails });
@@ -121,7 +121,7 @@ fn filter_finds_the_user_name_that_is_shown() {
 }
 
 #[test]
-fn a_name_comes_from_where_there_is_one() {
+fn name_is_taken_from_the_first_attribute_with_a_value() {
     let body = |name: serde_json::Value| {
         let mut body = json!({ "externalId": "x", "userName": "u", "emails": "a@b" });
         body.as_object_mut().unwrap().extend(name.as_object().unwrap().clone());

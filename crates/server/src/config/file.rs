@@ -46,7 +46,7 @@ pub(super) fn arguments(
         }
         let argument = command.get_arguments().find(|argument| argument.get_id() == name.as_str());
         let Some(flag) = argument.and_then(clap::Arg::get_long).filter(|flag| *flag != "config") else {
-            return Err(ConfigError(format!("the file has a key that nothing reads: {name}")));
+            return Err(ConfigError(format!("unknown configuration key `{name}`")));
         };
         let source = given.value_source(&name);
         if matches!(source, Some(ValueSource::CommandLine | ValueSource::EnvVariable)) {

@@ -174,7 +174,7 @@ struct Outer(#[source] Middle);
 struct Middle(#[source] io::Error);
 
 #[test]
-fn an_error_is_told_with_its_causes() {
+fn error_is_logged_with_its_causes() {
     let error = Outer(Middle(io::Error::other("refused")));
     let (_, object) = line(|| tracing::error!(error = &error as &dyn Error, "request failed"));
     let expected = json!({

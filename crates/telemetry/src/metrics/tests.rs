@@ -51,7 +51,7 @@ fn known_series_are_there_from_the_start() {
 }
 
 #[test]
-fn what_happens_is_counted_under_its_name() {
+fn each_metric_has_its_name_and_labels() {
     let metrics = metrics();
     metrics.http_request("POST", "/api/v4/internal/allowed", 401, "source_code", 0.06);
     metrics.http_request("BREW", "unmatched", 404, "not_owned", 0.001);

@@ -40,7 +40,7 @@ fn the_endpoint_of_traces_is_taken_as_it_is() {
 }
 
 #[test]
-fn a_variable_which_makes_no_sense_is_an_error() {
+fn invalid_variable_is_an_error() {
     for (name, text) in [
         ("OTEL_TRACES_EXPORTER", "jaeger"),
         ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),

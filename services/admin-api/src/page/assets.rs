@@ -1,4 +1,4 @@
-//! `GET /admin/assets/{name}`: style sheet, scripts and icon, for everybody
+//! `GET /admin/assets/{name}`: style sheet, scripts and icon, without authentication
 use actix_web::HttpResponse;
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::Path;

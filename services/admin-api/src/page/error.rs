@@ -27,7 +27,7 @@ pub enum PageError {
     OutdatedForm,
     #[error("{0}")]
     NotFound(&'static str),
-    #[error("sessions and sign-ins cannot be counted")]
+    #[error("the store of sessions and sign-in attempts is unavailable")]
     SharedState(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error(transparent)]
     Admin(#[from] AdminError),

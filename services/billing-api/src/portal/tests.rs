@@ -190,7 +190,7 @@ async fn a_new_key_is_looked_for_once_a_minute() {
 }
 
 #[actix_web::test]
-async fn a_new_key_is_good_for_all_who_come_with_it() {
+async fn new_key_is_fetched_once_for_concurrent_requests() {
     let [old, new, newest] = ["old", "new", "newest"].map(Signer::new);
     let server = Server::start(Answer::Keys(vec![old.jwk()])).await;
     let portal = server.portal();
@@ -212,7 +212,7 @@ async fn a_new_key_is_good_for_all_who_come_with_it() {
 }
 
 #[actix_web::test]
-async fn without_keys_nothing_is_taken() {
+async fn tokens_are_refused_without_keys() {
     let signer = Signer::new("a");
     let token = signer.token();
     let of_another_kind = [
@@ -246,7 +246,7 @@ async fn without_keys_nothing_is_taken() {
 }
 
 #[actix_web::test]
-async fn a_silent_portal_is_asked_once_by_all_who_wait() {
+async fn silent_portal_is_requested_once_for_concurrent_requests() {
     let server = Server::start(Answer::Silence).await;
     let (portal, token) = (server.portal(), Signer::new("a").token());
     let started = Instant::now();
@@ -258,7 +258,7 @@ async fn a_silent_portal_is_asked_once_by_all_who_wait() {
 }
 
 #[actix_web::test]
-async fn another_algorithm_is_refused_before_anybody_is_asked() {
+async fn other_algorithms_are_refused_without_a_request() {
     let server = Server::start(Answer::Nothing).await;
     let key = EncodingKey::from_secret(b"x");
     let token = encode(&Header::new(Algorithm::HS256), &json!({}), &key).unwrap();
@@ -270,7 +270,7 @@ async fn another_algorithm_is_refused_before_anybody_is_asked() {
 }
 
 #[actix_web::test]
-async fn a_file_is_read_as_the_portal_is_asked() {
+async fn key_file_is_read_like_the_response_of_the_portal() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("jwks.json");
     let [old, new] = ["old", "new"].map(Signer::new);

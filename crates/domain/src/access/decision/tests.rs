@@ -101,7 +101,7 @@ fn the_web_is_never_the_wrong_protocol() {
 }
 
 #[test]
-fn certificates_reach_their_group_and_what_is_below() {
+fn certificates_are_valid_in_their_group_and_below() {
     for (namespace, reached) in [
         ("grp", true),
         ("GRP", true),
@@ -214,7 +214,7 @@ fn the_state_of_the_owner_does_not_stop_a_clone_or_the_general_check() {
 }
 
 #[test]
-fn a_deploy_key_writes_to_a_wiki_for_an_owner_who_may() {
+fn deploy_key_pushes_to_a_wiki_with_the_rights_of_its_owner() {
     let push = |change: fn(&mut Case)| {
         let mut case = Case::new();
         case.reach_wiki();

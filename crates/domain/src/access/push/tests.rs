@@ -190,7 +190,7 @@ fn every_letter_is_reached() {
 
 /// If two checks fail, the message is that of the earlier one.
 #[test]
-fn checks_come_in_the_order_of_their_letters() {
+fn checks_run_in_the_documented_order() {
     let (reporter, developer) = (push_by(Role::REPORTER), push_by(Role::DEVELOPER));
     for (letters, push, pushed, expected) in [
         ("a, b", &reporter, format!("{A} {Z} refs/heads/main"), text::PUSH_CODE),
@@ -248,7 +248,7 @@ fn an_empty_repository_is_begun_by_maintainers() {
 
 /// Rules apply to updated and deleted branches, even if the repository counts as empty.
 #[test]
-fn only_what_is_made_begins_a_repository() {
+fn only_created_branches_are_initial_in_an_empty_repository() {
     let mut push = push_by(Role::DEVELOPER);
     push.repository.empty = true;
     assert_eq!(push.verdict(&format!("{A} {B} refs/heads/main")), text::PUSH_PROTECTED);
@@ -335,7 +335,7 @@ fn push_by_deploy_key(owner_role: Role) -> Push {
 }
 
 #[test]
-fn a_deploy_key_needs_an_owner_who_may_use_git_and_read_the_project() {
+fn deploy_key_requires_an_owner_with_git_and_project_access() {
     let verdict = |change: &dyn Fn(&mut Push)| {
         let mut push = push_by_deploy_key(Role::DEVELOPER);
         change(&mut push);
@@ -492,7 +492,7 @@ fn the_repository_is_asked_once_and_only_of_protected_refs() {
 
 /// Facts that a push does not depend on do not change the verdict.
 #[test]
-fn only_what_bears_on_a_push_need_be_known() {
+fn unrelated_facts_do_not_change_the_verdict() {
     for (line, empty, default_branch) in [
         (format!("{A} {B} refs/heads/main"), false, false),
         (format!("{Z} {B} refs/heads/main"), true, false),

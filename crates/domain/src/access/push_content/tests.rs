@@ -143,7 +143,7 @@ fn commits_are_held_against_every_rule() {
 }
 
 #[test]
-fn the_application_is_not_asked_for_what_it_cannot_give() {
+fn merges_by_the_web_interface_skip_some_commit_rules() {
     let strict = rule(|rule| {
         rule.commit_message_regex = Some("JIRA".into());
         rule.commit_message_negative_regex = Some("Merge".into());
@@ -269,7 +269,7 @@ fn pointers_lead_somewhere_and_locks_hold() {
 }
 
 #[test]
-fn only_what_is_needed_is_asked() {
+fn only_needed_objects_are_requested() {
     let changes: Vec<Change> =
         lines(&format!("{A} {B} refs/heads/x\n{Z} {B} refs/tags/x\n{A} {Z} refs/heads/y")).collect();
     assert_eq!(revisions(&changes), [B]);
@@ -316,7 +316,7 @@ fn a_sign_off_has_a_name_and_an_address() {
 }
 
 #[test]
-fn what_cannot_be_read_lets_nothing_through() {
+fn invalid_pattern_refuses_every_push() {
     let too_long = "a".repeat(2048);
     for bad in ["(", "(?=x)", r"\1", "a{9999}{9999}", &too_long] {
         let message = text::unreadable_pattern(bad);

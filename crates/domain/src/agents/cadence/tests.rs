@@ -309,14 +309,14 @@ const STRICTER_ZONES: &[&str] =
     &["TZ=posix/Europe/Berlin 0 3 * * *", "TZ=Local @daily", "TZ= 0 3 * * *", "CRON_TZ= @daily"];
 
 #[test]
-fn accepts_what_agentk_can_parse() {
+fn accepts_expressions_that_agentk_parses() {
     for cadence in ACCEPTED {
         assert!(is_valid(cadence), "{cadence:?}");
     }
 }
 
 #[test]
-fn refuses_what_agentk_cannot_parse() {
+fn refuses_expressions_that_agentk_cannot_parse() {
     for cadence in REFUSED.iter().chain(PANICS).chain(STRICTER_ZONES) {
         assert!(!is_valid(cadence), "{cadence:?}");
     }

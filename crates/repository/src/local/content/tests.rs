@@ -17,7 +17,7 @@ fn objects(mut text: &[u8]) -> Result<Vec<(String, Vec<u8>)>, Error> {
 }
 
 #[test]
-fn what_is_cut_is_too_much_and_what_is_mangled_is_an_error() {
+fn truncated_output_is_too_much_and_invalid_output_is_an_error() {
     assert!(matches!(objects(b"a blob 5\nhell"), Err(Error::TooMuch)));
     assert!(matches!(objects(b"a blob 5\nhello"), Err(Error::TooMuch)));
     assert!(matches!(objects(b"a blob"), Err(Error::TooMuch)));
@@ -40,7 +40,7 @@ fn nothing_but_object_ids_is_written_to_git() {
 
 proptest::proptest! {
     #[test]
-    fn what_git_prints_is_read(contents in proptest::collection::vec(proptest::collection::vec(proptest::num::u8::ANY, 0..64), 0..6)) {
+    fn output_of_git_is_parsed(contents in proptest::collection::vec(proptest::collection::vec(proptest::num::u8::ANY, 0..64), 0..6)) {
         let mut text = Vec::new();
         for (index, content) in contents.iter().enumerate() {
             text.extend(format!("{index} blob {}\n", content.len()).bytes());

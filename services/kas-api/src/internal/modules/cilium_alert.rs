@@ -20,7 +20,7 @@ pub async fn handler(
     let payload = params.field("alert").required(&mut problems).document(&mut problems);
     problems.check()?;
     let now = app.core.clock.now();
-    // The payload is present: otherwise there is a problem.
+    // An absent payload has already been reported as a problem.
     let Some(payload) = payload else { return Err(KasError::Parameters("alert is missing".to_owned())) };
     let alert = Alert::read(payload, now);
     let record = app.core.pool.run(move |conn| alerts::record(conn, agent.project_id, &alert, now));

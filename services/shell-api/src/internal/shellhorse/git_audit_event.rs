@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_clone_wants_and_has_nothing() {
+    fn clone_has_wants_and_no_haves() {
         for (action, wants, haves, expected) in [
             (Action::Push, Some(3), None, "push"),
             (Action::Download, Some(3), None, "clone"),

@@ -63,7 +63,7 @@ fn a_secondary_forwards_the_pushes_of_people() {
 }
 
 #[test]
-fn a_project_is_made_where_it_could_be_reached() {
+fn project_creation_applies_the_restrictions_of_the_namespace() {
     assert_eq!(new_project().verdict(), Ok(Verdict::CreateProject));
     let spoil: [fn(&mut Case); 5] = [
         |case| with_namespace(case, |facts| facts.namespace.deleted = true),
@@ -133,7 +133,7 @@ fn wikis_of_groups_go_by_role_and_visibility() {
 }
 
 #[test]
-fn wikis_of_groups_take_no_pushes_from_what_is_closed() {
+fn closed_group_refuses_pushes_to_its_wiki() {
     let push = |change: fn(&mut NamespaceFacts)| {
         let mut case = group_wiki(Role::OWNER);
         case.request.action = Action::Push;

@@ -66,7 +66,7 @@ async fn a_namespace_is_named_by_number_or_path(database: Database) {
 
 /// A missing, blank or non-string reason is rejected; numbers and booleans are converted.
 #[testkit::test]
-async fn a_reason_must_be_one(database: Database) {
+async fn reason_must_be_a_non_blank_string(database: Database) {
     let admin = admin_api(database).await;
     assert_eq!(admin.exclude("123", &json!({})).await, error(400, "reason is missing"));
     for blank in [json!(""), json!("  "), json!("\n"), Value::Null] {
@@ -102,7 +102,7 @@ async fn a_reason_must_be_one(database: Database) {
 
 /// A reason of 255 characters is accepted, one of 256 is rejected.
 #[testkit::test]
-async fn a_reason_has_255_characters_at_most(database: Database) {
+async fn reason_is_limited_to_255_characters(database: Database) {
     let admin = admin_api(database).await;
     let too_long = about_reason("is too long (maximum is 255 characters)");
     assert_eq!(admin.exclude("123", &reason(&"a".repeat(256))).await, too_long);

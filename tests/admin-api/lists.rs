@@ -100,7 +100,7 @@ async fn invalid_pagination_is_refused(database: Database) {
 }
 
 #[testkit::test]
-async fn a_search_has_1024_characters_at_most(database: Database) {
+async fn search_is_limited_to_1024_characters(database: Database) {
     let admin = admin_api(database).await;
     let longest = "%C3%A9".repeat(1024);
     for path in [LIST, "/api/v4/namespaces", "/api/v4/users"] {

@@ -29,7 +29,7 @@ fn cookie_again(admin: &Admin) -> String {
 }
 
 #[testkit::test]
-async fn a_session_grows_old(database: Database) {
+async fn session_has_a_maximum_age(database: Database) {
     let redis = Redis::start();
     let admin = admin_api_with(database, &["--redis-url", &redis.url()]).await;
     let mut visitor = Visitor::new(&admin);

@@ -37,7 +37,7 @@ async fn every_endpoint_wants_a_token(database: Database) {
 
 /// A token authenticates only for its own group, or for the instance.
 #[testkit::test]
-async fn a_token_opens_its_own_tenant(database: Database) {
+async fn token_is_valid_only_for_its_tenant(database: Database) {
     let scim = scim_api(database).await;
     for value in [
         "Bearer x",
@@ -158,7 +158,7 @@ async fn old_forms_of_a_token_are_known(database: Database) {
 
 /// A group's token cannot read a user of another group.
 #[testkit::test]
-async fn a_user_belongs_to_one_tenant(database: Database) {
+async fn user_is_visible_only_to_its_tenant(database: Database) {
     let scim = scim_api(database).await;
     let answer = scim.with_token(TH, "GET", &format!("/api/scim/v2/groups/other/Users/{UID}")).send().await;
     assert_eq!(refusal(&answer), (404, String::new()));

@@ -171,7 +171,7 @@ async fn an_unknown_attribute_prevents_no_deactivation(database: Database) {
 }
 
 #[testkit::test]
-async fn a_squatter_is_not_the_chief(database: Database) {
+async fn unconfirmed_account_with_the_same_address_is_not_linked(database: Database) {
     let scim = demo(database).await;
     let mut conn = scim.service.database.open();
     person(&mut conn, 901, "squatter", "Squatter", "ceo@corp.example");
@@ -190,7 +190,7 @@ async fn a_squatter_is_not_the_chief(database: Database) {
 }
 
 #[testkit::test]
-async fn one_name_id_is_one_person(database: Database) {
+async fn name_id_belongs_to_one_user(database: Database) {
     let scim = demo(database).await;
     for id in ["dup-1", "dup-2"] {
         scim.sql(&format!(

@@ -222,7 +222,7 @@ async fn account_with_a_confirmed_address_is_linked(database: Database) {
 
 /// A group can reject addresses by enforced single sign-on and by allowed email domains.
 #[testkit::test]
-async fn a_group_may_refuse_an_address(database: Database) {
+async fn group_can_restrict_email_domains(database: Database) {
     let mut conn = database.open();
     let scim = scim_api(database).await;
     scim.sql("UPDATE saml_providers SET enforced_sso = true");

@@ -4,7 +4,7 @@ use super::support::{GROUP, INSTANCE, UID, bad, filtered, identity, page, person
 
 /// Each operator and attribute selects the right users, in every provider's dialect.
 #[testkit::test]
-async fn filters_find_whom_they_mean(database: Database) {
+async fn filters_match_the_expected_users(database: Database) {
     let mut conn = database.open();
     let scim = scim_api(database).await;
     person(&mut conn, 60, "zed", "Zed Ä. Other", "zed@example.org");
@@ -70,7 +70,7 @@ async fn filters_find_whom_they_mean(database: Database) {
 
 /// Quotes, backslashes and SQL wildcards in a filter match literally.
 #[testkit::test]
-async fn a_text_is_only_a_text(database: Database) {
+async fn special_characters_in_an_operand_are_literal(database: Database) {
     let mut conn = database.open();
     let scim = scim_api(database).await;
     person(&mut conn, 60, "odd", "a\"b\\", "odd@example.com");

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 const OTHER: &str = "/api/scim/v2/groups/other";
 
 #[testkit::test]
-async fn two_groups_do_not_know_each_other(database: Database) {
+async fn groups_do_not_see_users_of_each_other(database: Database) {
     let scim = scim_api(database).await;
     let other = |method: &str, path: &str| scim.with_token(TH, method, &format!("{OTHER}{path}"));
     let strangers = async |path: &str| {
@@ -53,7 +53,7 @@ async fn two_groups_do_not_know_each_other(database: Database) {
 }
 
 #[testkit::test]
-async fn a_location_of_another_group_leads_nowhere(database: Database) {
+async fn user_of_another_group_is_not_found(database: Database) {
     let scim = scim_api(database).await;
     let answer = scim.group("POST", "/Users").json(&b1()).send().await;
     let location = answer.header("location").unwrap().replace("test_group", "other");

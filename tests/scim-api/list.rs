@@ -67,7 +67,7 @@ async fn one_user_has_seven_keys_in_their_order(database: Database) {
 
 /// `startIndex` and `count` select a page, with 20 users by default.
 #[testkit::test]
-async fn a_list_comes_in_pages(database: Database) {
+async fn list_is_paginated(database: Database) {
     let scim = scim_api(database).await;
     crowd(&scim, 24);
     let (_, first) = scim.group("GET", "/Users").answer().await;
@@ -201,7 +201,7 @@ async fn a_list_is_sorted(database: Database) {
 
 /// A search may be sent in the body of `POST /.search` and `POST /Users/.search`.
 #[testkit::test]
-async fn a_search_may_stand_in_a_body(database: Database) {
+async fn search_parameters_are_accepted_in_a_body(database: Database) {
     let scim = scim_api(database).await;
     crowd(&scim, 2);
     let body = json!({
@@ -242,7 +242,7 @@ async fn the_accept_header_chooses_the_form(database: Database) {
 }
 
 #[testkit::test]
-async fn the_form_may_be_fixed(database: Database) {
+async fn representation_can_be_fixed_by_an_option(database: Database) {
     let scim = crate::scim_api_with(
         database,
         &["--scim-representation", "rfc", "--scim-external-url", "https://gitlab.example.com/"],

@@ -177,7 +177,7 @@ async fn last_administrator_and_bots_cannot_be_deactivated(database: Database) {
 
 /// The instance changes names and addresses of the account, in every provider's dialect.
 #[testkit::test]
-async fn the_instance_writes(database: Database) {
+async fn instance_patch_changes_the_user(database: Database) {
     let scim = scim_api(database).await;
     let okta = json!({ "Operations": [{ "op": "replace",
         "value": { "active": false, "id": "x", "schemas": [] } }] });
@@ -231,7 +231,7 @@ async fn the_instance_writes(database: Database) {
 
 /// In mode `gitlab`, a group's change of names and addresses is accepted without effect.
 #[testkit::test]
-async fn a_group_changes_no_account(database: Database) {
+async fn group_patch_does_not_change_the_account(database: Database) {
     let scim = scim_api(database).await;
     let body = operations(json!([
         { "op": "Add", "path": "name.formatted", "value": "New Name" },

@@ -5,7 +5,7 @@ use serde_json::json;
 
 /// A PUT to the instance replaces all attributes; read-only and unknown ones are ignored.
 #[testkit::test]
-async fn a_put_replaces(database: Database) {
+async fn put_replaces_all_attributes(database: Database) {
     let scim = scim_api(database).await;
     let path = format!("/Users/{UID}");
     let full = json!({

@@ -39,7 +39,7 @@ async fn allowed_returns_the_location_of_the_repository(database: Database) {
 }
 
 #[testkit::test]
-async fn a_path_may_be_written_in_many_ways(database: Database) {
+async fn path_is_accepted_in_many_spellings(database: Database) {
     let shell = shell_api(database).await;
     for path in ["/grp/p.git", "grp/p.git", "GRP/P", "grp/p"] {
         assert_eq!(verdict(&shell.clone(11, path).await), ALLOWED, "{path}");

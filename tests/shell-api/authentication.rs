@@ -42,7 +42,7 @@ async fn every_endpoint_requires_a_valid_token(database: Database) {
 }
 
 #[testkit::test]
-async fn clocks_may_differ_by_a_minute(database: Database) {
+async fn clock_skew_of_a_minute_is_accepted(database: Database) {
     let shell = shell_api(database).await;
     let now = endpoint::Clock::System.unix();
     for (claims, status) in [
@@ -116,7 +116,7 @@ async fn basic_authentication_is_ignored(database: Database) {
 }
 
 #[testkit::test]
-async fn the_credential_is_looked_at_first(database: Database) {
+async fn credential_is_checked_first(database: Database) {
     let shell = shell_api(database).await;
     for body in ["", "{", r#"{"key_id":[]}"#] {
         let answer = shell.anonymous("POST", "/allowed").body("application/json", body).send().await;

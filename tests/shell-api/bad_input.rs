@@ -40,7 +40,7 @@ async fn all_are(shell: &Shell, path: &str, cases: &[(Value, (u16, Value))]) {
 }
 
 #[testkit::test]
-async fn no_text_is_an_array_or_holds_a_nul(database: Database) {
+async fn strings_are_not_arrays_and_contain_no_nul(database: Database) {
     let redis = Redis::start();
     let shell = shell_api_with(database, &["--redis-url", &redis.url()]).await;
     for (method, path, base, texts) in requests() {
@@ -155,7 +155,7 @@ async fn broken_bodies_are_refused(database: Database) {
 }
 
 #[testkit::test]
-async fn a_body_has_its_size(database: Database) {
+async fn body_size_is_limited(database: Database) {
     let redis = Redis::start();
     let shell = shell_api_with(database, &["--redis-url", &redis.url()]).await;
     let too_large = (413, r#"{"message":"413 Request Entity Too Large"}"#.to_owned());
@@ -179,7 +179,7 @@ async fn a_body_has_its_size(database: Database) {
 }
 
 #[testkit::test]
-async fn paths_lead_nowhere_else(database: Database) {
+async fn path_traversal_is_refused(database: Database) {
     let shell = shell_api(database).await;
     let project_404 = (404, refusal(NOT_FOUND.1));
     let clone = |project: &str| with(&with(&requests()[0].2, "project", json!(project)), "key_id", json!(11));

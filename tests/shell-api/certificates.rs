@@ -100,7 +100,7 @@ async fn others_do_not(database: Database) {
 }
 
 #[testkit::test]
-async fn a_membership_must_count(database: Database) {
+async fn only_valid_memberships_allow_sign_in(database: Database) {
     let shell = with_authority(database, &[]).await;
     let word = STANDARD_NO_PAD.encode(fingerprint());
     for (change, counts) in [

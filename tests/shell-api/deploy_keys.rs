@@ -146,7 +146,7 @@ async fn full_ref_name_decides_for_deploy_keys(database: Database) {
 /// In an empty repository with default branch protection, the owner of a deploy key must be allowed to make
 /// the first push.
 #[testkit::test]
-async fn a_maintainer_s_deploy_key_starts_an_empty_repository(database: Database) {
+async fn deploy_key_of_a_maintainer_can_push_to_an_empty_repository(database: Database) {
     keys(&mut database.open());
     let shell = shell_api(database).await;
     let new = "1".repeat(40);

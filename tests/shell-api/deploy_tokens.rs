@@ -92,7 +92,7 @@ async fn expired_deploy_token_gives_no_access(database: Database) {
 
 /// A deploy token cannot clone a snippet.
 #[testkit::test]
-async fn snippets_take_no_tokens(database: Database) {
+async fn deploy_tokens_give_no_access_to_snippets(database: Database) {
     let shell = service(database).await;
     shell.sql(
         "INSERT INTO snippets (id, author_id, type, project_id, visibility_level) VALUES (8, 2, \
@@ -103,7 +103,7 @@ async fn snippets_take_no_tokens(database: Database) {
 }
 
 #[testkit::test]
-async fn discover_knows_no_tokens(database: Database) {
+async fn discover_returns_no_user_for_tokens(database: Database) {
     let shell = service(database).await;
     assert_eq!(shell.get("/discover?identifier=deploy-token-1").await, (200, json!(null)));
 }

@@ -64,7 +64,7 @@ async fn an_active_key_is_allowed(database: Database) {
 }
 
 #[testkit::test]
-async fn the_installations_own_token_is_a_credential(database: Database) {
+async fn token_of_the_instance_is_a_credential(database: Database) {
     prepare(&database);
     let shell = shell_api(database).await;
     let body = json!({ "project_id": 3, "public_key": "glet_on" });
@@ -129,7 +129,7 @@ async fn authentication_comes_before_the_body(database: Database) {
 }
 
 #[testkit::test]
-async fn the_legacy_secret_stays_one(database: Database) {
+async fn legacy_secret_is_still_a_credential(database: Database) {
     prepare(&database);
     let shell = shell_api_with(database, &["--legacy-shared-secret"]).await;
     let secret = STANDARD.encode(SECRET);

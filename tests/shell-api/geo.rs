@@ -76,7 +76,7 @@ async fn pushes_go_to_the_primary(database: Database) {
 }
 
 #[testkit::test]
-async fn the_primary_is_shown_the_token(database: Database) {
+async fn primary_gets_the_token(database: Database) {
     let shell = secondary(database, ", token_file: TOKEN, push_ssh_direct_to_primary: true").await;
     assert_eq!(
         shell.push_any(11, "grp/p").await,

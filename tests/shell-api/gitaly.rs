@@ -171,7 +171,7 @@ async fn concurrent_pushes_share_one_connection(database: Database) {
 }
 
 #[testkit::test]
-async fn token_is_proved_and_not_sent(database: Database) {
+async fn token_of_gitaly_is_signed_and_not_sent(database: Database) {
     let gitaly = Gitaly::with_token(&repositories().path, "s3cret");
     let config =
         |token: &str| format!("storages: {{default: {{address: '{}', token: {token}}}}}\n", gitaly.address);

@@ -21,7 +21,7 @@ async fn comes_to(shell: &Shell, path: &str, expected: &(u16, Value)) {
 }
 
 #[testkit::test]
-async fn health_has_its_shapes(database: Database) {
+async fn health_endpoints_have_the_responses_of_gitlab(database: Database) {
     let shell = shell_api(database).await;
     let service = &shell.service;
     let health = service.get("/-/health").await;

@@ -112,7 +112,7 @@ async fn an_inactive_user_gets_nothing(database: Database) {
 
 /// A user who can end the state in a browser keeps the key and the recovery codes, but gets no LFS token.
 #[testkit::test]
-async fn a_suspended_user_keeps_a_way_back(database: Database) {
+async fn user_without_terms_or_confirmation_still_gets_credentials(database: Database) {
     fixture::run(
         &mut database.open(),
         "UPDATE application_settings SET enforce_terms = true, email_confirmation_setting = 2;

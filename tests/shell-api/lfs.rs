@@ -41,7 +41,7 @@ fn is_for((status, mut body): (u16, Value), username: &str, key: &str, path: &st
 }
 
 #[testkit::test]
-async fn a_person_gets_a_token(database: Database) {
+async fn user_gets_a_token(database: Database) {
     let shell = shell_api(database).await;
     let ask = |project: &str| json!({ "key_id": "11", "project": project, "operation": "download" });
     for project in ["grp/p.git", "/grp/p.git", "GRP/P"] {
@@ -54,7 +54,7 @@ async fn a_person_gets_a_token(database: Database) {
 }
 
 #[testkit::test]
-async fn a_person_is_named_by_id_too(database: Database) {
+async fn user_can_be_named_by_id(database: Database) {
     let shell = shell_api(database).await;
     let body = json!({ "user_id": "2", "project": "grp/p.git", "operation": "upload" });
     is_for(authenticate(&shell, body).await, "alice", ALICE, "grp/p", 1800);
@@ -85,7 +85,7 @@ async fn wikis_have_lfs_too(database: Database) {
 }
 
 #[testkit::test]
-async fn lifetime_and_base_may_be_chosen(database: Database) {
+async fn lifetime_and_base_url_are_configurable(database: Database) {
     let options = ["--lfs-token-ttl", "7200", "--lfs-http", "https://lfs.example.com/git/"];
     let shell = shell_api_with(database, &options).await;
     let (_, answer) = authenticate(&shell, json!({ "key_id": 11, "project": "grp/p" })).await;
@@ -94,7 +94,7 @@ async fn lifetime_and_base_may_be_chosen(database: Database) {
 }
 
 #[testkit::test]
-async fn others_get_none(database: Database) {
+async fn token_requires_access_to_the_project(database: Database) {
     fixture::run(
         &mut database.open(),
         "INSERT INTO snippets (id, author_id, project_id, created_at, updated_at)
@@ -141,7 +141,7 @@ async fn others_get_none(database: Database) {
 }
 
 #[testkit::test]
-async fn an_installation_may_have_no_lfs(database: Database) {
+async fn lfs_can_be_disabled_for_the_instance(database: Database) {
     let shell = shell_api_with(database, &["--lfs-enabled", "false"]).await;
     let answer = authenticate(&shell, json!({ "key_id": 11, "project": "grp/p" })).await;
     assert_eq!(answer, (404, serde_json::from_str(NOT_FOUND).unwrap()));

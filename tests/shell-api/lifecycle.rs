@@ -94,7 +94,7 @@ async fn sigterm_lets_running_requests_finish() {
 }
 
 #[actix_web::test]
-async fn sigint_waits_for_no_balancer() {
+async fn sigint_skips_the_shutdown_blackout() {
     let database = Database::sqlite();
     let mut binary = Setup::new(&database).start(&["--shutdown-blackout", "60s"], &[]);
     let unfinished = Unfinished::send(&binary).await;
@@ -167,7 +167,7 @@ async fn reloads(binary: &Binary, result: &str) -> u32 {
 }
 
 #[actix_web::test]
-async fn two_secrets_hold_while_they_are_changed() {
+async fn both_secrets_are_valid_during_a_rotation() {
     let database = Database::sqlite();
     let setup = Setup::new(&database);
     let previous = setup.path("previous");
@@ -190,7 +190,7 @@ async fn two_secrets_hold_while_they_are_changed() {
 }
 
 #[actix_web::test]
-async fn a_secret_that_changes_is_seen() {
+async fn changed_secret_file_is_reloaded() {
     let database = Database::sqlite();
     let binary = Binary::start(&database);
     binary.write_secret("another secret");

@@ -157,7 +157,7 @@ async fn tls_is_served_and_its_certificate_changed() {
 }
 
 #[actix_web::test]
-async fn clients_may_have_to_show_a_certificate() {
+async fn client_certificates_can_be_required() {
     let (database, one, other) = (Database::sqlite(), Authority::new(), Authority::new());
     one.sign("server");
     one.sign("client");

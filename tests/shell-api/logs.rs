@@ -131,7 +131,7 @@ async fn health_requests_are_logged_at_debug_level() {
 }
 
 #[actix_web::test]
-async fn no_line_holds_a_secret() {
+async fn log_contains_no_secret() {
     let database = Database::sqlite();
     database.sql("UPDATE users SET otp_required_for_login = true WHERE id = 2");
     let mut told_once: Vec<String> = Vec::new();

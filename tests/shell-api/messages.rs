@@ -123,7 +123,7 @@ async fn other_pushes_get_no_link(database: Database) {
 }
 
 #[testkit::test]
-async fn a_project_may_want_no_links(database: Database) {
+async fn project_can_disable_merge_request_links(database: Database) {
     let shell = shell_api(database).await;
     shell.sql("UPDATE projects SET printing_merge_request_link_enabled = false WHERE id = 3");
     assert_eq!(shell.post_receive(&pushed(&["f"])).await, decreased(&json!([])));
@@ -167,7 +167,7 @@ async fn a_banner_comes_first(database: Database) {
 }
 
 #[testkit::test]
-async fn a_banner_may_be_for_some_roles(database: Database) {
+async fn banner_can_be_limited_to_roles(database: Database) {
     let array = |numbers: &[i64]| format!("'{}'", fixture::array(&database.open(), numbers));
     banner(&database, 1, &[("target_access_levels", &array(&[40, 50]))]);
     banner(&database, 2, &[("target_access_levels", &array(&[10]))]);
@@ -216,7 +216,7 @@ async fn old_path_gets_one_redirect_message(database: Database) {
 }
 
 #[testkit::test]
-async fn an_old_path_is_remembered_without_redis_too(database: Database) {
+async fn redirect_message_is_stored_in_memory_without_redis(database: Database) {
     database.sql(&format!(
         "INSERT INTO redirect_routes (source_id, source_type, path, created_at, updated_at) VALUES ({P}, \
              'Project', 'grp/old', '{THEN}', '{THEN}')"

@@ -30,7 +30,7 @@ fn member(disk_path: &str, public: bool, is_upstream: bool) -> Value {
 }
 
 #[testkit::test]
-async fn a_pool_has_members(database: Database) {
+async fn members_of_a_pool_are_listed(database: Database) {
     let shell = with_pools(database).await;
     let hashed = |id: i64| domain::hashed_path("@hashed", id);
     let upstream = member(&hashed(Q), true, true);

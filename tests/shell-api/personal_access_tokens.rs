@@ -91,7 +91,7 @@ async fn token_gets_a_default_expiry(database: Database) {
 }
 
 #[testkit::test]
-async fn the_installation_chooses_the_prefix(database: Database) {
+async fn instance_setting_decides_the_prefix(database: Database) {
     let shell = shell_api(database).await;
     let body = json!({ "key_id": 11, "name": "n", "scopes": ["api"], "expires_at": in_days(1) });
     for (column, prefix) in [

@@ -152,7 +152,7 @@ async fn the_counter_needs_no_redis(database: Database) {
 }
 
 #[testkit::test]
-async fn pushes_at_once_are_all_counted(database: Database) {
+async fn concurrent_pushes_are_all_counted(database: Database) {
     let redis = Redis::start();
     let shell = shell_api_with(database, &["--redis-url", &redis.url()]).await;
     let mut pairs = Vec::new();
@@ -168,7 +168,7 @@ async fn pushes_at_once_are_all_counted(database: Database) {
 }
 
 #[testkit::test]
-async fn the_work_after_a_push_is_a_job_of_sidekiq(database: Database) {
+async fn push_enqueues_a_sidekiq_job(database: Database) {
     let redis = Redis::start();
     let shell = shell_api_with(database, &["--redis-url", &redis.url()]).await;
     let body = json!({ "gl_repository": "project-3", "identifier": "key-11", "changes": CHANGES,
@@ -196,7 +196,7 @@ async fn the_work_after_a_push_is_a_job_of_sidekiq(database: Database) {
 }
 
 #[testkit::test]
-async fn an_older_or_newer_gitlab_has_other_names(database: Database) {
+async fn job_class_queue_and_prefix_are_configurable(database: Database) {
     let redis = Redis::start();
     let arguments = [
         "--redis-url",
@@ -222,7 +222,7 @@ async fn an_older_or_newer_gitlab_has_other_names(database: Database) {
 }
 
 #[testkit::test]
-async fn without_redis_the_job_waits_in_the_outbox(database: Database) {
+async fn job_is_stored_in_the_outbox_without_redis(database: Database) {
     let shell = shell_api(database).await;
     let page =
         "0000000000000000000000000000000000000000 fd9e76b9136bdd9fe217061b497745792fe5a5ee gh-pages\\n";
@@ -241,7 +241,7 @@ async fn without_redis_the_job_waits_in_the_outbox(database: Database) {
 
 /// If Redis does not take the job, it is stored in the outbox, with the correlation id of the request.
 #[testkit::test]
-async fn job_that_redis_does_not_take_is_in_the_outbox(database: Database) {
+async fn job_is_stored_in_the_outbox_if_redis_fails(database: Database) {
     let mut redis = Redis::start();
     let shell = shell_api_with(database, &["--redis-url", &redis.url()]).await;
     redis.stop();

@@ -150,7 +150,7 @@ async fn old_path_redirects_until_another_project_uses_it(database: Database) {
 }
 
 #[testkit::test]
-async fn gl_repository_is_believed_first(database: Database) {
+async fn gl_repository_takes_precedence(database: Database) {
     let shell = shell_api(database).await;
     let by = |name: &str, project| json!({ "key_id": 11, "gl_repository": name, "project": project });
     assert_eq!(verdict(&shell.allowed(by("project-3", json!("/abs/path.git"))).await), ALLOWED);

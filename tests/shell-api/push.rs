@@ -58,7 +58,7 @@ async fn default_branch_cannot_be_deleted(database: Database) {
 
 /// A name that starts with 40 hexadecimal digits, in either letter case, could be mistaken for an object id.
 #[testkit::test]
-async fn no_branch_looks_like_a_commit(database: Database) {
+async fn branch_name_must_not_look_like_a_commit_id(database: Database) {
     let shell = shell_api(database).await;
     let (a, hex) = (&shell.git.a, "0123456789abcdef0123456789abcdef01234567");
     let (upper, mixed) = (hex.to_uppercase(), format!("{}{}", &hex[..20], hex[20..].to_uppercase()));
@@ -89,7 +89,7 @@ async fn no_branch_looks_like_a_commit(database: Database) {
 }
 
 #[testkit::test]
-async fn names_are_those_of_git(database: Database) {
+async fn ref_names_must_be_valid_in_git(database: Database) {
     let shell = shell_api(database).await;
     let a = &shell.git.a;
     for name in [
@@ -183,7 +183,7 @@ async fn first_refused_line_refuses_the_push(database: Database) {
 }
 
 #[testkit::test]
-async fn changes_that_are_none_are_a_mistake_of_the_caller(database: Database) {
+async fn invalid_changes_are_refused(database: Database) {
     let shell = shell_api(database).await;
     let (a, b) = (&shell.git.a, &shell.git.b);
     let bad = json!({ "message": "400 Bad request - changes is invalid", "error": "changes is invalid" });

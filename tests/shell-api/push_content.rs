@@ -51,7 +51,7 @@ async fn lfs_objects_must_belong_to_the_project(database: Database) {
 }
 
 #[testkit::test]
-async fn an_installation_may_have_no_lfs(database: Database) {
+async fn lfs_can_be_disabled_for_the_instance(database: Database) {
     let incoming = Incoming::new();
     let shell = shell_api_at(database, incoming.storage.path(), &["--lfs-enabled", "false"]).await;
     let commit = incoming.commit(&[("a.psd", Some(pointer().as_bytes()))]);
@@ -111,7 +111,7 @@ async fn timeout_names_the_slow_step(database: Database) {
 
 /// A push with unknown objects is rejected.
 #[testkit::test]
-async fn objects_that_are_not_there_refuse_the_push(database: Database) {
+async fn missing_objects_refuse_the_push(database: Database) {
     let incoming = Incoming::new();
     let shell = shell_api_at(database, incoming.storage.path(), &[]).await;
     let unknown = "1".repeat(40);
@@ -218,7 +218,7 @@ async fn enabled_content_check_requires_access_to_the_repository(database: Datab
 }
 
 #[testkit::test]
-async fn an_operator_may_let_them_through(database: Database) {
+async fn operator_can_allow_unchecked_pushes(database: Database) {
     database.sql(
         "UPDATE projects SET repository_storage = 'blind', lfs_enabled = true WHERE id = 3;
             INSERT INTO push_rules (project_id, branch_name_regex, commit_message_regex) VALUES (3, '^f', \
@@ -233,7 +233,7 @@ async fn an_operator_may_let_them_through(database: Database) {
 }
 
 #[testkit::test]
-async fn a_limit_for_files_needs_a_look(database: Database) {
+async fn file_size_limit_requires_access_to_the_repository(database: Database) {
     database.sql("UPDATE projects SET repository_storage = 'blind' WHERE id = 3");
     let shell = shell_api_with(database, &["--file-size-limit-mb", "1"]).await;
     let answer = shell.push(11, &format!("{} {} refs/heads/f", shell.git.a, shell.git.b)).await;

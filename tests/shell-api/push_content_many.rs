@@ -37,7 +37,7 @@ fn body(incoming: &Incoming, changes: &str) -> Value {
 }
 
 #[testkit::test]
-async fn a_statement_for_each_check_that_is_on(database: Database) {
+async fn each_enabled_check_runs_one_statement(database: Database) {
     let incoming = Incoming::new();
     let oid = "1".repeat(64);
     let pointer = format!("version https://git-lfs.github.com/spec/v1\noid sha256:{oid}\nsize 1\n");

@@ -21,7 +21,7 @@ fn rule(shell: &Shell, set: &str) {
 }
 
 #[testkit::test]
-async fn branches_have_names(database: Database) {
+async fn branch_names_follow_the_pattern(database: Database) {
     let incoming = Incoming::new();
     let shell = shell(database, &incoming).await;
     rule(&shell, "branch_name_regex = '^JIRA-'");
@@ -101,7 +101,7 @@ async fn messages_follow_patterns(database: Database) {
 }
 
 #[testkit::test]
-async fn authors_have_addresses(database: Database) {
+async fn author_addresses_follow_the_pattern(database: Database) {
     let incoming = Incoming::new();
     let shell = shell(database, &incoming).await;
     let good = incoming.commit(&[]);
@@ -173,7 +173,7 @@ async fn authors_have_addresses(database: Database) {
 }
 
 #[testkit::test]
-async fn commits_are_signed(database: Database) {
+async fn unsigned_commits_are_refused(database: Database) {
     let incoming = Incoming::new();
     let shell = shell(database, &incoming).await;
     rule(&shell, "reject_unsigned_commits = true");
@@ -187,7 +187,7 @@ async fn commits_are_signed(database: Database) {
 }
 
 #[testkit::test]
-async fn files_have_names(database: Database) {
+async fn prohibited_file_names_are_refused(database: Database) {
     let incoming = Incoming::new();
     let shell = shell(database, &incoming).await;
     rule(&shell, r"file_name_regex = '(^|\/)install\.exe$'");
@@ -221,7 +221,7 @@ async fn files_have_names(database: Database) {
 }
 
 #[testkit::test]
-async fn files_have_sizes(database: Database) {
+async fn large_files_are_refused(database: Database) {
     let incoming = Incoming::new();
     let shell = shell_api_at(database, incoming.storage.path(), &["--file-size-limit-mb", "2"]).await;
     let file = |path, size| incoming.commit(&[(path, Some(vec![b'x'; size].as_slice()))]);

@@ -81,7 +81,7 @@ async fn files_that_cannot_be_counted_are_too_many(database: Database) {
 }
 
 #[testkit::test]
-async fn an_operator_may_believe_in_them(database: Database) {
+async fn operator_can_allow_pushes_without_the_check(database: Database) {
     snippet(&database, "blind");
     let shell = shell_api_with(database, &["--allow-uninspected-pushes", "true"]).await;
     let incoming = Incoming::at("@snippets/9.git", "snippet-9");

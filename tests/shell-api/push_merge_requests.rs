@@ -38,7 +38,7 @@ fn owned((status, message): (u16, &str)) -> (u16, String) {
 
 /// A merge in progress needs only the right to merge.
 #[testkit::test]
-async fn a_merge_that_happens_now_needs_the_right_to_merge(database: Database) {
+async fn running_merge_requires_the_right_to_merge(database: Database) {
     let shell = shell_api(database).await;
     let (a, b, c) = (&shell.git.a, &shell.git.b, &shell.git.c);
     let commit = format!("'{b}'");

@@ -267,7 +267,7 @@ async fn options_are_skipped_for_a_possible_default_branch(database: Database) {
 
 /// The messages are in GitLab's order: broadcast messages, warnings, links.
 #[testkit::test]
-async fn messages_stand_in_their_order(database: Database) {
+async fn messages_are_in_the_documented_order(database: Database) {
     let shell = with_outbox(database).await;
     shell.sql(&format!(
         "INSERT INTO broadcast_messages (id, message, message_html, created_at, updated_at, \

@@ -122,7 +122,7 @@ async fn star_matches_any_characters(database: Database) {
 }
 
 #[testkit::test]
-async fn levels_are_no_one_roles_and_administrators(database: Database) {
+async fn access_levels_are_none_roles_and_administrators(database: Database) {
     let shell = shell_api(database).await;
     let change = format!("{} {} refs/heads/main", shell.git.a, shell.git.b);
     for (level, mia, root, alice) in [
@@ -145,7 +145,7 @@ async fn levels_are_no_one_roles_and_administrators(database: Database) {
 
 /// A rule that names a deploy key allows its owner to push, in person or with any write key.
 #[testkit::test]
-async fn a_rule_may_name_a_deploy_key(database: Database) {
+async fn protection_rule_can_name_a_deploy_key(database: Database) {
     let mut conn = database.open();
     fixture::deploy_key(&mut conn, 35, Some(2), P, true);
     fixture::deploy_key(&mut conn, 36, Some(2), P, true);
@@ -174,7 +174,7 @@ async fn a_rule_may_name_a_deploy_key(database: Database) {
 }
 
 #[testkit::test]
-async fn a_rule_may_name_a_person_or_a_group(database: Database) {
+async fn protection_rule_can_name_a_user_or_a_group(database: Database) {
     let mut conn = database.open();
     fixture::group(&mut conn, 50, "x", None);
     fixture::group(&mut conn, 51, "weak", None);
@@ -208,7 +208,7 @@ async fn a_rule_may_name_a_person_or_a_group(database: Database) {
 }
 
 #[testkit::test]
-async fn rules_of_the_top_level_group_hold_too(database: Database) {
+async fn rules_of_the_top_level_group_apply(database: Database) {
     let shell = shell_api(database).await;
     let (a, b) = (&shell.git.a, &shell.git.b);
     let change = format!("{a} {b} refs/heads/shared");

@@ -85,7 +85,7 @@ async fn objects_in_quarantine_are_seen(database: Database) {
 
 /// Refs below `refs/replace/` are ignored, since they can make any commit an ancestor of any other.
 #[testkit::test]
-async fn replaced_objects_are_not_believed(database: Database) {
+async fn replaced_objects_are_ignored(database: Database) {
     let (storage, copy) = copy_of_p();
     let (b, c) = (&repositories().b, &repositories().c);
     git::git(&copy, &["replace", "--graft", c, b]);
@@ -214,7 +214,7 @@ async fn the_first_branch_is_for_maintainers(database: Database) {
 }
 
 #[testkit::test]
-async fn a_repository_that_hangs_is_given_up(database: Database) {
+async fn hanging_repository_times_out(database: Database) {
     let (storage, copy) = copy_of_p();
     std::fs::remove_file(copy.join("HEAD")).unwrap();
     execute("mkfifo", &[copy.join("HEAD").as_ref()]);
@@ -261,7 +261,7 @@ async fn unreadable_repository_is_checked_strictly(database: Database) {
 }
 
 #[testkit::test]
-async fn an_operator_may_choose_to_believe(database: Database) {
+async fn operator_can_trust_an_unreadable_repository(database: Database) {
     database.sql(&format!(
         "UPDATE projects SET repository_storage = 'blind' WHERE id = {P};
              INSERT INTO project_statistics (project_id, namespace_id, commit_count, created_at, updated_at) \

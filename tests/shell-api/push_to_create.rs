@@ -221,7 +221,7 @@ async fn members_of_the_group_reach_it(database: Database) {
 }
 
 #[testkit::test]
-async fn a_path_must_be_one_of_gitlab(database: Database) {
+async fn project_path_must_be_valid_in_gitlab(database: Database) {
     let (shell, _storage) = service(database, &[]).await;
     let before = projects(&shell);
     for path in [
@@ -282,13 +282,13 @@ async fn invalid_paths_create_no_project(database: Database) {
 }
 
 #[testkit::test]
-async fn it_can_be_switched_off(database: Database) {
+async fn push_to_create_can_be_switched_off(database: Database) {
     let (shell, _storage) = service(database, &["--push-to-create", "false"]).await;
     assert_eq!(verdict(&shell.push_any(11, "alice/new").await), NOT_FOUND);
 }
 
 #[testkit::test]
-async fn limits_and_levels_hold(database: Database) {
+async fn project_limit_and_visibility_restrictions_apply(database: Database) {
     fixture::member(&mut database.open(), 2, Source::Group(20), Role::DEVELOPER);
     fixture::member(&mut database.open(), 5, Source::Group(20), Role::MAINTAINER);
     let (shell, _storage) = service(database, &[]).await;
@@ -412,7 +412,7 @@ async fn existing_repository_is_used(database: Database) {
 
 /// A Gitaly that does not respond does not block other writes.
 #[testkit::test]
-async fn a_slow_gitaly_holds_no_lock(database: Database) {
+async fn slow_gitaly_does_not_hold_the_database_lock(database: Database) {
     let (gitaly, shell, _storage) = beside_gitaly(database).await;
     gitaly.fail(Fault::Hang);
     let push = shell.push_any(11, "alice/slow");

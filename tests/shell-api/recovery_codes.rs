@@ -49,7 +49,7 @@ fn refused(message: &str) -> (u16, Value) {
 }
 
 #[testkit::test]
-async fn new_codes_take_the_place_of_the_old(database: Database) {
+async fn new_codes_replace_the_old_ones(database: Database) {
     let shell = with_second_factor(database).await;
     let first = codes(&shell.post(PATH, json!({ "key_id": "11" })).await);
     assert!(are_valid(&shell, &first));

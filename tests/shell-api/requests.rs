@@ -74,7 +74,7 @@ async fn every_answer_has_its_headers(database: Database) {
 }
 
 #[testkit::test]
-async fn parameters_may_be_sent_in_many_ways(database: Database) {
+async fn parameters_are_accepted_in_many_encodings(database: Database) {
     let shell = shell_api(database).await;
     let multipart =
         "--X\r\nContent-Disposition: form-data; name=\"gl_repository\"\r\n\r\nproject-3\r\n--X--\r\n";
@@ -149,7 +149,7 @@ async fn everything_may_lie_below_a_root(database: Database) {
 }
 
 #[testkit::test]
-async fn a_request_keeps_its_name(database: Database) {
+async fn correlation_id_of_the_caller_is_kept(database: Database) {
     let shell = shell_api(database).await;
     let named = async |name: &str| {
         let answer = shell.request("GET", "/check").header("X-Request-Id", name).send().await;

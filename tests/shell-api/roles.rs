@@ -91,7 +91,7 @@ async fn only_effective_members_count(database: Database) {
 }
 
 #[testkit::test]
-async fn the_installation_may_want_one_protocol(database: Database) {
+async fn instance_can_allow_only_one_protocol(database: Database) {
     fixture::run(
         &mut database.open(),
         "UPDATE application_settings SET enabled_git_access_protocol = 'http'",
@@ -127,7 +127,7 @@ async fn settings_of_the_installation_are_followed(database: Database) {
 }
 
 #[testkit::test]
-async fn http_may_be_switched_off_by_direction(database: Database) {
+async fn http_can_be_disabled_for_pulls_or_pushes(database: Database) {
     let shell = shell_api_with(database, &["--upload-pack", "false", "--receive-pack", "false"]).await;
     for (action, message) in [
         ("git-upload-pack", "Pulling over HTTP is not allowed."),
@@ -140,7 +140,7 @@ async fn http_may_be_switched_off_by_direction(database: Database) {
 }
 
 #[testkit::test]
-async fn operations_are_limited(database: Database) {
+async fn git_operations_are_rate_limited(database: Database) {
     fixture::run(&mut database.open(), "UPDATE application_settings SET gitlab_shell_operation_limit = 1");
     let shell = shell_api(database).await;
     let ask = |key: i64, project| shell.send_allowed(json!({ "key_id": key, "project": project }));

@@ -55,7 +55,7 @@ async fn check_reports_whether_redis_is_available(database: Database) {
 }
 
 #[testkit::test]
-async fn a_key_is_found_however_it_is_written(database: Database) {
+async fn key_is_found_in_every_spelling(database: Database) {
     let rsa = ssh::rsa(3072, 50);
     fixture::key(&mut database.open(), 50, Some(2), &rsa);
     let shell = shell_api(database).await;
@@ -82,7 +82,7 @@ async fn a_key_is_found_however_it_is_written(database: Database) {
 }
 
 #[testkit::test]
-async fn a_line_has_no_other_line_in_it(database: Database) {
+async fn newlines_are_removed_from_the_returned_key(database: Database) {
     let shell = shell_api(database).await;
     shell.sql(
         "UPDATE users SET name = 'Alice\nssh-rsa AAAA' WHERE id = 2; UPDATE keys SET usage_type = 1 \
@@ -133,7 +133,7 @@ async fn deploy_keys_are_found_in_any_state(database: Database) {
 }
 
 #[testkit::test]
-async fn discover_greets(database: Database) {
+async fn discover_returns_the_user(database: Database) {
     fixture::run(
         &mut database.open(),
         "UPDATE keys SET user_id = NULL WHERE id = 31;

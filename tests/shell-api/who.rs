@@ -19,7 +19,7 @@ async fn unknown_actor_pulls_public_projects_and_cannot_push(database: Database)
 }
 
 #[testkit::test]
-async fn the_first_name_wins(database: Database) {
+async fn first_identifier_takes_precedence(database: Database) {
     let shell = shell_api(database).await;
     for by in [
         json!({ "user_id": 2 }),
@@ -55,7 +55,7 @@ async fn the_first_name_wins(database: Database) {
 }
 
 #[testkit::test]
-async fn keys_end_and_may_be_too_weak(database: Database) {
+async fn expired_and_weak_keys_are_refused(database: Database) {
     fixture::run(
         &mut database.open(),
         "UPDATE application_settings SET rsa_key_restriction = 3072, ecdsa_key_restriction = -1",
@@ -111,7 +111,7 @@ async fn account_state_decides_access(database: Database) {
 }
 
 #[testkit::test]
-async fn the_installation_may_ask_for_more(database: Database) {
+async fn instance_can_require_terms_and_confirmation(database: Database) {
     fixture::run(
         &mut database.open(),
         "UPDATE application_settings SET enforce_terms = true, \
@@ -178,7 +178,7 @@ async fn last_use_is_recorded_once_a_day(database: Database) {
 }
 
 #[testkit::test]
-async fn read_only_installations_take_no_pushes(database: Database) {
+async fn read_only_instance_refuses_pushes(database: Database) {
     let shell = shell_api_with(database, &["--read-only"]).await;
     assert_eq!(
         verdict(&shell.push_any(11, "grp/p").await),

@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_ends_within_the_limit() {
+    fn token_expires_within_the_maximum_lifetime() {
         let ends = |policy: &Policy, text: &str| {
             ask_under(policy, "n", &["api"], text).map(|grant| grant.expires_at)
         };

@@ -8,7 +8,8 @@ use testkit::{Database, Process, Subjects};
 
 fn start(database: &Database, data: &TempDir) -> Process {
     let directory = data.path().to_str().unwrap();
-    let arguments = ["--database-url", database.url(), "--data-dir", directory, "--log-level", "debug"];
+    let arguments =
+        ["--database-url", database.url_for("admin-api"), "--data-dir", directory, "--log-level", "debug"];
     Process::start("admin-api", &arguments, &[])
 }
 

@@ -55,7 +55,7 @@ pub async fn admin_api_with(database: Database, arguments: &[&str]) -> Admin {
 
 fn prepare(database: &Database, data: &TempDir, now: NaiveDateTime, arguments: &[&str]) -> Prepared {
     let directory = data.path().to_str().unwrap();
-    let mut all = vec!["admin-api", "--database-url", database.url(), "--data-dir", directory];
+    let mut all = vec!["admin-api", "--database-url", database.url_for("admin-api"), "--data-dir", directory];
     all.extend(["--external-url", "https://gitlab.example.com"]);
     let unlimited = testkit::without_rate_limits(data.path(), arguments);
     all.extend(unlimited.iter().map(String::as_str));

@@ -13,7 +13,7 @@ fn start(database: &Database) -> Running {
     plant(database);
     let data = TempDir::new().unwrap();
     let directory = write_files(&data);
-    let arguments = ["--database-url", database.url(), "--data-dir", &directory];
+    let arguments = ["--database-url", database.url_for("billing-api"), "--data-dir", &directory];
     Running { process: Process::start("billing-api", &arguments, &[]).until_ready(), _data: data }
 }
 

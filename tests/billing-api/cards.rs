@@ -44,7 +44,8 @@ async fn card_data_is_never_logged(database: Database) {
     support::plant(&database);
     let data = TempDir::new().unwrap();
     let directory = write_files(&data);
-    let arguments = ["--database-url", database.url(), "--data-dir", &directory, "--log-level", "trace"];
+    let arguments =
+        ["--database-url", database.url_for("billing-api"), "--data-dir", &directory, "--log-level", "trace"];
     let process = Process::start("billing-api", &arguments, &[]).until_ready();
     let path = format!("/api/v4/internal/gitlab_subscriptions{PATH}");
     let request = process.request("PUT", &path).header("PRIVATE-TOKEN", support::A).json(&example());

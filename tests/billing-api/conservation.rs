@@ -139,7 +139,7 @@ async fn no_minute_is_lost(database: Database) {
     let start = || {
         let mut arguments = vec![
             "--database-url",
-            database.url(),
+            database.url_for("billing-api"),
             "--data-dir",
             &directory,
             "--log-level",

@@ -41,7 +41,8 @@ pub async fn billing_api_with(database: Database, arguments: &[&str]) -> Billing
     let data = TempDir::new().unwrap();
     let directory = write_files(&data);
     let jwks = data.path().join("jwks.json");
-    let mut all = vec!["billing-api", "--database-url", database.url(), "--data-dir", &directory];
+    let mut all =
+        vec!["billing-api", "--database-url", database.url_for("billing-api"), "--data-dir", &directory];
     all.extend(["--external-url", "https://gitlab.example.com", "--jwks-file", jwks.to_str().unwrap()]);
     let unlimited = testkit::without_rate_limits(data.path(), arguments);
     all.extend(unlimited.iter().map(String::as_str));

@@ -66,8 +66,14 @@ async fn log_names_agents_and_no_secret(database: Database) {
     kas_fixture::insert(&mut database.open());
     let data = TempDir::new().unwrap();
     let config = write_config(data.path());
-    let arguments =
-        ["--config", &config, "--database-url", database.url(), "--data-dir", data.path().to_str().unwrap()];
+    let arguments = [
+        "--config",
+        &config,
+        "--database-url",
+        database.url_for("kas-api"),
+        "--data-dir",
+        data.path().to_str().unwrap(),
+    ];
     let process = Process::start("kas-api", &arguments, &[]).until_ready();
     let ask = |method: &str, path: &str| {
         let request = process

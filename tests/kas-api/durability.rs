@@ -26,7 +26,7 @@ async fn acknowledged_increments_outlive_redis_and_the_service() {
         "--config",
         &config,
         "--database-url",
-        database.url(),
+        database.url_for("kas-api"),
         "--data-dir",
         directory,
         "--redis-url",

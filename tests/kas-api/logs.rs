@@ -20,7 +20,8 @@ fn start(database: &Database) -> Running {
     let data = TempDir::new().unwrap();
     let config = write_config(data.path());
     let directory = data.path().to_str().unwrap();
-    let arguments = ["--config", &config, "--database-url", database.url(), "--data-dir", directory];
+    let arguments =
+        ["--config", &config, "--database-url", database.url_for("kas-api"), "--data-dir", directory];
     Running { process: Process::start("kas-api", &arguments, &[]).until_ready(), _data: data }
 }
 

@@ -83,7 +83,8 @@ async fn a_hangup_reads_the_limits_again(database: Database) {
     let (data, file) = (TempDir::new().unwrap(), limits("kas: {per_second: 0.001, burst: 1}"));
     let config = write_config(data.path());
     let directory = data.path().to_str().unwrap();
-    let arguments = ["--config", &config, "--data-dir", directory, "--database-url", database.url()];
+    let arguments =
+        ["--config", &config, "--data-dir", directory, "--database-url", database.url_for("kas-api")];
     let process = Process::start(
         "kas-api",
         &[&arguments[..], &["--rate-limits-file", file.path().to_str().unwrap()]].concat(),

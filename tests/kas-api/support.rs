@@ -53,7 +53,7 @@ pub async fn kas_api_through_gitaly(database: Database, address: &str) -> Kas {
 }
 
 async fn start(database: Database, data: TempDir, config: &str, arguments: &[&str]) -> Kas {
-    let mut all = vec!["kas-api", "--config", config, "--database-url", database.url()];
+    let mut all = vec!["kas-api", "--config", config, "--database-url", database.url_for("kas-api")];
     all.extend(["--data-dir", data.path().to_str().unwrap()]);
     let unlimited = testkit::without_rate_limits(data.path(), arguments);
     all.extend(unlimited.iter().map(String::as_str));

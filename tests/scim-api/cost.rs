@@ -58,7 +58,8 @@ async fn a_list_is_two_statements(database: Database) {
         identity(&mut conn, None, id, &format!("uid{id}"));
     }
     let data = data_dir();
-    let arguments = ["--database-url", database.url(), "--data-dir", data.path().to_str().unwrap()];
+    let arguments =
+        ["--database-url", database.url_for("scim-api"), "--data-dir", data.path().to_str().unwrap()];
     let process = Process::start("scim-api", &arguments, &[]).until_ready();
     let paths = [
         "/Users".to_owned(),

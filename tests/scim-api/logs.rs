@@ -6,7 +6,7 @@ use testkit::{Database, Process, Subjects};
 fn start(database: &Database, data: &tempfile::TempDir, further: &[&str]) -> Process {
     let mut arguments = vec![
         "--database-url",
-        database.url(),
+        database.url_for("scim-api"),
         "--data-dir",
         data.path().to_str().unwrap(),
         "--log-level",

@@ -39,8 +39,13 @@ pub async fn scim_api(database: Database) -> Scim {
 pub async fn scim_api_with(database: Database, arguments: &[&str]) -> Scim {
     plant(&mut database.open());
     let data = data_dir();
-    let mut all =
-        vec!["scim-api", "--database-url", database.url(), "--data-dir", data.path().to_str().unwrap()];
+    let mut all = vec![
+        "scim-api",
+        "--database-url",
+        database.url_for("scim-api"),
+        "--data-dir",
+        data.path().to_str().unwrap(),
+    ];
     let unlimited = testkit::without_rate_limits(data.path(), arguments);
     all.extend(unlimited.iter().map(String::as_str));
     all.extend(arguments);

@@ -19,7 +19,7 @@ impl Setup {
     /// A setup with this database.
     pub fn new(database: &Database) -> Self {
         let mut setup = Self::bare();
-        setup.arguments.extend(["--database-url".to_owned(), database.url().to_owned()]);
+        setup.arguments.extend(["--database-url".to_owned(), database.url_for("shell-api").to_owned()]);
         setup
     }
 

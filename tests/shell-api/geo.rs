@@ -20,7 +20,7 @@ fn options(
         "--config",
         &config,
         "--database-url",
-        database.url(),
+        database.url_for("shell-api"),
         "--data-dir",
         data.path().to_str().unwrap(),
     ];

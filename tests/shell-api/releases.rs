@@ -85,7 +85,7 @@ async fn state_of_a_namespace_makes_its_projects_read_only() {
 #[actix_web::test]
 async fn database_of_each_release_fits() {
     for release in Release::ALL {
-        let database = Database::gitlab(release);
+        let database = Database::release(release);
         for service in SERVICES {
             let outcome = check(&mut database.open(), service).unwrap();
             assert!(

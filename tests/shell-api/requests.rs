@@ -180,7 +180,8 @@ async fn correlation_id_is_in_the_log(database: Database) {
     let data = TempDir::new().unwrap();
     let config = write_config(&data, &storages("/nowhere"));
     let directory = data.path().to_str().unwrap();
-    let arguments = ["--config", &config, "--database-url", database.url(), "--data-dir", directory];
+    let arguments =
+        ["--config", &config, "--database-url", database.url_for("shell-api"), "--data-dir", directory];
     let process = Process::start("shell-api", &arguments, &[]).until_ready();
     let request = process.request("GET", "/api/v4/internal/check").header("X-Request-Id", "abc");
     assert_eq!(request.send().await.header("x-request-id"), Some("abc"));

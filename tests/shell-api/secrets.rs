@@ -51,7 +51,8 @@ async fn sighup_reloads_the_secret(database: Database) {
     let data = TempDir::new().unwrap();
     let config = write_config(&data, &storages("/nowhere"));
     let directory = data.path().to_str().unwrap();
-    let arguments = ["--config", &config, "--database-url", database.url(), "--data-dir", directory];
+    let arguments =
+        ["--config", &config, "--database-url", database.url_for("shell-api"), "--data-dir", directory];
     let process = Process::start("shell-api", &arguments, &[]).until_ready();
     let fresh = signed_by("a fresh secret", &claims());
     let check = async || {

@@ -51,7 +51,7 @@ pub fn prepare_with(
 ) -> Result<server::Prepared, server::config::ConfigError> {
     let data = TempDir::new().unwrap();
     let config = write_config(&data, "");
-    let mut all = vec!["shell-api", "--config", &config, "--database-url", database.url()];
+    let mut all = vec!["shell-api", "--config", &config, "--database-url", database.url_for("shell-api")];
     all.extend(["--data-dir", data.path().to_str().unwrap()]);
     all.extend(arguments);
     let structures = shell_api::INFO.structures;
@@ -65,7 +65,14 @@ pub fn prepare_with(
 pub async fn shell_api_of(database: Database, config: &str, arguments: &[&str]) -> Shell {
     let data = TempDir::new().unwrap();
     let config = write_config(&data, config);
-    let mut all = vec!["shell-api", "--config", &config, "--database-url", database.url(), "--external-url"];
+    let mut all = vec![
+        "shell-api",
+        "--config",
+        &config,
+        "--database-url",
+        database.url_for("shell-api"),
+        "--external-url",
+    ];
     all.extend(["https://gitlab.example.com", "--data-dir", data.path().to_str().unwrap()]);
     all.extend(arguments);
     let loaded = server::config::load::<shell_api::Options>(

@@ -27,7 +27,7 @@ async fn a_blocked_user_is_refused_by_the_next_allowed(database: Database) {
         "--config",
         config.to_str().unwrap(),
         "--database-url",
-        database.url(),
+        database.url_for("shell-api"),
         "--data-dir",
         data.path().to_str().unwrap(),
     ];

@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use database::registry::{SERVICES, Service};
 use database::{Conn, Location};
 use diesel::RunQueryDsl;
 use diesel::connection::SimpleConnection;
@@ -49,8 +50,14 @@ const RELEASES: [(&str, &str); 3] = [
 
 #[derive(Debug)]
 enum Kind {
-    Sqlite { _dir: TempDir },
-    Postgresql { name: String },
+    Sqlite {
+        _dir: TempDir,
+    },
+    /// In a GitLab database each service has a URL with its role.
+    Postgresql {
+        name: String,
+        role_urls: Vec<(&'static str, String)>,
+    },
 }
 
 impl Database {
@@ -72,28 +79,61 @@ impl Database {
 
     pub fn postgresql() -> Self {
         static TEMPLATE: OnceLock<String> = OnceLock::new();
-        Self::copy(TEMPLATE.get_or_init(|| make_template("template", &[])))
+        Self::copy(TEMPLATE.get_or_init(|| make_template("template", &[])), false)
     }
 
-    /// Creates a database with the schema of a GitLab release.
-    pub fn gitlab(release: Release) -> Self {
+    /// A database of the newest GitLab release, or of the one that `TEST_GITLAB_RELEASE` names (`18_0`).
+    pub fn gitlab() -> Self {
+        let Ok(name) = std::env::var("TEST_GITLAB_RELEASE") else { return Self::release(Release::V19_5) };
+        let index = RELEASES.iter().position(|(release, _)| *release == name);
+        Self::release(Release::ALL[index.unwrap_or_else(|| panic!("unknown release {name}"))])
+    }
+
+    /// A database with the schema of a GitLab release, where each service has a role of its own.
+    pub fn release(release: Release) -> Self {
         static TEMPLATES: [OnceLock<String>; 3] = [const { OnceLock::new() }; 3];
         let index = release as usize;
-        let template = TEMPLATES[index]
-            .get_or_init(|| make_template(&format!("gitlab_{}", RELEASES[index].0), &RELEASES[..=index]));
-        Self::copy(template)
+        let template = TEMPLATES[index].get_or_init(|| {
+            let name = make_template(&format!("gitlab_{}", RELEASES[index].0), &RELEASES[..=index]);
+            for service in SERVICES {
+                create_role(service);
+            }
+            grant(&server_with(&name));
+            name
+        });
+        Self::copy(template, true)
     }
 
     /// Creates a private copy of a template.
-    fn copy(template: &str) -> Self {
+    fn copy(template: &str, has_roles: bool) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let name = format!("test_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         execute(&format!("CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy"));
-        Self { url: server_with(&name), kind: Kind::Postgresql { name } }
+        let url = server_with(&name);
+        let services = if has_roles { SERVICES.as_slice() } else { &[] };
+        let role_urls =
+            services.iter().map(|service| (service.name, as_role(&url, &role(service.name)))).collect();
+        Self { url, kind: Kind::Postgresql { name, role_urls } }
     }
 
+    /// The URL for the owner of the tables. A service connects to [`Self::url_for`].
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// The URL for a service, such as `kas-api`. In a GitLab database it has the rights that
+    /// `internal-apictl grants` prints, and no others.
+    pub fn url_for(&self, service: &str) -> &str {
+        let role_urls = match &self.kind {
+            Kind::Postgresql { role_urls, .. } => role_urls.as_slice(),
+            Kind::Sqlite { .. } => &[],
+        };
+        role_urls.iter().find(|(name, _)| *name == service).map_or(&self.url, |(_, url)| url)
+    }
+
+    /// Whether the tables are those of a GitLab release.
+    pub fn is_gitlab(&self) -> bool {
+        matches!(&self.kind, Kind::Postgresql { role_urls, .. } if !role_urls.is_empty())
     }
 
     pub fn is_postgresql(&self) -> bool {
@@ -105,9 +145,16 @@ impl Database {
         open(&self.url)
     }
 
-    /// Runs statements that both databases support.
+    /// Runs statements that both databases support, as the owner of the tables.
+    ///
+    /// Grants the services' rights again if the statements change the schema, as an operator does after an
+    /// upgrade of GitLab.
     pub fn sql(&self, statements: &str) {
         self.open().batch_execute(statements).expect("the statements run");
+        let changes_schema = ["ALTER TABLE", "CREATE TABLE"].iter().any(|words| statements.contains(words));
+        if changes_schema && self.is_gitlab() {
+            grant(&self.url);
+        }
     }
 
     /// The rows of every table as text. Two equal values mean that nothing has changed in between.
@@ -138,7 +185,7 @@ impl Database {
 
 impl Drop for Database {
     fn drop(&mut self) {
-        if let Kind::Postgresql { name } = &self.kind {
+        if let Kind::Postgresql { name, .. } = &self.kind {
             execute(&format!("DROP DATABASE {name} WITH (FORCE)"));
         }
     }
@@ -155,6 +202,36 @@ fn make_template(prefix: &str, changes: &[(&str, &str)]) -> String {
         conn.batch_execute(statements).unwrap_or_else(|error| panic!("{release}: {error}"));
     }
     name
+}
+
+/// The database role of a service, which the services of all tests share.
+fn role(service: &str) -> String {
+    format!("test_{}", service.replace('-', "_"))
+}
+
+/// Creates the role of a service, unless another process of tests has created it.
+fn create_role(service: Service) {
+    let role = role(service.name);
+    execute(&format!(
+        "DO $$ BEGIN CREATE ROLE {role} LOGIN NOINHERIT PASSWORD '{role}'; \
+         EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$"
+    ));
+}
+
+/// Gives each service's role the rights that `internal-apictl grants` prints.
+fn grant(url: &str) {
+    let mut conn = open(url);
+    for service in SERVICES {
+        let statements = database::grants(&mut conn, service, &role(service.name)).expect("the grants");
+        fixture::run(&mut conn, &statements);
+    }
+}
+
+/// The URL with the name and password of a role.
+fn as_role(url: &str, role: &str) -> String {
+    let (scheme, rest) = url.split_once("://").expect("a URL");
+    let address = rest.rsplit_once('@').map_or(rest, |(_, address)| address);
+    format!("{scheme}://{role}:{role}@{address}")
 }
 
 fn server() -> String {

@@ -9,6 +9,7 @@ ALTER TABLE plans DROP COLUMN plan_name_uid;
 ALTER TABLE gitlab_subscriptions DROP COLUMN hosted_plan_name_uid;
 ALTER TABLE gitlab_subscription_histories DROP COLUMN hosted_plan_name_uid;
 ALTER TABLE subscription_add_on_purchases DROP COLUMN subscription_add_on_uid;
+DROP TABLE scim_group_memberships;
 
 CREATE TABLE organization_push_rules (
   id bigserial PRIMARY KEY,
@@ -121,6 +122,118 @@ CREATE TRIGGER namespaces_loose_fk_trigger AFTER DELETE ON namespaces REFERENCIN
   FOR EACH STATEMENT EXECUTE FUNCTION insert_into_loose_foreign_keys_deleted_records();
 CREATE TRIGGER projects_loose_fk_trigger AFTER DELETE ON projects REFERENCING OLD TABLE AS old_table
   FOR EACH STATEMENT EXECUTE FUNCTION insert_into_loose_foreign_keys_deleted_records();
+
+CREATE FUNCTION delete_associated_project_namespace() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  DELETE FROM namespaces WHERE namespaces.id = OLD.project_namespace_id AND namespaces.type = 'Project';
+  RETURN NULL;
+END $$;
+CREATE TRIGGER trigger_delete_project_namespace_on_project_delete AFTER DELETE ON projects
+  FOR EACH ROW WHEN (OLD.project_namespace_id IS NOT NULL) EXECUTE FUNCTION delete_associated_project_namespace();
+
+-- What the model of a project writes beside the row itself.
+ALTER TABLE application_settings
+  ADD COLUMN default_ci_config_path varchar(255),
+  ADD COLUMN default_preferred_language text NOT NULL DEFAULT 'en',
+  ADD COLUMN default_syntax_highlighting_theme integer NOT NULL DEFAULT 1,
+  ADD COLUMN shared_runners_enabled boolean NOT NULL DEFAULT true,
+  ADD COLUMN user_defaults_to_private_profile boolean NOT NULL DEFAULT false;
+ALTER TABLE users
+  ADD COLUMN confirmation_token varchar,
+  ADD COLUMN preferred_language varchar,
+  ADD COLUMN unconfirmed_email varchar;
+ALTER TABLE namespaces ADD COLUMN shared_runners_enabled boolean NOT NULL DEFAULT true;
+ALTER TABLE projects
+  ADD COLUMN autoclose_referenced_issues boolean,
+  ADD COLUMN ci_config_path varchar,
+  ADD COLUMN last_repository_updated_at timestamp,
+  ADD COLUMN only_allow_merge_if_all_discussions_are_resolved boolean,
+  ADD COLUMN packages_enabled boolean,
+  ADD COLUMN remove_source_branch_after_merge boolean,
+  ADD COLUMN resolve_outdated_diff_discussions boolean,
+  ADD COLUMN shared_runners_enabled boolean NOT NULL DEFAULT true;
+ALTER TABLE project_features
+  ADD COLUMN analytics_access_level integer NOT NULL DEFAULT 20,
+  ADD COLUMN container_registry_access_level integer NOT NULL DEFAULT 0,
+  ADD COLUMN environments_access_level integer NOT NULL DEFAULT 20,
+  ADD COLUMN feature_flags_access_level integer NOT NULL DEFAULT 20,
+  ADD COLUMN metrics_dashboard_access_level integer,
+  ADD COLUMN model_experiments_access_level integer NOT NULL DEFAULT 20,
+  ADD COLUMN model_registry_access_level integer NOT NULL DEFAULT 20,
+  ADD COLUMN monitor_access_level integer NOT NULL DEFAULT 20,
+  ADD COLUMN operations_access_level integer NOT NULL DEFAULT 20,
+  ADD COLUMN package_registry_access_level integer NOT NULL DEFAULT 0,
+  ADD COLUMN releases_access_level integer NOT NULL DEFAULT 20;
+CREATE TABLE project_ci_cd_settings (
+  id bigserial PRIMARY KEY,
+  project_id bigint NOT NULL UNIQUE REFERENCES projects (id) ON DELETE CASCADE,
+  group_runners_enabled boolean NOT NULL DEFAULT true,
+  default_git_depth integer,
+  forward_deployment_enabled boolean,
+  separated_caches boolean NOT NULL DEFAULT true
+);
+CREATE TABLE container_expiration_policies (
+  project_id bigint PRIMARY KEY REFERENCES projects (id) ON DELETE CASCADE,
+  created_at timestamptz NOT NULL,
+  updated_at timestamptz NOT NULL,
+  next_run_at timestamptz,
+  cadence varchar(12) NOT NULL DEFAULT '1d',
+  enabled boolean NOT NULL DEFAULT false
+);
+CREATE TABLE project_pages_metadata (
+  project_id bigint PRIMARY KEY REFERENCES projects (id) ON DELETE CASCADE,
+  deployed boolean NOT NULL DEFAULT false
+);
+
+-- Triggers write the list of vulnerabilities, with some of its columns.
+CREATE TABLE vulnerability_issue_links (
+  id bigserial PRIMARY KEY,
+  vulnerability_id bigint NOT NULL,
+  issue_id bigint NOT NULL
+);
+CREATE TABLE vulnerability_merge_request_links (
+  id bigserial PRIMARY KEY,
+  vulnerability_id bigint NOT NULL,
+  merge_request_id bigint NOT NULL
+);
+CREATE FUNCTION insert_or_update_vulnerability_reads() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF TG_OP = 'UPDATE' AND OLD.vulnerability_id IS NOT DISTINCT FROM NEW.vulnerability_id THEN RETURN NULL; END IF;
+  INSERT INTO vulnerability_reads (vulnerability_id, project_id, scanner_id, report_type, severity, state,
+    resolved_on_default_branch, uuid, location_image, cluster_agent_id, casted_cluster_agent_id, has_issues, has_merge_request)
+  SELECT v.id, v.project_id, NEW.scanner_id, v.report_type, v.severity, v.state, v.resolved_on_default_branch, NEW.uuid,
+    NEW.location ->> 'image', NEW.location -> 'kubernetes_resource' ->> 'agent_id',
+    CAST(NEW.location -> 'kubernetes_resource' ->> 'agent_id' AS bigint),
+    EXISTS (SELECT 1 FROM vulnerability_issue_links l WHERE l.vulnerability_id = v.id),
+    EXISTS (SELECT 1 FROM vulnerability_merge_request_links l WHERE l.vulnerability_id = v.id)
+  FROM vulnerabilities v WHERE v.id = NEW.vulnerability_id AND v.present_on_default_branch
+  ON CONFLICT (vulnerability_id) DO NOTHING;
+  RETURN NULL;
+END $$;
+CREATE TRIGGER trigger_insert_or_update_vulnerability_reads_from_occurrences
+  AFTER INSERT OR UPDATE ON vulnerability_occurrences FOR EACH ROW WHEN (NEW.vulnerability_id IS NOT NULL)
+  EXECUTE FUNCTION insert_or_update_vulnerability_reads();
+CREATE FUNCTION update_vulnerability_reads_from_vulnerability() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  UPDATE vulnerability_reads SET severity = NEW.severity, state = NEW.state,
+    resolved_on_default_branch = NEW.resolved_on_default_branch WHERE vulnerability_id = NEW.id;
+  RETURN NULL;
+END $$;
+CREATE TRIGGER trigger_update_vulnerability_reads_on_vulnerability_update AFTER UPDATE ON vulnerabilities
+  FOR EACH ROW WHEN (OLD.severity IS DISTINCT FROM NEW.severity OR OLD.state IS DISTINCT FROM NEW.state
+    OR OLD.resolved_on_default_branch IS DISTINCT FROM NEW.resolved_on_default_branch)
+  EXECUTE FUNCTION update_vulnerability_reads_from_vulnerability();
+CREATE FUNCTION update_location_from_vulnerability_occurrences() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  UPDATE vulnerability_reads SET location_image = NEW.location ->> 'image',
+    cluster_agent_id = NEW.location -> 'kubernetes_resource' ->> 'agent_id',
+    casted_cluster_agent_id = CAST(NEW.location -> 'kubernetes_resource' ->> 'agent_id' AS bigint)
+  WHERE vulnerability_id = NEW.vulnerability_id;
+  RETURN NULL;
+END $$;
+CREATE TRIGGER trigger_update_location_on_vulnerability_occurrences_update AFTER UPDATE ON vulnerability_occurrences
+  FOR EACH ROW WHEN (NEW.report_type IN (2, 7) AND OLD.location IS DISTINCT FROM NEW.location)
+  EXECUTE FUNCTION update_location_from_vulnerability_occurrences();
 
 -- The rows that the triggers would have made, had they been there from the beginning.
 INSERT INTO namespace_details (namespace_id, created_at, updated_at)

@@ -11,3 +11,12 @@ ALTER TABLE pool_repositories ADD COLUMN organization_id bigint;
 ALTER TABLE internal_ids ADD CONSTRAINT check_one_parent CHECK (num_nonnulls(namespace_id, project_id) = 1) NOT VALID;
 ALTER TABLE vulnerability_occurrences ADD COLUMN security_project_tracked_context_id bigint;
 ALTER TABLE vulnerability_reads ADD COLUMN security_project_tracked_context_id bigint;
+CREATE TABLE scim_group_memberships (
+  id bigserial PRIMARY KEY,
+  created_at timestamptz NOT NULL,
+  updated_at timestamptz NOT NULL,
+  user_id bigint NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+  scim_group_uid uuid NOT NULL
+);
+CREATE INDEX index_scim_group_memberships_on_scim_group_uid ON scim_group_memberships (scim_group_uid);
+CREATE UNIQUE INDEX index_scim_group_memberships_on_user_and_uid ON scim_group_memberships (user_id, scim_group_uid);

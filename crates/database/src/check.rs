@@ -6,7 +6,7 @@ use diesel::prelude::*;
 use diesel::sql_types::Text;
 
 use crate::catalogue::{Catalogue, Column};
-use crate::registry::{self, DeclaredColumn, Service, TableUse};
+use crate::registry::{self, DeclaredColumn, Right, Service, TableUse};
 use crate::rights::FurtherRights;
 use crate::unique_indexes::UniqueIndexes;
 use crate::{Conn, Result, is_owned_by_rails, migrations};
@@ -152,25 +152,28 @@ impl Check<'_> {
     /// Finds the rights that the role lacks: one finding per column, or one for the table if it has none.
     fn rights(&mut self, table: TableUse) {
         let name = table.table;
-        let mut used: Vec<(&str, &Column)> = registry::used_columns(self.service, name)
-            .filter_map(|column| Some((column, self.catalogue.column(name, column)?)))
-            .collect();
-        used.sort_unstable_by_key(|(column, _)| *column);
         let mut lacking: Vec<(Option<&str>, String)> = Vec::new();
-        for (right, is_needed, has_right) in [
-            ("SELECT", true, (|column: &Column| column.may_select) as fn(&Column) -> bool),
-            ("INSERT INTO", table.is_inserted, |column| column.may_insert),
-            ("UPDATE", table.is_changed, |column| column.may_update),
+        for (right, keyword, has_right) in [
+            (Right::Select, "SELECT", (|column: &Column| column.may_select) as fn(&Column) -> bool),
+            (Right::Insert, "INSERT INTO", |column| column.may_insert),
+            (Right::Update, "UPDATE", |column| column.may_update),
         ] {
-            if !is_needed || used.is_empty() {
+            let mut used: Vec<(&str, &Column)> = self
+                .service
+                .columns_with(table, right)
+                .into_iter()
+                .filter_map(|column| Some((column, self.catalogue.column(name, column)?)))
+                .collect();
+            used.sort_unstable_by_key(|(column, _)| *column);
+            if used.is_empty() {
                 continue;
             }
             if used.iter().any(|(_, column)| has_right(column)) {
                 let refused = used.iter().filter(|(_, column)| !has_right(column));
                 lacking
-                    .extend(refused.map(|(column, _)| (Some(*column), format!("{right} {name}.{column}"))));
+                    .extend(refused.map(|(column, _)| (Some(*column), format!("{keyword} {name}.{column}"))));
             } else {
-                lacking.push((None, format!("{right} {name}")));
+                lacking.push((None, format!("{keyword} {name}")));
             }
         }
         if table.is_deleted && !self.further_rights.may_delete(name) {

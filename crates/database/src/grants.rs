@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use diesel::sql_types::Text;
 
 use crate::catalogue::Catalogue;
-use crate::registry::{self, Service, TableUse};
+use crate::registry::{self, Right, Service, TableUse};
 use crate::{Conn, Error, Result};
 
 /// The rights that a trigger function of GitLab needs, which runs as our role.
@@ -122,18 +122,18 @@ pub fn grants(conn: &mut Conn, service: Service, role: &str) -> Result<String> {
 /// Grants rights on the columns that are declared and exist. Never grants rights on the whole table, so that
 /// columns that GitLab adds later are not readable.
 fn push_table(sql: &mut String, catalogue: &Catalogue, service: Service, table: TableUse, role: &str) {
-    let TableUse { table: name, is_inserted, is_changed, is_deleted, .. } = table;
+    let name = table.table;
     let schema = if registry::is_own(name) { "internal_api" } else { "public" };
-    let mut columns: Vec<&str> =
-        registry::used_columns(service, name).filter(|column| catalogue.has(name, column)).collect();
-    columns.sort_unstable();
-    let columns = columns.join(", ");
-    for (right, is_needed) in [("SELECT", true), ("INSERT", is_inserted), ("UPDATE", is_changed)] {
-        if is_needed && !columns.is_empty() {
-            let _ = writeln!(sql, "GRANT {right} ({columns}) ON {schema}.{name} TO {role};");
+    for (right, keyword) in [(Right::Select, "SELECT"), (Right::Insert, "INSERT"), (Right::Update, "UPDATE")]
+    {
+        let mut columns = service.columns_with(table, right);
+        columns.retain(|column| catalogue.has(name, column));
+        columns.sort_unstable();
+        if !columns.is_empty() {
+            let _ = writeln!(sql, "GRANT {keyword} ({}) ON {schema}.{name} TO {role};", columns.join(", "));
         }
     }
-    if is_deleted {
+    if table.is_deleted {
         let _ = writeln!(sql, "GRANT DELETE ON {schema}.{name} TO {role};");
     }
 }

@@ -7,6 +7,7 @@ mod services;
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
+pub(crate) use services::Right;
 pub use services::{SERVICES, Service, TableUse};
 
 /// The columns whose unique index `ON CONFLICT` needs, in alphabetical order.
@@ -32,12 +33,6 @@ pub(crate) fn upsert_key(table: &str) -> Option<&'static [&'static str]> {
     UPSERT_KEYS.iter().find(|(name, _)| *name == table).map(|(_, columns)| *columns)
 }
 
-/// The columns of a table that a service may use, whether or not the database has them.
-pub(crate) fn used_columns(service: Service, table: &'static str) -> impl Iterator<Item = &'static str> {
-    let declared = columns(table).iter().map(|column| column.name);
-    declared.chain(undeclared_columns(table)).filter(move |column| service.may_use(table, column))
-}
-
 /// Tables that only hand-written SQL names.
 pub(crate) fn undeclared_tables() -> impl Iterator<Item = &'static str> {
     UNDECLARED_COLUMNS.iter().filter_map(|column| column.split_once('.').map(|(table, _)| table))
@@ -54,6 +49,7 @@ pub(crate) fn undeclared_columns(table: &'static str) -> impl Iterator<Item = &'
 const UNDECLARED_COLUMNS: &[&str] = &[
     "application_settings.admin_mode",
     "application_settings.can_create_group",
+    "application_settings.cluster_agents",
     "application_settings.default_ci_config_path",
     "application_settings.default_preferred_language",
     "application_settings.default_syntax_highlighting_theme",
@@ -68,6 +64,7 @@ const UNDECLARED_COLUMNS: &[&str] = &[
     "emails.organization_id",
     "gitlab_subscription_histories.hosted_plan_name_uid",
     "gitlab_subscriptions.hosted_plan_name_uid",
+    "member_roles.occupies_seat",
     "namespaces.shared_runners_enabled",
     "namespaces.state",
     "organization_push_rules.author_email_regex",

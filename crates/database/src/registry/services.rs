@@ -1,4 +1,5 @@
 //! The tables that each service uses, and how.
+use super::{columns, undeclared_columns};
 
 /// The database requirements of a service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,8 +14,10 @@ pub struct Service {
     optional: &'static str,
     /// Tables that the service inserts into.
     inserted: &'static str,
-    /// Tables whose rows the service updates or locks.
+    /// Tables whose rows the service updates.
     changed: &'static str,
+    /// Tables whose rows the service locks without updating them.
+    locked: &'static str,
     /// Tables that it deletes from.
     deleted: &'static str,
 }
@@ -58,15 +61,15 @@ pub const SERVICES: [Service; 5] = [
                    personal_access_tokens project_authorizations project_ci_cd_settings project_features \
                    project_pages_metadata project_repositories project_settings project_statistics projects routes",
         changed: "keys members namespaces users",
+        locked: "",
         deleted: "outbox_messages",
     },
     Service {
         name: "kas-api",
         core: "agent_group_authorizations agent_organization_authorizations agent_project_authorizations \
-               application_settings cluster_agent_tokens cluster_agents feature_gates group_group_links members \
-               namespaces \
-               organizations personal_access_tokens project_authorizations project_features \
-               projects redirect_routes routes users",
+               application_setting_terms application_settings cluster_agent_tokens cluster_agents feature_gates \
+               group_group_links members namespaces organizations personal_access_tokens project_authorizations \
+               project_features projects redirect_routes routes users",
         capabilities: &[
             capability("activity_events", "agent_activity_events"),
             capability("alerts", "alert_management_alerts internal_ids"),
@@ -99,6 +102,7 @@ pub const SERVICES: [Service; 5] = [
                   alert_management_alerts cluster_agent_tokens cluster_agents internal_ids kas_counters \
                   personal_access_tokens vulnerabilities vulnerability_identifiers vulnerability_occurrences \
                   vulnerability_reads vulnerability_scanners",
+        locked: "projects",
         deleted: "agent_activity_events agent_group_authorizations agent_organization_authorizations \
                   agent_project_authorizations agent_user_access_group_authorizations \
                   agent_user_access_project_authorizations kas_events kas_unique_counters \
@@ -130,6 +134,7 @@ pub const SERVICES: [Service; 5] = [
                    scim_api_prior_members scim_api_records scim_group_memberships scim_identities user_details users",
         changed: "group_scim_identities identities members namespaces routes saml_group_links scim_api_groups \
                   scim_api_records scim_identities users",
+        locked: "",
         deleted: "emails identities members outbox_messages project_authorizations scim_api_emails scim_api_groups \
                   scim_api_prior_members scim_api_records scim_group_memberships",
     },
@@ -141,6 +146,7 @@ pub const SERVICES: [Service; 5] = [
         optional: "",
         inserted: "admin_audit_events namespaces_storage_limit_exclusions",
         changed: "personal_access_tokens",
+        locked: "namespaces",
         deleted: "namespaces_storage_limit_exclusions",
     },
     Service {
@@ -162,6 +168,7 @@ pub const SERVICES: [Service; 5] = [
         changed: "ci_minutes_additional_packs gitlab_subscription_histories gitlab_subscriptions namespace_limits \
                   namespaces personal_access_tokens subscription_add_on_purchases upcoming_reconciliations \
                   user_credit_card_validations",
+        locked: "",
         deleted: "upcoming_reconciliations",
     },
 ];
@@ -175,8 +182,9 @@ pub struct TableUse {
     /// Whether the service works without it.
     pub is_optional: bool,
     pub is_inserted: bool,
-    /// Whether rows are updated or locked.
     pub is_changed: bool,
+    /// Whether rows are locked but not updated.
+    pub is_locked: bool,
     pub is_deleted: bool,
 }
 
@@ -187,7 +195,7 @@ impl Service {
 
     /// The tables that the service uses.
     pub fn tables(&self) -> impl Iterator<Item = TableUse> {
-        let (inserted, changed, deleted) = (self.inserted, self.changed, self.deleted);
+        let (inserted, changed, locked, deleted) = (self.inserted, self.changed, self.locked, self.deleted);
         let parts = [(None, false, self.core), (None, true, self.optional)].into_iter().chain(
             self.capabilities.iter().map(|capability| (Some(capability.name), false, capability.tables)),
         );
@@ -200,6 +208,7 @@ impl Service {
                     is_optional,
                     is_inserted: is_in(inserted),
                     is_changed: is_in(changed),
+                    is_locked: is_in(locked),
                     is_deleted: is_in(deleted),
                 }
             })
@@ -207,21 +216,63 @@ impl Service {
     }
 }
 
-/// Secrets of users, which only the service that verifies them may read. scim-api writes a random password
-/// hash.
-const SECRETS: &[(&str, &[&str])] = &[
-    ("encrypted_password", &["scim-api"]),
-    ("encrypted_otp_secret", &["shell-api"]),
-    ("encrypted_otp_secret_iv", &["shell-api"]),
-    ("encrypted_otp_secret_salt", &["shell-api"]),
-    ("otp_backup_codes", &["shell-api"]),
+/// Secret columns of `users`.
+struct Secret {
+    column: &'static str,
+    /// The services that read it.
+    readers: &'static [&'static str],
+    /// The services that write it.
+    writers: &'static [&'static str],
+}
+
+const fn secret(
+    column: &'static str,
+    readers: &'static [&'static str],
+    writers: &'static [&'static str],
+) -> Secret {
+    Secret { column, readers, writers }
+}
+
+/// A password's hash signs the LFS tokens of shell-api, and scim-api writes a random one.
+const SECRETS: &[Secret] = &[
+    secret("encrypted_password", &["scim-api", "shell-api"], &["scim-api"]),
+    secret("encrypted_otp_secret", &["shell-api"], &[]),
+    secret("encrypted_otp_secret_iv", &["shell-api"], &[]),
+    secret("encrypted_otp_secret_salt", &["shell-api"], &[]),
+    secret("otp_backup_codes", &["shell-api"], &["shell-api"]),
 ];
 
+/// A right on columns of a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Right {
+    Select,
+    Insert,
+    Update,
+}
+
 impl Service {
-    /// Whether the service may use this column of a table.
-    pub fn may_use(&self, table: &str, column: &str) -> bool {
-        let secret = SECRETS.iter().find(|(secret, _)| table == "users" && *secret == column);
-        secret.is_none_or(|(_, services)| services.contains(&self.name))
+    /// The columns of a table on which the service needs a right, whether or not the database has them.
+    pub(crate) fn columns_with(&self, table: TableUse, right: Right) -> Vec<&'static str> {
+        let name = table.table;
+        let is_needed = match right {
+            Right::Select => true,
+            Right::Insert => table.is_inserted,
+            Right::Update => table.is_changed,
+        };
+        // PostgreSQL locks a row only for a role that may update one of its columns.
+        if right == Right::Update && table.is_locked {
+            return vec!["updated_at"];
+        }
+        let declared = columns(name).iter().map(|column| column.name).chain(undeclared_columns(name));
+        declared.filter(|column| is_needed && self.may(right, name, column)).collect()
+    }
+
+    fn may(&self, right: Right, table: &str, column: &str) -> bool {
+        let secret = SECRETS.iter().find(|secret| table == "users" && secret.column == column);
+        secret.is_none_or(|secret| {
+            let services = if right == Right::Select { secret.readers } else { secret.writers };
+            services.contains(&self.name)
+        })
     }
 }
 
@@ -242,8 +293,13 @@ mod tests {
                 let is_declared = !columns(table).is_empty() || undeclared_columns(table).next().is_some();
                 assert!(is_declared, "{}: {table}", service.name);
             }
-            for table in words(service.inserted).chain(words(service.changed)).chain(words(service.deleted)) {
+            let lists = [service.inserted, service.changed, service.locked, service.deleted];
+            for table in lists.into_iter().flat_map(words) {
                 assert!(tables.iter().any(|used| used.table == table), "{}: {table}", service.name);
+            }
+            for TableUse { table, is_changed, .. } in tables.iter().filter(|used| used.is_locked) {
+                let has_time = columns(table).iter().any(|column| column.name == "updated_at");
+                assert!(has_time && !is_changed, "{}: {table}", service.name);
             }
         }
     }

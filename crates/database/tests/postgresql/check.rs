@@ -217,8 +217,8 @@ fn granted_rights_are_enough_and_no_more() {
                 .is_ok()
         };
         assert!(may_read(conn, "id FROM users"), "{role}");
-        let is_scim = service.name == "scim-api";
-        assert_eq!(may_read(conn, "encrypted_password FROM users"), is_scim, "{role}");
+        let has_password = ["scim-api", "shell-api"].contains(&service.name);
+        assert_eq!(may_read(conn, "encrypted_password FROM users"), has_password, "{role}");
         assert_eq!(may_read(conn, "encrypted_otp_secret FROM users"), service.name == "shell-api", "{role}");
         assert_eq!(may_read(conn, "key FROM keys"), service.name == "shell-api", "{role}");
         assert_eq!(may_read(conn, "name FROM plans"), service.name == "billing-api", "{role}");

@@ -2,6 +2,7 @@
 //! namespace.
 use database::check::{CheckOutcome, check};
 use database::registry::SERVICES;
+use serde_json::json;
 use testkit::{Database, Release};
 
 use super::incoming::{Incoming, allowed, refused};
@@ -79,6 +80,28 @@ async fn state_of_a_namespace_makes_its_projects_read_only() {
         assert_eq!(verdict(&shell.clone(11, "grp/p").await), ALLOWED, "{namespace} {state}");
         assert_eq!(verdict(&shell.push_any(11, "grp/p").await), expected, "{namespace} {state}");
     }
+}
+
+/// GitLab moves settings to other columns over time. A setting without its column has GitLab's default.
+#[actix_web::test]
+async fn settings_without_their_columns_have_defaults() {
+    let database = Database::gitlab();
+    database.sql(
+        "DO $$ DECLARE name text; BEGIN
+           FOR name IN SELECT attname FROM pg_attribute WHERE attrelid = 'application_settings'::regclass
+             AND attnum > 0 AND NOT attisdropped AND attname NOT IN ('id', 'created_at', 'updated_at')
+           LOOP EXECUTE format('ALTER TABLE application_settings DROP COLUMN %I CASCADE', name); END LOOP;
+         END $$",
+    );
+    let shell = shell_api(database).await;
+    assert_eq!(verdict(&shell.clone(11, "grp/p").await), ALLOWED);
+    assert_eq!(verdict(&shell.push_any(11, "grp/p").await), ALLOWED);
+    let body = json!({ "key_id": "11", "name": "x", "scopes": ["read_user"] });
+    let (status, token) = shell.post("/personal_access_token", body).await;
+    assert_eq!((status, &token["success"]), (200, &json!(true)), "{token}");
+    assert!(token["token"].as_str().unwrap().starts_with("glpat-"), "{token}");
+    let errors = json!({ "project_id": 3, "public_key": "glet_x" });
+    assert_eq!(shell.post("/error_tracking/allowed", errors).await, (200, json!({ "enabled": false })));
 }
 
 /// Every service accepts the database of every release, without reporting a missing table or column.

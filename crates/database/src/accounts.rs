@@ -2,10 +2,11 @@
 use chrono::NaiveDateTime;
 use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::Bool;
+use diesel::sql_types::{Bool, Integer};
 
 use crate::keys::{DEPLOY_KEY, may_authenticate};
 use crate::schema::{keys, users};
+use crate::settings::latest;
 use crate::{Conn, Result};
 use domain::account::{Account, AccountId, AccountLookup};
 use domain::actor::Key;
@@ -114,8 +115,8 @@ pub fn consume_step(conn: &mut Conn, user_id: i64, step: i32, now: NaiveDateTime
 
 /// The number of minutes for which a verified one-time password allows git operations.
 pub fn otp_session_minutes(conn: &mut Conn) -> Result<i32> {
-    use crate::schema::application_settings as settings;
-    use crate::settings::latest;
-    let minutes = latest().select(settings::git_two_factor_session_expiry);
+    let catalogue = conn.catalogue()?;
+    let column = catalogue.column_or("application_settings", "git_two_factor_session_expiry", "15");
+    let minutes = latest().select(sql::<Integer>(column));
     Ok(minutes.first(conn).optional()?.unwrap_or(15))
 }

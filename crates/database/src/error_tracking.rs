@@ -1,7 +1,9 @@
 //! The client keys with which applications report errors.
+use diesel::dsl::sql;
 use diesel::prelude::*;
+use diesel::sql_types::{Bool, Nullable, Text};
 
-use crate::schema::{application_settings as settings, error_tracking_client_keys as client_keys, projects};
+use crate::schema::{error_tracking_client_keys as client_keys, projects};
 use crate::settings::latest;
 use crate::{Conn, Result};
 
@@ -11,7 +13,9 @@ pub fn is_enabled(conn: &mut Conn, project_id: i64, public_key: &str) -> Result<
     if project.first::<i64>(conn).optional()?.is_none() {
         return Ok(None);
     }
-    let switch = latest().select(settings::error_tracking_enabled);
+    let catalogue = conn.catalogue()?;
+    let column = catalogue.column_or("application_settings", "error_tracking_enabled", "false");
+    let switch = latest().select(sql::<Bool>(column));
     if switch.first::<bool>(conn).optional()? != Some(true) {
         return Ok(Some(false));
     }
@@ -25,8 +29,14 @@ pub fn is_enabled(conn: &mut Conn, project_id: i64, public_key: &str) -> Result<
 
 /// The encrypted access token of the error tracking service. `None` if none is configured.
 pub fn encrypted_access_token(conn: &mut Conn) -> Result<Option<String>> {
+    let catalogue = conn.catalogue()?;
+    let column = catalogue.column_or(
+        "application_settings",
+        "error_tracking_access_token_encrypted",
+        "CAST(NULL AS text)",
+    );
     let token = latest()
-        .select(settings::error_tracking_access_token_encrypted)
+        .select(sql::<Nullable<Text>>(column))
         .first::<Option<String>>(conn)
         .optional()?;
     Ok(token.flatten().filter(|token| !token.is_empty()))

@@ -2,10 +2,9 @@
 use chrono::NaiveDateTime;
 use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Bool, Nullable, Text};
+use diesel::sql_types::{BigInt, Bool, Integer, Nullable, Text};
 
 use crate::organizations::DEFAULT_ORGANIZATION;
-use crate::schema::application_settings as settings;
 use crate::settings::latest;
 use crate::sql::optional_columns;
 use crate::{Conn, Result};
@@ -14,13 +13,17 @@ use domain::tokens::personal_access_token::{Grant, Policy};
 /// Returns the token settings for a user, from the instance and the group that owns the account.
 pub fn policy(conn: &mut Conn, user_id: i64) -> Result<Policy> {
     type Row = (bool, Option<String>, Option<String>, Option<i32>, bool);
+    let catalogue = conn.catalogue()?;
+    let column = |name: &'static str, default: &'static str| {
+        catalogue.column_or("application_settings", name, default)
+    };
     let row: Option<Row> = latest()
         .select((
-            settings::disable_personal_access_tokens,
-            settings::personal_access_token_prefix,
-            sql::<Nullable<Text>>("CAST(token_prefixes AS text)"),
-            settings::max_personal_access_token_lifetime,
-            settings::require_personal_access_token_expiry,
+            sql::<Bool>(column("disable_personal_access_tokens", "false")),
+            sql::<Nullable<Text>>(column("personal_access_token_prefix", "'glpat-'")),
+            sql::<Nullable<Text>>(&format!("CAST({} AS text)", column("token_prefixes", "NULL"))),
+            sql::<Nullable<Integer>>(column("max_personal_access_token_lifetime", "CAST(NULL AS integer)")),
+            sql::<Bool>(column("require_personal_access_token_expiry", "true")),
         ))
         .first(conn)
         .optional()?;

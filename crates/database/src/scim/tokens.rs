@@ -6,6 +6,7 @@ use diesel::sql_types::{BigInt, Binary, Bool, Integer, Nullable, Text};
 
 use super::Group;
 use crate::schema::{group_scim_auth_access_tokens as group_tokens, scim_oauth_access_tokens as tokens};
+use crate::sql::optional_columns;
 use crate::sql::statement::{StatementRow, query, statement};
 use crate::{Conn, MultiBackend, Result};
 
@@ -171,11 +172,16 @@ pub fn set_token(conn: &mut Conn, group_id: Option<i64>, encrypted: &str, now: N
         .values((
             group_tokens::group_id.eq(group_id),
             group_tokens::token_encrypted.eq(encrypted.as_bytes()),
-            group_tokens::temp_source_id.eq(source_id),
             group_tokens::created_at.eq(now),
             group_tokens::updated_at.eq(now),
         ))
         .execute(conn)?;
+    // GitLab 18.7 dropped the column.
+    if optional_columns::exists(conn, "group_scim_auth_access_tokens", group_tokens::temp_source_id::NAME)? {
+        diesel::update(group_tokens::table.filter(group_tokens::group_id.eq(group_id)))
+            .set(group_tokens::temp_source_id.eq(source_id))
+            .execute(conn)?;
+    }
     Ok(())
 }
 

@@ -13,6 +13,7 @@ mod page;
 mod people;
 mod picker;
 mod rate_limits;
+mod releases;
 mod return_to;
 mod sessions;
 mod smuggling;

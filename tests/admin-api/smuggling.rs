@@ -8,7 +8,8 @@ async fn request_in_a_body_is_not_handled(database: Database) {
     plant(&database);
     let data = TempDir::new().unwrap();
     std::fs::write(data.path().join(".gitlab_db_key_base"), KEY_BASE).unwrap();
-    let arguments = ["--database-url", database.url(), "--data-dir", data.path().to_str().unwrap()];
+    let arguments =
+        ["--database-url", database.url_for("admin-api"), "--data-dir", data.path().to_str().unwrap()];
     let process = Process::start("admin-api", &arguments, &[]).until_ready();
     for path in [P, "/admin/namespace_limits"] {
         for credential in [format!("PRIVATE-TOKEN: {A}\r\n"), String::new()] {

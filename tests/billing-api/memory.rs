@@ -30,7 +30,7 @@ async fn ten_large_requests_stay_within_the_pod(database: Database) {
     plant(&database);
     let data = TempDir::new().unwrap();
     let directory = write_files(&data);
-    let mut arguments = vec!["--database-url", database.url(), "--data-dir", &directory];
+    let mut arguments = vec!["--database-url", database.url_for("billing-api"), "--data-dir", &directory];
     let unlimited = testkit::without_rate_limits(data.path(), &[]);
     arguments.extend(unlimited.iter().map(String::as_str));
     let process = Process::start("billing-api", &arguments, &[]).until_ready();

@@ -88,13 +88,18 @@ async fn seats_are_counted_daily(database: Database) {
     assert_eq!(billing.number("SELECT count(*) FROM gitlab_subscription_histories"), 1);
 }
 
-/// Creates a custom role, and gives it to a member.
+/// Creates a custom role, and gives it to a member. In a GitLab database the role has the column that GitLab's
+/// model fills by its permissions.
 fn custom_role(billing: &Billing, id: i64, permissions: &str, member: &str) {
     billing.sql(&format!(
         "INSERT INTO member_roles (id, name, base_access_level, permissions, created_at, updated_at)
          VALUES ({id}, 'role {id}', 10, '{permissions}', '{THEN}', '{THEN}');
          UPDATE members SET member_role_id = {id} WHERE {member}"
     ));
+    if billing.service.database.is_gitlab() {
+        let elevates = permissions.contains(r#""admin_vulnerability": true"#);
+        billing.sql(&format!("UPDATE member_roles SET occupies_seat = {elevates} WHERE id = {id}"));
+    }
 }
 
 /// The seats in use of a subscription that is created with this plan.
@@ -161,7 +166,11 @@ async fn occupies_seat_decides_where_it_exists(database: Database) {
     let billing = billing_api(database).await;
     with_guests(&billing);
     custom_role(&billing, 71, r#"{"admin_vulnerability": true}"#, "source_id = 127 AND user_id = 5");
-    billing.sql("ALTER TABLE member_roles ADD COLUMN occupies_seat boolean NOT NULL DEFAULT false");
+    if billing.service.database.is_gitlab() {
+        billing.sql("UPDATE member_roles SET occupies_seat = false");
+    } else {
+        billing.sql("ALTER TABLE member_roles ADD COLUMN occupies_seat boolean NOT NULL DEFAULT false");
+    }
     assert_eq!(created_with(&billing, "ultimate").await.1, 1);
     billing.sql("UPDATE member_roles SET occupies_seat = true");
     assert_eq!(created_with(&billing, "ultimate").await.1, 2);

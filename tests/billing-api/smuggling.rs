@@ -9,8 +9,14 @@ async fn request_in_a_body_is_not_handled(database: Database) {
     let data = TempDir::new().unwrap();
     let directory = write_files(&data);
     let jwks = data.path().join("jwks.json");
-    let arguments =
-        ["--database-url", database.url(), "--data-dir", &directory, "--jwks-file", jwks.to_str().unwrap()];
+    let arguments = [
+        "--database-url",
+        database.url_for("billing-api"),
+        "--data-dir",
+        &directory,
+        "--jwks-file",
+        jwks.to_str().unwrap(),
+    ];
     let process = Process::start("billing-api", &arguments, &[]).until_ready();
     for base in [LEGACY, CURRENT] {
         for credential in [format!("PRIVATE-TOKEN: {A}\r\n"), String::new()] {

@@ -16,6 +16,7 @@ mod projects;
 mod proxy_access;
 mod rate_limits;
 mod receptive;
+mod releases;
 mod requests;
 mod scan_results;
 mod smuggling;

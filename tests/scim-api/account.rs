@@ -359,30 +359,6 @@ async fn name_parts_follow_the_full_name(database: Database) {
     assert_eq!(scim.total(INSTANCE, "name.familyName eq \"user\"").await, 0);
 }
 
-/// GitLab 18.3 and newer have `users.organization_id`, NOT NULL without a default.
-#[testkit::test]
-async fn newer_gitlab_has_an_organization_of_users(database: Database) {
-    let scim = scim_api(database).await;
-    if !scim.service.database.is_postgresql() {
-        return;
-    }
-    scim.sql(
-        "ALTER TABLE users ADD COLUMN organization_id bigint NOT NULL DEFAULT 7; ALTER TABLE users \
-         ALTER COLUMN organization_id DROP DEFAULT; ALTER TABLE emails ADD COLUMN organization_id bigint",
-    );
-    for (number, base) in [GROUP, INSTANCE].into_iter().enumerate() {
-        let body = b1_with(json!({
-            "externalId": "o", "userName": format!("org{number}"),
-            "emails": format!("org{number}@example.com"),
-        }));
-        let request =
-            if base == GROUP { scim.group("POST", "/Users") } else { scim.instance("POST", "/Users") };
-        assert_eq!(request.json(&body).send().await.status, 201, "{base}");
-        let user = format!("SELECT organization_id FROM users WHERE username = 'org{number}'");
-        assert_eq!(scim.number(&user), 1);
-    }
-}
-
 /// The instance's settings for new accounts apply.
 #[testkit::test]
 async fn settings_apply_to_new_accounts(database: Database) {

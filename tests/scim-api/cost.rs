@@ -19,7 +19,8 @@ async fn unknown_token_costs_as_many_statements_for_every_path(database: Databas
     testkit::fixture::run(&mut conn, "UPDATE saml_providers SET enabled = false WHERE group_id = 11");
     let data = data_dir();
     let unlimited = testkit::without_rate_limits(data.path(), &[]);
-    let mut arguments = vec!["--database-url", database.url(), "--data-dir", data.path().to_str().unwrap()];
+    let mut arguments =
+        vec!["--database-url", database.url_for("scim-api"), "--data-dir", data.path().to_str().unwrap()];
     arguments.extend(unlimited.iter().map(String::as_str));
     let process = Process::start("scim-api", &arguments, &[]).until_ready();
     let paths = [

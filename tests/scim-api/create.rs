@@ -33,6 +33,7 @@ async fn user_is_created_with_all_rows(database: Database) {
     assert_eq!(answer.header("content-type"), Some(RFC));
     let id = scim.user_id("username2");
     assert_eq!(scim.role(10, id), 10);
+    scim.run_jobs();
     for (table, condition, count) in [
         (
             "users",

@@ -23,6 +23,7 @@ mod put_delete;
 mod races;
 mod random_filters;
 mod rate_limits;
+mod releases;
 mod sign_in;
 mod smuggling;
 mod usernames;

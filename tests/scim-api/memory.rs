@@ -24,7 +24,8 @@ fn members() -> String {
 async fn many_small_values_stay_within_the_pod(database: Database) {
     plant(&mut database.open());
     let data = data_dir();
-    let mut arguments = vec!["--database-url", database.url(), "--data-dir", data.path().to_str().unwrap()];
+    let mut arguments =
+        vec!["--database-url", database.url_for("scim-api"), "--data-dir", data.path().to_str().unwrap()];
     let unlimited = testkit::without_rate_limits(data.path(), &[]);
     arguments.extend(unlimited.iter().map(String::as_str));
     let process = Process::start("scim-api", &arguments, &[]).until_ready();

@@ -4,7 +4,7 @@ use super::support::{
 };
 use super::{Scim, scim_api, scim_api_with};
 use serde_json::{Value, json};
-use testkit::{Answer, Redis};
+use testkit::{Answer, Database, Redis};
 
 async fn group(scim: &Scim, body: &Value) -> Answer {
     scim.group("PATCH", &format!("/Users/{UID}")).json(body).send().await
@@ -82,6 +82,7 @@ async fn group_identity_grants_and_revokes_membership(database: Database) {
     assert_eq!(scim.group("GET", &format!("/Users/{UID}")).answer().await, (200, inactive));
     assert_eq!((scim.role(10, U1), scim.role(12, U1), scim.role(11, U1)), (0, 0, 20));
     assert_eq!(scim.number("SELECT count(*) FROM members WHERE user_id = 50 AND source_type = 'Project'"), 0);
+    scim.run_jobs();
     assert_eq!(scim.number("SELECT count(*) FROM project_authorizations WHERE user_id = 50"), 0);
     assert_eq!(scim.number("SELECT count(*) FROM identities WHERE user_id = 50"), 0);
     assert_eq!(
@@ -99,6 +100,7 @@ async fn group_identity_grants_and_revokes_membership(database: Database) {
         scim.number("SELECT count(*) FROM identities WHERE user_id = 50 AND saml_provider_id = 10"),
         1
     );
+    scim.run_jobs();
     assert_eq!(
         scim.number(
             "SELECT count(*) FROM project_authorizations WHERE user_id = 50 AND project_id = \
@@ -342,59 +344,51 @@ async fn last_owner_of_a_group_cannot_be_deactivated(database: Database) {
     is_empty(&group(&scim, &off).await);
 }
 
-#[testkit::test]
-async fn beside_gitlab_a_job_updates_the_authorizations(database: Database) {
-    if database.is_postgresql() {
-        let redis = Redis::start();
-        let scim = scim_api_with(database, &["--redis-url", &redis.url()]).await;
-        scim.sql("CREATE TABLE ar_internal_metadata (key text PRIMARY KEY, value text)");
-        let inactive = op("replace", "active", json!(false));
-        let request = scim.group("PATCH", &format!("/Users/{UID}")).header("X-Request-Id", "abc");
-        is_empty(&request.json(&inactive).send().await);
-        assert_eq!(scim.number("SELECT count(*) FROM project_authorizations WHERE user_id = 50"), 1);
-        let jobs = redis.ask::<Vec<String>>(&["LRANGE", "queue:default", "0", "-1"]);
-        let mut job: Value = serde_json::from_str(&jobs[0]).unwrap();
-        for field in ["jid", "created_at", "enqueued_at"] {
-            assert!(job.as_object_mut().unwrap().remove(field).is_some(), "{field}");
-        }
-        let expected = json!({
-            "class": "AuthorizedProjectsWorker", "args": [50], "queue": "default", "retry": 3, "version": 0,
-            "correlation_id": "abc",
-        });
-        assert_eq!((jobs.len(), job), (1, expected));
+#[actix_web::test]
+async fn beside_gitlab_a_job_updates_the_authorizations() {
+    let redis = Redis::start();
+    let scim = scim_api_with(Database::gitlab(), &["--redis-url", &redis.url()]).await;
+    let inactive = op("replace", "active", json!(false));
+    let request = scim.group("PATCH", &format!("/Users/{UID}")).header("X-Request-Id", "abc");
+    is_empty(&request.json(&inactive).send().await);
+    assert_eq!(scim.number("SELECT count(*) FROM project_authorizations WHERE user_id = 50"), 1);
+    let jobs = redis.ask::<Vec<String>>(&["LRANGE", "queue:default", "0", "-1"]);
+    let mut job: Value = serde_json::from_str(&jobs[0]).unwrap();
+    for field in ["jid", "created_at", "enqueued_at"] {
+        assert!(job.as_object_mut().unwrap().remove(field).is_some(), "{field}");
     }
+    let expected = json!({
+        "class": "AuthorizedProjectsWorker", "args": [50], "queue": "default", "retry": 3, "version": 0,
+        "correlation_id": "abc",
+    });
+    assert_eq!((jobs.len(), job), (1, expected));
 }
 
 /// The change is committed while Redis is unavailable. Repeating the request does the rest.
-#[testkit::test]
-async fn repeated_request_finishes_the_effects_after_a_redis_outage(database: Database) {
-    if database.is_postgresql() {
-        let mut redis = Redis::start();
-        let scim = scim_api_with(database, &["--redis-url", &redis.url()]).await;
-        scim.sql("CREATE TABLE ar_internal_metadata (key text PRIMARY KEY, value text)");
-        redis.stop();
-        let inactive = op("replace", "active", json!(false));
-        assert_eq!(refusal(&group(&scim, &inactive).await), (503, String::new()));
-        assert_eq!(scim.role(10, U1), 0);
-        assert_eq!(
-            scim.number(
-                "SELECT count(*) FROM internal_api.outbox_messages WHERE topic = 'authorized_projects'"
-            ),
-            1
-        );
-        let correlated = "SELECT correlation_id FROM internal_api.outbox_messages";
-        assert_eq!(scim.text(correlated).map(|id| id.len()), Some(26));
-        redis.restart();
-        is_empty(&group(&scim, &inactive).await);
-        assert_eq!(redis.ask::<i64>(&["LLEN", "queue:default"]), 1);
-        redis.stop();
-        is_empty(&instance(&scim, &inactive).await);
-        assert_eq!(scim.state(U1), "blocked");
-        redis.restart();
-        redis.ask::<i64>(&["SADD", "session:lookup:user:gitlab:50", "2::abc"]);
-        is_empty(&instance(&scim, &inactive).await);
-        assert_eq!(redis.ask::<i64>(&["EXISTS", "session:lookup:user:gitlab:50"]), 0);
-    }
+#[actix_web::test]
+async fn repeated_request_finishes_the_effects_after_a_redis_outage() {
+    let mut redis = Redis::start();
+    let scim = scim_api_with(Database::gitlab(), &["--redis-url", &redis.url()]).await;
+    redis.stop();
+    let inactive = op("replace", "active", json!(false));
+    assert_eq!(refusal(&group(&scim, &inactive).await), (503, String::new()));
+    assert_eq!(scim.role(10, U1), 0);
+    assert_eq!(
+        scim.number("SELECT count(*) FROM internal_api.outbox_messages WHERE topic = 'authorized_projects'"),
+        1
+    );
+    let correlated = "SELECT correlation_id FROM internal_api.outbox_messages";
+    assert_eq!(scim.text(correlated).map(|id| id.len()), Some(26));
+    redis.restart();
+    is_empty(&group(&scim, &inactive).await);
+    assert_eq!(redis.ask::<i64>(&["LLEN", "queue:default"]), 1);
+    redis.stop();
+    is_empty(&instance(&scim, &inactive).await);
+    assert_eq!(scim.state(U1), "blocked");
+    redis.restart();
+    redis.ask::<i64>(&["SADD", "session:lookup:user:gitlab:50", "2::abc"]);
+    is_empty(&instance(&scim, &inactive).await);
+    assert_eq!(redis.ask::<i64>(&["EXISTS", "session:lookup:user:gitlab:50"]), 0);
 }
 
 /// A sign-in row follows the external id. Without one none is written: the account is linked at the next

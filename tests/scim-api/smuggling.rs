@@ -6,7 +6,8 @@ use testkit::Process;
 async fn request_in_a_body_is_not_handled(database: Database) {
     plant(&mut database.open());
     let data = data_dir();
-    let arguments = ["--database-url", database.url(), "--data-dir", data.path().to_str().unwrap()];
+    let arguments =
+        ["--database-url", database.url_for("scim-api"), "--data-dir", data.path().to_str().unwrap()];
     let process = Process::start("scim-api", &arguments, &[]).until_ready();
     for (base, token) in [(GROUP, TG), (INSTANCE, TI)] {
         for credential in [format!("Authorization: Bearer {token}\r\n"), String::new()] {

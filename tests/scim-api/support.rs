@@ -251,6 +251,22 @@ impl Scim {
             .unwrap()
     }
 
+    /// Does the work of the jobs that were handed to GitLab: recomputes the authorizations of their users.
+    pub fn run_jobs(&self) {
+        let conn = &mut self.service.database.open();
+        let payloads: Vec<String> =
+            sql::<Text>("SELECT payload FROM outbox_messages WHERE topic = 'authorized_projects'")
+                .get_results(conn)
+                .unwrap();
+        for payload in payloads {
+            let job: Value = serde_json::from_str(&payload).unwrap();
+            let user_id = job["args"][0].as_i64().unwrap();
+            let today = fixture::now().date();
+            conn.write(|conn| database::memberships::recompute(conn, user_id, today)).unwrap();
+        }
+        fixture::run(conn, "DELETE FROM outbox_messages WHERE topic = 'authorized_projects'");
+    }
+
     /// The access level of a membership in a group; 0 if there is none.
     pub fn role(&self, group: i64, user: i64) -> i64 {
         self.number(&format!(

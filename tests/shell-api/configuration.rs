@@ -157,7 +157,7 @@ async fn five_services_can_start_on_an_empty_database() {
 /// All findings are reported together, each with its table, column and the feature that needs it.
 #[test]
 fn tables_that_do_not_fit_end_the_start() {
-    let database = Database::postgresql();
+    let database = Database::gitlab();
     let setup = Setup::new(&database);
     database.sql(
         "ALTER TABLE projects DROP COLUMN visibility_level; ALTER TABLE routes DROP COLUMN path; \

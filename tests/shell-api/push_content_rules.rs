@@ -253,7 +253,13 @@ async fn a_rule_is_the_projects_or_the_installations(database: Database) {
         |pattern: &str| refused(format!("Branch name 'feature' does not follow the pattern '{pattern}'"));
     shell.sql("INSERT INTO push_rules (project_id, branch_name_regex) VALUES (4, '^other')");
     assert_eq!(incoming.push(&shell, 11, &b).await, allowed());
-    shell.sql("INSERT INTO push_rules (is_sample, branch_name_regex) VALUES (true, '^sample')");
+    // GitLab 19.1 moved the rule of the instance to its organization.
+    shell.sql(if shell.service.database.is_gitlab() {
+        "INSERT INTO organization_push_rules (organization_id, branch_name_regex, created_at, updated_at) \
+         VALUES (1, '^sample', '2020-01-01', '2020-01-01')"
+    } else {
+        "INSERT INTO push_rules (is_sample, branch_name_regex) VALUES (true, '^sample')"
+    });
     assert_eq!(incoming.push(&shell, 11, &b).await, no("^sample"));
     shell.sql("INSERT INTO push_rules (project_id, branch_name_regex) VALUES (3, '^own')");
     assert_eq!(incoming.push(&shell, 11, &b).await, no("^own"));

@@ -211,7 +211,8 @@ pub fn prepare_kas_api(installation: &Installation) -> Prepared {
 
 fn prepare<S: server::Service>(info: &ServiceInfo, database: &Database, data: &TempDir) -> Prepared {
     let path = |name: &str| data.path().join(name).to_str().unwrap().to_owned();
-    let mut arguments = vec![info.name.to_owned(), "--database-url".to_owned(), database.url().to_owned()];
+    let mut arguments =
+        vec![info.name.to_owned(), "--database-url".to_owned(), database.url_for(info.name).to_owned()];
     arguments.extend(["--data-dir".to_owned(), path("")]);
     arguments.extend(testkit::without_rate_limits(data.path(), &[]));
     match info.consumer {

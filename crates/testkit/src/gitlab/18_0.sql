@@ -143,6 +143,7 @@ ALTER TABLE users
   ADD COLUMN preferred_language varchar,
   ADD COLUMN unconfirmed_email varchar;
 ALTER TABLE namespaces ADD COLUMN shared_runners_enabled boolean NOT NULL DEFAULT true;
+ALTER TABLE member_roles ADD COLUMN occupies_seat boolean NOT NULL DEFAULT false;
 ALTER TABLE projects
   ADD COLUMN autoclose_referenced_issues boolean,
   ADD COLUMN ci_config_path varchar,

@@ -35,9 +35,6 @@ pub fn encrypted_access_token(conn: &mut Conn) -> Result<Option<String>> {
         "error_tracking_access_token_encrypted",
         "CAST(NULL AS text)",
     );
-    let token = latest()
-        .select(sql::<Nullable<Text>>(column))
-        .first::<Option<String>>(conn)
-        .optional()?;
+    let token = latest().select(sql::<Nullable<Text>>(column)).first::<Option<String>>(conn).optional()?;
     Ok(token.flatten().filter(|token| !token.is_empty()))
 }

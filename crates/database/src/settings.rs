@@ -119,10 +119,8 @@ pub fn load(conn: &mut Conn) -> Result<Settings> {
 pub fn storage_weights(conn: &mut Conn) -> Result<BTreeMap<String, i64>> {
     let catalogue = conn.catalogue()?;
     let column = catalogue.column_or("application_settings", "repository_storages_weighted", "NULL");
-    let text: Option<Option<String>> = latest()
-        .select(sql::<Nullable<Text>>(&format!("CAST({column} AS text)")))
-        .first(conn)
-        .optional()?;
+    let text: Option<Option<String>> =
+        latest().select(sql::<Nullable<Text>>(&format!("CAST({column} AS text)"))).first(conn).optional()?;
     // An invalid value counts as no weights.
     Ok(text.flatten().and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default())
 }

@@ -28,7 +28,12 @@ pub(crate) const EVENT_NAMES: [&str; 8] = [
 ];
 
 /// Writes the event of a change to a user. `changed` has the names of the attributes that changed.
-pub(crate) fn user(provider: &ScimProvider, operation: Operation, stored: &StoredUser, changed: &[&'static str]) {
+pub(crate) fn user(
+    provider: &ScimProvider,
+    operation: Operation,
+    stored: &StoredUser,
+    changed: &[&'static str],
+) {
     let is_active = stored.user.active;
     let active = |active: bool| json!({ "active": active });
     let (event_name, difference) = match operation {

@@ -27,7 +27,7 @@ use database::{Conn, is_owned_by_rails};
 use domain::{Role, Visibility};
 use endpoint::Clock;
 use endpoint::audit::{self, AuditEvent, Author, Difference};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::connection;
 use crate::refusal::Refusal;
@@ -222,8 +222,9 @@ pub fn audit(
         target: audit::Target { kind, id },
         gl_namespace_id: entity.id.filter(|_| entity.kind == "Group"),
         difference: Some(Difference::new(before.clone(), after.clone())),
+        further: Map::new(),
     };
-    event.write(None);
+    event.write();
 }
 
 /// The operating system account that runs this process.

@@ -124,7 +124,8 @@ fn lock(conn: &mut Conn, agent_id: i64) -> Result<Option<i64>> {
 fn is_organization_wide(conn: &mut Conn) -> Result<bool> {
     let catalogue = conn.catalogue()?;
     let column = catalogue.column_or("application_settings", "cluster_agents", "NULL");
-    let settings = crate::settings::latest().select(sql::<Nullable<Text>>(&format!("CAST({column} AS text)")));
+    let settings =
+        crate::settings::latest().select(sql::<Nullable<Text>>(&format!("CAST({column} AS text)")));
     let text: Option<Option<String>> = settings.first(conn).optional()?;
     let settings: Value =
         text.flatten().and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();

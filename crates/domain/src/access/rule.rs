@@ -5,7 +5,9 @@ use super::Denial;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{denial}")]
 pub struct Refusal {
+    /// The row of the decision table that refuses.
     pub rule: Rule,
+    /// What the caller is told.
     pub denial: Denial,
 }
 

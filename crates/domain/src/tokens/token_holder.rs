@@ -34,6 +34,7 @@ pub enum Insufficient {
     Blocked,
     /// The account was deactivated for lack of use.
     Deactivated,
+    /// The holder is no administrator.
     NotAdministrator,
     /// The token of an administrator lacks the scope `admin_mode` although it is required.
     AdminMode,

@@ -19,6 +19,7 @@ mod network;
 mod overlays;
 mod pods;
 mod rolling;
+mod rollout;
 mod routing;
 
 mod balancer;

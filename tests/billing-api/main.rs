@@ -20,6 +20,7 @@ mod rate_limits;
 mod reconciliations;
 mod seats;
 mod smuggling;
+mod split_databases;
 mod subscriptions;
 mod terms;
 mod updates;

@@ -20,6 +20,7 @@ mod releases;
 mod requests;
 mod scan_results;
 mod smuggling;
+mod split_databases;
 mod usage;
 mod vulnerabilities;
 

@@ -272,7 +272,7 @@ async fn trace_of_a_request_contains_its_calls() {
     assert!(names.contains("refs.check"), "different work has different names: {names:?}");
     let count =
         calls.iter().find(|span| span.attributes.get("db.system.name") == Some(&json!("redis"))).unwrap();
-    assert_eq!((count.name.as_str(), &count.attributes["db.operation.name"]), ("INCR", &json!("INCR")));
+    assert_eq!((count.name.as_str(), &count.attributes["db.operation.name"]), ("MULTI", &json!("MULTI")));
     let ancestor = calls.iter().find(|span| span.name == "gitaly.CommitService/CommitIsAncestor").unwrap();
     let expected = json!({
         "rpc.system.name": "grpc", "rpc.method": "CommitService/CommitIsAncestor",

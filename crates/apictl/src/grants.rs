@@ -1,9 +1,9 @@
 //! `internal-apictl grants` and `internal-apictl check-database`: the rights and tables that a service needs
 //! in a real GitLab's database.
 use anyhow::Result;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use database::check::{self, CheckOutcome};
-use database::registry::{SERVICES, Service};
+use database::registry::{DatabaseName, SERVICES, Service};
 use server::config::ConfigError;
 
 use crate::connection;
@@ -16,8 +16,29 @@ pub struct Options {
     /// Name of the service's database role [default: the service's name with `_`]
     #[arg(long)]
     role: Option<String>,
+    /// Which tables, if GitLab's tables are split [default: those that this database does not lock for writes]
+    #[arg(long, value_enum)]
+    database: Option<Part>,
     #[command(flatten)]
-    database: connection::Options,
+    connection: connection::Options,
+}
+
+/// One of GitLab's databases.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Part {
+    Main,
+    Ci,
+    Sec,
+}
+
+impl From<Part> for DatabaseName {
+    fn from(part: Part) -> Self {
+        match part {
+            Part::Main => Self::Main,
+            Part::Ci => Self::Ci,
+            Part::Sec => Self::Sec,
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -36,9 +57,10 @@ fn service(name: &str) -> Result<Service, String> {
 
 /// Prints the SQL. Changes nothing.
 pub fn run(options: &Options) -> Result<()> {
-    let (mut conn, _) = options.database.open()?;
+    let (mut conn, _) = options.connection.open()?;
     let role = options.role.clone().unwrap_or_else(|| options.service.name.replace('-', "_"));
-    print!("{}", database::grants(&mut conn, options.service, &role)?);
+    let part = options.database.map(Into::into);
+    print!("{}", database::grants(&mut conn, options.service, &role, part)?);
     Ok(())
 }
 

@@ -149,6 +149,11 @@ impl Catalogue {
         self.columns.get(table).into_iter().flatten().map(|(name, column)| (name.as_str(), column))
     }
 
+    /// Whether a trigger of GitLab refuses writes, because the table's rows are in another database.
+    pub fn is_locked(&self, table: &str) -> bool {
+        self.triggers(table).any(|trigger| trigger.name.starts_with("gitlab_schema_write_trigger_for_"))
+    }
+
     /// The enabled triggers of a table.
     pub fn triggers(&self, table: &str) -> impl Iterator<Item = &Trigger> {
         self.triggers.iter().filter(move |trigger| trigger.table == table)

@@ -6,7 +6,7 @@ use diesel::prelude::*;
 use diesel::sql_types::Text;
 
 use crate::catalogue::{Catalogue, Column};
-use crate::registry::{self, DeclaredColumn, Right, Service, TableUse};
+use crate::registry::{self, DatabaseName, DeclaredColumn, Right, Service, TableUse};
 use crate::rights::FurtherRights;
 use crate::unique_indexes::UniqueIndexes;
 use crate::{Conn, Result, is_owned_by_rails, migrations};
@@ -66,15 +66,23 @@ impl fmt::Display for Finding {
 
 /// Compares the database with what a service uses. Rereads the catalogue and changes nothing.
 pub fn check(conn: &mut Conn, service: Service) -> Result<CheckOutcome> {
+    check_part(conn, service, &DatabaseName::ALL)
+}
+
+/// Like [`check`], for the tables of these databases of a GitLab whose tables are split.
+pub fn check_part(conn: &mut Conn, service: Service, databases: &[DatabaseName]) -> Result<CheckOutcome> {
     // Before the catalogue is read: a migration that ends in between must not leave an old catalogue.
-    if !is_owned_by_rails(conn)? && !migrations::is_current(conn)? {
+    let has_own_tables = databases.contains(&DatabaseName::Main);
+    if has_own_tables && !is_owned_by_rails(conn)? && !migrations::is_current(conn)? {
         let reason = "the tables are missing or older than this service; run: internal-apictl migrate";
         return Ok(CheckOutcome::Waiting(reason.to_owned()));
     }
     conn.set_catalogue(None);
     let catalogue = conn.catalogue()?;
-    let is_lacking = |table: TableUse| registry::is_own(table.table) && !catalogue.has_table(table.table);
-    if service.tables().any(is_lacking) {
+    let tables: Vec<TableUse> =
+        service.tables().filter(|table| databases.contains(&DatabaseName::from_table(table.table))).collect();
+    let is_lacking = |table: &TableUse| registry::is_own(table.table) && !catalogue.has_table(table.table);
+    if tables.iter().any(is_lacking) {
         let reason =
             "schema internal_api is missing or older than this service; run: internal-apictl migrate";
         return Ok(CheckOutcome::Waiting(reason.to_owned()));
@@ -87,7 +95,7 @@ pub fn check(conn: &mut Conn, service: Service) -> Result<CheckOutcome> {
     let unique_indexes = UniqueIndexes::read(conn, service)?;
     let mut check =
         Check { catalogue: &catalogue, service, role, further_rights, unique_indexes, findings: Vec::new() };
-    for table in service.tables() {
+    for table in tables {
         check.table(table);
     }
     let (mut findings, warnings): (Vec<_>, Vec<_>) = check
@@ -126,6 +134,14 @@ impl Check<'_> {
             );
             return;
         }
+        if table.is_written() && self.catalogue.is_locked(table.table) {
+            let option = DatabaseName::from_table(table.table).url_option();
+            let message =
+                format!("table {} is locked for writes in this database; set {option}", table.table);
+            self.find(table, None, FindingKind::Locked, message);
+            // The rows are elsewhere, so nothing else about this table matters.
+            return;
+        }
         for column in registry::columns(table.table) {
             self.column(table, column);
         }
@@ -140,12 +156,6 @@ impl Check<'_> {
                 let message = format!("no unique index on {} ({columns})", table.table);
                 self.find(table, None, FindingKind::Index, message);
             }
-        }
-        let is_locked = |name: &str| name.starts_with("gitlab_schema_write_trigger_for_");
-        let is_written = table.is_inserted || table.is_changed || table.is_deleted;
-        if is_written && self.catalogue.triggers(table.table).any(|trigger| is_locked(&trigger.name)) {
-            let message = format!("table {} is locked for writes in this database", table.table);
-            self.find(table, None, FindingKind::Locked, message);
         }
     }
 

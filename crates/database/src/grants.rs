@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use diesel::sql_types::Text;
 
 use crate::catalogue::Catalogue;
-use crate::registry::{self, Right, Service, TableUse};
+use crate::registry::{self, DatabaseName, Right, Service, TableUse};
 use crate::{Conn, Error, Result};
 
 /// The rights that a trigger function of GitLab needs, which runs as our role.
@@ -76,8 +76,9 @@ struct Name {
     name: String,
 }
 
-/// Generates the SQL that gives a role exactly the rights of a service. The owner of the tables runs it.
-pub fn grants(conn: &mut Conn, service: Service, role: &str) -> Result<String> {
+/// Generates the SQL that gives a role exactly the rights of a service. The owner of the tables runs it. The tables
+/// are those of one database of a GitLab whose tables are split, or those that this database does not lock.
+pub fn grants(conn: &mut Conn, service: Service, role: &str, part: Option<DatabaseName>) -> Result<String> {
     conn.set_catalogue(None);
     let catalogue = conn.catalogue()?;
     let Conn::Postgresql(pg) = conn else {
@@ -99,13 +100,21 @@ pub fn grants(conn: &mut Conn, service: Service, role: &str) -> Result<String> {
         }
     }
     sql.push('\n');
-    for table in service.tables().filter(|table| catalogue.has_table(table.table)) {
+    let tables: Vec<TableUse> = service
+        .tables()
+        .filter(|table| catalogue.has_table(table.table))
+        .filter(|table| match part {
+            Some(part) => DatabaseName::from_table(table.table) == part,
+            None => !catalogue.is_locked(table.table),
+        })
+        .collect();
+    for table in tables.iter().copied() {
         push_table(&mut sql, &catalogue, service, table, &quoted);
         if table.is_inserted {
             push_sequences(&mut sql, pg, table.table, &quoted)?;
         }
     }
-    push_triggers(&mut sql, pg, &catalogue, service, &quoted)?;
+    push_triggers(&mut sql, pg, &catalogue, &tables, &quoted)?;
     let database = format!("\"{}\"", database.name.replace('"', "\"\""));
     for setting in [
         "statement_timeout = '15s'",
@@ -160,12 +169,12 @@ fn push_triggers(
     sql: &mut String,
     pg: &mut PgConnection,
     catalogue: &Catalogue,
-    service: Service,
+    tables: &[TableUse],
     role: &str,
 ) -> Result<()> {
     let mut unknown = String::new();
     let mut known: Vec<&TriggerNeeds> = Vec::new();
-    for table in service.tables().filter(|table| table.is_inserted || table.is_changed || table.is_deleted) {
+    for table in tables.iter().filter(|table| table.is_written()) {
         for trigger in catalogue.triggers(table.table) {
             match TRIGGERS.iter().find(|needs| trigger.function.contains(needs.function)) {
                 Some(needs) if known.iter().any(|other| std::ptr::eq(*other, needs)) => {}

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use database::Pool;
+use database::{Conn, Pool};
 use futures_util::future::LocalBoxFuture;
 use ipnet::IpNet;
 use shared_state::Counters;
@@ -38,6 +38,9 @@ pub struct ServiceInfo {
 pub struct Core {
     pub info: &'static ServiceInfo,
     pub pool: Pool,
+    /// The connections to the database of the service's tables that are not in `main`, if GitLab's tables are
+    /// split.
+    pub other_pool: Option<Pool>,
     pub counters: Counters,
     pub clock: Clock,
     pub metrics: Metrics,
@@ -64,6 +67,25 @@ impl Core {
         self.metrics.auth_failure(self.info.consumer, scheme, reason);
         log_field("auth_scheme", scheme);
         log_field("auth_failure_reason", reason);
+    }
+
+    /// The pool of the database of the service's tables that are not in `main`.
+    pub fn split_pool(&self) -> &Pool {
+        self.other_pool.as_ref().unwrap_or(&self.pool)
+    }
+
+    /// All pools, the one of the main database first.
+    pub fn pools(&self) -> impl Iterator<Item = &Pool> {
+        std::iter::once(&self.pool).chain(&self.other_pool)
+    }
+
+    /// Runs `f` with a connection to the main database, and one to the other database if the tables are split.
+    pub async fn run_split<T, F>(&self, f: F) -> database::Result<T>
+    where
+        T: Send + 'static,
+        F: Fn(&mut Conn, Option<&mut Conn>) -> database::Result<T> + Send + 'static,
+    {
+        self.pool.run_with(self.other_pool.as_ref(), f).await
     }
 }
 

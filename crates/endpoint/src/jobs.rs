@@ -1,6 +1,6 @@
 //! Jobs for GitLab: pushed to Sidekiq's queue in Redis, or stored in the outbox.
 use shared_state::sidekiq::{Envelope, Job};
-use shared_state::{Counters, RedisError};
+use shared_state::{RedisError, StoreName};
 
 use crate::Core;
 
@@ -35,8 +35,8 @@ impl Core {
         sink: JobSink<'_>,
     ) -> Result<(), EnqueueError> {
         let envelope = job.envelope(self.clock.unix_float());
-        let outcome = match (sink, &self.counters) {
-            (JobSink::Sidekiq { key_prefix }, Counters::Redis(redis)) => {
+        let outcome = match (sink, self.counters.store(StoreName::Queues)) {
+            (JobSink::Sidekiq { key_prefix }, Some(redis)) => {
                 match redis.enqueue(key_prefix, &envelope).await {
                     Ok(()) => Ok(()),
                     Err(error) => {
@@ -45,7 +45,7 @@ impl Core {
                     }
                 }
             }
-            (JobSink::Sidekiq { .. }, Counters::Memory(_)) | (JobSink::Outbox, _) => {
+            (JobSink::Sidekiq { .. }, None) | (JobSink::Outbox, _) => {
                 self.store_job(job, topic, &envelope).await
             }
         };

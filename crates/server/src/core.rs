@@ -4,15 +4,18 @@ use std::sync::{LazyLock, OnceLock};
 use std::time::Duration;
 
 use database::check::{self, CheckOutcome, Finding};
-use database::registry::Service;
+use database::registry::{DatabaseName, Service};
 use database::{ConnectOptions, Location, Migrations, Pool, PoolOptions, Pooler, PreparedStatements};
 use endpoint::rate_limit::RateLimits;
-use endpoint::{ClientEntry, Clock, Core, Lifecycle, MemoryBudget, ServiceInfo, Tally};
-use shared_state::Counters;
+use endpoint::{ClientEntry, Clock, Core, Lifecycle, MemoryBudget, ServiceInfo, Shared, Tally};
+use secrecy::ExposeSecret;
+use shared_state::{Counters, StoreName};
 use telemetry::metrics::Metrics;
 
 use crate::config::options::{MigrationsOption, PoolerOption, PreparedStatementsOption};
-use crate::config::{ConfigError, Options, ProxyOptions, RedisOptions, StorageOptions, read_url, web_url};
+use crate::config::{
+    ConfigError, Options, ProxyOptions, RedisOptions, StorageOptions, read_url, redis, web_url,
+};
 
 /// The commit that this program was built from, or `unknown` outside of a git checkout.
 pub const REVISION: &str = match option_env!("IAPI_REVISION") {
@@ -39,6 +42,13 @@ pub struct CoreBuilder {
 impl CoreBuilder {
     /// Builds the core. Does not connect to anything; reads only the files with URLs and rate limits.
     pub fn build(self) -> Result<Core, ConfigError> {
+        self.build_with(None, None)
+    }
+
+    /// Builds the core of a service that also uses tables of another database than `main`, which has a URL of its
+    /// own if GitLab's tables are split.
+    pub fn build_with(self, url: Option<&str>, file: Option<&Path>) -> Result<Core, ConfigError> {
+        let other = read_url(url, file)?;
         let Self { info, options, storage, redis, clock, proxy } = self;
         let routes: Vec<_> = info
             .endpoints
@@ -53,11 +63,16 @@ impl CoreBuilder {
         }
         let (url, file) = (storage.database_url.as_deref(), storage.database_url_file.as_deref());
         let location = database_location(url, file, &options.data_dir)?;
+        let other =
+            other.map(|url| Location::parse(url.expose_secret()).map_err(ConfigError::new)).transpose()?;
+        // One pool is enough for one database.
+        let other = other.filter(|other| !other.is_same(&location));
         let (host, port) = location.host_and_port();
         metrics.set_database(&host, port.parse().ok());
         Ok(Core {
             info,
             pool: pool(info.name, location, &storage, &metrics),
+            other_pool: other.map(|location| pool(info.name, location, &storage, &metrics)),
             counters: counters(&redis, &metrics)?,
             clock,
             lifecycle: Lifecycle::new(metrics.clone()),
@@ -104,21 +119,41 @@ const RETRY_INTERVAL: Duration = Duration::from_millis(250);
 /// # Errors
 ///
 /// Returns an error if the schema does not fit and a restart would not help.
-pub async fn prepare_database(core: &Core, migrations: Option<MigrationsOption>) -> database::Result<()> {
+pub async fn prepare_database(core: &Shared, migrations: Option<MigrationsOption>) -> database::Result<()> {
+    let service = Service::find(core.info.name);
+    let all = if core.other_pool.is_some() { &[DatabaseName::Main][..] } else { &DatabaseName::ALL };
+    if let Some(pool) = core.other_pool.clone() {
+        // The main database does not wait for the other one, whose tables are those of optional features.
+        actix_web::rt::spawn(async move {
+            let migrations = if migrations == Some(MigrationsOption::Off) { migrations } else { None };
+            let others = &[DatabaseName::Ci, DatabaseName::Sec];
+            if let Err(error) = prepare_pool(&pool, migrations, service, others).await {
+                tracing::error!(error = &error as &dyn std::error::Error, "the other database does not fit");
+            }
+        });
+    }
+    prepare_pool(&core.pool, migrations, service, all).await
+}
+
+async fn prepare_pool(
+    pool: &Pool,
+    migrations: Option<MigrationsOption>,
+    service: Option<Service>,
+    databases: &'static [DatabaseName],
+) -> database::Result<()> {
     let migrations = match migrations {
         Some(MigrationsOption::Run) => Migrations::Run,
         Some(MigrationsOption::Verify) => Migrations::Verify,
         Some(MigrationsOption::Off) => Migrations::Off,
-        None if core.pool.location().is_postgresql() => Migrations::Verify,
+        None if pool.location().is_postgresql() => Migrations::Verify,
         None => Migrations::Run,
     };
-    let service = Service::find(core.info.name);
     let mut reported = String::new();
     loop {
-        match core.pool.prepare(move |conn| prepare(conn, migrations, service)).await {
+        match pool.prepare(move |conn| prepare(conn, migrations, service, databases)).await {
             Ok(CheckOutcome::Fits { warnings }) => {
                 report(&warnings);
-                core.pool.open(if migrations == Migrations::Off { &[] } else { &warnings });
+                pool.open(if migrations == Migrations::Off { &[] } else { &warnings });
                 return Ok(());
             }
             Ok(CheckOutcome::Misfit(findings)) => {
@@ -126,12 +161,12 @@ pub async fn prepare_database(core: &Core, migrations: Option<MigrationsOption>)
                 if migrations != Migrations::Off {
                     return Err(database::Error::Misfit(findings));
                 }
-                core.pool.open(&[]);
+                pool.open(&[]);
                 return Ok(());
             }
             Ok(CheckOutcome::Waiting(reason)) if migrations == Migrations::Off => {
                 tracing::warn!("{reason}");
-                core.pool.open(&[]);
+                pool.open(&[]);
                 return Ok(());
             }
             Ok(CheckOutcome::Waiting(reason)) => {
@@ -159,6 +194,7 @@ fn prepare(
     conn: &mut database::Conn,
     migrations: Migrations,
     service: Option<Service>,
+    databases: &[DatabaseName],
 ) -> database::Result<CheckOutcome> {
     if migrations == Migrations::Run {
         if database::is_owned_by_rails(conn)? {
@@ -170,7 +206,7 @@ fn prepare(
         database::migrate(conn)?;
     }
     match service {
-        Some(service) => check::check(conn, service),
+        Some(service) => check::check_part(conn, service, databases),
         None => Ok(CheckOutcome::Fits { warnings: Vec::new() }),
     }
 }
@@ -182,7 +218,6 @@ pub fn database_location(
     file: Option<&Path>,
     data_dir: &Path,
 ) -> Result<Location, ConfigError> {
-    use secrecy::ExposeSecret;
     match read_url(url, file)? {
         Some(url) => Location::parse(url.expose_secret()).map_err(ConfigError::new),
         None => Ok(Location::Sqlite(data_dir.join("internal-api.sqlite3").to_string_lossy().into_owned())),
@@ -221,20 +256,17 @@ fn pool(name: &str, location: Location, options: &StorageOptions, metrics: &Metr
 }
 
 fn counters(options: &RedisOptions, metrics: &Metrics) -> Result<Counters, ConfigError> {
-    const STORAGE: &str = "shared_state";
-    let Some(url) = read_url(options.redis_url.as_deref(), options.redis_url_file.as_deref())? else {
-        return Ok(Counters::memory());
-    };
-    metrics.initialise_redis(STORAGE);
+    let stores = options.stores()?;
+    for store in StoreName::ALL.into_iter().filter(|store| stores.server(*store).1.is_some()) {
+        metrics.initialise_redis(store.as_str());
+    }
     let metrics = metrics.clone();
-    Counters::redis(&url, move |usage| {
-        metrics.redis(STORAGE, usage.error.map(shared_state::RedisError::kind));
+    let observer = move |usage: shared_state::Usage<'_>| {
+        metrics.redis(usage.store, usage.error.map(shared_state::RedisError::kind));
         Tally::redis(usage.duration);
-    })
-    // The error is dropped, because it may contain the URL and so a password.
-    .map_err(|_| {
-        ConfigError("the Redis URL is not usable: it must start with redis:// or rediss://".to_owned())
-    })
+    };
+    Counters::redis(&stores, observer)
+        .map_err(|(store, error)| ConfigError(format!("{}: {error}", redis::url_option(store))))
 }
 
 fn relative_url_root(text: &str) -> Result<String, ConfigError> {

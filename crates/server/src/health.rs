@@ -9,6 +9,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use endpoint::{Context, Shared};
+use futures_util::future::join_all;
+use shared_state::{Store, StoreName};
 
 /// The time limit of the checks of `?all=1`.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -98,27 +100,47 @@ struct ReadinessParams {
 
 async fn readiness(core: Data<Shared>, params: Query<ReadinessParams>) -> HttpResponse {
     let master = core.lifecycle.unready().map_or(Ok(()), |why| Err(why.to_owned()));
-    let mut checks = vec![("master_check", master)];
+    let mut checks = vec![("master_check", vec![master])];
     if params.all.as_deref().is_some_and(|all| !matches!(all, "" | "0" | "false")) {
         let (database, redis) = tokio::join!(
-            probe(core.pool.prepare(database::ping), "the database is unavailable"),
-            probe(core.counters.ping(), "Redis is unavailable"),
+            join_all(
+                core.pools().map(|pool| probe(pool.prepare(database::ping), "the database is unavailable"))
+            ),
+            join_all(core.counters.servers().map(|(store, names)| redis_probe(store, names))),
         );
         // Uses the result of the check at start, because a probe must be cheap.
-        let tables = core.pool.check_tables();
-        checks.extend([("db_check", database), ("migrations_check", tables), ("redis_check", redis)]);
+        let tables = core.pools().map(database::Pool::check_tables).collect();
+        checks.extend([
+            ("db_check", database),
+            ("migrations_check", tables),
+            ("redis_check", if redis.is_empty() { vec![Ok(())] } else { redis }),
+        ]);
     }
-    let ready = checks.iter().all(|(_, result)| result.is_ok());
+    let ready = checks.iter().all(|(_, results)| results.iter().all(Result::is_ok));
     let mut body = Map::from_iter([("status".to_owned(), word(ready))]);
-    for (name, result) in checks {
-        let mut item = json!({ "status": word(result.is_ok()) });
-        if let Err(message) = result {
-            item["message"] = Value::String(message);
-        }
-        body.insert(name.to_owned(), json!([item]));
+    for (name, results) in checks {
+        body.insert(name.to_owned(), results.into_iter().map(item).collect());
     }
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     HttpResponse::build(status).json(body)
+}
+
+/// Probes the server of these stores. The message names them unless all stores are on one server.
+async fn redis_probe(store: &Store, names: Vec<StoreName>) -> Result<(), String> {
+    let names: Vec<&str> = names.into_iter().map(StoreName::as_str).collect();
+    let message = if names.len() == StoreName::ALL.len() {
+        "Redis is unavailable".to_owned()
+    } else {
+        format!("Redis is unavailable ({})", names.join(", "))
+    };
+    probe(store.ping(), &message).await
+}
+
+fn item(result: Result<(), String>) -> Value {
+    match result {
+        Ok(()) => json!({ "status": word(true) }),
+        Err(message) => json!({ "status": word(false), "message": message }),
+    }
 }
 
 fn word(ok: bool) -> Value {

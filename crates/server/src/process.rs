@@ -14,13 +14,16 @@ use database::Location;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::options::MigrationsOption;
-use crate::config::{self, ConfigError, Loaded, Options, Structures};
+use crate::config::{self, ConfigError, Loaded, Options, RedisOptions, Structures};
 use crate::core::{REVISION, prepare_database};
 use crate::listener::{self, Listener, Size};
 use crate::notify::{self, notify};
 use crate::secrets::{self, Reload};
 use crate::tls::{self, Tls};
+use database::Pool;
 use endpoint::{ServiceInfo, Shared};
+use futures_util::future::join_all;
+use shared_state::{Counters, ServerKind, StoreName};
 
 const INVALID_CONFIGURATION: u8 = 78;
 const SECRETS_CHECK_INTERVAL: Duration = Duration::from_secs(10);
@@ -41,6 +44,7 @@ pub enum Command {
 pub trait Service: CommandFactory + FromArgMatches {
     fn command_to_run(&self) -> Command;
     fn options(&self) -> &Options;
+    fn redis_options(&self) -> &RedisOptions;
     /// Reads secrets and validates everything else that must be correct before a port is bound.
     fn prepare(self, structures: &Structures) -> Result<Prepared, ConfigError>;
 }
@@ -102,8 +106,9 @@ fn check_config<S: Service>(loaded: Loaded<S>) -> Result<ExitCode, ConfigError> 
     let Loaded { options, structures, effective } = loaded;
     tls::configure(options.options())?;
     socket_mode(options.options())?;
+    let table = config::redis::table(&options.redis_options().stores()?);
     prepare(&System::new(), options, &structures)?;
-    print!("{}", config::print(&effective, &structures));
+    print!("{}{table}", config::print(&effective, &structures));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -214,6 +219,25 @@ fn chain(error: &dyn std::error::Error) -> String {
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
+/// Warns about servers that do not respond. A Redis Cluster is an error.
+async fn check_redis(counters: &Counters) -> Result<(), ConfigError> {
+    let checks = counters.servers().map(async |(store, names)| (store.check().await, names));
+    for (result, names) in join_all(checks).await {
+        match result {
+            Ok(ServerKind::Single) => {}
+            Ok(ServerKind::Cluster) => return Err(config::redis::cluster(&names)),
+            Err(error) => {
+                let stores = names.into_iter().map(StoreName::as_str).collect::<Vec<_>>().join(", ");
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "Redis does not answer yet ({stores})"
+                );
+            }
+        }
+    }
+    Ok(())
+}
+
 struct Start {
     info: &'static ServiceInfo,
     options: Options,
@@ -247,11 +271,13 @@ impl Start {
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut hangup = signal(SignalKind::hangup())?;
 
-        core.pool.close();
+        core.pools().for_each(Pool::close);
         if !core.counters.is_redis() {
             tracing::warn!("no Redis: counters and limits are this process's own, run one replica only");
-        } else if let Err(error) = core.counters.ping().await {
-            tracing::warn!(error = &error as &dyn std::error::Error, "Redis does not answer yet");
+        }
+        if let Err(error) = check_redis(&core.counters).await {
+            eprintln!("{}: {error}", info.name);
+            return Ok(ExitCode::from(INVALID_CONFIGURATION));
         }
 
         if let Some(tls) = &tls {
@@ -304,7 +330,7 @@ impl Start {
 
         core.lifecycle.drain();
         notify(notify::STOPPING);
-        core.pool.drain();
+        core.pools().for_each(Pool::drain);
         tracing::info!(blackout_s = blackout.as_secs_f64(), "draining");
         let end = async {
             tokio::time::sleep(blackout).await;

@@ -2,14 +2,14 @@
 use redis::pipe;
 
 use crate::redis::Store;
-use crate::{Counters, RedisError};
+use crate::{Counters, RedisError, StoreName};
 
 impl Counters {
     /// Ends all sessions of a user.
     pub async fn sign_out(&self, user_id: i64) -> Result<(), RedisError> {
-        match self {
-            Self::Redis(store) => store.sign_out(user_id).await,
-            Self::Memory(_) => Ok(()),
+        match self.store(StoreName::Sessions) {
+            Some(store) => store.sign_out(user_id).await,
+            None => Ok(()),
         }
     }
 }
@@ -17,7 +17,7 @@ impl Counters {
 impl Store {
     async fn sign_out(&self, user_id: i64) -> Result<(), RedisError> {
         let lookup = format!("session:lookup:user:gitlab:{user_id}");
-        let (sessions,): (Vec<String>,) = self.ask(pipe().smembers(&lookup)).await?;
+        let (sessions,): (Vec<String>,) = self.ask_safely(pipe().smembers(&lookup)).await?;
         if sessions.is_empty() {
             return Ok(());
         }
@@ -33,6 +33,6 @@ impl Store {
                 .srem(&lookup, id)
                 .ignore();
         }
-        self.ask(&pipeline).await
+        self.ask_safely(&pipeline).await
     }
 }

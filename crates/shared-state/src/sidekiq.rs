@@ -70,15 +70,26 @@ impl<'a> Job<'a> {
 
 impl Store {
     /// Pushes a job to its queue. `key_prefix` is the prefix of Sidekiq's keys in GitLab before 16.0.
+    ///
+    /// A job that may have been pushed although the response is lost counts as pushed, because it must not run
+    /// twice.
     pub async fn enqueue(&self, key_prefix: &str, job: &Envelope) -> Result<(), RedisError> {
         let mut pipeline = pipe();
         pipeline
-            .atomic()
             .sadd(format!("{key_prefix}queues"), &job.queue)
-            .ignore()
-            .lpush(format!("{key_prefix}queue:{}", job.queue), &job.json)
-            .ignore();
-        self.ask(&pipeline).await
+            .lpush(format!("{key_prefix}queue:{}", job.queue), &job.json);
+        match self.transact::<redis::Value>(&pipeline).await.map(drop) {
+            Err(error) if error.is_fate_unknown() => {
+                tracing::error!(
+                    queue = job.queue,
+                    error = &error as &dyn std::error::Error,
+                    "it is not known whether the job {} was enqueued",
+                    job.jid
+                );
+                Ok(())
+            }
+            result => result,
+        }
     }
 }
 

@@ -5,14 +5,18 @@ use redis::{Arg, ConnectionAddr, Pipeline};
 use tracing::Span;
 use tracing::field::Empty;
 
-/// The address of the server, for spans.
+/// The address of the server, for spans. With sentinels, the name of the primary, without a port.
 #[derive(Debug, Clone)]
-pub(crate) struct Server {
+pub(crate) struct ServerAddress {
     address: String,
     port: Option<i64>,
 }
 
-impl Server {
+impl ServerAddress {
+    pub(crate) fn primary(name: &str) -> Self {
+        Self { address: name.to_owned(), port: None }
+    }
+
     pub(crate) fn new(address: &ConnectionAddr) -> Self {
         match address {
             ConnectionAddr::Tcp(host, port) | ConnectionAddr::TcpTls { host, port, .. } => {
@@ -23,12 +27,12 @@ impl Server {
     }
 
     /// The span of one round trip. Only calls inside of another span are traced: probes have none.
-    pub(crate) fn span(&self, pipeline: &Pipeline) -> Span {
+    pub(crate) fn span(&self, operation: impl FnOnce() -> String) -> Span {
         if Span::current().is_none() {
             return Span::none();
         }
         // Only computed if traces are on.
-        let operation = LazyCell::new(|| operation(pipeline));
+        let operation = LazyCell::new(operation);
         tracing::info_span!(
             "redis",
             otel.name = operation.as_str(),
@@ -43,11 +47,8 @@ impl Server {
     }
 }
 
-/// `MULTI` for a transaction, otherwise the name of the first command.
-fn operation(pipeline: &Pipeline) -> String {
-    if pipeline.is_transaction() {
-        return "MULTI".to_owned();
-    }
+/// The name of the first command.
+pub(crate) fn operation(pipeline: &Pipeline) -> String {
     match pipeline.cmd_iter().next().and_then(|command| command.args_iter().next()) {
         Some(Arg::Simple(name)) => String::from_utf8_lossy(name).to_ascii_uppercase(),
         _ => "PIPELINE".to_owned(),
@@ -62,7 +63,7 @@ mod tests {
 
     #[test]
     fn operations_are_named_after_their_first_command() {
-        assert_eq!(operation(pipe().atomic().incr("key", 1).expire("key", 2)), "MULTI");
+        assert_eq!(operation(pipe().incr("key", 1).expire("key", 2)), "INCR");
         assert_eq!(operation(pipe().cmd("eval").arg("return 1")), "EVAL");
         assert_eq!(operation(pipe().get("secret")), "GET");
     }

@@ -3,9 +3,10 @@ use std::collections::BTreeMap;
 
 use chrono::NaiveDateTime;
 use domain::agents::usage::{COUNTERS, Report, UNIQUE_SETS, iso_week};
-use redis::{Pipeline, RedisResult, Value, pipe};
+use redis::{Pipeline, Value, pipe};
 
-use crate::redis::{RedisError, Store};
+use crate::RedisError;
+use crate::redis::Store;
 
 /// GitLab keeps a week's sets for six weeks.
 const SET_LIFETIME_S: i64 = 6 * 7 * 24 * 60 * 60;
@@ -24,32 +25,26 @@ impl Store {
         if report.is_empty() {
             return Ok(());
         }
-        let replies: Vec<RedisResult<Value>> = self.ask(&transaction(report, now)).await?;
+        let replies = self.transact_each(&commands(report, now)).await?;
         let is_in_part = replies.iter().any(Result::is_ok);
         let mut full = pipe();
-        full.atomic();
         for (index, reply) in replies.into_iter().enumerate() {
             match (reply, report.counters.keys().nth(index)) {
                 (Ok(_), _) => {}
                 (Err(error), Some(name))
                     if error.detail().is_some_and(|words| words.contains("overflow")) =>
                 {
-                    full.set(total_key(name), i64::MAX).ignore();
+                    full.set(total_key(name), i64::MAX);
                 }
                 // The rest has been counted, and must not be counted again with the next report.
                 (Err(error), _) if is_in_part => tracing::error!(
                     error = &error as &dyn std::error::Error,
                     "a part of a report could not be noted: is a key of another type?"
                 ),
-                (Err(error), _) => {
-                    if error.code() == Some("READONLY") {
-                        self.connections.end();
-                    }
-                    return Err(error.into());
-                }
+                (Err(error), _) => return Err(RedisError::sent(error)),
             }
         }
-        if full.cmd_iter().next().is_none() { Ok(()) } else { self.ask(&full).await }
+        if full.is_empty() { Ok(()) } else { self.transact::<Value>(&full).await.map(drop) }
     }
 
     /// Returns the totals, and the approximate cardinality of each set in the week of `now`.
@@ -62,7 +57,7 @@ impl Store {
         for name in UNIQUE_SETS {
             pipeline.pfcount(set_key(name, &week));
         }
-        let counts: Vec<Option<i64>> = self.ask(&pipeline).await?;
+        let counts: Vec<Option<i64>> = self.ask_safely(&pipeline).await?;
         let (totals, sets) = counts.split_at(COUNTERS.len());
         let named = |names: &[&str], counts: &[Option<i64>]| {
             let pairs =
@@ -74,17 +69,16 @@ impl Store {
 }
 
 /// Totals come first, because their replies may report an overflow.
-fn transaction(report: &Report, now: NaiveDateTime) -> Pipeline {
+fn commands(report: &Report, now: NaiveDateTime) -> Pipeline {
     let week = iso_week(now.date());
     let mut pipeline = pipe();
-    pipeline.ignore_errors();
     for (name, n) in &report.counters {
         pipeline.incr(total_key(name), *n);
     }
     for (name, ids) in &report.sets {
         let key = set_key(name, &week);
         let ids: Vec<i64> = ids.iter().copied().collect();
-        pipeline.pfadd(&key, ids).expire(&key, SET_LIFETIME_S).ignore();
+        pipeline.pfadd(&key, ids).expire(&key, SET_LIFETIME_S);
     }
     for event in report.all_events() {
         let add = pipeline.cmd("XADD").arg(EVENTS).arg("MAXLEN").arg("~").arg(KEPT_EVENTS).arg("*");
@@ -97,10 +91,6 @@ fn transaction(report: &Report, now: NaiveDateTime) -> Pipeline {
         if event.properties.is_some() {
             add.arg("properties").arg(event.properties_text());
         }
-    }
-    // A single command is a transaction by itself.
-    if pipeline.len() > 1 {
-        pipeline.atomic();
     }
     pipeline
 }

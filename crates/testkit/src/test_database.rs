@@ -157,6 +157,35 @@ impl Database {
         }
     }
 
+    /// Refuses writes to these tables, as each database of a GitLab with split databases does for the tables of
+    /// the others.
+    pub fn lock_writes(&self, tables: &[&str]) {
+        self.sql(
+            "CREATE FUNCTION gitlab_schema_prevent_write() RETURNS trigger LANGUAGE plpgsql AS $$
+             BEGIN
+               RAISE EXCEPTION 'Table: \"%\" is write protected within this Gitlab database.', TG_TABLE_NAME
+                 USING ERRCODE = 'modifying_sql_data_not_permitted';
+             END $$",
+        );
+        for table in tables {
+            self.sql(&format!(
+                "CREATE TRIGGER gitlab_schema_write_trigger_for_{table} BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE
+                 ON {table} FOR EACH STATEMENT EXECUTE FUNCTION gitlab_schema_prevent_write()"
+            ));
+        }
+    }
+
+    /// Whether the database accepts connections from now on. If not, the open ones end.
+    pub fn allow_connections(&self, allow: bool) {
+        let Kind::Postgresql { name } = &self.kind else { panic!("only PostgreSQL refuses connections") };
+        execute(&format!("ALTER DATABASE {name} WITH ALLOW_CONNECTIONS {allow}"));
+        if !allow {
+            execute(&format!(
+                "SELECT pg_terminate_backend(pid, 20000) FROM pg_stat_activity WHERE datname = '{name}'"
+            ));
+        }
+    }
+
     /// The rows of every table as text. Two equal values mean that nothing has changed in between.
     pub fn contents(&self) -> BTreeMap<String, String> {
         let mut conn = self.open();

@@ -47,6 +47,10 @@ impl Service for Options {
         &self.web
     }
 
+    fn redis_options(&self) -> &RedisOptions {
+        &self.redis
+    }
+
     fn prepare(self, _: &Structures) -> Result<Prepared, ConfigError> {
         self.prepare_at(Clock::System)
     }

@@ -26,6 +26,12 @@ pub struct Options {
     pub web: WebOptions,
     #[command(flatten)]
     pub storage: StorageOptions,
+    /// URL of GitLab's database `ci` with the packs of compute minutes [default: that of --database-url]
+    #[arg(long, env = "IAPI_DATABASE_CI_URL", hide_env_values = true)]
+    pub database_ci_url: Option<String>,
+    /// File with the URL of the database `ci`, for a URL with a password
+    #[arg(long, env = "IAPI_DATABASE_CI_URL_FILE")]
+    pub database_ci_url_file: Option<PathBuf>,
     #[command(flatten)]
     pub redis: RedisOptions,
     #[command(flatten)]
@@ -117,6 +123,10 @@ impl Service for Options {
         &self.web
     }
 
+    fn redis_options(&self) -> &RedisOptions {
+        &self.redis
+    }
+
     fn prepare(self, _: &Structures) -> Result<Prepared, ConfigError> {
         self.prepare_at(Clock::System)
     }
@@ -125,12 +135,15 @@ impl Service for Options {
 impl Options {
     /// Builds the service with a clock, which a test can choose.
     pub fn prepare_at(self, clock: Clock) -> Result<Prepared, ConfigError> {
-        let Self { web, storage, redis, proxy, key_base, billing, .. } = self;
+        let Self {
+            web, storage, database_ci_url, database_ci_url_file, redis, proxy, key_base, billing, ..
+        } = self;
         let portal = Arc::new(billing.portal()?);
         let migrations = storage.migrations;
         let data_dir = web.data_dir.clone();
         let core = Arc::new(
-            CoreBuilder { info: &INFO, options: web, storage, redis, clock, proxy: Some(proxy) }.build()?,
+            CoreBuilder { info: &INFO, options: web, storage, redis, clock, proxy: Some(proxy) }
+                .build_with(database_ci_url.as_deref(), database_ci_url_file.as_deref())?,
         );
         let key_base = key_base.open(&data_dir, &core)?;
         for scheme in ["jwt", "personal_access_token"] {

@@ -29,6 +29,12 @@ pub struct Options {
     pub web: WebOptions,
     #[command(flatten)]
     pub storage: StorageOptions,
+    /// URL of GitLab's database `sec` with the vulnerabilities [default: that of --database-url]
+    #[arg(long, env = "IAPI_DATABASE_SEC_URL", hide_env_values = true)]
+    pub database_sec_url: Option<String>,
+    /// File with the URL of the database `sec`, for a URL with a password
+    #[arg(long, env = "IAPI_DATABASE_SEC_URL_FILE")]
+    pub database_sec_url_file: Option<PathBuf>,
     #[command(flatten)]
     pub redis: RedisOptions,
     #[command(flatten)]
@@ -95,9 +101,23 @@ impl Service for Options {
         &self.web
     }
 
+    fn redis_options(&self) -> &RedisOptions {
+        &self.redis
+    }
+
     fn prepare(self, structures: &Structures) -> Result<Prepared, ConfigError> {
         let Self {
-            web, storage, redis, proxy, kas_secret_file, kas_secret_previous_file, key_base, kas, ..
+            web,
+            storage,
+            database_sec_url,
+            database_sec_url_file,
+            redis,
+            proxy,
+            kas_secret_file,
+            kas_secret_previous_file,
+            key_base,
+            kas,
+            ..
         } = self;
         let storages: BTreeMap<String, Storage> = structures.get("storages")?;
         check(&storages)?;
@@ -106,7 +126,8 @@ impl Service for Options {
         let data_dir = web.data_dir.clone();
         let clock = Clock::System;
         let core = Arc::new(
-            CoreBuilder { info: &INFO, options: web, storage, redis, clock, proxy: Some(proxy) }.build()?,
+            CoreBuilder { info: &INFO, options: web, storage, redis, clock, proxy: Some(proxy) }
+                .build_with(database_sec_url.as_deref(), database_sec_url_file.as_deref())?,
         );
         let storages = open_storages(storages, &core)?;
         let previous = kas_secret_previous_file.as_deref();

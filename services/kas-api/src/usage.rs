@@ -4,7 +4,7 @@ use std::fmt::Write;
 use database::Pool;
 use domain::agents::usage::{COUNTERS, Report, UNIQUE_SETS};
 use endpoint::{Clock, FurtherMetrics};
-use shared_state::{Counters, Counts};
+use shared_state::{Counters, Counts, StoreName};
 
 use crate::App;
 use crate::error::KasError;
@@ -16,11 +16,9 @@ impl App {
             return Ok(());
         }
         let now = self.core.clock.now();
-        match &self.core.counters {
-            Counters::Redis(redis) => Ok(redis.record(&report, now).await?),
-            Counters::Memory(_) => {
-                Ok(self.core.pool.run(move |conn| database::usage::record(conn, &report, now)).await?)
-            }
+        match self.core.counters.store(StoreName::SharedState) {
+            Some(redis) => Ok(redis.record(&report, now).await?),
+            None => Ok(self.core.pool.run(move |conn| database::usage::record(conn, &report, now)).await?),
         }
     }
 }
@@ -30,9 +28,9 @@ pub(crate) fn metrics(pool: Pool, counters: Counters, clock: Clock) -> FurtherMe
     FurtherMetrics(Box::new(move || {
         let (pool, counters, now) = (pool.clone(), counters.clone(), clock.now());
         Box::pin(async move {
-            let counts = match &counters {
-                Counters::Redis(redis) => redis.usage(now).await.map_err(KasError::from),
-                Counters::Memory(_) => {
+            let counts = match counters.store(StoreName::SharedState) {
+                Some(redis) => redis.usage(now).await.map_err(KasError::from),
+                None => {
                     pool.read(move |conn| database::usage::counts(conn, now)).await.map_err(KasError::from)
                 }
             };

@@ -94,6 +94,10 @@ impl Service for Options {
         &self.web
     }
 
+    fn redis_options(&self) -> &RedisOptions {
+        &self.redis
+    }
+
     fn prepare(self, _: &Structures) -> Result<Prepared, ConfigError> {
         let Self { web, storage, redis, proxy, key_base, scim, .. } = self;
         if let Some(url) = &scim.scim_external_url {

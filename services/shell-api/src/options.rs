@@ -9,6 +9,7 @@ use repository::{Inspect, Storage, Storages, Usage};
 use server::config::{ConfigError, Options as WebOptions, RedisOptions, Seconds, StorageOptions, Structures};
 use server::secrets::Reload;
 use server::{Command, CoreBuilder, Prepared, SecretFile, Service};
+use shared_state::StoreName;
 
 use crate::hashing::Hashing;
 use crate::{App, Geo, INFO, JobSink, KeyOptions, MergeRequestOptionsSink, with};
@@ -133,6 +134,10 @@ impl Service for Options {
         &self.web
     }
 
+    fn redis_options(&self) -> &RedisOptions {
+        &self.redis
+    }
+
     fn prepare(self, structures: &Structures) -> Result<Prepared, ConfigError> {
         let Self { web, storage, redis, shell_secret_file, shell_secret_previous_file, keys, shell, .. } =
             self;
@@ -151,7 +156,7 @@ impl Service for Options {
         if shell.two_factor_for_cli && keys.otp_key_base.is_none() {
             return Err(ConfigError("two_factor_for_cli: otp_key_base_file is missing".to_owned()));
         }
-        if shell.job_sink == Some(JobSink::Redis) && !core.counters.is_redis() {
+        if shell.job_sink == Some(JobSink::Redis) && !core.counters.has_store(StoreName::Queues) {
             return Err(ConfigError("job_sink: redis needs redis_url".to_owned()));
         }
         let mut secrets = vec![Arc::clone(&secret) as Arc<dyn Reload>];

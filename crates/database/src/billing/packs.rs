@@ -36,27 +36,45 @@ pub struct PurchaseOutcome {
 }
 
 /// Adds packs to a namespace. A repeated purchase id adds nothing and changes nothing.
-pub fn buy(conn: &mut Conn, key: &Key, wanted: &[Pack], now: NaiveDateTime) -> Result<PurchaseOutcome> {
-    namespaces::change(conn, &[key], |conn, found| {
-        let namespace_id = found[0].id;
-        let known = find_by_purchase(conn, namespace_id, wanted)?;
-        let mut new: Vec<&Pack> = Vec::new();
-        let mut seen: HashSet<&str> = known.keys().map(String::as_str).collect();
-        for pack in wanted {
-            if seen.insert(&pack.purchase_xid) {
-                new.push(pack);
-            }
-        }
-        for packs in new.chunks(CHUNK_SIZE) {
-            Insert { namespace_id, packs, now }.execute(conn)?;
-        }
-        let stored =
-            if new.is_empty() { known.clone() } else { find_by_purchase(conn, namespace_id, wanted)? };
-        let packs = wanted.iter().filter_map(|pack| stored.get(&pack.purchase_xid).cloned()).collect();
-        let is_new = |(xid, pack): (&String, &StoredPack)| (!known.contains_key(xid)).then_some(pack.id);
-        let inserted = stored.iter().filter_map(is_new).collect();
-        Ok(PurchaseOutcome { namespace: found[0].clone(), packs, inserted })
+///
+/// Without a connection to `ci`, the packs are in the main database. Otherwise the namespace stays locked in the
+/// main database until `ci` has committed.
+pub fn buy(
+    main: &mut Conn,
+    mut ci: Option<&mut Conn>,
+    key: &Key,
+    wanted: &[Pack],
+    now: NaiveDateTime,
+) -> Result<PurchaseOutcome> {
+    namespaces::change(main, &[key], |conn, found| match ci.as_deref_mut() {
+        Some(ci) => ci.write(|ci| insert(ci, &found[0], wanted, now)),
+        None => insert(conn, &found[0], wanted, now),
     })
+}
+
+fn insert(
+    conn: &mut Conn,
+    namespace: &Namespace,
+    wanted: &[Pack],
+    now: NaiveDateTime,
+) -> Result<PurchaseOutcome> {
+    let namespace_id = namespace.id;
+    let known = find_by_purchase(conn, namespace_id, wanted)?;
+    let mut new: Vec<&Pack> = Vec::new();
+    let mut seen: HashSet<&str> = known.keys().map(String::as_str).collect();
+    for pack in wanted {
+        if seen.insert(&pack.purchase_xid) {
+            new.push(pack);
+        }
+    }
+    for packs in new.chunks(CHUNK_SIZE) {
+        Insert { namespace_id, packs, now }.execute(conn)?;
+    }
+    let stored = if new.is_empty() { known.clone() } else { find_by_purchase(conn, namespace_id, wanted)? };
+    let packs = wanted.iter().filter_map(|pack| stored.get(&pack.purchase_xid).cloned()).collect();
+    let is_new = |(xid, pack): (&String, &StoredPack)| (!known.contains_key(xid)).then_some(pack.id);
+    let inserted = stored.iter().filter_map(is_new).collect();
+    Ok(PurchaseOutcome { namespace: namespace.clone(), packs, inserted })
 }
 
 /// The packs of a namespace with these purchase ids. Of several packs with one purchase id, the one with the lowest id.
@@ -131,8 +149,17 @@ pub struct MoveOutcome {
 }
 
 /// Moves all packs of a namespace to another one, expired ones included. Packs are never merged.
-pub fn move_all(conn: &mut Conn, source: &Key, target: &Key, now: NaiveDateTime) -> Result<MoveOutcome> {
-    namespaces::change(conn, &[source, target], |conn, found| {
+///
+/// The connection to `ci` is that of [`buy`].
+pub fn move_all(
+    main: &mut Conn,
+    mut ci: Option<&mut Conn>,
+    source: &Key,
+    target: &Key,
+    now: NaiveDateTime,
+) -> Result<MoveOutcome> {
+    namespaces::change(main, &[source, target], |conn, found| {
+        let conn = ci.as_deref_mut().unwrap_or(conn);
         let [source, target] = [&found[0], &found[1]];
         if source.id == target.id {
             let same = "Source and target namespaces must be different".to_owned();

@@ -2,11 +2,13 @@
 //!
 //! The columns and their types are declared in `schema.rs`. A service needs every declared column of its
 //! tables, except the optional ones. To add a table, add it to the services that use it ([`SERVICES`]).
+mod database_name;
 mod services;
 
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
+pub use database_name::DatabaseName;
 pub(crate) use services::Right;
 pub use services::{SERVICES, Service, TableUse};
 

@@ -188,6 +188,12 @@ pub struct TableUse {
     pub is_deleted: bool,
 }
 
+impl TableUse {
+    pub fn is_written(&self) -> bool {
+        self.is_inserted || self.is_changed || self.is_deleted
+    }
+}
+
 impl Service {
     pub fn find(name: &str) -> Option<Self> {
         SERVICES.into_iter().find(|service| service.name == name)

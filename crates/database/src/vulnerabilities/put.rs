@@ -27,10 +27,40 @@ pub struct PutOutcome {
 }
 
 /// Stores a finding, or updates the stored one. The decisions of users about it stay.
-pub fn put(conn: &mut Conn, finder: Finder, finding: &Finding, now: NaiveDateTime) -> Result<PutOutcome> {
+///
+/// Without a connection to `sec`, its tables are in the main database, and this is one transaction. Otherwise
+/// `sec` is written first, so that a repetition completes what a failure has left.
+pub fn put(
+    main: &mut Conn,
+    sec: Option<&mut Conn>,
+    finder: Finder,
+    finding: &Finding,
+    now: NaiveDateTime,
+) -> Result<PutOutcome> {
+    let Some(sec) = sec else {
+        return main.write(|conn| {
+            let placement = load_placement(conn, finder.project_id)?;
+            let outcome = store(conn, finder, finding, placement, now)?;
+            mark_agent(conn, finder, now)?;
+            Ok(outcome)
+        });
+    };
+    let placement = load_placement(main, finder.project_id)?;
+    let outcome = store(sec, finder, finding, placement, now)?;
+    main.write(|conn| mark_agent(conn, finder, now))?;
+    Ok(outcome)
+}
+
+/// Stores the finding in the tables of `sec`.
+fn store(
+    conn: &mut Conn,
+    finder: Finder,
+    finding: &Finding,
+    placement: Placement,
+    now: NaiveDateTime,
+) -> Result<PutOutcome> {
     conn.write(|conn| {
         serialise(conn, finding)?;
-        let placement = load_placement(conn, finder.project_id)?;
         let scanner_id = names::scanner(conn, finder.project_id, &finding.scanner, now)?;
         let identifier_ids = names::identifiers(conn, finder.project_id, &finding.identifiers, now)?;
         let identifier_ids = &identifier_ids;
@@ -53,13 +83,17 @@ pub fn put(conn: &mut Conn, finder: Finder, finding: &Finding, now: NaiveDateTim
             Some(id) => upsert.refresh(conn, id)?,
             None => upsert.detect(conn, occurrence_id)?,
         }
-        let created = vulnerability_id.is_none();
-        let agent = agents::table.find(finder.agent_id).filter(agents::has_vulnerabilities.eq(false));
-        diesel::update(agent)
-            .set((agents::has_vulnerabilities.eq(true), agents::updated_at.eq(now)))
-            .execute(conn)?;
-        Ok(PutOutcome { created })
+        Ok(PutOutcome { created: vulnerability_id.is_none() })
     })
+}
+
+/// Notes that the agent has found something.
+fn mark_agent(conn: &mut Conn, finder: Finder, now: NaiveDateTime) -> Result<()> {
+    let agent = agents::table.find(finder.agent_id).filter(agents::has_vulnerabilities.eq(false));
+    diesel::update(agent)
+        .set((agents::has_vulnerabilities.eq(true), agents::updated_at.eq(now)))
+        .execute(conn)?;
+    Ok(())
 }
 
 /// Serialises requests with the same finding. On SQLite the transaction is the only writer.

@@ -1,6 +1,6 @@
 //! The check of the schema at the start of a service, with the schemas of GitLab's releases.
-use database::check::{CheckOutcome, FindingKind, check};
-use database::registry::{SERVICES, Service};
+use database::check::{CheckOutcome, FindingKind, check, check_part};
+use database::registry::{DatabaseName, SERVICES, Service};
 
 use super::support::{TestDatabase, open, run};
 
@@ -145,7 +145,7 @@ fn each_missing_privilege_is_named() {
     let role = format!("role_of_{}", database.name);
     run(&database.url(), &format!("CREATE ROLE {role} LOGIN"));
     let scim = Service::find("scim-api").unwrap();
-    let sql = database::grants(&mut open(&database.url()), scim, &role).unwrap();
+    let sql = database::grants(&mut open(&database.url()), scim, &role, None).unwrap();
     run(&database.url(), &sql);
     run(
         &database.url(),
@@ -205,11 +205,15 @@ fn granted_rights_are_enough_and_no_more() {
     for service in SERVICES {
         let role = role(service);
         run(&database.url(), &format!("CREATE ROLE {role} LOGIN"));
-        let sql = database::grants(&mut open(&database.url()), service, &role).unwrap();
+        let sql = database::grants(&mut open(&database.url()), service, &role, None).unwrap();
         run(&database.url(), &format!("GRANT SELECT ON term_agreements, cluster_agents, plans TO {role}"));
         run(&database.url(), &sql);
         run(&database.url(), &sql);
-        assert_eq!(database::grants(&mut open(&database.url()), service, &role).unwrap(), sql, "{role}");
+        assert_eq!(
+            database::grants(&mut open(&database.url()), service, &role, None).unwrap(),
+            sql,
+            "{role}"
+        );
         let conn = &mut open(&database.url().replace("postgres@", &format!("{role}@")));
         assert_eq!(check(conn, service).unwrap(), CheckOutcome::Fits { warnings: Vec::new() }, "{role}");
         let may_read = |conn: &mut database::Conn, what: &str| {
@@ -226,4 +230,59 @@ fn granted_rights_are_enough_and_no_more() {
     let roles: Vec<String> = SERVICES.into_iter().map(role).collect();
     drop(database);
     run(&super::support::server_url(), &format!("DROP ROLE {}", roles.join(", ")));
+}
+
+/// With the URLs of two databases exchanged, every table that a service writes is locked.
+#[test]
+fn locked_tables_are_named_with_the_option_of_their_database() {
+    const LOCK: &str =
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';";
+    let database = TestDatabase::new();
+    run(&database.url(), &format!("{GITLAB} {LOCK}"));
+    let billing = Service::find("billing-api").unwrap();
+    let lock = |table: &str| {
+        format!(
+            "CREATE TRIGGER gitlab_schema_write_trigger_for_{table} BEFORE INSERT ON {table} \
+             FOR EACH STATEMENT EXECUTE FUNCTION refuse()"
+        )
+    };
+    let packs = "ci_minutes_additional_packs";
+    run(&database.url(), &lock(packs));
+    let message = |table: &str, option| {
+        format!("table {table} is locked for writes in this database; set --database-{option}")
+    };
+    for service in SERVICES {
+        let expected = if service == billing { vec![message(packs, "ci-url")] } else { Vec::new() };
+        assert_eq!(messages(&outcome(&database, service.name)), expected, "{}", service.name);
+    }
+    let part = |parts: &[DatabaseName]| check_part(&mut open(&database.url()), billing, parts).unwrap();
+    assert_eq!(part(&[DatabaseName::Main]), CheckOutcome::Fits { warnings: Vec::new() });
+
+    let written: Vec<&str> =
+        billing.tables().filter(|table| table.is_written()).map(|table| table.table).collect();
+    let of_main = written.iter().copied().filter(|table| *table != packs);
+    for table in of_main.clone() {
+        run(&database.url(), &lock(table));
+    }
+    let expected: Vec<String> = of_main.map(|table| message(table, "url")).collect();
+    let exchanged = part(&[DatabaseName::Main]);
+    let mut found = messages(&exchanged);
+    let mut expected: Vec<&str> = expected.iter().map(String::as_str).collect();
+    found.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn rights_are_granted_on_the_tables_of_one_database() {
+    let database = TestDatabase::new();
+    run(&database.url(), GITLAB);
+    let billing = Service::find("billing-api").unwrap();
+    let tables = |part| {
+        let sql = database::grants(&mut open(&database.url()), billing, "billing", Some(part)).unwrap();
+        ["ci_minutes_additional_packs", "gitlab_subscriptions"]
+            .map(|table| sql.contains(&format!(" ON public.{table} TO \"billing\"")))
+    };
+    assert_eq!(tables(DatabaseName::Main), [false, true]);
+    assert_eq!(tables(DatabaseName::Ci), [true, false]);
 }

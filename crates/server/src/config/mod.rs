@@ -8,6 +8,7 @@ mod file;
 mod key_base;
 pub mod mask;
 pub(crate) mod options;
+pub(crate) mod redis;
 mod types;
 
 use std::ffi::OsString;
@@ -20,7 +21,8 @@ use crate::core::VERSION;
 
 pub use effective::print;
 pub use key_base::KeyBaseOptions;
-pub use options::{Options, ProxyOptions, RedisOptions, StorageOptions};
+pub use options::{Options, ProxyOptions, StorageOptions};
+pub use redis::RedisOptions;
 pub use types::{Seconds, read_url, web_url};
 
 /// The configuration or a secret is invalid. The process exits with status 78 before it binds a port.

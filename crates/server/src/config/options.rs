@@ -144,13 +144,3 @@ pub enum MigrationsOption {
     Verify,
     Off,
 }
-
-#[derive(Debug, Clone, Args)]
-pub struct RedisOptions {
-    /// redis://… or rediss://…; without it, counters are kept in this process, for a single replica only
-    #[arg(long, env = "IAPI_REDIS_URL", hide_env_values = true)]
-    pub redis_url: Option<String>,
-    /// File with the Redis URL, for a URL with a password
-    #[arg(long, env = "IAPI_REDIS_URL_FILE")]
-    pub redis_url_file: Option<PathBuf>,
-}

@@ -31,7 +31,7 @@ pub async fn handler(
     let (key, now) = (Key::parse(&id), app.core.clock.now());
     let buy = {
         let wanted = wanted.clone();
-        app.core.pool.run(move |conn| packs::buy(conn, &key, &wanted, now))
+        app.core.run_split(move |main, ci| packs::buy(main, ci, &key, &wanted, now))
     };
     let outcome = buy.await?;
     let namespace_id = outcome.namespace.id;

@@ -16,7 +16,8 @@ pub async fn handler(
 ) -> Result<HttpResponse, BillingError> {
     let (source, target) = (Key::parse(&ids.0), Key::parse(&ids.1));
     let now = app.core.clock.now();
-    let outcome = app.core.pool.run(move |conn| packs::move_all(conn, &source, &target, now)).await?;
+    let move_all = app.core.run_split(move |main, ci| packs::move_all(main, ci, &source, &target, now));
+    let outcome = move_all.await?;
     log_field("gl_namespace_id", outcome.source.id);
     caller.audit_move(&outcome);
     Ok(HttpResponse::Accepted().json(json!({ "message": "202 Accepted" })))

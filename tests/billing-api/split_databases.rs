@@ -1,0 +1,56 @@
+//! A GitLab whose tables are split into the databases `main` and `ci`.
+use std::time::{Duration, Instant};
+
+use super::support::{billing_api_with, number, plant};
+use super::{Billing, billing_api};
+use serde_json::{Value, json};
+use testkit::{Database, Release};
+
+const PACKS: &str = "SELECT count(*) FROM ci_minutes_additional_packs";
+
+fn main_database() -> Database {
+    let database = Database::gitlab(Release::V19_5);
+    database.lock_writes(&["ci_minutes_additional_packs"]);
+    database
+}
+
+fn ci_database() -> Database {
+    let database = Database::gitlab(Release::V19_5);
+    plant(&database);
+    database.lock_writes(&["gitlab_subscriptions", "namespace_limits", "namespaces"]);
+    database
+}
+
+/// Buys a pack. The check of `ci` runs beside that of `main`.
+async fn buy(billing: &Billing) -> (u16, Value) {
+    let pack = json!({ "number_of_minutes": 10, "expires_at": "2022-01-01", "purchase_xid": "a" });
+    let end = Instant::now() + Duration::from_secs(10);
+    loop {
+        let response = billing.send("POST", "/namespaces/123/minutes", json!({ "packs": [pack] })).await;
+        if response.0 != 503 || Instant::now() > end {
+            return response;
+        }
+    }
+}
+
+#[actix_web::test]
+async fn packs_are_in_their_own_database() {
+    let ci = ci_database();
+    let billing = billing_api_with(main_database(), &["--database-ci-url", ci.url()]).await;
+    let stored = json!([{
+        "namespace_id": 123, "expires_at": "2022-01-01", "number_of_minutes": 10, "purchase_xid": "a"
+    }]);
+    for _ in 0..2 {
+        assert_eq!(buy(&billing).await, (201, stored.clone()));
+        assert_eq!((number(&ci, PACKS), billing.number(PACKS)), (1, 0));
+    }
+    let moved = billing.ask("PATCH", "/namespaces/123/minutes/move/321").await;
+    assert_eq!(moved, (202, json!({ "message": "202 Accepted" })));
+    assert_eq!(number(&ci, &format!("{PACKS} WHERE namespace_id = 321")), 1);
+}
+
+#[actix_web::test]
+async fn without_their_url_packs_are_not_supported() {
+    let billing = billing_api(main_database()).await;
+    assert_eq!(buy(&billing).await, (501, json!({ "message": "501 Not Implemented" })));
+}

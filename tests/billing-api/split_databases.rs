@@ -9,13 +9,13 @@ use testkit::{Database, Release};
 const PACKS: &str = "SELECT count(*) FROM ci_minutes_additional_packs";
 
 fn main_database() -> Database {
-    let database = Database::gitlab(Release::V19_5);
+    let database = Database::release(Release::V19_5);
     database.lock_writes(&["ci_minutes_additional_packs"]);
     database
 }
 
 fn ci_database() -> Database {
-    let database = Database::gitlab(Release::V19_5);
+    let database = Database::release(Release::V19_5);
     plant(&database);
     database.lock_writes(&["gitlab_subscriptions", "namespace_limits", "namespaces"]);
     database

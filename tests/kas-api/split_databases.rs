@@ -22,13 +22,13 @@ const SEC: [&str; 8] = [
 ];
 
 fn main_database() -> Database {
-    let database = Database::gitlab(Release::V19_5);
+    let database = Database::release(Release::V19_5);
     database.lock_writes(&SEC);
     database
 }
 
 fn sec_database() -> Database {
-    let database = Database::gitlab(Release::V19_5);
+    let database = Database::release(Release::V19_5);
     kas_fixture::insert(&mut database.open());
     database.lock_writes(&["cluster_agents", "cluster_agent_tokens", "projects"]);
     database
@@ -90,7 +90,7 @@ async fn without_its_url_vulnerabilities_are_not_supported() {
 
 #[actix_web::test]
 async fn one_database_has_one_pool() {
-    let database = Database::gitlab(Release::V19_5);
+    let database = Database::release(Release::V19_5);
     let url = database.url().to_owned();
     let kas = kas_api_with(database, &["--database-sec-url", &url]).await;
     assert!(kas.service.core.other_pool.is_none());

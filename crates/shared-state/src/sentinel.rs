@@ -48,7 +48,7 @@ pub(crate) struct Sentinel {
 pub(crate) struct Sentinels {
     /// The name under which the sentinels know the primary.
     name: String,
-    sentinels: Vec<Sentinel>,
+    all: Vec<Sentinel>,
     /// The index of the sentinel to ask first.
     first: AtomicUsize,
     /// How to connect to the primary. Its address is replaced.
@@ -86,7 +86,7 @@ impl Sentinels {
     pub fn new(name: String, sentinels: Vec<Sentinel>, login: ConnectionInfo) -> Self {
         Self {
             name,
-            sentinels,
+            all: sentinels,
             first: AtomicUsize::new(0),
             login,
             known: Mutex::default(),
@@ -162,12 +162,12 @@ impl Sentinels {
     /// Asks the sentinels for the address, the one that answered last first. If none answers, the address is
     /// the one that is known.
     async fn find(&self) -> Result<HostAndPort, Cause> {
-        let (first, count) = (self.first.load(Ordering::Relaxed), self.sentinels.len());
+        let (first, count) = (self.first.load(Ordering::Relaxed), self.all.len());
         let mut failure = Cause::Moved;
         for index in (first..first + count).map(|index| index % count) {
             // An attempt that is cancelled is not made first the next time.
             self.first.store((index + 1) % count, Ordering::Relaxed);
-            match self.ask(&self.sentinels[index]).await {
+            match self.ask(&self.all[index]).await {
                 Ok(address) => {
                     self.first.store(index, Ordering::Relaxed);
                     if self.are_away.swap(false, Ordering::Relaxed) {
@@ -216,19 +216,19 @@ impl Sentinels {
             return Err(Cause::Moved);
         }
         if !known.has_left(&address) {
-            self.move_to(&mut known, address.clone());
+            self.move_to(&mut known, &address);
         }
         Ok((known.address.clone().unwrap_or(address), self.generation()))
     }
 
     /// Makes this the address of the primary.
-    fn move_to(&self, known: &mut Known, address: HostAndPort) {
-        if known.address.as_ref() == Some(&address) {
+    fn move_to(&self, known: &mut Known, address: &HostAndPort) {
+        if known.address.as_ref() == Some(address) {
             return;
         }
         let former = known.address.replace(address.clone());
         if let Some(former) = former {
-            let (host, port) = &address;
+            let (host, port) = address;
             tracing::info!(
                 address = %format_args!("{host}:{port}"),
                 "the Redis primary {} has moved",
@@ -245,9 +245,8 @@ impl Sentinels {
         if watchers.is_empty() || watchers.iter().any(JoinHandle::is_finished) {
             watchers.drain(..).for_each(|watcher| watcher.abort());
             // Only the sentinel that leads a failover announces the promotion.
-            watchers.extend(
-                (0..self.sentinels.len()).map(|index| tokio::spawn(watch(Arc::downgrade(self), index))),
-            );
+            watchers
+                .extend((0..self.all.len()).map(|index| tokio::spawn(watch(Arc::downgrade(self), index))));
         }
     }
 
@@ -264,7 +263,7 @@ impl Sentinels {
     async fn on_event(&self, channel: &str, message: &str) {
         match (channel, Event::parse(message)) {
             (SWITCHED, Some(event)) if event.name == self.name => {
-                self.move_to(&mut lock(&self.known), event.primary);
+                self.move_to(&mut lock(&self.known), &event.primary);
             }
             (PROMOTING, Some(event)) if event.name == self.name => self.await_promotion(event).await,
             _ => {}
@@ -288,7 +287,7 @@ impl Sentinels {
                 let mut known = lock(&self.known);
                 // If the primary is not known yet, sentinels still name the former one.
                 known.address.get_or_insert(event.former);
-                self.move_to(&mut known, event.primary);
+                self.move_to(&mut known, &event.primary);
             }
             // The failover is complete.
             _ = generation.changed() => {}
@@ -327,7 +326,7 @@ impl<'a> Event<'a> {
 async fn watch(sentinels: Weak<Sentinels>, index: usize) {
     loop {
         let Some(strong) = sentinels.upgrade() else { return };
-        let sentinel = &strong.sentinels[index];
+        let sentinel = &strong.all[index];
         let subscribed = timeout(SENTINEL_TIMEOUT, async {
             let mut subscription = sentinel.client.get_async_pubsub().await?;
             subscription.subscribe(SWITCHED).await?;
@@ -349,7 +348,7 @@ async fn watch(sentinels: Weak<Sentinels>, index: usize) {
                         true
                     }
                     Ok(None) => false,
-                    Err(_) => strong.check(&strong.sentinels[index]).await.is_ok(),
+                    Err(_) => strong.check(&strong.all[index]).await.is_ok(),
                 };
             }
         }

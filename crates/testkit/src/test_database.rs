@@ -177,7 +177,7 @@ impl Database {
 
     /// Whether the database accepts connections from now on. If not, the open ones end.
     pub fn allow_connections(&self, allow: bool) {
-        let Kind::Postgresql { name } = &self.kind else { panic!("only PostgreSQL refuses connections") };
+        let Kind::Postgresql { name, .. } = &self.kind else { panic!("only PostgreSQL refuses connections") };
         execute(&format!("ALTER DATABASE {name} WITH ALLOW_CONNECTIONS {allow}"));
         if !allow {
             execute(&format!(
@@ -251,7 +251,7 @@ fn create_role(service: Service) {
 fn grant(url: &str) {
     let mut conn = open(url);
     for service in SERVICES {
-        let statements = database::grants(&mut conn, service, &role(service.name)).expect("the grants");
+        let statements = database::grants(&mut conn, service, &role(service.name), None).expect("the grants");
         fixture::run(&mut conn, &statements);
     }
 }

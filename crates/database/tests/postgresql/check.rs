@@ -259,7 +259,7 @@ fn locked_tables_are_named_with_the_option_of_their_database() {
     assert_eq!(part(&[DatabaseName::Main]), CheckOutcome::Fits { warnings: Vec::new() });
 
     let written: Vec<&str> =
-        billing.tables().filter(|table| table.is_written()).map(|table| table.table).collect();
+        billing.tables().filter(database::registry::TableUse::is_written).map(|table| table.table).collect();
     let of_main = written.iter().copied().filter(|table| *table != packs);
     for table in of_main.clone() {
         run(&database.url(), &lock(table));

@@ -4,6 +4,7 @@ mod processes;
 mod rights;
 mod servers;
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -53,7 +54,7 @@ impl tracing::Subscriber for Log {
     fn event(&self, event: &tracing::Event<'_>) {
         let mut line = String::new();
         event.record(&mut |field: &tracing::field::Field, value: &dyn std::fmt::Debug| {
-            line.push_str(&format!("{field}={value:?} "));
+            let _ = write!(line, "{field}={value:?} ");
         });
         self.0.lock().unwrap().push(line);
     }

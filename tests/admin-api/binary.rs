@@ -8,8 +8,16 @@ use testkit::{Database, Process, Subjects};
 
 fn start(database: &Database, data: &TempDir) -> Process {
     let directory = data.path().to_str().unwrap();
-    let arguments =
-        ["--database-url", database.url_for("admin-api"), "--data-dir", directory, "--log-level", "debug"];
+    let mut arguments = vec![
+        "--database-url",
+        database.url_for("admin-api"),
+        "--data-dir",
+        directory,
+        "--log-level",
+        "debug",
+    ];
+    let unlimited = testkit::without_rate_limits(data.path(), &[]);
+    arguments.extend(unlimited.iter().map(String::as_str));
     Process::start("admin-api", &arguments, &[])
 }
 

@@ -76,8 +76,11 @@ fn there_is_an_alert_for_each_important_failure() {
 /// Metrics of other exporters, and the labels that Prometheus adds.
 const FOREIGN: [&str; 3] = ["kube_", "haproxy_", "up"];
 const ADDED: [&str; 3] = ["namespace", "job", "instance"];
-/// Metrics whose series exist only where the feature is used: with TLS.
-const OPTIONAL: [&str; 1] = ["internal_api_certificate_expiry_timestamp_seconds"];
+/// Metrics whose series exist only where the feature is used: TLS, and GitLab's own rate limit.
+const OPTIONAL: [&str; 2] = [
+    "internal_api_certificate_expiry_timestamp_seconds",
+    "gitlab_application_rate_limiter_throttle_utilization_ratio_bucket",
+];
 
 /// Checks that the services expose each metric of an expression, with its labels. Returns how many.
 fn check_metrics(what: &str, expression: &str, metrics: &str) -> usize {

@@ -91,7 +91,7 @@ async fn without_its_url_vulnerabilities_are_not_supported() {
 #[actix_web::test]
 async fn one_database_has_one_pool() {
     let database = Database::release(Release::V19_5);
-    let url = database.url().to_owned();
+    let url = database.url_for("kas-api").to_owned();
     let kas = kas_api_with(database, &["--database-sec-url", &url]).await;
     assert!(kas.service.core.other_pool.is_none());
     assert_eq!(put(&kas, &page()).await, (200, json!({ "uuid": UUID })));

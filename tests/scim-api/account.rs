@@ -70,7 +70,7 @@ async fn repeated_address_of_another_does_not_prevent_a_deactivation(database: D
     let (status, user) = scim.instance("PUT", &path()).header("Accept", RFC).json(&body).answer().await;
     assert_eq!((status, &user["active"]), (200, &json!(false)));
     assert_eq!((scim.state(U1), account(&scim, U1)), ("blocked".into(), pair("D", "else@example.com")));
-    let replace = op("replace", "emails[type eq \"work\"].value", json!("PUT@example.com"));
+    let replace = op("replace", "emails[type eq \"work\"].value", json!("mia@example.com"));
     assert_eq!(patch(&scim, UID, &replace).await, 409, "an address that it did not show");
     assert_eq!(account(&scim, U1), pair("D", "else@example.com"));
 }

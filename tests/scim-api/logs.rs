@@ -1,5 +1,5 @@
 //! The log of the binary, which contains changes but no secrets, and its configuration.
-use super::support::{KEY_BASE, TG, TI, UID, b1, b1_with, data_dir, op, plant};
+use super::support::{KEY_BASE, TG, TI, UID, b1, b1_with, data_dir, op, operations, plant};
 use serde_json::json;
 use testkit::{Database, Process, Subjects};
 
@@ -60,6 +60,28 @@ async fn no_token_is_logged(database: Database) {
     }
     assert!(events.iter().all(|event| event["author_id"].is_i64()), "{events:?}");
     assert!(log.contains("/api/scim/v2/groups/{group_path}/Users"), "the route is a pattern");
+}
+
+/// One line names the unknown attributes of a PATCH. It contains neither their values nor those of filters.
+#[testkit::test]
+async fn ignored_attributes_are_logged_without_values(database: Database) {
+    plant(&mut database.open());
+    let data = data_dir();
+    let mut process = start(&database, &data, &[]).until_ready();
+    let unknown = operations(json!([
+        { "op": "Add", "path": "mailNickname", "value": "mn-4711" },
+        { "op": "Replace", "path": "emails[alias eq \"mn-4711\"].value", "value": "mn-4711@example.com" },
+        { "op": "Replace", "value": { "pets[name eq \"mn-4711\"].kind": "mn-4711" } },
+    ]));
+    let patch = process.request("PATCH", &format!("/api/scim/v2/application/Users/{UID}"));
+    let patch = patch.header("Authorization", &format!("Bearer {TI}")).json(&unknown);
+    assert_eq!(patch.send().await.status, 204);
+    process.signal("INT");
+    assert_eq!(process.wait().code(), Some(0));
+    let log = process.rest_of_log(std::time::Duration::from_secs(2)).join("\n");
+    let names = r#""ignored_attributes":"mailNickname,emails,pets""#;
+    assert_eq!(log.lines().filter(|line| line.contains(names)).count(), 1, "{log}");
+    assert!(!log.contains("mn-4711"), "{log}");
 }
 
 #[testkit::test]

@@ -69,8 +69,8 @@ async fn a_security_token_is_a_second_factor(database: Database) {
     fixture::run(
         &mut database.open(),
         "INSERT INTO webauthn_registrations (user_id, credential_xid, name, \
-        public_key, created_at, updated_at)
-            VALUES (2, 'x', 'stick', 'k', '2020-01-01 00:00:00', '2020-01-01 00:00:00')",
+        public_key, created_at, updated_at, authentication_mode)
+            VALUES (2, 'x', 'stick', 'k', '2020-01-01 00:00:00', '2020-01-01 00:00:00', 2)",
     );
     let shell = shell_api(database).await;
     assert!(are_valid(&shell, &codes(&shell.post(PATH, json!({ "key_id": 11 })).await)));

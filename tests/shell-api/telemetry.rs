@@ -150,7 +150,7 @@ async fn metrics_have_their_names_and_few_labels() {
     );
     assert_eq!(value(r#"internal_api_jobs_enqueued_total{queue="default",result="ok"}"#), Some(1.0));
     assert_eq!(
-        value(r#"gitlab_redis_client_exceptions_total{exception="connection",storage="shared_state"}"#),
+        value(r#"gitlab_redis_client_exceptions_total{exception="connection",storage="rate_limiting"}"#),
         Some(1.0)
     );
     assert_eq!(value("rack_uncaught_errors_total"), Some(0.0));

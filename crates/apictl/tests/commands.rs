@@ -86,7 +86,7 @@ impl Operator {
     }
 
     fn number(&self, query: &str) -> i64 {
-        let sql = diesel::dsl::sql::<BigInt>(&format!("({query})"));
+        let sql = diesel::dsl::sql::<BigInt>(&format!("CAST(({query}) AS bigint)"));
         diesel::select(sql).get_result(&mut self.database.open()).unwrap()
     }
 

@@ -63,7 +63,7 @@ mod tests {
 
     #[test]
     fn operations_are_named_after_their_first_command() {
-        assert_eq!(operation(pipe().incr("key", 1).expire("key", 2)), "INCR");
+        assert_eq!(operation(pipe().incr("key", 1).expire("key", 2)), "INCRBY");
         assert_eq!(operation(pipe().cmd("eval").arg("return 1")), "EVAL");
         assert_eq!(operation(pipe().get("secret")), "GET");
     }

@@ -42,7 +42,10 @@ mod tests {
     fn outcome(text: &str) -> Result<Vec<RedisResult<Value>>, RedisError> {
         let values = text.split_inclusive(' ').map(|line| {
             let line = line.trim_end().replace('_', " ").replace('|', "\r\n");
-            parse_redis_value(format!("{line}\r\n").as_bytes()).unwrap().extract_error()
+            match parse_redis_value(format!("{line}\r\n").as_bytes()).unwrap() {
+                error @ Value::ServerError(_) => error.extract_error(),
+                reply => Ok(reply),
+            }
         });
         replies(values.collect())
     }

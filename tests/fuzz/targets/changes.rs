@@ -42,15 +42,15 @@ fn run(input: &[u8]) -> bool {
         assert!(matches!(text.trim(), "" | "_any"));
         return false;
     };
-    assert_eq!(list.len(), text.split('\n').filter(|line| !line.trim().is_empty()).count());
+    assert_eq!(list.iter().count(), text.split('\n').filter(|line| !line.trim().is_empty()).count());
     let printed: String =
         list.iter().map(|Change { old, new, name }| format!("{old} {new} {name}\n")).collect();
-    assert_eq!(Changes::parse(&printed), Changes::List(list.clone()));
+    assert_eq!(Changes::parse(printed), Changes::List(list.clone()));
     list.iter().for_each(change);
-    list.iter().all(Change::is_well_formed)
+    list.iter().all(|change| change.is_well_formed())
 }
 
-fn change(change: &Change) {
+fn change(change: Change<'_>) {
     let Change { old, new, name } = change;
     let is_hex = |id: &str| (1..=64).contains(&id.len()) && id.chars().all(|digit| digit.is_ascii_hexdigit());
     assert_eq!(change.is_well_formed(), is_hex(old) && is_hex(new) && !name.is_empty());

@@ -12,7 +12,7 @@ use crate::Role;
 use crate::access::branch_protection::BranchProtection;
 use crate::access::protected_refs::{BranchRules, ProtectedBranch, ProtectedTag, Pusher, TagRules};
 use crate::actor::Actor;
-use crate::git::changes::{Change, Kind};
+use crate::git::changes::{Change, ChangeList, Kind};
 use crate::git::ref_name::{self, RefName};
 use crate::instance::Instance;
 use crate::messages as text;
@@ -80,7 +80,7 @@ pub struct StateNeeds {
 impl StateNeeds {
     /// Determines the needs of a push. A new branch, and every line that a deploy key pushes, depend on
     /// whether the repository is empty. A deleted branch and a new tag depend on the default branch.
-    pub fn new(actor: &Actor, changes: &[Change]) -> Self {
+    pub fn new(actor: &Actor, changes: &ChangeList) -> Self {
         let any = |kind, branch| {
             changes.iter().any(|change| {
                 change.kind() == kind
@@ -139,7 +139,7 @@ pub struct Answers {
 }
 
 /// The questions that [`check`] needs answered, without duplicates. Unprotected refs need none.
-pub fn questions(facts: &PushFacts<'_>, changes: &[Change]) -> Vec<Question> {
+pub fn questions(facts: &PushFacts<'_>, changes: &ChangeList) -> Vec<Question> {
     let pusher = facts.pusher();
     let mut asked = HashSet::new();
     let questions = changes.iter().filter_map(|change| facts.question(pusher, change));
@@ -148,9 +148,9 @@ pub fn questions(facts: &PushFacts<'_>, changes: &[Change]) -> Vec<Question> {
 
 /// Checks the right to push the first line, as far as possible without the repository. If this fails, the
 /// repository is not queried.
-pub fn check_right(facts: &PushFacts<'_>, changes: &[Change]) -> Result<(), Refusal> {
+pub fn check_right(facts: &PushFacts<'_>, changes: &ChangeList) -> Result<(), Refusal> {
     let pusher = facts.pusher();
-    let may_push = |first: &Change| {
+    let may_push = |first: Change<'_>| {
         let has_right =
             if facts.actor.is_deploy_key() { facts.has_capable_owner(pusher) } else { pusher.may_push_code };
         has_right || facts.collaborates(pusher, first)
@@ -166,7 +166,7 @@ pub fn may_update_branch(pusher: Pusher<'_>, rules: &[ProtectedBranch], branch: 
 }
 
 /// Checks every line, in order.
-pub fn check(facts: &PushFacts<'_>, answers: &Answers, changes: &[Change]) -> Result<(), Refusal> {
+pub fn check(facts: &PushFacts<'_>, answers: &Answers, changes: &ChangeList) -> Result<(), Refusal> {
     let pusher = facts.pusher();
     changes.iter().try_for_each(|change| match change.ref_name() {
         RefName::Branch(_) => facts.branch(pusher, answers, change),
@@ -182,7 +182,7 @@ impl<'a> PushFacts<'a> {
 
     /// Whether the pusher may push this line: by role, as a deploy key, or to this branch through a merge
     /// request.
-    fn may_push(&self, pusher: Pusher<'_>, change: &Change) -> bool {
+    fn may_push(&self, pusher: Pusher<'_>, change: Change<'_>) -> bool {
         let has_right = if self.actor.is_deploy_key() {
             self.deploy_key_may_push(pusher, change)
         } else {
@@ -193,11 +193,11 @@ impl<'a> PushFacts<'a> {
 
     /// Whether a deploy key may push this line. For unprotected refs its owner needs no role. Rules match
     /// the full name of the ref, so a rule `*` protects tags and notes too.
-    fn deploy_key_may_push(&self, pusher: Pusher<'_>, change: &Change) -> bool {
+    fn deploy_key_may_push(&self, pusher: Pusher<'_>, change: Change<'_>) -> bool {
         if !self.has_capable_owner(pusher) {
             return false;
         }
-        let rules = BranchRules::matching(&self.rules.branches, &change.name);
+        let rules = BranchRules::matching(&self.rules.branches, change.name);
         let is_protected = !rules.is_empty() || (self.repository.empty && self.branch_protection().on);
         !is_protected || rules.may_push(pusher) || (self.repository.empty && self.may_start(pusher))
     }
@@ -215,15 +215,15 @@ impl<'a> PushFacts<'a> {
     }
 
     /// Whether an open merge request lets the pusher push to this branch.
-    fn collaborates(&self, pusher: Pusher<'_>, change: &Change) -> bool {
+    fn collaborates(&self, pusher: Pusher<'_>, change: Change<'_>) -> bool {
         let is_open = |branch| self.merge_requests.collaboration_branches.contains(branch);
         change.branch().is_some_and(is_open) && self.may_use_git(pusher)
     }
 
-    fn question(&self, pusher: Pusher<'_>, change: &Change) -> Option<Question> {
+    fn question(&self, pusher: Pusher<'_>, change: Change<'_>) -> Option<Question> {
         let branch = change.branch()?;
         let rules = BranchRules::matching(&self.rules.branches, branch);
-        let [old, new, name] = [&change.old, &change.new, &change.name].map(|part| move || part.to_string());
+        let [old, new, name] = [change.old, change.new, change.name].map(|part| move || part.to_owned());
         match change.kind() {
             _ if rules.is_empty() || self.begins(change) => None,
             Kind::Update if !rules.allow_force_push() => {
@@ -237,7 +237,7 @@ impl<'a> PushFacts<'a> {
     }
 
     /// Checks the update of a branch.
-    fn branch(&self, pusher: Pusher<'_>, answers: &Answers, change: &Change) -> Result<(), Refusal> {
+    fn branch(&self, pusher: Pusher<'_>, answers: &Answers, change: Change<'_>) -> Result<(), Refusal> {
         let (branch, kind) = (change.branch().unwrap_or_default(), change.kind());
         let is_default = self.repository.default_branch.as_deref() == Some(branch);
         let rules = BranchRules::matching(&self.rules.branches, branch);
@@ -260,12 +260,12 @@ impl<'a> PushFacts<'a> {
         }
         match kind {
             Kind::Update => {
-                let key = (change.old.to_string(), change.new.to_string());
+                let key = (change.old.to_owned(), change.new.to_owned());
                 let fast_forward = answers.fast_forward.get(&key) == Some(&true);
                 Rule::ForcePush.require(fast_forward || rules.allow_force_push(), text::FORCE_PUSH)?;
-                self.update_protected(pusher, &rules, branch, &change.new)
+                self.update_protected(pusher, &rules, branch, change.new)
             }
-            Kind::Create => self.create_protected(pusher, &rules, answers, &change.new),
+            Kind::Create => self.create_protected(pusher, &rules, answers, change.new),
             Kind::Delete => {
                 let rule = Rule::ProtectedBranchDeletion;
                 rule.require(pusher.may_delete_protected(), text::DELETE_PROTECTED)?;
@@ -276,7 +276,7 @@ impl<'a> PushFacts<'a> {
 
     /// Whether the change creates a branch in an empty repository. If a branch is updated or deleted, the
     /// repository is not empty, whatever was counted.
-    fn begins(&self, change: &Change) -> bool {
+    fn begins(&self, change: Change<'_>) -> bool {
         self.repository.empty && change.kind() == Kind::Create
     }
 
@@ -339,7 +339,7 @@ impl<'a> PushFacts<'a> {
     }
 
     /// Checks the update of a tag.
-    fn tag(&self, pusher: Pusher<'_>, change: &Change, name: &[u8]) -> Result<(), Refusal> {
+    fn tag(&self, pusher: Pusher<'_>, change: Change<'_>, name: &[u8]) -> Result<(), Refusal> {
         let tag = change.name.strip_prefix("refs/tags/").unwrap_or_default();
         let kind = change.kind();
         Rule::PushCode.require(self.may_push(pusher, change), text::PUSH_CODE)?;

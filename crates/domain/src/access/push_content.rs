@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::push_rule::{Identity, PushRule, check_sizes};
 use super::{Protocol, Refusal, Rule};
-use crate::git::changes::{Change, Kind};
+use crate::git::changes::{Change, ChangeList, Kind};
 use crate::git::objects::{Blob, ChangedPath, Commit, LfsPointer};
 use crate::git::ref_name::RefName;
 use crate::messages as text;
@@ -88,22 +88,22 @@ impl ContentAnswers {
 }
 
 /// The new object ids of pushed branches and tags, without duplicates.
-pub fn revisions(changes: &[Change]) -> Vec<String> {
+pub fn revisions(changes: &ChangeList) -> Vec<String> {
     let mut seen = HashSet::new();
-    let new = changes.iter().filter(|change| brings(change)).map(|change| &change.new);
-    new.filter(|new| seen.insert(new.as_str())).map(ToString::to_string).collect()
+    let new = changes.iter().filter(brings).map(|change| change.new);
+    new.filter(|new| seen.insert(*new)).map(ToOwned::to_owned).collect()
 }
 
 /// Whether the content of the change is checked.
-fn brings(change: &Change) -> bool {
+fn brings(change: &Change<'_>) -> bool {
     change.kind() != Kind::Delete && change.ref_name() != RefName::Other
 }
 
 impl ContentFacts {
     /// Returns the data that [`Self::check`] needs for these changes. Nothing is needed if all branches and
     /// tags are deleted.
-    pub fn needs(&self, changes: &[Change]) -> Needs {
-        if !changes.iter().any(brings) {
+    pub fn needs(&self, changes: &ChangeList) -> Needs {
+        if !changes.iter().any(|change| brings(&change)) {
             return Needs::default();
         }
         let rule = self.push_rule.as_ref();
@@ -121,7 +121,7 @@ impl ContentFacts {
     }
 
     /// Checks the push as a whole.
-    pub fn check(&self, answers: &ContentAnswers, changes: &[Change]) -> Result<(), Refusal> {
+    pub fn check(&self, answers: &ContentAnswers, changes: &ChangeList) -> Result<(), Refusal> {
         let needs = self.needs(changes);
         if needs.locks {
             self.locks(answers)?; // l
@@ -156,7 +156,7 @@ impl ContentFacts {
         rule: &PushRule,
         needs: Needs,
         answers: &ContentAnswers,
-        changes: &[Change],
+        changes: &ChangeList,
     ) -> Result<(), Refusal> {
         const RULES: &str = "push rules";
         let refuse = |denial| Rule::PushRule.refuse(denial);

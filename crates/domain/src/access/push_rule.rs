@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use regex::{Regex, RegexBuilder};
 
 use super::{Denial, Protocol, re2, secret_files};
-use crate::git::changes::{Change, Kind};
+use crate::git::changes::{ChangeList, Kind};
 use crate::git::objects::{Blob, ChangedPath, Commit, PathStatus};
 use crate::messages as text;
 use crate::text::fold;
@@ -77,7 +77,7 @@ impl PushRule {
     /// Checks the names of branches, and deleted tags.
     pub(super) fn check_refs(
         &self,
-        changes: &[Change],
+        changes: &ChangeList,
         protocol: Protocol,
         default_branch: Option<&str>,
     ) -> Result<(), Denial> {

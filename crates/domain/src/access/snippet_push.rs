@@ -1,6 +1,6 @@
 //! Checks a push to a snippet: one branch, a few files. Wikis and designs have no checks of changes.
 use super::{Refusal, Rule};
-use crate::git::changes::{Change, Kind};
+use crate::git::changes::{Change, ChangeList, Kind};
 use crate::messages as text;
 
 /// The maximum number of files in a snippet.
@@ -8,8 +8,8 @@ pub const MAX_FILES: u64 = 10;
 
 /// Refuses changes to refs other than the default branch, and its deletion. A snippet has no other branch,
 /// and without the default branch it would have no file.
-pub fn check_refs(changes: &[Change], default_branch: &str) -> Result<(), Refusal> {
-    let is_default = |change: &Change| change.branch() == Some(default_branch);
+pub fn check_refs(changes: &ChangeList, default_branch: &str) -> Result<(), Refusal> {
+    let is_default = |change: Change<'_>| change.branch() == Some(default_branch);
     if !changes.iter().all(is_default) {
         return Err(Rule::SnippetFiles.forbid(text::SNIPPET_BRANCHES));
     }
@@ -31,7 +31,6 @@ pub fn check_file_count(files: u64) -> Result<(), Refusal> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::git::changes::lines;
 
     const Z: &str = "0000000000000000000000000000000000000000";
     const A: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
@@ -42,7 +41,7 @@ mod tests {
     }
 
     fn refs(pushed: &str, default_branch: &str) -> Result<(), Refusal> {
-        check_refs(&lines(pushed).collect::<Vec<_>>(), default_branch)
+        check_refs(&pushed.into(), default_branch)
     }
 
     #[test]

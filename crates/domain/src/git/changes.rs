@@ -1,8 +1,8 @@
 //! The changes of a push: the lines that git passes to a `pre-receive` hook.
 //!
-//! A mirror push can have hundreds of thousands of lines. They all share the one string that was sent.
+//! A mirror push can have hundreds of thousands of lines, and a body of 20 MiB can hold millions of short
+//! ones. Only the text is stored: a line is split when it is read, which takes no memory.
 use std::fmt;
-use std::ops::Deref;
 use std::sync::Arc;
 
 use crate::git::ref_name::RefName;
@@ -13,82 +13,64 @@ pub enum Changes {
     /// Not known yet: the caller asks whether the actor may push at all.
     Any,
     /// The changes of a push.
-    List(Vec<Change>),
+    List(ChangeList),
 }
+
+/// The lines of a push. Cloning does not copy the text.
+#[derive(Clone, Default)]
+pub struct ChangeList(Arc<String>);
 
 /// The update of one ref from `old` to `new`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Change<'a> {
     /// The object id before the change; zeros if the ref is created.
-    pub old: SharedStr,
+    pub old: &'a str,
     /// The object id after the change; zeros if the ref is deleted.
-    pub new: SharedStr,
+    pub new: &'a str,
     /// The full name, such as `refs/heads/main`. Git's ref names are bytes; JSON transports them as text.
-    pub name: SharedStr,
+    pub name: &'a str,
 }
 
-/// A slice of a shared string. Cloning does not copy the string.
-#[derive(Clone)]
-pub struct SharedStr {
-    text: Arc<String>,
-    start: u32,
-    end: u32,
-}
-
-impl SharedStr {
-    /// Creates a slice of `text`; `part` must be a slice of it.
-    fn slice(text: &Arc<String>, part: &str) -> Self {
-        let start = part.as_ptr().addr() - text.as_ptr().addr();
-        // Request bodies are far smaller than 4 GiB. A longer one would give empty slices, which are
-        // refused.
-        let [start, end] = [start, start + part.len()].map(|at| u32::try_from(at).unwrap_or(u32::MAX));
-        Self { text: Arc::clone(text), start, end }
+impl ChangeList {
+    /// The changes, in the order of the lines.
+    pub fn iter(&self) -> impl Iterator<Item = Change<'_>> + Clone {
+        lines(&self.0)
     }
 
-    /// The text.
-    pub fn as_str(&self) -> &str {
-        self.text.get(self.start as usize..self.end as usize).unwrap_or_default()
+    /// The change of the first line.
+    pub fn first(&self) -> Option<Change<'_>> {
+        self.iter().next()
+    }
+
+    /// Whether there is no line.
+    pub fn is_empty(&self) -> bool {
+        self.first().is_none()
     }
 }
 
-impl From<String> for SharedStr {
+impl From<String> for ChangeList {
     fn from(text: String) -> Self {
-        let text = Arc::new(text);
-        Self::slice(&text, &text)
+        Self(Arc::new(text))
     }
 }
 
-impl From<&str> for SharedStr {
+impl From<&str> for ChangeList {
     fn from(text: &str) -> Self {
         text.to_owned().into()
     }
 }
 
-impl Deref for SharedStr {
-    type Target = str;
-
-    fn deref(&self) -> &str {
-        self.as_str()
-    }
-}
-
-impl PartialEq for SharedStr {
+impl PartialEq for ChangeList {
     fn eq(&self, other: &Self) -> bool {
-        self.as_str() == other.as_str()
+        self.iter().eq(other.iter())
     }
 }
 
-impl Eq for SharedStr {}
+impl Eq for ChangeList {}
 
-impl fmt::Debug for SharedStr {
+impl fmt::Debug for ChangeList {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.as_str().fmt(f)
-    }
-}
-
-impl fmt::Display for SharedStr {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self)
+        f.debug_list().entries(self.iter()).finish()
     }
 }
 
@@ -108,29 +90,25 @@ impl Changes {
     /// yet".
     pub fn parse(text: impl Into<String>) -> Self {
         let text: String = text.into();
-        if matches!(text.trim(), "" | "_any") { Self::Any } else { Self::List(lines(text).collect()) }
+        if matches!(text.trim(), "" | "_any") { Self::Any } else { Self::List(text.into()) }
     }
 }
 
 /// Parses the changes, one for each line.
-pub fn lines(text: impl Into<String>) -> impl Iterator<Item = Change> {
-    let text: Arc<String> = Arc::new(text.into());
-    let lines = || text.split('\n').filter(|line| !line.trim().is_empty());
-    let mut changes = Vec::with_capacity(lines().count());
-    changes.extend(lines().map(|line| {
+pub fn lines(text: &str) -> impl Iterator<Item = Change<'_>> + Clone {
+    text.split('\n').filter(|line| !line.trim().is_empty()).map(|line| {
         let mut words = line.splitn(3, ' ');
-        let mut word = || SharedStr::slice(&text, words.next().unwrap_or(&line[line.len()..]));
+        let mut word = || words.next().unwrap_or_default();
         Change { old: word(), new: word(), name: word() }
-    }));
-    changes.into_iter()
+    })
 }
 
-impl Change {
+impl<'a> Change<'a> {
     /// Whether the change creates, updates or deletes the ref.
     pub fn kind(&self) -> Kind {
-        if is_blank(&self.new) {
+        if is_blank(self.new) {
             Kind::Delete
-        } else if is_blank(&self.old) {
+        } else if is_blank(self.old) {
             Kind::Create
         } else {
             Kind::Update
@@ -138,19 +116,19 @@ impl Change {
     }
 
     /// The parsed name of the ref.
-    pub fn ref_name(&self) -> RefName<'_> {
+    pub fn ref_name(&self) -> RefName<'a> {
         RefName::parse(self.name.as_bytes())
     }
 
     /// The branch that this change updates, or `None` for other refs.
-    pub fn branch(&self) -> Option<&str> {
+    pub fn branch(&self) -> Option<&'a str> {
         self.name.strip_prefix("refs/heads/")
     }
 
     /// Whether both revisions look like full or abbreviated object ids. Other values are refused before they
     /// reach a repository.
     pub fn is_well_formed(&self) -> bool {
-        is_object_id(&self.old) && is_object_id(&self.new) && !self.name.is_empty()
+        is_object_id(self.old) && is_object_id(self.new) && !self.name.is_empty()
     }
 }
 
@@ -166,8 +144,15 @@ fn is_object_id(revision: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn change(old: &str, new: &str, name: &str) -> Change {
-        Change { old: old.into(), new: new.into(), name: name.into() }
+    fn change<'a>(old: &'a str, new: &'a str, name: &'a str) -> Change<'a> {
+        Change { old, new, name }
+    }
+
+    fn parsed(text: &str) -> ChangeList {
+        match Changes::parse(text) {
+            Changes::List(list) => list,
+            Changes::Any => panic!("no changes in {text:?}"),
+        }
     }
 
     #[test]
@@ -189,7 +174,15 @@ mod tests {
         ];
         let kinds: Vec<Kind> = expected.iter().map(Change::kind).collect();
         assert_eq!(kinds, [Kind::Create, Kind::Update, Kind::Delete]);
-        assert_eq!(Changes::parse(&text), Changes::List(expected));
+        assert_eq!(parsed(&text).iter().collect::<Vec<_>>(), expected);
+        assert_eq!(parsed(&text).first(), Some(expected[0]));
+    }
+
+    #[test]
+    fn cloning_shares_the_text() {
+        let list = parsed("a b refs/heads/x");
+        assert!(Arc::ptr_eq(&list.0, &list.clone().0));
+        assert!(ChangeList::default().is_empty() && !list.is_empty());
     }
 
     #[test]
@@ -210,14 +203,14 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn printing_and_reading_agree(list in proptest::collection::vec(("[0-9a-f]{40}", "[0-9a-f]{40}", "refs/[!-~]{1,20}"), 1..8)) {
-            let changes: Vec<Change> = list.iter().map(|(old, new, name)| change(old, new, name)).collect();
+            let changes: Vec<Change<'_>> = list.iter().map(|(old, new, name)| change(old, new, name)).collect();
             let text: String = list.iter().map(|(old, new, name)| format!("{old} {new} {name}\n")).collect();
-            proptest::prop_assert_eq!(Changes::parse(&text), Changes::List(changes));
+            proptest::prop_assert_eq!(parsed(&text).iter().collect::<Vec<_>>(), changes);
         }
 
         #[test]
         fn any_text_is_read(text in "\\PC*") {
-            let _ = Changes::parse(&text);
+            let _ = Changes::parse(text.as_str()) == Changes::parse(format!("{text}\n"));
         }
     }
 }

@@ -8,6 +8,7 @@ use self::case::Case;
 use self::rows::rows;
 use super::*;
 use crate::access::Denial;
+use crate::git::changes::ChangeList;
 use crate::user::UserType;
 
 #[test]
@@ -76,7 +77,7 @@ fn changes_that_are_known_are_judged_later() {
     case.request.action = Action::Push;
     case.project().actor_access.role = Role::REPORTER;
     assert_eq!(case.decide(), Err(Denial::forbidden(text::PUSH_CODE)));
-    case.request.changes = Changes::List(Vec::new());
+    case.request.changes = Changes::List(ChangeList::default());
     assert_eq!(case.decide(), Ok(()));
 }
 
@@ -193,7 +194,7 @@ fn certificates_are_required_of_the_keys_of_people_only() {
     }
     let mut push_with_changes = enforced();
     push_with_changes.request.action = Action::Push;
-    push_with_changes.request.changes = Changes::List(Vec::new());
+    push_with_changes.request.changes = Changes::List(ChangeList::default());
     assert_eq!(push_with_changes.decide(), Ok(()), "Gitaly's check carries no namespace");
 }
 

@@ -8,7 +8,7 @@ use crate::access::protected_refs::{Grant, ProtectedBranch, ProtectedTag};
 use crate::access::test_facts::{self, instance, now, project};
 use crate::access::{Protocol, Rule};
 use crate::actor::{Actor, Key};
-use crate::git::changes::{Change, lines};
+use crate::git::changes::ChangeList;
 use crate::instance::Instance;
 use crate::messages as text;
 use crate::project::{ActorAccess, DeployKeyGrant, Project};
@@ -85,7 +85,7 @@ impl Push {
     }
 
     fn questions(&self, pushed: &str) -> Vec<Question> {
-        questions(&self.facts(), &lines(pushed).collect::<Vec<_>>())
+        questions(&self.facts(), &pushed.into())
     }
 
     /// The message of the refusal; empty if the push is allowed.
@@ -95,7 +95,7 @@ impl Push {
 
     /// The row and the message of the refusal.
     fn refusal(&self, pushed: &str) -> Option<(&'static str, String)> {
-        let changes: Vec<Change> = lines(pushed).collect();
+        let changes = ChangeList::from(pushed);
         let mut answers = Answers::default();
         for question in self.questions(pushed) {
             match question {
@@ -485,7 +485,7 @@ fn the_repository_is_asked_once_and_only_of_protected_refs() {
         Question::FastForward { name: "refs/heads/main".to_owned(), old: A.to_owned(), new: B.to_owned() };
     assert_eq!(maintainer.questions(&twice), [question]);
     // A missing answer does not allow a push.
-    let changes: Vec<Change> = lines(&twice).collect();
+    let changes = ChangeList::from(twice);
     let refused = Err(Rule::ForcePush.forbid(text::FORCE_PUSH));
     assert_eq!(check(&maintainer.facts(), &Answers::default(), &changes), refused);
 }
@@ -503,7 +503,7 @@ fn unrelated_facts_do_not_change_the_verdict() {
         (format!("{Z} {B} refs/notes/main"), false, false),
         (format!("{A} {B} refs/heads/f\n{Z} {A} refs/heads/g\n{A} {Z} refs/heads/h"), true, true),
     ] {
-        let bearing = StateNeeds::new(&Actor::User(user()), &lines(&line).collect::<Vec<_>>());
+        let bearing = StateNeeds::new(&Actor::User(user()), &line.as_str().into());
         assert_eq!(bearing, StateNeeds { empty, default_branch }, "{line}");
         for role in [Role::DEVELOPER, Role::MAINTAINER] {
             let known = |empty, default_branch: Option<&str>| {

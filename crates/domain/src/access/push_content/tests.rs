@@ -3,7 +3,7 @@ use std::collections::HashSet;
 
 use super::{ContentAnswers, ContentFacts, Needs, revisions};
 use crate::access::{Identity, Protocol, PushRule};
-use crate::git::changes::{Change, lines};
+use crate::git::changes::ChangeList;
 use crate::git::objects::{Blob, ChangedPath, Commit, LfsPointer, PathStatus};
 use crate::messages as text;
 
@@ -60,7 +60,7 @@ fn answers(commit: Commit, path: &str, size: u64) -> ContentAnswers {
 
 /// Empty when the push is allowed.
 fn verdict(facts: &ContentFacts, answers: &ContentAnswers, pushed: &str) -> String {
-    let checked = facts.check(answers, &lines(pushed).collect::<Vec<_>>());
+    let checked = facts.check(answers, &pushed.into());
     checked.err().map(|refusal| refusal.to_string()).unwrap_or_default()
 }
 
@@ -210,7 +210,7 @@ fn branches_and_tags_need_no_look_into_the_repository() {
         (format!("{Z} {A} refs/notes/x"), ""),
         (format!("{A} {Z} refs/tags/x"), "You cannot delete a tag"),
     ] {
-        assert_eq!(facts.needs(&lines(&change).collect::<Vec<_>>()), Needs::default());
+        assert_eq!(facts.needs(&change.as_str().into()), Needs::default());
         assert_eq!(verdict(&facts, &nothing, &change), expected, "{change}");
         let from_the_web = if expected == "You cannot delete a tag" { "" } else { expected };
         assert_eq!(verdict(&web, &nothing, &change), from_the_web, "{change}");
@@ -270,8 +270,9 @@ fn pointers_lead_somewhere_and_locks_hold() {
 
 #[test]
 fn only_needed_objects_are_requested() {
-    let changes: Vec<Change> =
-        lines(&format!("{A} {B} refs/heads/x\n{Z} {B} refs/tags/x\n{A} {Z} refs/heads/y")).collect();
+    let deleted = format!("{A} {Z} refs/heads/y");
+    let changes = ChangeList::from(format!("{A} {B} refs/heads/x\n{Z} {B} refs/tags/x\n{deleted}"));
+    let deleted = ChangeList::from(deleted);
     assert_eq!(revisions(&changes), [B]);
     let none = Needs::default();
     assert_eq!(facts(None).needs(&changes), none);
@@ -293,7 +294,7 @@ fn only_needed_objects_are_requested() {
         ),
     ] {
         assert_eq!(facts.needs(&changes), expected, "{facts:?}");
-        assert_eq!(facts.needs(&changes[2..]), none);
+        assert_eq!(facts.needs(&deleted), none);
     }
 }
 
@@ -350,10 +351,9 @@ proptest::proptest! {
         let mut content = answers(commit, &subject, 1);
         let status = if added { PathStatus::Added } else { PathStatus::Modified };
         content.changed_paths = Some(vec![ChangedPath { path: subject.clone(), status }]);
-        let changes = [Change { old: A.into(), new: B.into(), name: format!("refs/heads/{subject}").into() }];
-        let _ = facts.check(&content, &changes);
+        let _ = facts.check(&content, &format!("{A} {B} refs/heads/{subject}").into());
         // No message can match a pattern and not match it.
-        let branch_free = [Change { name: "refs/heads/main".into(), ..changes[0].clone() }];
+        let branch_free = ChangeList::from(format!("{A} {B} refs/heads/main"));
         proptest::prop_assert!(facts.check(&content, &branch_free).is_err());
     }
 }

@@ -47,7 +47,7 @@ impl Input {
         }
         log_field("protocol", self.request.protocol.name());
         if let Changes::List(changes) = &self.request.changes {
-            log_field("changes_count", changes.len());
+            log_field("changes_count", changes.iter().count());
         }
     }
 }

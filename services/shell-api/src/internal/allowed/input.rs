@@ -62,7 +62,7 @@ impl Input {
             _ => Changes::Any,
         };
         if let Changes::List(list) = &changes
-            && !list.iter().all(domain::git::changes::Change::is_well_formed)
+            && !list.iter().all(|change| change.is_well_formed())
         {
             return Err(RestError::invalid("changes"));
         }

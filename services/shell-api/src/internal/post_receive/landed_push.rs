@@ -93,8 +93,9 @@ fn pushed_branches(pushed: &str) -> Vec<String> {
     let mut known = HashSet::new();
     changes::lines(pushed)
         .filter(|change| change.kind() != Kind::Delete)
-        .filter_map(|change| change.branch().map(ToOwned::to_owned))
-        .filter(|branch| known.insert(branch.clone()))
+        .filter_map(|change| change.branch())
+        .filter(|branch| known.insert(*branch))
+        .map(ToOwned::to_owned)
         .collect()
 }
 

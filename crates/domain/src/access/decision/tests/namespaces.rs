@@ -2,6 +2,7 @@
 use super::super::*;
 use super::case::Case;
 use crate::access::{Denial, test_facts};
+use crate::git::changes::ChangeList;
 use crate::namespace::{Kind, NamespaceFacts};
 use crate::project::DeployTokenGrant;
 use crate::{FeatureLevel, Visibility};
@@ -47,7 +48,7 @@ fn a_secondary_forwards_the_pushes_of_people() {
     pull.request.action = Action::Download;
     assert_eq!(pull.verdict(), Ok(Verdict::Allowed));
     let spoil: [fn(&mut Case); 4] = [
-        |case| case.request.changes = Changes::List(Vec::new()),
+        |case| case.request.changes = Changes::List(ChangeList::default()),
         |case| case.request.protocol = Protocol::Http,
         |case| case.use_deploy_key(true),
         |case| case.facts.actor = Actor::Anonymous,

@@ -3,7 +3,7 @@
 use database::push_checks::{self, PushChecks};
 use domain::access::Protocol;
 use domain::access::push_content::{self, ContentAnswers, ContentFacts, Needs};
-use domain::git::changes::Change;
+use domain::git::changes::ChangeList;
 use endpoint::RestError;
 use repository::{LfsPointer, Repository};
 
@@ -18,7 +18,7 @@ pub(crate) struct Push<'a> {
     pub project_id: i64,
     pub user_id: Option<i64>,
     pub checks: PushChecks,
-    pub changes: &'a [Change],
+    pub changes: &'a ChangeList,
     pub steps: &'a StepTimer,
 }
 
@@ -108,7 +108,7 @@ pub(crate) async fn check(push: &Push<'_>, facts: ContentFacts) -> Result<(), Al
         ContentAnswers::default()
     };
     push.steps.begin("Checking what the push brings");
-    let changes = push.changes.to_vec();
+    let changes = push.changes.clone();
     // Matching patterns against every message and path takes long for a large push, so it runs on a blocking
     // thread.
     let judged = tokio::task::spawn_blocking(move || facts.check(&answers, &changes));

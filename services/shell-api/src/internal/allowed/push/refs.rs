@@ -6,7 +6,7 @@ use database::settings::Settings;
 use database::{merge_requests, protected_refs, push_checks};
 use domain::access::ProjectFacts;
 use domain::access::push::{self, Answers, MergeRequests, PushFacts, Question, RepositoryState, StateNeeds};
-use domain::git::changes::Change;
+use domain::git::changes::{Change, ChangeList};
 use domain::git::ref_name::RefName;
 
 use super::content::{self, Push};
@@ -21,7 +21,7 @@ pub(crate) async fn check(
     input: &Input,
     gathered: &AccessContext,
     target: &ProjectFacts,
-    changes: &[Change],
+    changes: &ChangeList,
     settings: &Settings,
     steps: &StepTimer,
 ) -> Result<(), AllowedError> {
@@ -100,8 +100,8 @@ fn assumed(questions: Vec<Question>) -> Answers {
     answers
 }
 
-pub(crate) fn step(change: &Change) -> String {
-    step_name(&change.name)
+pub(crate) fn step(change: Change<'_>) -> String {
+    step_name(change.name)
 }
 
 fn step_of(question: &Question) -> String {

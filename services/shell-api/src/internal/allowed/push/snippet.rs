@@ -3,7 +3,7 @@ use database::settings::Settings;
 use domain::access::push::StateNeeds;
 use domain::access::push_content::revisions;
 use domain::access::{Rule, snippet_push};
-use domain::git::changes::Change;
+use domain::git::changes::ChangeList;
 use domain::messages;
 
 use crate::App;
@@ -16,7 +16,7 @@ pub(crate) async fn check(
     app: &App,
     input: &Input,
     gathered: &AccessContext,
-    changes: &[Change],
+    changes: &ChangeList,
     settings: &Settings,
     steps: &StepTimer,
 ) -> Result<(), AllowedError> {

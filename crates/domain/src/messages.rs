@@ -223,9 +223,16 @@ pub fn forwarded_to_primary(url: &str) -> String {
 }
 
 /// The message for push options that were not applied.
-pub fn push_options_failed<'a>(options: impl IntoIterator<Item = &'a str>, reasons: &[String]) -> String {
-    let options: Vec<String> = options.into_iter().map(|option| format!("'{option}'")).collect();
-    format!("WARNINGS:\nError encountered with push options {}: {}", options.join(" "), reasons.join("\n\n"))
+pub fn push_options_failed<T: AsRef<str>>(
+    options: impl IntoIterator<Item = T>,
+    reasons: &[String],
+) -> String {
+    let mut message = "WARNINGS:\nError encountered with push options".to_owned();
+    for option in options {
+        message.extend([" '", option.as_ref(), "'"]);
+    }
+    message.extend([": ", &reasons.join("\n\n")]);
+    message
 }
 
 /// The message for a user who used the old path of a project.

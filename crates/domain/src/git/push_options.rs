@@ -34,10 +34,11 @@ const KNOWN: &[(&str, &[&str], &[&str])] = &[
 impl PushOptions {
     /// Parses `<namespace>.<key>[=<value>]` as GitLab does: leading dots are skipped, each part is trimmed, and a value
     /// that is missing or blank is `true`. `mr` is short for `merge_request`.
-    pub fn parse<'a>(options: impl IntoIterator<Item = &'a str>) -> Self {
+    pub fn parse<T: AsRef<str>>(options: impl IntoIterator<Item = T>) -> Self {
         let mut parsed = Map::new();
         for option in options {
-            let Some((namespace, rest)) = option.trim().trim_start_matches('.').split_once('.') else {
+            let Some((namespace, rest)) = option.as_ref().trim().trim_start_matches('.').split_once('.')
+            else {
                 continue;
             };
             let (key, value) = rest.split_once('=').unwrap_or((rest, ""));

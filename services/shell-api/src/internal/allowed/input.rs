@@ -67,7 +67,7 @@ impl Input {
             return Err(RestError::invalid("changes"));
         }
         // Decides nothing here, but must not get lost in a wrong shape.
-        params.list("push_options")?;
+        params.check_list("push_options")?;
         let client_context = ClientContext::from_params(params)?;
         let check_ip = params.text("check_ip")?;
         let env = params.text("env")?.unwrap_or_default();

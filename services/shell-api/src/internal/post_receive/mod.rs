@@ -34,11 +34,11 @@ struct Push {
     gl_repository: String,
     identifier: String,
     changes: String,
-    /// Push options as the user typed them.
-    raw_options: Vec<String>,
     options: PushOptions,
     context: Option<ClientContext>,
     correlation_id: Rc<str>,
+    /// All parameters, for the push options as the user typed them.
+    params: Params,
 }
 
 #[derive(Serialize)]
@@ -57,8 +57,7 @@ pub async fn handler(
     let gl_repository = params.required_text("gl_repository")?;
     let identifier = params.required_text("identifier")?;
     let changes = params.text("changes")?.unwrap_or_default();
-    let raw_options = params.list("push_options")?;
-    let options = PushOptions::parse(raw_options.iter().map(String::as_str));
+    let options = PushOptions::parse(params.strings("push_options")?);
     let client_context = ClientContext::from_params(&params)?;
     let request_context = Context::of(&request);
     let correlation_id =
@@ -74,15 +73,8 @@ pub async fn handler(
         tracing::error!(error = error as &dyn std::error::Error, "failed to decrease the reference counter");
     }
     log_field("reference_counter_decreased", decreased.is_ok());
-    let push = Push {
-        gl_repository,
-        identifier,
-        changes,
-        raw_options,
-        options,
-        context: client_context,
-        correlation_id,
-    };
+    let push =
+        Push { gl_repository, identifier, changes, options, context: client_context, correlation_id, params };
     // The job is enqueued before anything slow, so that a timeout does not lose it.
     let is_enqueued = app.enqueue_post_receive(push.job(&app, request_context.as_ref()).await).await;
     // The push has been written, so a message that cannot be loaded must not fail the request.
@@ -94,7 +86,7 @@ pub async fn handler(
     {
         reasons.push(refusals::NOT_NOW.to_owned());
     }
-    let mut warnings = push.warning(&reasons);
+    let mut warnings = push.warning(&reasons)?;
     // If the counter failed, Gitaly itself reports an error to the pusher, so no warning is added.
     if !is_enqueued && decreased.is_ok() {
         warnings.insert(0, domain::messages::JOB_NOT_ENQUEUED.to_owned());
@@ -141,10 +133,12 @@ impl Push {
         })
     }
 
-    /// The warning about push options that were not applied.
-    fn warning(&self, reasons: &[String]) -> Vec<String> {
-        let options = self.raw_options.iter().map(String::as_str);
-        if reasons.is_empty() { Vec::new() } else { vec![push_options_failed(options, reasons)] }
+    /// The warning about push options that were not applied. It quotes them as the user typed them.
+    fn warning(&self, reasons: &[String]) -> Result<Vec<String>, RestError> {
+        if reasons.is_empty() {
+            return Ok(Vec::new());
+        }
+        Ok(vec![push_options_failed(self.params.strings("push_options")?, reasons)])
     }
 }
 

@@ -33,9 +33,9 @@ pub fn record(conn: &mut Conn, report: &Report, now: NaiveDateTime) -> Result<()
                 Rows::Set(name, &week, ids).execute(conn)?;
             }
         }
-        let mut events = report.all_events().map(|event| (event.properties_text(), event));
+        let mut events = report.all_events();
         loop {
-            let chunk: Vec<(String, Event)> = events.by_ref().take(CHUNK_SIZE).collect();
+            let chunk: Vec<Event> = events.by_ref().take(CHUNK_SIZE).collect();
             if chunk.is_empty() {
                 return Ok(());
             }
@@ -48,7 +48,7 @@ pub fn record(conn: &mut Conn, report: &Report, now: NaiveDateTime) -> Result<()
 enum Rows<'a> {
     Counter(&'a str, i64),
     Set(&'a str, &'a str, &'a [i64]),
-    Events(&'a [(String, Event)], NaiveDateTime),
+    Events(&'a [Event], NaiveDateTime),
 }
 
 impl QueryFragment<MultiBackend> for Rows<'_> {
@@ -83,7 +83,7 @@ impl QueryFragment<MultiBackend> for Rows<'_> {
                 out.push_sql(
                     "INSERT INTO kas_events (name, user_id, project_id, properties, created_at) VALUES ",
                 );
-                for (index, (properties, event)) in events.iter().enumerate() {
+                for (index, event) in events.iter().enumerate() {
                     out.push_sql(if index == 0 { "(" } else { ", (" });
                     out.push_bind_param::<Text, _>(event.name)?;
                     out.push_sql(", ");
@@ -91,7 +91,7 @@ impl QueryFragment<MultiBackend> for Rows<'_> {
                     out.push_sql(", ");
                     out.push_bind_param::<Nullable<BigInt>, _>(&event.project_id)?;
                     out.push_sql(", ");
-                    out.push_bind_param::<Text, _>(properties)?;
+                    out.push_bind_param::<Text, _>(event.properties_text())?;
                     out.push_sql(", ");
                     out.push_bind_param::<Timestamp, _>(now)?;
                     out.push_sql(")");
@@ -120,22 +120,42 @@ pub fn counts(conn: &mut Conn, now: NaiveDateTime) -> Result<(BTreeMap<String, i
     Ok((counters.into_iter().collect(), sets.into_iter().collect()))
 }
 
-/// Removes the events without an existing project, and unknown users from the others. Returns the number of removed
-/// events.
-pub fn retain_known(conn: &mut Conn, events: &mut Vec<Event>) -> Result<usize> {
-    let users = known(conn, "users", events.iter().filter_map(|event| event.user_id))?;
-    let projects = known(conn, "projects", events.iter().filter_map(|event| event.project_id))?;
-    let before = events.len();
-    events.retain(|event| event.project_id.is_some_and(|id| projects.contains(&id)));
-    for event in events.iter_mut() {
-        event.user_id = event.user_id.filter(|id| users.contains(id));
-    }
-    Ok(before - events.len())
+/// The users and projects of events.
+#[derive(Debug, Clone, Default)]
+pub struct References {
+    users: BTreeSet<i64>,
+    projects: BTreeSet<i64>,
 }
 
-fn known(conn: &mut Conn, table: &'static str, ids: impl Iterator<Item = i64>) -> Result<BTreeSet<i64>> {
-    let ids: BTreeSet<i64> = ids.collect();
-    let ids: Vec<i64> = ids.into_iter().collect();
+impl References {
+    pub fn new(events: &[Event]) -> Self {
+        Self {
+            users: events.iter().filter_map(|event| event.user_id).collect(),
+            projects: events.iter().filter_map(|event| event.project_id).collect(),
+        }
+    }
+
+    /// The users and projects that exist.
+    pub fn known(&self, conn: &mut Conn) -> Result<Self> {
+        Ok(Self {
+            users: known(conn, "users", &self.users)?,
+            projects: known(conn, "projects", &self.projects)?,
+        })
+    }
+
+    /// Removes the events of other projects, and other users from the rest. Returns the number of removed events.
+    pub fn retain(&self, events: &mut Vec<Event>) -> usize {
+        let before = events.len();
+        events.retain(|event| event.project_id.is_some_and(|id| self.projects.contains(&id)));
+        for event in events.iter_mut() {
+            event.user_id = event.user_id.filter(|id| self.users.contains(id));
+        }
+        before - events.len()
+    }
+}
+
+fn known(conn: &mut Conn, table: &'static str, ids: &BTreeSet<i64>) -> Result<BTreeSet<i64>> {
+    let ids: Vec<i64> = ids.iter().copied().collect();
     let mut found = BTreeSet::new();
     for ids in ids.chunks(CHUNK_SIZE) {
         found.extend(Known { table, ids: List(ids) }.load::<i64>(conn)?);

@@ -4,6 +4,7 @@
 //! not limited.
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::fmt;
 
 use domain::json::{Json, has_nul, without_nul};
 use endpoint::DeferredParams;
@@ -30,18 +31,23 @@ impl Params {
         Self(without_nul(&self.0).into_owned())
     }
 
-    pub fn field(&self, name: &str) -> Field<'_> {
-        Field::new(name.to_owned(), Json::from_valid(&self.0).get(name))
+    pub fn field(&self, name: &'static str) -> Field<'_> {
+        Field::new(FieldName::new(name), Json::from_valid(&self.0).get(name))
     }
 }
 
-/// The errors of a request, in the order in which the parameters were read.
+/// The number of errors in a response. A list in a body of 10 MiB can hold millions of invalid items.
+const MAX_PROBLEMS: usize = 1_000;
+
+/// The first errors of a request, in the order in which the parameters were read.
 #[derive(Debug, Default)]
 pub struct Problems(Vec<String>);
 
 impl Problems {
     pub fn add(&mut self, field: &Field<'_>, problem: &str) {
-        self.0.push(format!("{} {problem}", field.name));
+        if self.0.len() < MAX_PROBLEMS {
+            self.0.push(format!("{} {problem}", field.name));
+        }
     }
 
     /// An error, if there is any problem.
@@ -50,15 +56,59 @@ impl Problems {
     }
 }
 
+/// The most parts that a [`FieldName`] can have. The longest is `events[NAME][0][extra_telemetry_data][NAME]`.
+const MAX_PARTS: usize = 6;
+
+/// The full name of a parameter. Only an error writes it as text: a body of 10 MiB can hold millions of values.
+#[derive(Debug, Clone, Copy)]
+struct FieldName {
+    parts: [NamePart; MAX_PARTS],
+    length: usize,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum NamePart {
+    Member(&'static str),
+    Item(usize),
+}
+
+impl FieldName {
+    fn new(name: &'static str) -> Self {
+        Self { parts: [NamePart::Member(name); MAX_PARTS], length: 1 }
+    }
+
+    fn with(mut self, part: NamePart) -> Self {
+        debug_assert!(self.length < MAX_PARTS, "{self} has {MAX_PARTS} parts");
+        if let Some(next) = self.parts.get_mut(self.length) {
+            *next = part;
+            self.length += 1;
+        }
+        self
+    }
+}
+
+impl fmt::Display for FieldName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, part) in self.parts.iter().take(self.length).enumerate() {
+            match part {
+                NamePart::Member(name) if index == 0 => f.write_str(name)?,
+                NamePart::Member(name) => write!(f, "[{name}]")?,
+                NamePart::Item(item) => write!(f, "[{item}]")?,
+            }
+        }
+        Ok(())
+    }
+}
+
 /// A parameter, present or not. `null` counts as absent.
 #[derive(Debug, Clone)]
 pub struct Field<'a> {
-    name: String,
+    name: FieldName,
     pub value: Option<Json<'a>>,
 }
 
 impl<'a> Field<'a> {
-    fn new(name: String, value: Option<Json<'a>>) -> Self {
+    fn new(name: FieldName, value: Option<Json<'a>>) -> Self {
         Self { name, value: value.filter(|value| !value.is_null()) }
     }
 
@@ -67,8 +117,8 @@ impl<'a> Field<'a> {
     }
 
     /// A member of an object. Other values have none.
-    pub fn get(&self, key: &str) -> Self {
-        Self::new(format!("{}[{key}]", self.name), self.value.and_then(|value| value.get(key)))
+    pub fn get(&self, key: &'static str) -> Self {
+        Self::new(self.name.with(NamePart::Member(key)), self.value.and_then(|value| value.get(key)))
     }
 
     /// The same field, and a problem if it is absent.
@@ -136,12 +186,12 @@ impl<'a> Field<'a> {
     /// The items of a list, each named when it is read. An absent list has none.
     pub fn items(&self, problems: &mut Problems) -> impl Iterator<Item = Field<'a>> + use<'a> {
         let items = self.read(problems, Json::items);
-        named(&self.name, items)
+        named(self.name, items)
     }
 
     /// The items of a list; a value of another type counts as absent.
     pub fn lenient_items(&self) -> impl Iterator<Item = Field<'a>> + use<'a> {
-        named(&self.name, self.value.and_then(Json::items))
+        named(self.name, self.value.and_then(Json::items))
     }
 
     /// The set of a list's items. One invalid item makes the whole list invalid; no item is named.
@@ -155,12 +205,13 @@ impl<'a> Field<'a> {
 }
 
 fn named<'a>(
-    list: &str,
+    list: FieldName,
     items: Option<impl Iterator<Item = Json<'a>> + 'a>,
 ) -> Box<dyn Iterator<Item = Field<'a>> + 'a> {
-    let list = list.to_owned();
     let items = items.into_iter().flatten().enumerate();
-    Box::new(items.map(move |(index, item)| Field { name: format!("{list}[{index}]"), value: Some(item) }))
+    Box::new(
+        items.map(move |(index, item)| Field { name: list.with(NamePart::Item(index)), value: Some(item) }),
+    )
 }
 
 #[cfg(test)]
@@ -198,6 +249,17 @@ mod tests {
             ["a", "b", "c", "d", "e"].map(|name| params.field(name).set(&mut problems, Json::to_integer));
         assert_eq!(read, [Some(BTreeSet::from([1, 2])), None, None, None, Some(BTreeSet::new())]);
         assert_eq!(problems.check().unwrap_err().to_string(), "b is invalid, c is invalid");
+    }
+
+    #[test]
+    fn only_the_first_problems_are_reported() {
+        let params = params(&json!({ "l": vec![0; MAX_PROBLEMS + 1] }));
+        let mut problems = Problems::default();
+        for item in params.field("l").items(&mut problems) {
+            item.object(&mut problems);
+        }
+        let expected: Vec<String> = (0..MAX_PROBLEMS).map(|index| format!("l[{index}] is invalid")).collect();
+        assert_eq!(problems.check().unwrap_err().to_string(), expected.join(", "));
     }
 
     #[test]

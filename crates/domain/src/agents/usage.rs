@@ -2,7 +2,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{Datelike, NaiveDate};
-use serde_json::{Map, Value};
 
 /// The counters.
 pub const COUNTERS: &[&str] = &[
@@ -59,8 +58,9 @@ pub struct Event {
     pub user_id: Option<i64>,
     /// The project that it is about.
     pub project_id: Option<i64>,
-    /// Further properties. Most events have none.
-    pub properties: Option<Box<Map<String, Value>>>,
+    /// Further properties, as the text of a JSON object: a body of 10 MiB can hold hundreds of thousands of
+    /// events. Most events have none.
+    pub properties: Option<Box<str>>,
 }
 
 impl Event {
@@ -70,8 +70,8 @@ impl Event {
     }
 
     /// The properties as JSON text.
-    pub fn properties_text(&self) -> String {
-        serde_json::to_string(&self.properties.as_deref().unwrap_or(&Map::new())).unwrap_or_default()
+    pub fn properties_text(&self) -> &str {
+        self.properties.as_deref().unwrap_or("{}")
     }
 }
 

@@ -1,6 +1,7 @@
 //! `POST /api/v4/internal/kubernetes/agent_events`
 use actix_web::HttpResponse;
 use actix_web::web::Data;
+use database::usage::References;
 use domain::agents::usage::{Event, REGISTER_AGENT, Report, USER_EVENTS};
 use serde_json::{Map, Value};
 
@@ -20,19 +21,11 @@ pub async fn handler(
     Kas(log): Kas,
     sent: DeferredParams<KasError>,
 ) -> Result<HttpResponse, KasError> {
-    let mut events = read(&Params::read(sent).await?)?;
-    let mut dropped = events.len();
-    events.retain(|event| event.project_id.is_some());
-    dropped -= events.len();
+    let (mut events, mut dropped) = read(&Params::read(sent).await?)?;
     if !events.is_empty() {
-        let retain = move |conn: &mut database::Conn| {
-            let mut known = events.clone();
-            let unknown = database::usage::retain_known(conn, &mut known)?;
-            Ok((known, unknown))
-        };
-        let (known, unknown) = app.core.pool.run(retain).await?;
-        events = known;
-        dropped += unknown;
+        let references = References::new(&events);
+        let known = app.core.pool.run(move |conn| references.known(conn)).await?;
+        dropped += known.retain(&mut events);
     }
     log.set("events", events.len());
     log.set("dropped_events", dropped);
@@ -40,8 +33,17 @@ pub async fn handler(
     Ok(HttpResponse::NoContent().finish())
 }
 
-fn read(params: &Params) -> Result<Vec<Event>, KasError> {
-    let (mut problems, mut found) = (Problems::default(), Vec::new());
+/// Reads the events with a project, and counts the others. Those are dropped at once: a body of 10 MiB can hold three
+/// million.
+fn read(params: &Params) -> Result<(Vec<Event>, usize), KasError> {
+    let (mut problems, mut found, mut dropped) = (Problems::default(), Vec::new(), 0);
+    let mut keep = |event: Event| {
+        if event.project_id.is_some() {
+            found.push(event);
+        } else {
+            dropped += 1;
+        }
+    };
     let events = params.field("events");
     events.object(&mut problems);
     for name in USER_EVENTS {
@@ -49,15 +51,15 @@ fn read(params: &Params) -> Result<Vec<Event>, KasError> {
             item.object(&mut problems);
             let [user_id, project_id] =
                 ["user_id", "project_id"].map(|key| item.get(key).integer(&mut problems));
-            found.push(Event::of_user(name, user_id, project_id));
+            keep(Event::of_user(name, user_id, project_id));
         }
     }
     for item in events.get(REGISTER_AGENT).items(&mut problems) {
         item.object(&mut problems);
-        found.push(read_registration(&item, &mut problems));
+        keep(read_registration(&item, &mut problems));
     }
     problems.check()?;
-    Ok(found)
+    Ok((found, dropped))
 }
 
 fn read_registration(item: &Field<'_>, problems: &mut Problems) -> Event {
@@ -75,5 +77,6 @@ fn read_registration(item: &Field<'_>, problems: &mut Problems) -> Event {
         let text = telemetry.get(name).string(problems);
         properties.extend(text.map(|text| ((*name).to_owned(), Value::from(text))));
     }
-    Event { name: REGISTER_AGENT, user_id: None, project_id, properties: Some(Box::new(properties)) }
+    let properties = Some(Value::Object(properties).to_string().into_boxed_str());
+    Event { name: REGISTER_AGENT, user_id: None, project_id, properties }
 }

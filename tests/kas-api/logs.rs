@@ -2,6 +2,7 @@
 use super::configuration::granting;
 use super::support::{KUBERNETES, token, write_config};
 use super::vulnerabilities;
+use domain::agents::usage::{REGISTER_AGENT, USER_EVENTS};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use testkit::kas_fixture::{self, T5, T5R};
@@ -233,4 +234,78 @@ async fn body_of_10_mib_takes_bounded_memory(database: Database) {
     assert_eq!(answer, (200, json!({ "uuid": vulnerabilities::UUID })));
     let grown = running.process.peak_memory_mib() - before;
     assert!(grown < 100, "{before} MiB and {grown} MiB more");
+}
+
+/// The body of a report of as many equal events as fit into 10 MiB, but not more than `limit`.
+fn events(name: &str, event: &str, limit: usize) -> String {
+    let count = (10 * endpoint::MIB - 100) / (event.len() + 1);
+    format!(r#"{{"events":{{"{name}":[{}]}}}}"#, vec![event; count.min(limit)].join(","))
+}
+
+/// Events without a known project are dropped while they are read, and the others are stored compactly.
+#[testkit::test]
+async fn events_of_10_mib_take_bounded_memory(database: Database) {
+    let running = start(&database);
+    assert_eq!(running.request("GET", "/agent_info").send().await.status, 200);
+    let before = running.process.peak_memory_mib();
+    let registration = r#"{"project_id":7,"agent_id":5,"agent_version":"v17.1.0"}"#;
+    for (name, event, limit, expected) in [
+        (REGISTER_AGENT, "{}", usize::MAX, 204),
+        (USER_EVENTS[0], r#"{"project_id":99}"#, usize::MAX, 204),
+        (REGISTER_AGENT, r#"{"project_id":99,"agent_id":5}"#, usize::MAX, 204),
+        (REGISTER_AGENT, registration, 160_000, 204),
+        (REGISTER_AGENT, "0", usize::MAX, 400),
+    ] {
+        let used = running.process.processor_time();
+        let request = running.request("POST", "/agent_events");
+        let answer = request.body("application/json", events(name, event, limit)).send().await;
+        let grown = running.process.peak_memory_mib() - before;
+        println!("{event}: {grown} MiB more, {:?}", running.process.processor_time() - used);
+        assert_eq!(answer.status, expected, "{}", answer.text);
+        assert!(grown < 64 + 10, "{before} MiB and {grown} MiB more for {event}");
+        let invalid = if expected == 400 { 1_000 } else { 0 };
+        assert_eq!(answer.text.matches(" is invalid").count(), invalid);
+    }
+}
+
+/// The ids of a set are few bytes each.
+#[testkit::test]
+async fn counters_of_10_mib_take_bounded_memory(database: Database) {
+    let running = start(&database);
+    assert_eq!(running.request("GET", "/agent_info").send().await.status, 200);
+    let before = running.process.peak_memory_mib();
+    let ids: Vec<String> = (0..100_000).map(|id| (1_000_000 + id).to_string()).collect();
+    let zeros = "0,".repeat(4 * endpoint::MIB);
+    let name = "k8s_api_proxy_requests_unique_agents_via_ci_access";
+    let body = format!(r#"{{"unique_counters":{{"{name}":[{zeros}{}]}}}}"#, ids.join(","));
+    let answer = running.request("POST", "/usage_metrics").body("application/json", body).send().await;
+    let grown = running.process.peak_memory_mib() - before;
+    println!("{grown} MiB more");
+    assert_eq!(answer.status, 204, "{}", answer.text);
+    assert!(grown < 64 + 10, "{before} MiB and {grown} MiB more");
+}
+
+/// All grants to users share `access_as`, and an unchanged configuration is recognised without parsing it.
+#[testkit::test]
+async fn configuration_of_10_mib_takes_bounded_memory(database: Database) {
+    let running = start(&database);
+    assert_eq!(running.request("GET", "/agent_info").send().await.status, 200);
+    let before = running.process.peak_memory_mib();
+    let filling = format!("[{}{{}}]", r#"{"":0},"#.repeat(9 * endpoint::MIB / 7));
+    let entries: Vec<String> = (0..500).map(|n| format!(r#"{{"id":"acme/{n}"}}"#)).collect();
+    let entries = entries.join(",");
+    for config in [
+        format!(r#"{{"user_access":{{"access_as":{filling},"projects":[{entries}],"groups":[{entries}]}}}}"#),
+        format!(r#"{{"ci_access":{{"projects":[{{"id":"acme/app","x":{filling}}}]}}}}"#),
+    ] {
+        let body = format!(r#"{{"agent_id":5,"agent_config":{config}}}"#);
+        for _ in 0..2 {
+            let request = running.request("POST", "/agent_configuration");
+            let answer = request.body("application/json", body.clone()).send().await;
+            let grown = running.process.peak_memory_mib() - before;
+            println!("{grown} MiB more for {config:.60}");
+            assert_eq!(answer.status, 204, "{}", answer.text);
+            assert!(grown < 64 + 10, "{before} MiB and {grown} MiB more for {config:.60}");
+        }
+    }
 }

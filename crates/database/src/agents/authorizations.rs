@@ -6,6 +6,7 @@ use diesel::prelude::*;
 use diesel::query_builder::{AstPass, QueryFragment};
 use diesel::sql_types::{BigInt, Nullable, Text};
 use domain::agents::configuration::{AgentConfiguration, Grants};
+use domain::json::Json;
 use serde_json::Value;
 
 use crate::schema::{agent_organization_authorizations as organizations, cluster_agents};
@@ -238,9 +239,9 @@ fn replace(
 ) -> Result<RowChanges> {
     let rows: Vec<(i64, String, Option<String>)> =
         Change { table, agent_id, statement: Statement::List }.load(conn)?;
-    let mut current: HashMap<i64, Option<Value>> = HashMap::with_capacity(rows.len());
+    let mut current: HashMap<i64, Option<u64>> = HashMap::with_capacity(rows.len());
     for (id, config, path) in rows {
-        current.insert(id, serde_json::from_str(&config).ok());
+        current.insert(id, fingerprint(&config));
         old_paths.extend(path);
     }
     let removed: Vec<i64> = current.keys().copied().filter(|id| !wanted.contains_key(id)).collect();
@@ -252,7 +253,7 @@ fn replace(
     for (id, grant) in wanted {
         match current.get(id) {
             None => changes.added += 1,
-            Some(old) if old.is_some() && *old == serde_json::from_str(grant.config).ok() => continue,
+            Some(old) if old.is_some() && *old == fingerprint(grant.config) => continue,
             Some(_) => changes.updated += 1,
         }
         bytes += grant.config.len();
@@ -267,6 +268,11 @@ fn replace(
         Change { table, agent_id, statement: Statement::Put(chunk) }.execute(conn)?;
     }
     Ok(changes)
+}
+
+/// Compares configurations without parsing them into values, which can take a hundred times their memory.
+fn fingerprint(config: &str) -> Option<u64> {
+    Json::parse(config.as_bytes()).ok().map(Json::fingerprint)
 }
 
 /// A statement about the rows of one agent in one of the tables.
@@ -368,8 +374,8 @@ fn replace_instance(
             RowChanges { added: 1, ..unchanged }
         }
         (Some((id, old)), Some(config)) => {
-            let parse = |text: &str| serde_json::from_str::<Value>(text).ok();
-            if *id == organization_id && parse(old).is_some() && parse(old) == parse(config) {
+            let old = fingerprint(old);
+            if *id == organization_id && old.is_some() && old == fingerprint(config) {
                 unchanged
             } else {
                 diesel::update(of_agent)

@@ -1,5 +1,6 @@
 //! The access that an agent's configuration grants: projects and groups whose CI jobs or members may use its cluster.
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::json::Json;
 use crate::text::fold;
@@ -8,8 +9,9 @@ use crate::{Error, Result};
 /// The number of entries of a list that are used.
 pub const MAX_ENTRIES: usize = 500;
 
-/// The stored configuration of each grant, as JSON text, by full path in lower case.
-pub type Grants = BTreeMap<String, String>;
+/// The stored configuration of each grant, as JSON text, by full path in lower case. Grants with the same
+/// configuration share its text, which can have 10 MiB.
+pub type Grants = BTreeMap<String, Arc<str>>;
 
 /// The grants of one agent.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -34,16 +36,16 @@ impl AgentConfiguration {
         }
         let (ci, user) = (section(config, "ci_access")?, section(config, "user_access")?);
         let access_as = user.and_then(|user| present(user, "access_as"));
-        let shared = access_as
-            .map_or_else(|| "{}".to_owned(), |value| format!("{{\"access_as\":{}}}", value.as_json()));
-        let own = |entry: Json<'_>| entry.without_field("id");
+        let shared: Arc<str> = access_as
+            .map_or_else(|| "{}".into(), |value| format!("{{\"access_as\":{}}}", value.as_json()).into());
+        let own = |entry: Json<'_>| -> Arc<str> { entry.without_field("id").into() };
         let instance = ci.and_then(|ci| ci.get("instance")).filter(|instance| instance.is_object());
         Ok(Self {
             ci_projects: grants(ci, "projects", own)?,
             ci_groups: grants(ci, "groups", own)?,
             ci_instance: instance.map(|instance| instance.as_json().to_owned()),
-            user_projects: grants(user, "projects", |_| shared.clone())?,
-            user_groups: grants(user, "groups", |_| shared.clone())?,
+            user_projects: grants(user, "projects", |_| Arc::clone(&shared))?,
+            user_groups: grants(user, "groups", |_| Arc::clone(&shared))?,
         })
     }
 }
@@ -63,7 +65,7 @@ fn section<'a>(config: Json<'a>, name: &str) -> Result<Option<Json<'a>>> {
 }
 
 /// The first entries of a list. Of entries with the same path the last one is used; entries without a path are skipped.
-fn grants(section: Option<Json<'_>>, name: &str, config: impl Fn(Json<'_>) -> String) -> Result<Grants> {
+fn grants(section: Option<Json<'_>>, name: &str, config: impl Fn(Json<'_>) -> Arc<str>) -> Result<Grants> {
     let Some(list) = section.and_then(|section| present(section, name)) else { return Ok(Grants::new()) };
     let entries = list.items().ok_or_else(invalid)?.take(MAX_ENTRIES).filter(|entry| entry.is_object());
     let grant = |entry: Json<'_>| {
@@ -91,7 +93,7 @@ mod tests {
             7,
         ]);
         let config = parse(&json!({ "ci_access": { "projects": projects, "instance": {} } }));
-        let expected = Grants::from([("acme/app".to_owned(), r#"{"default_namespace":"b"}"#.to_owned())]);
+        let expected = Grants::from([("acme/app".to_owned(), r#"{"default_namespace":"b"}"#.into())]);
         let instance = Some("{}".to_owned());
         let expected =
             AgentConfiguration { ci_projects: expected, ci_instance: instance, ..Default::default() };
@@ -106,8 +108,9 @@ mod tests {
         let config = parse(&json!({ "user_access": access })).unwrap();
         let expected = r#"{"access_as":{"agent":{}}}"#;
         assert_eq!((&*config.user_projects["a"], &*config.user_groups["g"]), (expected, expected));
+        assert!(Arc::ptr_eq(&config.user_projects["a"], &config.user_groups["g"]));
         let config = parse(&json!({ "user_access": { "projects": [{ "id": "a" }] } })).unwrap();
-        assert_eq!(config.user_projects["a"], "{}");
+        assert_eq!(&*config.user_projects["a"], "{}");
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod validator;
 
 use std::borrow::Cow;
 use std::fmt::Write;
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 
 pub use self::convert::{parse_bool, parse_integer};
 use self::scanner::{Parts, WHITESPACE};
@@ -127,6 +128,25 @@ impl<'a> Json<'a> {
     pub fn entries(self) -> impl Iterator<Item = (Key<'a>, Self)> + Clone + use<'a> {
         let mut parts = Parts { text: self.0.strip_prefix('{') };
         std::iter::from_fn(move || Some((Key(parts.next()?), Self(parts.next()?))))
+    }
+
+    /// A number that is the same for equal values, whatever the order of fields and the white space. It takes
+    /// no memory, unlike a comparison of parsed values. Numbers are equal if their digits are.
+    pub fn fingerprint(self) -> u64 {
+        let hasher = BuildHasherDefault::<DefaultHasher>::default();
+        match self.kind() {
+            Kind::Object => {
+                let fields = self.entries();
+                let fields = fields.map(|(key, value)| hasher.hash_one((key.decoded(), value.fingerprint())));
+                hasher.hash_one(('{', fields.fold(0, u64::wrapping_add)))
+            }
+            Kind::Array => {
+                let items = self.items().into_iter().flatten();
+                items.fold(hasher.hash_one('['), |list, item| hasher.hash_one((list, item.fingerprint())))
+            }
+            Kind::Text(text) => hasher.hash_one(('"', text)),
+            Kind::Number(_) | Kind::Bool(_) | Kind::Null => hasher.hash_one(self.0),
+        }
     }
 
     /// Appends the value as strict RFC 8259 JSON. Raw control characters in strings, which forms can

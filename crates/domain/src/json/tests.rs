@@ -127,3 +127,22 @@ proptest::proptest! {
         proptest::prop_assert_eq!(read, text.replace('\0', ""));
     }
 }
+
+#[test]
+fn equal_values_have_the_same_fingerprint() {
+    let fingerprint = |text: &str| Json::parse(text.as_bytes()).unwrap().fingerprint();
+    let value = r#"{"a":[1,{"b":"x"}],"c":null,"d":{}}"#;
+    for same in [value, r#" { "d" : {}, "c":null, "\u0061": [ 1, {"b":"\u0078"} ] } "#] {
+        assert_eq!(fingerprint(same), fingerprint(value), "{same}");
+    }
+    for other in [
+        r#"{"a":[{"b":"x"},1],"c":null,"d":{}}"#,
+        r#"{"a":[1,{"b":"x"}],"c":null,"d":[]}"#,
+        r#"{"a":[1,{"b":"x"}],"c":"null","d":{}}"#,
+        r#"{"a":[1,{"x":"b"}],"c":null,"d":{}}"#,
+        r#"{"a":["1",{"b":"x"}],"c":null,"d":{}}"#,
+        r#"{"a":[1,{"b":"x"}],"c":null}"#,
+    ] {
+        assert_ne!(fingerprint(other), fingerprint(value), "{other}");
+    }
+}

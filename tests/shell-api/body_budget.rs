@@ -3,6 +3,8 @@ use std::time::{Duration, Instant};
 
 use super::support::shell_api_with;
 use super::{Shell, raw};
+use endpoint::body::SMALL_BODIES_BUDGET;
+use futures_util::future::join_all;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -55,7 +57,7 @@ async fn body_without_room_is_answered_503_after_five_seconds(database: Database
     assert!(refused.starts_with("HTTP/1.1 503 "), "{refused}");
     assert!(refused.ends_with(r#"{"message":"503 Service Unavailable"}"#), "{refused}");
     assert!(!refused.to_ascii_lowercase().contains("retry-after"), "{refused}");
-    // Bodies of up to 64 KiB do not count.
+    // Bodies of up to 64 KiB have a budget of their own.
     let small = shell.request("POST", "/allowed").body("application/json", padded(64 * 1024)).send().await;
     assert_eq!(small.status, 200);
 
@@ -101,4 +103,29 @@ async fn budget_holds_the_largest_body(database: Database) {
         let prepared = crate::support::prepare_with(&database, &["--body-budget", &budget.to_string()]);
         assert_eq!(prepared.is_ok(), is_valid, "{budget}");
     }
+}
+
+/// Bodies of up to 64 KiB have a budget of their own, but those of up to 8 KiB always have room.
+#[testkit::test]
+async fn small_bodies_are_bounded_together(database: Database) {
+    let shell = shell_api_with(database, &[]).await;
+    let length = 64 * 1024;
+    let headers = format!("Content-Length: {length}\r\n");
+    let held = join_all((0..SMALL_BODIES_BUDGET / length).map(|_| begin(&shell, &headers, b"{"))).await;
+    let small = &shell.service.core.small_body_budget;
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while small.taken() != SMALL_BODIES_BUDGET {
+        assert!(Instant::now() < deadline, "{} bytes are taken", small.taken());
+        tokio::task::yield_now().await;
+    }
+    for (bytes, status) in [(8 * 1024, 200), (8 * 1024 + 1, 503), (MIB, 200)] {
+        let request = shell.request("POST", "/allowed").body("application/json", padded(bytes));
+        assert_eq!(request.send().await.status, status, "{bytes}");
+    }
+    let chunked = raw::chunked(&padded(9 * 1024));
+    let head = raw::head("POST /api/v4/internal/allowed", "Transfer-Encoding: chunked\r\n");
+    assert_eq!(raw::send(&shell, &[head, chunked].concat()).await.0, 503);
+    drop(held);
+    let request = shell.request("POST", "/allowed").body("application/json", padded(length));
+    assert_eq!(request.send().await.status, 200);
 }

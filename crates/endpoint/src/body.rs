@@ -14,18 +14,28 @@ use futures_util::StreamExt;
 use futures_util::future::{FutureExt, LocalBoxFuture, Shared};
 use tokio::sync::OwnedSemaphorePermit;
 
-use crate::{Context, MemoryBudget, RestError, log_field};
+use crate::{Context, RestError, log_field};
 
 /// The time limit for receiving a whole body.
 pub const DEADLINE: Duration = Duration::from_secs(30);
-/// Bodies up to this many bytes do not count against the budget.
-const FREE_BYTES: usize = 64 * 1024;
+/// Bodies up to this many bytes take no room: those of 4,096 connections are 32 MiB.
+const FREE_BYTES: usize = 8 * 1024;
+/// Bodies up to this many bytes do not count against the budget of large bodies, so that small requests are
+/// served while large ones fill it. They have a budget of their own, because 64 KiB for each of 4,096
+/// connections would be 256 MiB, as much as the memory limit of a pod.
+const SMALL_BYTES: usize = 64 * 1024;
+/// The memory, in bytes, for all bodies of at most 64 KiB.
+pub const SMALL_BODIES_BUDGET: usize = 16 * 1024 * 1024;
 
 /// A request's share of the budget. It belongs to the request's [`Context`] and is released with it.
 #[derive(Debug, Clone, Default)]
 pub struct Room(Rc<RefCell<Option<OwnedSemaphorePermit>>>);
 
 impl Room {
+    fn bytes(&self) -> usize {
+        self.0.borrow().as_ref().map_or(0, OwnedSemaphorePermit::num_permits)
+    }
+
     /// Releases the memory that the body did not need.
     fn shrink_to(&self, bytes: usize) {
         let mut room = self.0.borrow_mut();
@@ -90,7 +100,7 @@ fn start(request: &HttpRequest, payload: Payload) -> Reading {
         payload,
         limit: context.as_ref().map_or(0, |context| context.max_body),
         announced: announced_length(request),
-        budget: request.app_data::<Data<crate::Shared>>().map(|core| core.body_budget.clone()),
+        core: request.app_data::<Data<crate::Shared>>().cloned(),
         room: context.as_ref().map(|context| context.room.clone()).unwrap_or_default(),
     };
     async move {
@@ -121,7 +131,7 @@ struct Body {
     payload: Payload,
     limit: usize,
     announced: Option<usize>,
-    budget: Option<MemoryBudget>,
+    core: Option<Data<crate::Shared>>,
     room: Room,
 }
 
@@ -144,8 +154,8 @@ impl Body {
             if length > self.limit {
                 return Err(Failure::TooLarge);
             }
-            if length > FREE_BYTES && self.room.0.borrow().is_none() {
-                self.take_room(self.limit).await?;
+            if self.announced.is_none() && self.room_for(length) > self.room.bytes() {
+                self.take_room(self.room_for(length)).await?;
             }
             body.extend_from_slice(&chunk);
         }
@@ -153,8 +163,18 @@ impl Body {
         Ok(body.freeze())
     }
 
+    /// The room that a chunked body takes once it has this many bytes.
+    fn room_for(&self, length: usize) -> usize {
+        match length {
+            ..=FREE_BYTES => 0,
+            ..=SMALL_BYTES => SMALL_BYTES,
+            _ => self.limit,
+        }
+    }
+
     async fn take_room(&self, bytes: usize) -> Result<(), Failure> {
-        let Some(budget) = &self.budget else { return Ok(()) };
+        let Some(core) = &self.core else { return Ok(()) };
+        let budget = if bytes <= SMALL_BYTES { &core.small_body_budget } else { &core.body_budget };
         let permit = budget.take(bytes).await.ok_or(Failure::NoRoom)?;
         self.room.0.replace(Some(permit));
         Ok(())

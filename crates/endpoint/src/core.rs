@@ -55,6 +55,8 @@ pub struct Core {
     pub request_timeout: Option<Duration>,
     pub max_body_bytes: Option<usize>,
     pub body_budget: MemoryBudget,
+    /// The memory for bodies that are too small to count against `body_budget`.
+    pub small_body_budget: MemoryBudget,
     pub rate_limits: RateLimits,
     /// Additional metrics of the service, collected on each scrape, in Prometheus' text format.
     pub further_metrics: OnceLock<FurtherMetrics>,

@@ -5,15 +5,20 @@ use super::binary::{Binary, push};
 use super::support::Z;
 use endpoint::MIB;
 use futures_util::future::join_all;
+use serde_json::{Value, json};
 use testkit::git::repositories;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
 
 /// Pushes at the same time.
 const PUSHES: usize = 7;
 const REFS: usize = 200_000;
 /// The limit of the pod is 512 MiB.
 const MAX_PEAK_MIB: usize = 288;
-/// One push alone may take this much more than the idle process.
+/// One request alone may take this much more than the idle process.
 const MAX_OF_ONE_MIB: usize = 80;
+/// Connections with an incomplete head. More would exceed a limit of 1,024 open files.
+const HEADS: usize = 900;
 /// The process may keep this much more than the idle one, once the requests have ended.
 const MAX_KEPT_MIB: usize = 60;
 const GIVEN_BACK_WITHIN: Duration = Duration::from_secs(30);
@@ -25,6 +30,18 @@ fn mirror_push() -> String {
     let body = push(&changes).to_string();
     assert!((195 * MIB / 10..20 * MIB).contains(&body.len()), "{}", body.len());
     body
+}
+
+/// A push with as many lines as fit into 16 MiB.
+fn short_lines() -> String {
+    push(&"a b c\n".repeat(16 * MIB / 7)).to_string()
+}
+
+/// Parameters with as many push options as fit into 19 MiB.
+fn many_options(mut params: Value) -> String {
+    params["push_options"] = json!([]);
+    let options = vec![r#""a""#; 19 * MIB / 4].join(",");
+    params.to_string().replace("[]", &format!("[{options}]"))
 }
 
 async fn send(binary: &Binary, body: String) -> u16 {
@@ -71,5 +88,65 @@ async fn seven_large_pushes_stay_within_the_pod(database: Database) {
     assert!(statuses.contains(&200), "{statuses:?}");
     assert!(one <= MAX_OF_ONE_MIB, "{one} MiB");
     assert!(peak <= MAX_PEAK_MIB, "{peak} MiB");
+    assert!(kept <= idle + MAX_KEPT_MIB, "{kept} MiB, {idle} MiB before");
+}
+
+#[testkit::test]
+async fn body_of_many_small_values_takes_bounded_memory(database: Database) {
+    let binary = Binary::start(&database);
+    assert_eq!(binary.clone().await.0, 200);
+    let idle = binary.process.peak_memory_mib();
+    let changes = format!("{Z} {} refs/heads/b", repositories().b);
+    let bodies = [short_lines(), many_options(push(&changes))];
+    for body in &bodies {
+        assert_eq!(send(&binary, body.clone()).await, 200);
+        let more = binary.process.peak_memory_mib() - idle;
+        println!("{more} MiB for {body:.60}");
+        assert!(more <= MAX_OF_ONE_MIB, "{more} MiB for {body:.60}");
+    }
+    let written = json!({ "gl_repository": "project-3", "identifier": "key-11", "changes": "" });
+    let request = binary.request("POST", "/post_receive");
+    let answer = request.body("application/json", many_options(written)).answer().await;
+    assert_eq!(answer, (200, json!({ "messages": [], "reference_counter_decreased": true })));
+    let more = binary.process.peak_memory_mib() - idle;
+    println!("{more} MiB for /post_receive");
+    assert!(more <= MAX_OF_ONE_MIB, "{more} MiB for /post_receive");
+
+    for body in &bodies {
+        let statuses = join_all((0..PUSHES).map(|_| send(&binary, body.clone()))).await;
+        let peak = binary.process.peak_memory_mib();
+        println!("{statuses:?}, {peak} MiB");
+        assert!(statuses.contains(&200), "{statuses:?}");
+        assert!(peak <= MAX_PEAK_MIB, "{peak} MiB");
+    }
+    let (kept, after) = settled(&binary, idle);
+    println!("{kept} MiB after {after:?}");
+    assert!(kept <= idle + MAX_KEPT_MIB, "{kept} MiB, {idle} MiB before");
+}
+
+/// Incomplete heads take memory before the caller is authenticated.
+#[testkit::test]
+async fn memory_of_incomplete_heads_is_given_back(database: Database) {
+    let binary = Binary::start(&database);
+    assert_eq!(binary.clone().await.0, 200);
+    let idle = binary.process.resident_memory_mib();
+    let address = binary.process.url.strip_prefix("http://").unwrap();
+    let head = format!("GET /api/v4/internal/check HTTP/1.1\r\nHost: x\r\nX: {}", "a".repeat(100_000));
+    let held = (0..HEADS).map(|_| async {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream
+    });
+    let held = join_all(held).await;
+    let deadline = Instant::now() + Duration::from_secs(8);
+    while binary.process.resident_memory_mib() < idle + HEADS * 90_000 / MIB {
+        assert!(Instant::now() < deadline, "{} MiB", binary.process.resident_memory_mib());
+        tokio::task::yield_now().await;
+    }
+    let peak = binary.process.peak_memory_mib();
+    drop(held);
+    let (kept, after) = settled(&binary, idle);
+    println!("idle {idle} MiB, {HEADS} heads {peak} MiB, then {kept} MiB after {after:?}");
+    assert!(peak <= idle + HEADS * 160_000 / MIB, "{peak} MiB");
     assert!(kept <= idle + MAX_KEPT_MIB, "{kept} MiB, {idle} MiB before");
 }

@@ -165,10 +165,12 @@ impl Body {
 
     /// The room that a chunked body takes once it has this many bytes.
     fn room_for(&self, length: usize) -> usize {
-        match length {
-            ..=FREE_BYTES => 0,
-            ..=SMALL_BYTES => SMALL_BYTES,
-            _ => self.limit,
+        if length <= FREE_BYTES {
+            0
+        } else if length <= SMALL_BYTES {
+            SMALL_BYTES
+        } else {
+            self.limit
         }
     }
 

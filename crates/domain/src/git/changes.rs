@@ -205,7 +205,8 @@ mod tests {
         fn printing_and_reading_agree(list in proptest::collection::vec(("[0-9a-f]{40}", "[0-9a-f]{40}", "refs/[!-~]{1,20}"), 1..8)) {
             let changes: Vec<Change<'_>> = list.iter().map(|(old, new, name)| change(old, new, name)).collect();
             let text: String = list.iter().map(|(old, new, name)| format!("{old} {new} {name}\n")).collect();
-            proptest::prop_assert_eq!(parsed(&text).iter().collect::<Vec<_>>(), changes);
+            let read = parsed(&text);
+            proptest::prop_assert_eq!(read.iter().collect::<Vec<_>>(), changes);
         }
 
         #[test]

@@ -136,7 +136,7 @@ async fn line_of_each_endpoint_names_its_subject(database: Database) {
         assert_eq!(request.send().await.unwrap().status(), 401);
         let line = process.log_line(|line| line["message"] == "access");
         let names = ["auth_scheme", "auth_failure_reason", "error_message"];
-        let message = format!("there is no valid session ({reason})");
+        let message = format!("Unauthorized ({reason})");
         assert_eq!(
             json!(names.map(|name| line[name].clone())),
             json!(["session", reason, message]),

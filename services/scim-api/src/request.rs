@@ -119,10 +119,7 @@ async fn reserve(request: &HttpRequest, body: &[u8]) -> Result<(), RestError> {
 /// Logs the names of unknown attributes in a PATCH. Values are not logged, because they may be personal
 /// data.
 pub(crate) fn log_ignored(names: &[String]) {
-    const MAX_NAMES: usize = 10;
-    const MAX_CHARACTERS: usize = 64;
     if !names.is_empty() {
-        let short = |name: &String| name.chars().take(MAX_CHARACTERS).collect::<String>();
-        log_field("ignored_attributes", names.iter().take(MAX_NAMES).map(short).collect::<Vec<_>>());
+        log_field("ignored_attributes", names.to_vec());
     }
 }

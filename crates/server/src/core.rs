@@ -259,7 +259,7 @@ fn pool(name: &str, location: Location, options: &StorageOptions, metrics: &Metr
 fn counters(options: &RedisOptions, metrics: &Metrics) -> Result<Counters, ConfigError> {
     let stores = options.stores()?;
     for store in StoreName::ALL.into_iter().filter(|store| stores.server(*store).1.is_some()) {
-        metrics.initialise_redis(store.as_str());
+        metrics.initialise_redis(store.as_str(), &shared_state::RedisError::KINDS);
     }
     let metrics = metrics.clone();
     let observer = move |usage: shared_state::Usage<'_>| {

@@ -62,16 +62,20 @@ impl RedisError {
         Self { cause: Arc::new(error.into()), fate: Fate::Unknown }
     }
 
+    /// The values of [`Self::kind`].
+    pub const KINDS: [&'static str; 3] = ["timeout", "connection", "other"];
+
     /// The value of the metrics' label `exception`.
     pub fn kind(&self) -> &'static str {
+        let [timeout, connection, other] = Self::KINDS;
         match &*self.cause {
-            Cause::Redis(error) | Cause::Sentinel { error, .. } if error.is_timeout() => "timeout",
+            Cause::Redis(error) | Cause::Sentinel { error, .. } if error.is_timeout() => timeout,
             Cause::Redis(error) | Cause::Sentinel { error, .. }
                 if error.is_io_error() || error.is_connection_dropped() =>
             {
-                "connection"
+                connection
             }
-            _ => "other",
+            _ => other,
         }
     }
 

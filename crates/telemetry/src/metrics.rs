@@ -220,9 +220,12 @@ impl Metrics {
         }
     }
 
-    /// Creates the series of a storage.
-    pub fn initialise_redis(&self, storage: &str) {
+    /// Creates the series of a storage, with those of the kinds of errors.
+    pub fn initialise_redis(&self, storage: &str, exceptions: &[&str]) {
         self.families().redis_requests.with_label_values(&[storage]);
+        for exception in exceptions {
+            self.families().redis_exceptions.with_label_values(&[storage, exception]);
+        }
     }
 
     /// Counts a Redis call. `error` is the kind of error, if it failed.

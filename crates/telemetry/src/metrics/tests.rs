@@ -20,7 +20,7 @@ fn known_series_are_there_from_the_start() {
     let metrics = metrics();
     metrics.initialise_auth("shell", "jwt");
     metrics.initialise_jobs("post_receive");
-    metrics.initialise_redis("rate_limiting");
+    metrics.initialise_redis("rate_limiting", &["timeout"]);
     metrics.initialise_throttled("shell", "gitlab_shell_operation");
     metrics.secret_loaded("shell", 1.5);
     metrics.initialise_decisions();

@@ -189,7 +189,7 @@ async fn a_passkey_is_not_a_second_factor(database: Database) {
         )
     };
     let key = json!({ "key_id": 14 });
-    for other in ["1", "0", "NULL"] {
+    for other in ["1", "0"] {
         shell.sql(&register(other));
         let expected = refused("Two-factor authentication is not enabled for this user");
         assert_eq!(codes(&shell, &key).await, expected, "{other}");

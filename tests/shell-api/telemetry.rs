@@ -275,7 +275,7 @@ async fn trace_of_a_request_contains_its_calls() {
     assert_eq!((count.name.as_str(), &count.attributes["db.operation.name"]), ("MULTI", &json!("MULTI")));
     let ancestor = calls.iter().find(|span| span.name == "gitaly.CommitService/CommitIsAncestor").unwrap();
     let expected = json!({
-        "rpc.system.name": "grpc", "rpc.method": "CommitService/CommitIsAncestor",
+        "rpc.system.name": "grpc", "rpc.method": "gitaly.CommitService/CommitIsAncestor",
         "rpc.response.status_code": "OK", "server.address": "127.0.0.1",
     });
     let names: Vec<&str> = expected.as_object().unwrap().keys().map(String::as_str).collect();

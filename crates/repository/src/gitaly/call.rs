@@ -78,12 +78,13 @@ impl Call {
             return Span::none();
         }
         let address = &self.gitaly.address;
+        let name = format!("gitaly.{method}");
         tracing::info_span!(
             "gitaly",
-            otel.name = format!("gitaly.{method}"),
+            otel.name = name,
             otel.kind = "client",
             rpc.system.name = "grpc",
-            rpc.method = method,
+            rpc.method = name,
             rpc.response.status_code = tracing::field::Empty,
             server.address = address.host.as_str(),
             server.port = address.server_port.map(i64::from),

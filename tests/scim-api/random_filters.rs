@@ -10,7 +10,7 @@ use scim::{Search, Selection};
 use testkit::Database;
 
 const USERS: u64 = 1000;
-const FILTERS: u32 = 5_000;
+const FILTERS: u32 = 1_500;
 const URL: &str = "https://h/Users";
 
 /// Pseudorandom numbers, the same in each run.

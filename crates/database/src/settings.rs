@@ -1,4 +1,4 @@
-//! The settings of the instance: the latest row of `application_settings`. Other files read it by [`latest`] too.
+//! The settings of the instance: the latest row of `application_settings`. Other files read it by `latest` too.
 use std::collections::BTreeMap;
 
 use diesel::dsl::sql;

@@ -1,6 +1,6 @@
 //! Memberships of groups and projects, and the derived `project_authorizations`.
 //!
-//! [`conditions`] says which memberships count, and [`owners`] which owner a group cannot lose.
+//! `conditions` says which memberships count, and `owners` which owner a group cannot lose.
 //! In a database of our own, this crate maintains the effective roles: every change of a membership calls
 //! [`recompute`] in the same transaction. A real GitLab maintains its own.
 pub(crate) mod conditions;

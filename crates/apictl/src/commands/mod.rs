@@ -2,7 +2,7 @@
 //! the services.
 //!
 //! Each file is a noun; the variants of its enum are the verbs. A command that changes something opens the
-//! database with [`Target::open_to_change`], which refuses a GitLab's database, and ends with [`audit`].
+//! database with [`Target::open_to_change`], which refuses a GitLab's database, and ends with [`audit()`].
 pub mod access_token;
 pub mod agent;
 pub mod agent_token;

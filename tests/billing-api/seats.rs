@@ -88,8 +88,8 @@ async fn seats_are_counted_daily(database: Database) {
     assert_eq!(billing.number("SELECT count(*) FROM gitlab_subscription_histories"), 1);
 }
 
-/// Creates a custom role, and gives it to a member. In a GitLab database the role has the column that GitLab's
-/// model fills by its permissions.
+/// Creates a custom role, and gives it to a member. In a GitLab database the role has the column that
+/// GitLab's model fills by its permissions.
 fn custom_role(billing: &Billing, id: i64, permissions: &str, member: &str) {
     billing.sql(&format!(
         "INSERT INTO member_roles (id, name, base_access_level, permissions, created_at, updated_at)

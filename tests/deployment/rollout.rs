@@ -1,5 +1,5 @@
-//! The rollout of one consumer, and the way back, under load: HAProxy as on a virtual machine, whose settings change
-//! by reloads, between kas, our service and a stand-in for GitLab.
+//! The rollout of one consumer, and the way back, under load: HAProxy as on a virtual machine, whose
+//! settings change by reloads, between kas, our service and a stand-in for GitLab.
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read, Write};

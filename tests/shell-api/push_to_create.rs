@@ -536,7 +536,8 @@ async fn a_created_project_has_the_companion_rows_of_gitlab(database: Database) 
     }
     database.sql(
         "ALTER TABLE project_features ADD COLUMN unknown_access_level integer NOT NULL DEFAULT 20;
-         UPDATE application_settings SET shared_runners_enabled = false, default_ci_config_path = 'ci/x.yml';",
+         UPDATE application_settings SET shared_runners_enabled = false,
+             default_ci_config_path = 'ci/x.yml';",
     );
     let (shell, _storage) = service(database, &[]).await;
     assert_eq!(verdict(&shell.push_any(11, "alice/first.git").await), ALLOWED);

@@ -9,6 +9,7 @@ use domain::user::UserType;
 use crate::namespaces::create::{self as namespaces, NewNamespace};
 use crate::schema::{emails, organization_users, user_details, users};
 use crate::scim::equals_ignoring_case;
+use crate::settings::from_latest_setting;
 use crate::sql::optional_columns::Columns;
 use crate::sql::statement::{StatementColumns, query, statement};
 use crate::{Conn, MultiBackend, Result};
@@ -171,7 +172,7 @@ impl QueryFragment<MultiBackend> for Defaults<'_> {
             out.push_sql(sql_type);
             out.push_sql(")");
         }
-        out.push_sql(" FROM application_settings ORDER BY id DESC LIMIT 1");
+        out.push_sql(from_latest_setting!());
         Ok(())
     }
 }

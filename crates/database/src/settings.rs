@@ -63,10 +63,18 @@ pub(crate) fn latest() -> _ {
     settings::table.order(settings::id.desc())
 }
 
+/// SQL: the end of a statement over the row that applies.
+macro_rules! from_latest_setting {
+    () => {
+        " FROM application_settings ORDER BY id DESC LIMIT 1"
+    };
+}
+pub(crate) use from_latest_setting;
+
 /// SQL: an expression over the columns of the row that applies, as a statement. NULL or no row if there is none.
 macro_rules! select_latest_setting {
     ($expression:literal) => {
-        concat!("SELECT ", $expression, " FROM application_settings ORDER BY id DESC LIMIT 1")
+        concat!("SELECT ", $expression, $crate::settings::from_latest_setting!())
     };
 }
 pub(crate) use select_latest_setting;

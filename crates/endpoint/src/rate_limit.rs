@@ -114,8 +114,8 @@ impl Core {
     }
 
     /// Returns the identity unchanged. A wrong or missing credential (401) counts against the client's
-    /// address; too many of them get a 429 instead, which is delayed while fewer than 32
-    /// others are. A valid credential is neither counted nor delayed.
+    /// address; too many of them get a 429 instead, which is delayed while fewer than 32 others are. A valid
+    /// credential is neither counted nor delayed.
     pub async fn slow_guessing<T, E>(&self, request: &HttpRequest, identity: Result<T, E>) -> Result<T, E>
     where
         E: ResponseError + From<RestError>,

@@ -1,8 +1,9 @@
 //! A temporary database for each test, copied from a template that is created once.
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use database::registry::{SERVICES, Service};
@@ -27,6 +28,8 @@ const SQLITE_TABLES: &str =
 pub struct Database {
     url: String,
     kind: Kind,
+    /// The connection of [`Self::sql`], once it was needed: a new one takes PostgreSQL 20 ms.
+    conn: Mutex<Option<Conn>>,
 }
 
 /// A release of GitLab whose schema the tests have.
@@ -74,7 +77,11 @@ impl Database {
         let dir = TempDir::new().expect("a temporary directory");
         let path = dir.path().join("test.sqlite3");
         std::fs::copy(template, &path).expect("the template is copied");
-        Self { url: format!("sqlite://{}", path.display()), kind: Kind::Sqlite { _dir: dir } }
+        Self {
+            url: format!("sqlite://{}", path.display()),
+            kind: Kind::Sqlite { _dir: dir },
+            conn: Mutex::default(),
+        }
     }
 
     pub fn postgresql() -> Self {
@@ -113,7 +120,7 @@ impl Database {
         let services = if has_roles { SERVICES.as_slice() } else { &[] };
         let role_urls =
             services.iter().map(|service| (service.name, as_role(&url, &role(service.name)))).collect();
-        Self { url, kind: Kind::Postgresql { name, role_urls } }
+        Self { url, kind: Kind::Postgresql { name, role_urls }, conn: Mutex::default() }
     }
 
     /// The URL for the owner of the tables. A service connects to [`Self::url_for`].
@@ -150,7 +157,9 @@ impl Database {
     /// Grants the services' rights again if the statements change the schema, as an operator does after an
     /// upgrade of GitLab.
     pub fn sql(&self, statements: &str) {
-        self.open().batch_execute(statements).expect("the statements run");
+        let mut conn = self.conn.lock().expect("no other use has panicked");
+        conn.get_or_insert_with(|| self.open()).batch_execute(statements).expect("the statements run");
+        drop(conn);
         let changes_schema = ["ALTER TABLE", "CREATE TABLE"].iter().any(|words| statements.contains(words));
         if changes_schema && self.is_gitlab() {
             grant(&self.url);
@@ -180,6 +189,7 @@ impl Database {
         let Kind::Postgresql { name, .. } = &self.kind else { panic!("only PostgreSQL refuses connections") };
         execute(&format!("ALTER DATABASE {name} WITH ALLOW_CONNECTIONS {allow}"));
         if !allow {
+            *self.conn.lock().expect("no other use has panicked") = None;
             execute(&format!(
                 "SELECT pg_terminate_backend(pid, 20000) FROM pg_stat_activity WHERE datname = '{name}'"
             ));
@@ -215,9 +225,27 @@ impl Database {
 impl Drop for Database {
     fn drop(&mut self) {
         if let Kind::Postgresql { name, .. } = &self.kind {
-            execute(&format!("DROP DATABASE {name} WITH (FORCE)"));
+            *self.conn.lock().unwrap_or_else(PoisonError::into_inner) = None;
+            drop_later(name.clone());
         }
     }
+}
+
+/// Drops a database on a thread of its own: PostgreSQL waits 100 ms for the connections that it ends.
+fn drop_later(name: String) {
+    static NAMES: OnceLock<SyncSender<String>> = OnceLock::new();
+    let names = NAMES.get_or_init(|| {
+        let (sender, receiver) = sync_channel::<String>(8);
+        std::thread::spawn(move || {
+            let mut conn = open(&server());
+            for name in receiver {
+                let dropped = conn.batch_execute(&format!("DROP DATABASE {name} WITH (FORCE)"));
+                dropped.unwrap_or_else(|error| eprintln!("{name} is left: {error}"));
+            }
+        });
+        sender
+    });
+    names.send(name).unwrap_or_else(|error| eprintln!("{} is left", error.0));
 }
 
 /// Creates a database with our tables, the fixture and these changes.
@@ -274,8 +302,14 @@ fn server_with(database: &str) -> String {
     format!("{base}/{database}")
 }
 
+/// Runs a statement for the whole server.
 fn execute(statement: &str) {
-    open(&server()).batch_execute(statement).expect("the test server obeys");
+    static IDLE: Mutex<Vec<Conn>> = Mutex::new(Vec::new());
+    let idle = || IDLE.lock().unwrap_or_else(PoisonError::into_inner);
+    let used_before = idle().pop();
+    let mut conn = used_before.unwrap_or_else(|| open(&server()));
+    conn.batch_execute(statement).expect("the test server obeys");
+    idle().push(conn);
 }
 
 fn open(url: &str) -> Conn {

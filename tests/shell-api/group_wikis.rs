@@ -4,7 +4,7 @@ use database::memberships::Source;
 use domain::{Role, hashed_path};
 use serde_json::json;
 use tempfile::TempDir;
-use testkit::{Database, fixture};
+use testkit::{Database, Release, fixture};
 
 const MISSING: (u16, &str) = (404, "The wiki you were looking for could not be found.");
 const NO_NAMESPACE: (u16, &str) = (404, "The namespace you were looking for could not be found.");
@@ -133,11 +133,13 @@ async fn missing_group_wiki_is_not_found(database: Database) {
     assert_eq!(verdict(&shell.clone(11, "grp/nope.wiki").await), MISSING);
     assert_eq!(verdict(&shell.clone(11, "grp/sub.wiki").await), NO_REPOSITORY);
     assert_eq!(verdict(&shell.clone(15, "grp/sub.wiki").await), MISSING);
-    // GitLab 18.10 dropped `deleted_at`; the state 4 says the same.
-    shell.sql(if shell.service.database.is_gitlab() {
-        "UPDATE namespaces SET state = 4 WHERE id = 20"
-    } else {
-        "INSERT INTO namespace_details (namespace_id, deleted_at) VALUES (20, '2020-01-01 00:00:00')"
+    // GitLab 18.10 dropped `deleted_at`; the state 4, which 18.4 added, says the same.
+    shell.sql(match shell.service.database.gitlab_release() {
+        None => "INSERT INTO namespace_details (namespace_id, deleted_at) VALUES (20, '2020-01-01 00:00:00')",
+        Some(Release::V18_0) => {
+            "UPDATE namespace_details SET deleted_at = '2020-01-01 00:00:00' WHERE namespace_id = 20"
+        }
+        Some(_) => "UPDATE namespaces SET state = 4 WHERE id = 20",
     });
     assert_eq!(verdict(&shell.clone(11, "grp.wiki").await), MISSING, "it is being deleted");
 }

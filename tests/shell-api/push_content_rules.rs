@@ -2,7 +2,7 @@
 use super::incoming::{Incoming, allowed, refused};
 use super::support::{Shell, Z, shell_api_at};
 use serde_json::json;
-use testkit::Database;
+use testkit::{Database, Release};
 
 const MIB: usize = 1024 * 1024;
 
@@ -254,7 +254,7 @@ async fn a_rule_is_the_projects_or_the_installations(database: Database) {
     shell.sql("INSERT INTO push_rules (project_id, branch_name_regex) VALUES (4, '^other')");
     assert_eq!(incoming.push(&shell, 11, &b).await, allowed());
     // GitLab 19.1 moved the rule of the instance to its organization.
-    shell.sql(if shell.service.database.is_gitlab() {
+    shell.sql(if shell.service.database.gitlab_release() == Some(Release::V19_5) {
         "INSERT INTO organization_push_rules (organization_id, branch_name_regex, created_at, updated_at) \
          VALUES (1, '^sample', '2020-01-01', '2020-01-01')"
     } else {

@@ -1,6 +1,7 @@
 //! `/two_factor_recovery_codes`.
 use std::collections::BTreeSet;
 
+use super::support::has_passkeys;
 use super::{Shell, shell_api};
 use database::schema::users;
 use diesel::prelude::*;
@@ -66,11 +67,14 @@ async fn a_user_is_named_by_number_too(database: Database) {
 
 #[testkit::test]
 async fn a_security_token_is_a_second_factor(database: Database) {
+    let (column, value) = if has_passkeys(&database) { (", authentication_mode", ", 2") } else { ("", "") };
     fixture::run(
         &mut database.open(),
-        "INSERT INTO webauthn_registrations (user_id, credential_xid, name, \
-        public_key, created_at, updated_at, authentication_mode)
-            VALUES (2, 'x', 'stick', 'k', '2020-01-01 00:00:00', '2020-01-01 00:00:00', 2)",
+        &format!(
+            "INSERT INTO webauthn_registrations (user_id, credential_xid, name, \
+             public_key, created_at, updated_at{column})
+             VALUES (2, 'x', 'stick', 'k', '2020-01-01 00:00:00', '2020-01-01 00:00:00'{value})"
+        ),
     );
     let shell = shell_api(database).await;
     assert!(are_valid(&shell, &codes(&shell.post(PATH, json!({ "key_id": 11 })).await)));

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use server::Service as _;
 use tempfile::TempDir;
 use testkit::git::{Repositories, repositories};
-use testkit::{Answer, Database, Redis, Request, Service};
+use testkit::{Answer, Database, Redis, Release, Request, Service};
 
 pub const SECRET: &str = "the secret of shell and gitaly";
 /// The key base of GitLab's test vectors.
@@ -16,6 +16,11 @@ pub const KEY_BASE: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123
 const ROOT: &str = "/api/v4/internal";
 /// The object id that stands for no commit.
 pub const Z: &str = "0000000000000000000000000000000000000000";
+
+/// Whether registrations say if they are a passkey. GitLab has had them since a release after 18.5.
+pub fn has_passkeys(database: &Database) -> bool {
+    database.gitlab_release().is_none_or(|release| release == Release::V19_5)
+}
 
 /// A running shell-api, with requests as GitLab Shell sends them.
 pub struct Shell {

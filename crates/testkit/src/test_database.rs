@@ -59,6 +59,7 @@ enum Kind {
     /// In a GitLab database each service has a URL with its role.
     Postgresql {
         name: String,
+        release: Option<Release>,
         role_urls: Vec<(&'static str, String)>,
     },
 }
@@ -86,7 +87,7 @@ impl Database {
 
     pub fn postgresql() -> Self {
         static TEMPLATE: OnceLock<String> = OnceLock::new();
-        Self::copy(TEMPLATE.get_or_init(|| make_template("template", &[])), false)
+        Self::copy(TEMPLATE.get_or_init(|| make_template("template", &[])), None)
     }
 
     /// A database of the newest GitLab release, or of the one that `TEST_GITLAB_RELEASE` names (`18_0`).
@@ -108,19 +109,19 @@ impl Database {
             grant(&server_with(&name));
             name
         });
-        Self::copy(template, true)
+        Self::copy(template, Some(release))
     }
 
     /// Creates a private copy of a template.
-    fn copy(template: &str, has_roles: bool) -> Self {
+    fn copy(template: &str, release: Option<Release>) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let name = format!("test_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         execute(&format!("CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy"));
         let url = server_with(&name);
-        let services = if has_roles { SERVICES.as_slice() } else { &[] };
+        let services = if release.is_some() { SERVICES.as_slice() } else { &[] };
         let role_urls =
             services.iter().map(|service| (service.name, as_role(&url, &role(service.name)))).collect();
-        Self { url, kind: Kind::Postgresql { name, role_urls }, conn: Mutex::default() }
+        Self { url, kind: Kind::Postgresql { name, release, role_urls }, conn: Mutex::default() }
     }
 
     /// The URL for the owner of the tables. A service connects to [`Self::url_for`].
@@ -140,7 +141,15 @@ impl Database {
 
     /// Whether the tables are those of a GitLab release.
     pub fn is_gitlab(&self) -> bool {
-        matches!(&self.kind, Kind::Postgresql { role_urls, .. } if !role_urls.is_empty())
+        self.gitlab_release().is_some()
+    }
+
+    /// The GitLab release that has these tables.
+    pub fn gitlab_release(&self) -> Option<Release> {
+        match self.kind {
+            Kind::Postgresql { release, .. } => release,
+            Kind::Sqlite { .. } => None,
+        }
     }
 
     pub fn is_postgresql(&self) -> bool {

@@ -190,13 +190,23 @@ CREATE TABLE project_pages_metadata (
 CREATE TABLE vulnerability_issue_links (
   id bigserial PRIMARY KEY,
   vulnerability_id bigint NOT NULL,
-  issue_id bigint NOT NULL
+  issue_id bigint NOT NULL,
+  link_type smallint NOT NULL DEFAULT 1,
+  created_at timestamptz NOT NULL,
+  updated_at timestamptz NOT NULL,
+  project_id bigint CHECK (project_id IS NOT NULL)
 );
 CREATE TABLE vulnerability_merge_request_links (
   id bigserial PRIMARY KEY,
   vulnerability_id bigint NOT NULL,
-  merge_request_id bigint NOT NULL
+  merge_request_id bigint NOT NULL,
+  created_at timestamptz NOT NULL,
+  updated_at timestamptz NOT NULL,
+  project_id bigint CHECK (project_id IS NOT NULL)
 );
+-- Columns that may be NULL by their type, and not by a constraint.
+ALTER TABLE vulnerability_finding_links ADD CHECK (project_id IS NOT NULL);
+ALTER TABLE vulnerability_state_transitions ADD CHECK (project_id IS NOT NULL);
 CREATE FUNCTION insert_or_update_vulnerability_reads() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   IF TG_OP = 'UPDATE' AND OLD.vulnerability_id IS NOT DISTINCT FROM NEW.vulnerability_id THEN RETURN NULL; END IF;

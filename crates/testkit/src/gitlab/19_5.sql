@@ -41,6 +41,23 @@ UPDATE subscription_add_on_purchases p SET subscription_add_on_uid = a.name FROM
 ALTER TABLE subscription_add_on_purchases ALTER COLUMN subscription_add_on_uid SET NOT NULL,
   ALTER COLUMN subscription_add_on_id DROP NOT NULL;
 ALTER TABLE subscription_add_on_purchases ADD CONSTRAINT check_started_at CHECK (started_at IS NOT NULL) NOT VALID;
+ALTER TABLE project_repositories ADD FOREIGN KEY (project_id) REFERENCES projects (id) ON DELETE CASCADE;
+ALTER TABLE organizations ADD COLUMN state smallint NOT NULL DEFAULT 0, ADD COLUMN uuid uuid NOT NULL DEFAULT gen_random_uuid();
+ALTER TABLE organizations ALTER COLUMN uuid DROP DEFAULT;
+CREATE TRIGGER fill_for_tests BEFORE INSERT ON organizations
+  FOR EACH ROW EXECUTE FUNCTION fill_for_tests('{"uuid": "0d3a6b4e-64c5-4a55-9a2e-0c3f0a3c6a10"}');
+-- A role belongs to a group or to an organization. Rows that a test writes by hand belong to the former, or to none.
+ALTER TABLE member_roles ADD COLUMN organization_id bigint;
+UPDATE member_roles SET organization_id = 1 WHERE namespace_id IS NULL;
+ALTER TABLE member_roles ADD CHECK (num_nonnulls(namespace_id, organization_id) = 1);
+CREATE FUNCTION fill_organization_for_tests() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF NEW.namespace_id IS NULL AND (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
+    NEW.organization_id := COALESCE(NEW.organization_id, 1);
+  END IF;
+  RETURN NEW;
+END $$;
+CREATE TRIGGER fill_for_tests BEFORE INSERT ON member_roles FOR EACH ROW EXECUTE FUNCTION fill_organization_for_tests();
 
 -- Rows that a test writes by hand lack these numbers. For a service they are not filled in.
 CREATE FUNCTION number_plan_for_tests() RETURNS trigger LANGUAGE plpgsql AS $$

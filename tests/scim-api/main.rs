@@ -24,6 +24,7 @@ mod races;
 mod random_filters;
 mod rate_limits;
 mod releases;
+mod rows;
 mod sign_in;
 mod smuggling;
 mod usernames;

@@ -2,7 +2,10 @@
 //! namespace.
 use database::check::{CheckOutcome, check};
 use database::registry::SERVICES;
-use serde_json::json;
+use diesel::RunQueryDsl;
+use diesel::dsl::sql;
+use diesel::sql_types::Text;
+use serde_json::{Value, json};
 use testkit::{Database, Release};
 
 use super::incoming::{Incoming, allowed, refused};
@@ -121,5 +124,44 @@ async fn database_of_each_release_fits() {
         assert_eq!(verdict(&shell.clone(11, "grp/p").await), ALLOWED, "{release:?}");
         assert_eq!(verdict(&shell.push_any(11, "grp/p").await), ALLOWED, "{release:?}");
         assert_eq!(verdict(&shell.push_any(12, "grp/p").await).0, 401, "{release:?}");
+    }
+}
+
+/// A token of a service account in another organization has that type and organization, where the release has
+/// them.
+#[actix_web::test]
+async fn token_has_the_type_and_organization_of_its_user() {
+    for release in Release::ALL {
+        let database = Database::release(release);
+        let organization = if release == Release::V18_0 { 1 } else { 1001 };
+        database.sql(
+            "INSERT INTO organizations (id, name, path, created_at, updated_at)
+               VALUES (1001, 'o', 'o', now(), now());
+             UPDATE users SET user_type = 13 WHERE id = 2",
+        );
+        if release != Release::V18_0 {
+            database.sql("UPDATE users SET organization_id = 1001 WHERE id = 2");
+        }
+        let shell = shell_api(database).await;
+        let body = json!({ "key_id": 11, "name": "t", "scopes": ["read_user"] });
+        assert_eq!(shell.post("/personal_access_token", body).await.1["success"], true, "{release:?}");
+        let row =
+            sql::<Text>("SELECT CAST(to_jsonb(t) AS text) FROM personal_access_tokens AS t WHERE name = 't'");
+        let row: String = row.get_result(&mut shell.service.database.open()).unwrap();
+        let token: Value = serde_json::from_str(&row).unwrap();
+        for (column, expected) in [
+            ("user_id", json!(2)),
+            ("name", json!("t")),
+            ("scopes", json!("---\n- read_user\n")),
+            ("impersonation", json!(false)),
+            ("revoked", json!(false)),
+            ("last_used_at", json!(null)),
+            ("organization_id", json!(organization)),
+        ] {
+            assert_eq!(token[column], expected, "{release:?} {column}");
+        }
+        assert_eq!(token["created_at"], token["updated_at"], "{release:?}");
+        let user_type = (release != Release::V18_0).then_some(13);
+        assert_eq!(token.get("user_type").and_then(Value::as_i64), user_type, "{release:?}");
     }
 }

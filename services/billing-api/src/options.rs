@@ -1,4 +1,5 @@
 //! The command line of this service.
+use std::error::Error as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -171,7 +172,11 @@ impl BillingOptions {
         } else {
             let default = format!("{portal_url}/oauth/discovery/keys");
             let url = self.jwks_url.as_deref().unwrap_or(&default);
-            Source::url(http_url(url)?).map_err(ConfigError::new)?
+            Source::url(http_url(url)?).map_err(|error| {
+                // reqwest's own message is "builder error".
+                let cause = error.source().map_or_else(|| error.to_string(), ToString::to_string);
+                ConfigError(format!("jwks_url: cannot connect with TLS: {cause}"))
+            })?
         };
         Ok(Portal::new(source, expected))
     }

@@ -1,5 +1,8 @@
 //! `internal-apictl check`: sends a request to each service of a running installation through the load
 //! balancer, as its clients do.
+mod backend;
+mod beside_gitlab;
+
 use std::fmt::Write;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -13,6 +16,8 @@ use serde_json::{Value, json};
 use crate::output::{self, Cell, Style};
 use crate::refusal::Refusal;
 use crate::token;
+use backend::{Backend, Consumer, Expectation};
+use beside_gitlab::{Part, ServiceFile};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 const REDIS: &str = "Redis does not respond";
@@ -79,6 +84,17 @@ pub struct Options {
     /// File with a personal access token of an administrator; without it, status 401 is expected
     #[arg(long, env = "IAPI_ADMIN_TOKEN_FILE", value_name = "FILE")]
     admin_token_file: Option<PathBuf>,
+    /// Also check what each service needs next to a GitLab: database, Redis and Gitaly, as its configuration
+    /// file names them
+    #[arg(long, env = "IAPI_BESIDE_GITLAB")]
+    beside_gitlab: bool,
+    /// Configuration file of a service [default: /etc/internal-api/SERVICE.yaml]
+    #[arg(long, env = "IAPI_SERVICE_CONFIG", value_delimiter = ',', value_name = "SERVICE=FILE")]
+    config: Vec<ServiceFile>,
+    /// Who must serve a consumer: shell, kas, scim, admin, billing, or `other` for the paths that no service
+    /// has
+    #[arg(long, env = "IAPI_EXPECT", value_delimiter = ',', value_name = "CONSUMER=ours|gitlab")]
+    expect: Vec<Expectation>,
     /// Print JSON
     #[arg(long, env = "IAPI_JSON")]
     json: bool,
@@ -86,21 +102,25 @@ pub struct Options {
     secrets: token::CheckSecrets,
 }
 
-/// The result for one service.
+/// The result for one consumer.
 struct Report {
-    service: Service,
+    consumer: Consumer,
     is_reached: bool,
     duration: Duration,
+    /// The backend that the load balancer has chosen.
+    backend: Option<Backend>,
     /// `None` if the monitoring port is not checked.
     is_ready: Option<bool>,
     /// The names of the readiness checks, and the message of each that failed.
     checks: Vec<(String, Option<String>)>,
+    /// What was checked next to a GitLab.
+    parts: Vec<Part>,
     problems: Vec<String>,
 }
 
 impl Report {
     fn is_well(&self) -> bool {
-        self.problems.is_empty()
+        self.problems.is_empty() && self.parts.iter().all(Part::is_well)
     }
 }
 
@@ -121,14 +141,27 @@ pub fn run(options: &Options) -> Result<()> {
 
 async fn check(options: &Options) -> Result<Vec<Report>> {
     let client = Client::builder().timeout(TIMEOUT).redirect(Policy::none()).no_proxy().build()?;
-    let services = if options.only.is_empty() { &Service::ALL[..] } else { &options.only };
+    let mut services = if options.only.is_empty() { Service::ALL.to_vec() } else { options.only.clone() };
+    for expectation in &options.expect {
+        if let Consumer::Service(service) = expectation.consumer
+            && !services.contains(&service)
+        {
+            services.push(service);
+        }
+    }
     let mut reports = Vec::with_capacity(services.len());
-    for service in services {
+    for service in &services {
         let mut report = ask(&client, options, *service).await?;
         if let Some(host) = &options.monitoring {
-            ask_readiness(&client, host, &mut report).await;
+            ask_readiness(&client, host, *service, &mut report).await;
+        }
+        if options.beside_gitlab {
+            report.parts = beside_gitlab::check(service.name(), options.config_of(*service)).await;
         }
         reports.push(report);
+    }
+    if options.expectation(Consumer::Other).is_some() {
+        reports.push(backend::ask_other(&client, options).await);
     }
     Ok(reports)
 }
@@ -141,6 +174,17 @@ struct Credential {
 }
 
 impl Options {
+    /// The configuration file of a service.
+    fn config_of(&self, service: Service) -> PathBuf {
+        let given = self.config.iter().find(|config| config.service == service.name());
+        given.map_or_else(|| ServiceFile::default_path(service.name()), |config| config.path.clone())
+    }
+
+    /// Who must serve a consumer, if that matters.
+    fn expectation(&self, consumer: Consumer) -> Option<&Expectation> {
+        self.expect.iter().find(|expectation| expectation.consumer == consumer)
+    }
+
     fn credential(&self, service: Service) -> Result<Credential> {
         let token = |file: Option<&PathBuf>, header, prefix: &str| -> Result<Credential> {
             let value = file.map(|path| {
@@ -175,14 +219,35 @@ async fn ask(client: &Client, options: &Options, service: Service) -> Result<Rep
     let started = Instant::now();
     let response = request.send().await;
     let duration = started.elapsed();
-    let (is_reached, problems) = match response {
-        Ok(response) => (true, judge(response, service, &credential).await),
+    let consumer = Consumer::Service(service);
+    let (backend, is_reached, mut problems) = match response {
+        Ok(response) => {
+            let backend = Backend::from_response(&response);
+            let problems = if backend == Some(Backend::Gitlab) {
+                backend::judge_gitlab(response.status().as_u16(), service, &credential)
+            } else {
+                judge(response, service, &credential).await
+            };
+            (backend, true, problems)
+        }
         Err(error) => {
             let problem = format!("{} cannot be reached: {}", options.base_url, causes(&error));
-            (false, vec![problem])
+            (None, false, vec![problem])
         }
     };
-    Ok(Report { service, is_reached, duration, is_ready: None, checks: Vec::new(), problems })
+    if let Some(expectation) = options.expectation(consumer).filter(|_| is_reached) {
+        problems.extend(expectation.problem(backend.as_ref()));
+    }
+    Ok(Report {
+        consumer,
+        is_reached,
+        duration,
+        backend,
+        is_ready: None,
+        checks: Vec::new(),
+        parts: Vec::new(),
+        problems,
+    })
 }
 
 /// The problems of a response, with what to do about each.
@@ -248,8 +313,8 @@ fn is_scim_error(body: Option<&Value>) -> bool {
     schemas.is_some_and(|schemas| schemas.iter().any(|schema| schema == SCIM_ERROR))
 }
 
-async fn ask_readiness(client: &Client, host: &str, report: &mut Report) {
-    let url = format!("http://{host}:{}/-/readiness?all=1", report.service.monitoring_port());
+async fn ask_readiness(client: &Client, host: &str, service: Service, report: &mut Report) {
+    let url = format!("http://{host}:{}/-/readiness?all=1", service.monitoring_port());
     let response = match client.get(&url).send().await {
         Ok(response) => response,
         Err(error) => {
@@ -300,20 +365,24 @@ fn print(options: &Options, reports: &[Report]) -> Result<()> {
     let row = |report: &Report| {
         let is_answered = report.is_reached && report.problems.iter().all(|text| is_about_readiness(text));
         [
-            Cell::from(report.service.name()),
+            Cell::from(report.consumer.name()),
             mark(is_answered),
+            Cell::from(report.backend.as_ref().map_or("-", Backend::name)),
             report.is_ready.map_or_else(|| Cell::from("-"), mark),
             Cell::from(report.duration.as_millis()),
         ]
     };
-    output::table(["SERVICE", "BALANCER", "READY", "MS"], reports.iter().map(row))?;
+    output::table(["SERVICE", "BALANCER", "BACKEND", "READY", "MS"], reports.iter().map(row))?;
     for report in reports {
         for (name, message) in &report.checks {
             let message = message.as_deref().unwrap_or("ok");
-            println!("{} {name}: {message}", report.service.name());
+            println!("{} {name}: {message}", report.consumer.name());
+        }
+        for part in &report.parts {
+            println!("{} {}: {}", report.consumer.name(), part.name, part.message);
         }
         for problem in &report.problems {
-            println!("{}: {problem}", report.service.name());
+            println!("{}: {problem}", report.consumer.name());
         }
     }
     if options.monitoring.is_none() {
@@ -331,12 +400,14 @@ fn to_json(report: &Report) -> Value {
         json!({ "name": name, "status": if message.is_none() { "ok" } else { "failed" }, "message": message })
     });
     json!({
-        "service": report.service.name(),
+        "service": report.consumer.name(),
         "ok": report.is_well(),
+        "backend": report.backend.as_ref().map(Backend::name),
         "reached": report.is_reached,
         "ready": report.is_ready,
         "duration_ms": u64::try_from(report.duration.as_millis()).unwrap_or(u64::MAX),
         "checks": checks.collect::<Vec<_>>(),
+        "beside_gitlab": report.parts.iter().map(Part::to_json).collect::<Vec<_>>(),
         "problems": report.problems,
     })
 }

@@ -28,16 +28,19 @@ impl Options {
         let (url, file) = (self.database_url.as_deref(), self.database_url_file.as_deref());
         let location = server::database_location(url, file, &self.data_dir)?;
         // No timeout: an operator waits for a large table, and can press Ctrl-C.
-        let conn = location.open(Duration::ZERO).map_err(|error| {
-            let error = format!("{:#}", anyhow::Error::from(error));
-            let reason = match &location {
-                // The reason may contain the URL, which may contain a password.
-                Location::Postgresql(url) => error.replace(url.expose_secret(), "the URL"),
-                Location::Sqlite(path) => format!("{path}: {error}"),
-            };
-            anyhow!("the database cannot be opened: {reason}")
-        })?;
+        let conn = location.open(Duration::ZERO).map_err(|error| cannot_be_opened(&location, error))?;
         let name = if location.is_postgresql() { "PostgreSQL" } else { "SQLite" };
         Ok((conn, name))
     }
+}
+
+/// The error about a database that cannot be opened, without its password.
+pub fn cannot_be_opened(location: &Location, error: database::Error) -> anyhow::Error {
+    let error = format!("{:#}", anyhow::Error::from(error));
+    let reason = match location {
+        // The reason may contain the URL, which may contain a password.
+        Location::Postgresql(url) => error.replace(url.expose_secret(), "the URL"),
+        Location::Sqlite(path) => format!("{path}: {error}"),
+    };
+    anyhow!("the database cannot be opened: {reason}")
 }

@@ -77,6 +77,8 @@ pub(crate) struct Connector {
 #[derive(Debug, Default)]
 struct Known {
     mode: Option<Mode>,
+    /// The mode, why it was chosen, and the kind of statements, for the log.
+    description: Option<String>,
     catalogue: Option<Arc<Catalogue>>,
 }
 
@@ -89,6 +91,15 @@ impl Location {
         let application_name = "internal-apictl".to_owned();
         let options = ConnectOptions { statement_timeout, application_name, ..ConnectOptions::default() };
         Connector::new(self.clone(), options).connect()
+    }
+
+    /// Opens a connection as a service with these options does. Also returns how statements reach the server, in
+    /// the words of the service's log; `None` for SQLite.
+    pub fn connect(&self, options: ConnectOptions) -> Result<(Conn, Option<String>)> {
+        let connector = Connector::new(self.clone(), options);
+        let conn = connector.connect()?;
+        let description = connector.known().description.clone();
+        Ok((conn, description))
     }
 }
 
@@ -313,7 +324,9 @@ impl Connector {
             Mode::Pooled { .. } => "unnamed statements",
         };
         let name = if mode == Mode::Direct { "direct" } else { "pooled" };
-        tracing::info!("database: {name} ({reason}), {statements}");
+        let description = format!("{name} ({reason}), {statements}");
+        tracing::info!("database: {description}");
+        self.known().description = Some(description);
         if let Mode::Pooled { role_settings: false, .. } = mode {
             tracing::warn!(
                 "each transaction sets its own settings, which costs a round trip; run as the owner of the role: \

@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use database::check::{self, CheckOutcome, Finding};
 use database::registry::{DatabaseName, Service};
-use database::{ConnectOptions, Location, Migrations, Pool, PoolOptions, Pooler, PreparedStatements};
+use database::{Location, Migrations, Pool, PoolOptions};
 use endpoint::rate_limit::RateLimits;
 use endpoint::{ClientEntry, Clock, Core, Lifecycle, MemoryBudget, ServiceInfo, Shared, Tally};
 use secrecy::ExposeSecret;
 use shared_state::{Counters, StoreName};
 use telemetry::metrics::Metrics;
 
-use crate::config::options::{MigrationsOption, PoolerOption, PreparedStatementsOption};
+use crate::config::options::MigrationsOption;
 use crate::config::{
     ConfigError, Options, ProxyOptions, RedisOptions, StorageOptions, read_url, redis, web_url,
 };
@@ -231,20 +231,7 @@ fn pool(name: &str, location: Location, options: &StorageOptions, metrics: &Metr
     let pool_options = PoolOptions {
         size: options.database_pool_size.unwrap_or(twice),
         timeout: options.database_pool_timeout.0,
-        connect: ConnectOptions {
-            statement_timeout: options.database_statement_timeout.0,
-            pooler: match options.database_pooler {
-                PoolerOption::Auto => Pooler::Auto,
-                PoolerOption::None => Pooler::None,
-                PoolerOption::Transaction | PoolerOption::Session => Pooler::Transaction,
-            },
-            prepared_statements: match options.database_prepared_statements {
-                PreparedStatementsOption::Auto => PreparedStatements::Auto,
-                PreparedStatementsOption::On => PreparedStatements::On,
-                PreparedStatementsOption::Off => PreparedStatements::Off,
-            },
-            application_name: name.to_owned(),
-        },
+        connect: options.connect_options(name),
     };
     let metrics = metrics.clone();
     Pool::new(location, pool_options, move |usage| {

@@ -12,6 +12,7 @@ pub(crate) mod redis;
 mod types;
 
 use std::ffi::OsString;
+use std::path::Path;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches};
@@ -119,6 +120,33 @@ pub fn load<O: CommandFactory + FromArgMatches>(
     let matches = command.try_get_matches_from_mut(arguments).map_err(masked)?;
     let options = O::from_arg_matches(&matches).map_err(masked)?;
     Ok(Loaded { options, structures: found, effective: effective::list(&command, &matches) })
+}
+
+/// Loads the configuration file of a service for another program. Ignores the options that `O` lacks, and the
+/// environment, which is not that of the service.
+///
+/// # Errors
+///
+/// Returns an error if the file cannot be read, or a value is invalid.
+pub fn load_file<O: CommandFactory + FromArgMatches>(
+    service: &str,
+    path: &Path,
+) -> Result<(O, Structures), ConfigError> {
+    let command = O::command().mut_args(|argument| argument.env(None::<&'static str>));
+    let keys = file::read(path, service)?;
+    let is_option = |name: &str| command.get_arguments().any(|argument| argument.get_id() == name);
+    let names: Vec<String> = keys.keys().filter_map(Value::as_str).map(ToOwned::to_owned).collect();
+    let others: Vec<&str> = names.iter().map(String::as_str).filter(|name| !is_option(name)).collect();
+    let invalid = |error: clap::Error| {
+        let text = masked(error).to_string();
+        let reason = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        ConfigError(format!("{}: {reason}", path.display()))
+    };
+    let none = command.clone().try_get_matches_from([service]).map_err(invalid)?;
+    let (arguments, structures) = file::arguments(&command, &none, &others, keys)?;
+    let arguments = std::iter::once(OsString::from(service)).chain(arguments);
+    let matches = command.try_get_matches_from(arguments).map_err(invalid)?;
+    Ok((O::from_arg_matches(&matches).map_err(invalid)?, structures))
 }
 
 #[cfg(test)]

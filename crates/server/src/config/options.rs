@@ -3,6 +3,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::Args;
+use database::{ConnectOptions, Pooler, PreparedStatements};
 use ipnet::IpNet;
 
 use super::Seconds;
@@ -119,6 +120,26 @@ pub struct StorageOptions {
     /// At start: run the migrations, verify the tables, or do neither [default: run on SQLite, else verify]
     #[arg(long, env = "IAPI_MIGRATIONS")]
     pub migrations: Option<MigrationsOption>,
+}
+
+impl StorageOptions {
+    /// How a process with this name connects to its databases.
+    pub fn connect_options(&self, application_name: &str) -> ConnectOptions {
+        ConnectOptions {
+            statement_timeout: self.database_statement_timeout.0,
+            pooler: match self.database_pooler {
+                PoolerOption::Auto => Pooler::Auto,
+                PoolerOption::None => Pooler::None,
+                PoolerOption::Transaction | PoolerOption::Session => Pooler::Transaction,
+            },
+            prepared_statements: match self.database_prepared_statements {
+                PreparedStatementsOption::Auto => PreparedStatements::Auto,
+                PreparedStatementsOption::On => PreparedStatements::On,
+                PreparedStatementsOption::Off => PreparedStatements::Off,
+            },
+            application_name: application_name.to_owned(),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]

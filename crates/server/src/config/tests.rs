@@ -75,6 +75,32 @@ fn lengths_of_time_have_units() {
     }
 }
 
+/// Another program reads some options of a service, and not those that it does not know.
+#[test]
+fn the_file_of_a_service_is_loaded_without_its_other_options() {
+    #[derive(Debug, Parser)]
+    struct Part {
+        #[command(flatten)]
+        storage: StorageOptions,
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("shell-api.yaml");
+    let load = |text: &str| {
+        std::fs::write(&path, text).unwrap();
+        load_file::<Part>("shell-api", &path)
+    };
+    let file = "backlog: 7\nshell-api:\n  database_url: postgres://h/d\n  storages: {default: {path: /x}}\n\
+                kas-api:\n  database_url: postgres://other/d\n";
+    let (part, structures) = load(file).unwrap();
+    assert_eq!(part.storage.database_url.as_deref(), Some("postgres://h/d"));
+    let storages: std::collections::BTreeMap<String, std::collections::BTreeMap<String, String>> =
+        structures.get("storages").unwrap();
+    assert_eq!(storages["default"]["path"], "/x");
+    let error = load("database_pooler: pgbouncer\n").unwrap_err().to_string();
+    assert!(error.starts_with(&format!("{}: invalid value", path.display())), "{error}");
+    assert_eq!(error.lines().count(), 1);
+}
+
 /// The parser quotes values of the wrong type, and a structure may hold tokens and URLs with passwords.
 #[test]
 fn errors_in_structures_hide_values() {

@@ -19,11 +19,12 @@ const USAGE: i32 = 8;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RecordedAlert {
     pub iid: i32,
-    /// How often it was sent.
+    /// How often the alert was reported.
     pub events: i32,
 }
 
-/// Creates an alert, or counts an unresolved one with the same fingerprint. An alert with an end is resolved.
+/// Creates an alert, or counts an unresolved one with the same fingerprint. An alert with an end time is
+/// resolved.
 pub fn record(conn: &mut Conn, project_id: i64, alert: &Alert, now: NaiveDateTime) -> Result<RecordedAlert> {
     conn.write(|conn| {
         lock(conn, project_id)?;
@@ -51,7 +52,8 @@ pub fn record(conn: &mut Conn, project_id: i64, alert: &Alert, now: NaiveDateTim
     })
 }
 
-/// Locks the project's row, so that its alerts get consecutive numbers. On SQLite the transaction is the only writer.
+/// Locks the project's row, so that its alerts get consecutive numbers. On SQLite the transaction is the only
+/// writer.
 fn lock(conn: &mut Conn, project_id: i64) -> Result<()> {
     if let Conn::Postgresql(pg) = conn {
         projects::table.find(project_id).select(projects::id).for_no_key_update().first::<i64>(pg)?;
@@ -84,7 +86,7 @@ fn insert(conn: &mut Conn, project_id: i64, alert: &Alert, now: NaiveDateTime) -
     Ok(iid)
 }
 
-/// The next number of an alert in its project; the project is locked.
+/// Returns the next number of an alert in its project. The caller has locked the project.
 fn next_iid(conn: &mut Conn, project_id: i64) -> Result<i32> {
     let of_project = internal_ids::table
         .filter(internal_ids::usage.eq(USAGE))

@@ -139,14 +139,15 @@ fn push_comparison<'b>(
     Ok(())
 }
 
+/// Joins the conditions with the operator. Pushes `if_empty` if there is none.
 fn push_all<'b>(
     out: &mut AstPass<'_, 'b, MultiBackend>,
     conditions: &'b [Condition],
     operator: &str,
-    without: &str,
+    if_empty: &str,
 ) -> QueryResult<()> {
     if conditions.is_empty() {
-        out.push_sql(without);
+        out.push_sql(if_empty);
         return Ok(());
     }
     out.push_sql("(");

@@ -30,7 +30,7 @@ const USER_PROJECTS: Table =
 const USER_GROUPS: Table =
     Table { name: "agent_user_access_group_authorizations", entity: "group_id", is_of_groups: true };
 
-/// Bytes of configuration in one statement, about.
+/// The approximate number of bytes of configuration in one statement.
 const CHUNK_BYTES: usize = 1024 * 1024;
 
 /// The full paths of all grants of an agent.
@@ -53,7 +53,7 @@ pub struct AuthorizationOutcome {
     pub changes: RowChanges,
 }
 
-/// Numbers of rows.
+/// The numbers of rows that a refresh has changed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RowChanges {
     pub added: usize,
@@ -74,8 +74,8 @@ impl RowChanges {
     }
 }
 
-/// Replaces an agent's rows by those of its configuration. Rows that stay the same are not written. `None` if the agent
-/// does not exist.
+/// Replaces an agent's rows with those of its configuration. Rows that stay the same are not written. Returns
+/// `None` if the agent does not exist.
 pub fn refresh(
     conn: &mut Conn,
     agent_id: i64,
@@ -134,7 +134,8 @@ fn is_organization_wide(conn: &mut Conn) -> Result<bool> {
 }
 
 statement! {
-    /// The root namespace of the agent's project. Only what is below it can get access.
+    /// The root namespace of the agent's project. Unless the whole organization may get access, only groups and
+    /// projects below it may.
     struct Home {
         root_path: Text = "lower(r.path)",
         root_type: Text = "n.type",

@@ -15,7 +15,7 @@ use crate::{Conn, MultiBackend, Result};
 #[derive(Debug, Clone, PartialEq)]
 pub struct Access {
     pub config_project_id: i64,
-    /// The configuration of the grants, which all of them share. `None` without any grant.
+    /// The configuration that all grants share. `None` without any grant.
     pub config: Option<Value>,
     /// The projects with a grant, and the user's role there.
     pub projects: Vec<(i64, Role)>,
@@ -53,7 +53,8 @@ enum Kind {
     Groups,
 }
 
-/// The role in a group is that of a membership in it, in a group above it, or in a group that one of them is shared with.
+/// A user's role in a group comes from a membership in the group, in one of its ancestors, or in a group that
+/// one of these is shared with.
 const GROUPS: &str = concat!(
     "), up AS (SELECT a.id AS grant_id, a.group_id AS id, n.parent_id \
       FROM agent_user_access_group_authorizations a JOIN namespaces n ON n.id = a.group_id \

@@ -1,6 +1,7 @@
 //! `subscription_add_on_purchases`: one current purchase per namespace and add-on.
 //!
-//! GitLab stores the number of the add-on beside its id since 18.9, requires it since 19.3 and later drops the id.
+//! Since 18.9, GitLab also stores the number of the add-on. Since 19.3 the number is required, and a later
+//! release drops the id.
 use chrono::{NaiveDate, NaiveDateTime};
 use diesel::prelude::*;
 use domain::Violations;
@@ -127,8 +128,8 @@ fn named(name: &str, error: Error) -> Error {
     domain::Error::Fields(named).into()
 }
 
-/// Creates or changes a purchase. An order without a quantity for a purchase that does not exist has no effect. Call it
-/// inside [`namespaces::change`](super::namespaces::change).
+/// Creates or changes a purchase. An order without a quantity for a purchase that does not exist has no effect.
+/// Call it inside [`namespaces::change`](super::namespaces::change).
 pub fn order(
     conn: &mut Conn,
     namespace: &Namespace,
@@ -184,7 +185,7 @@ fn insert(
     Ok(id)
 }
 
-/// The id of an add-on. An add-on without a row is inserted.
+/// Returns the id of an add-on, which is inserted if it has no row yet.
 fn add_on_id(conn: &mut Conn, add_on: AddOn, now: NaiveDateTime) -> Result<i64> {
     let known = add_ons::table.filter(add_ons::name.eq(add_on.number())).select(add_ons::id);
     if let Some(id) = known.first(conn).optional()? {

@@ -1,6 +1,7 @@
 //! `ci_minutes_additional_packs`: purchased compute minutes.
 //!
-//! GitLab's index on the namespace and the purchase id is not unique: the row lock of the namespace prevents duplicates.
+//! GitLab's index on the namespace and the purchase id is not unique: the row lock of the namespace prevents
+//! duplicates.
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use chrono::{NaiveDate, NaiveDateTime};
@@ -16,7 +17,7 @@ use crate::{Conn, MultiBackend, Result};
 /// Packs per statement.
 const CHUNK_SIZE: usize = 500;
 
-/// A row.
+/// A row of the table.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable)]
 pub struct StoredPack {
     pub id: i64,
@@ -77,7 +78,8 @@ fn insert(
     Ok(PurchaseOutcome { namespace: namespace.clone(), packs, inserted })
 }
 
-/// The packs of a namespace with these purchase ids. Of several packs with one purchase id, the one with the lowest id.
+/// Finds the packs of a namespace with these purchase ids. If several packs have the same purchase id, the one
+/// with the lowest id counts.
 fn find_by_purchase(
     conn: &mut Conn,
     namespace_id: i64,
@@ -150,7 +152,7 @@ pub struct MoveOutcome {
 
 /// Moves all packs of a namespace to another one, expired ones included. Packs are never merged.
 ///
-/// The connection to `ci` is that of [`buy`].
+/// `ci` has the same meaning as in [`buy`].
 pub fn move_all(
     main: &mut Conn,
     mut ci: Option<&mut Conn>,

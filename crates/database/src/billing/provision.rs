@@ -29,8 +29,8 @@ pub struct ProvisionOutcome {
     pub failures: Vec<Failure>,
 }
 
-/// Provisions a namespace. The failure of a part does not affect the others. All parts run under one lock, so that
-/// requests for one namespace are serialised.
+/// Provisions a namespace. The failure of a part does not affect the others. All parts run under one lock, so
+/// that requests for one namespace are serialised.
 pub fn run(conn: &mut Conn, key: &Key, wanted: &Provision, now: NaiveDateTime) -> Result<ProvisionOutcome> {
     namespaces::change(conn, &[key], |conn, found| {
         let namespace = &found[0];
@@ -56,8 +56,8 @@ pub fn run(conn: &mut Conn, key: &Key, wanted: &Provision, now: NaiveDateTime) -
     })
 }
 
-/// Stores a part of the request, if it is present. A permanent error fails the part alone. A temporary one fails the
-/// whole request, so that the caller repeats it.
+/// Stores a part of the request, if it is present. A permanent error fails only this part. A temporary one fails
+/// the whole request, so that the caller repeats it.
 fn part<W, T>(
     conn: &mut Conn,
     name: &'static str,

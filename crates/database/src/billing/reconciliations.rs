@@ -54,7 +54,7 @@ pub fn put(
         let mut outcome = ReconciliationOutcome::default();
         for chunk in wanted.chunks(CHUNK_SIZE) {
             let ids: Vec<i64> = chunk.iter().map(|(id, _)| *id).collect();
-            // Every call locks in the order of ids, so that two calls never wait for each other.
+            // Every call locks in the order of ids, so that two calls cannot deadlock.
             let mut found: BTreeMap<i64, _> =
                 lock_ids(conn, &ids)?.into_iter().map(|namespace| (namespace.id, namespace)).collect();
             let mut rows = Vec::with_capacity(chunk.len());

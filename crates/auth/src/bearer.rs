@@ -1,7 +1,7 @@
 //! The token of an `Authorization` header.
 
-/// Returns the token of `Authorization: Bearer <token>` (RFC 6750 §2.1), without white space around it. The scheme is
-/// case-insensitive. `None` for another scheme or without a token.
+/// Returns the token of `Authorization: Bearer <token>` (RFC 6750 §2.1), without white space around it. The
+/// scheme is case-insensitive. Returns `None` for another scheme or without a token.
 pub fn bearer_token(header: &str) -> Option<&str> {
     let (scheme, token) = header.trim().split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())

@@ -1,12 +1,13 @@
-//! The token that Git LFS sends to GitLab's HTTP endpoints. It is not stored: a server that has the account
-//! and `db_key_base` can verify it.
+//! The token that Git LFS sends to GitLab's HTTP endpoints. It is not stored: GitLab verifies it with the
+//! account and `db_key_base`.
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde_json::json;
 
 use crate::key_base::{first_characters, key_32};
 use crate::{KeyBase, SecretError};
 
-/// The account that a token is issued for. The inputs of its key stay secret.
+/// The account that a token is issued for. `Debug` prints only the name, because the signing key is derived
+/// from the other fields.
 #[derive(Clone)]
 pub enum LfsActor {
     /// A password change invalidates all tokens of the user.
@@ -117,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn short_password_is_used_completely() {
+    fn short_password_digest_is_used_whole() {
         let actor = LfsActor::User { id: 2, username: String::new(), encrypted_password: "ü$".to_owned() };
         assert_eq!(actor.key(&key_base()), "2ü$0123456789abcdef".as_bytes());
     }

@@ -199,7 +199,7 @@ pub(crate) fn close_to_others(database: &str) {
         let path = PathBuf::from(format!("{database}{suffix}"));
         let Ok(metadata) = std::fs::metadata(&path) else { continue };
         if metadata.permissions().mode() & 0o077 != 0 {
-            // The warning tells of a failure.
+            // After a failure, the next line logs a warning.
             let _ = std::fs::set_permissions(&path, Permissions::from_mode(0o600));
             warn_if_open_to_others(&path);
         }

@@ -1,7 +1,7 @@
 //! Jobs for GitLab's Sidekiq, in the form in which its own client enqueues them.
 //!
-//! This module formats a job and pushes it to Redis. Where a job goes if Redis is not configured or does not
-//! take it is decided by `Core::enqueue` in the crate `endpoint`.
+//! This module formats a job and pushes it to Redis. If Redis is not configured or fails, `Core::enqueue` in
+//! the crate `endpoint` decides where the job goes.
 use redis::pipe;
 use serde_json::{Value, json};
 
@@ -28,7 +28,7 @@ pub struct Job<'a> {
     pub composite_identity: Option<(i64, i64)>,
 }
 
-/// A [`Job`] as Sidekiq reads it.
+/// A [`Job`] in Sidekiq's format.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Envelope {
     /// The job id: 24 hexadecimal digits.

@@ -2,7 +2,7 @@
 use crate::RestError;
 
 /// The maximum length, in characters, of a parameter's name in an error message.
-const MAX_NAME: usize = 100;
+const MAX_NAME_LENGTH: usize = 100;
 
 /// Why the parameters cannot be decoded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -26,7 +26,7 @@ impl NestedParamsError {
     }
 
     pub(super) fn invalid(name: &str) -> Self {
-        Self::Invalid(name.chars().take(MAX_NAME).collect())
+        Self::Invalid(name.chars().take(MAX_NAME_LENGTH).collect())
     }
 
     pub(super) fn not_utf8() -> Self {

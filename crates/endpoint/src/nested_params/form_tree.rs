@@ -53,8 +53,8 @@ impl<'a> Tree<'a> {
         }
     }
 
-    /// Adds a value under a name of the root and the further parts of its full name. An empty part is an
-    /// array. A value replaces an earlier one with the same name.
+    /// Adds the value of `name[part][part]…`, whose parts are `rest`. An empty part is an array. A value replaces
+    /// an earlier one with the same name.
     pub fn insert(&mut self, name: &str, rest: &[&str], value: Text<'a>) -> Result<(), OtherShape> {
         let mut node = self.field(ROOT, name, rest, value);
         for (at, part) in rest.iter().enumerate() {

@@ -16,7 +16,7 @@ fn assert_has(metrics: &Metrics, expected: &[&str]) {
 }
 
 #[test]
-fn known_series_are_there_from_the_start() {
+fn known_series_exist_from_the_start() {
     let metrics = metrics();
     metrics.initialise_auth("shell", "jwt");
     metrics.initialise_jobs("post_receive");
@@ -135,7 +135,7 @@ fn services_in_one_process_share_nothing() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn the_process_itself_is_measured() {
+fn metrics_of_the_process_are_exported() {
     let text = metrics().render();
     for name in ["process_cpu_seconds_total", "process_open_fds", "process_resident_memory_bytes"] {
         assert!(text.contains(&format!("\n{name} ")), "no {name} in\n{text}");

@@ -30,7 +30,7 @@ pub const SCHEME: &str = "session";
 const COOKIE: &str = "admin_session";
 const PURPOSE: &str = "admin-api session";
 const CSRF_PURPOSE: &str = "admin-api form";
-/// The scopes of a token, one of which a session needs.
+/// A session needs a token with one of these scopes.
 pub const SCOPES: &[&str] = &["api"];
 const IDLE_TIMEOUT_S: i64 = 30 * 60;
 /// The maximum lifetime, regardless of activity. The cookie is kept as long, so that an idle session can be
@@ -101,7 +101,7 @@ impl Session {
         ended.map_err(|error| PageError::SharedState(error.into()))
     }
 
-    /// The token of an active session. It may no longer be sufficient.
+    /// The token of an active session. The token may have lost its administrator access.
     async fn find_token(&self, app: &App) -> Result<Option<FoundToken>, PageError> {
         if !self.is_active(app) || self.was_ended(app).await? {
             return Ok(None);
@@ -155,8 +155,8 @@ impl FromRequest for SignedIn {
 }
 
 impl SignedIn {
-    /// The administrator of the request's session; `None` without an active session. A request by script
-    /// without one is refused, so the reason is counted and logged.
+    /// The administrator of the request's session; `None` without an active session. A script's request without
+    /// one is refused, so the reason is counted and logged.
     pub async fn find(app: &App, request: &HttpRequest) -> Result<Option<Self>, PageError> {
         let identified = Self::identify(app, request).await?;
         if let Err(reason) = identified

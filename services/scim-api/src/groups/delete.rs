@@ -18,7 +18,8 @@ pub(crate) async fn handler(
     let (id, precondition) = (request::id(&request)?, answer::precondition::<Group>(&request));
     let (tenant, now) = (provider.tenant.clone(), app.core.clock.now());
     let work = move |conn: &mut database::Conn| groups::delete(conn, &tenant, &id, &precondition, now);
-    // The group is deleted, so the client cannot repeat the request.
+    // A job that was not enqueued is no error here: the group is deleted, so the client cannot repeat the
+    // request.
     let _ = app.change_group(&provider, Operation::Delete, work).await?;
     Ok(HttpResponse::NoContent().finish())
 }

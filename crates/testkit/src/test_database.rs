@@ -16,7 +16,7 @@ use tempfile::TempDir;
 
 use crate::fixture;
 
-/// The statements behind [`Database::contents`] that list the tables.
+/// The statements that list the tables, for [`Database::contents`].
 const POSTGRESQL_TABLES: &str = "SELECT quote_ident(table_schema) || '.' || quote_ident(table_name) \
     FROM information_schema.tables WHERE table_type = 'BASE TABLE' \
     AND table_schema NOT IN ('pg_catalog', 'information_schema')";
@@ -28,7 +28,7 @@ const SQLITE_TABLES: &str =
 pub struct Database {
     url: String,
     kind: Kind,
-    /// The connection of [`Self::sql`], once it was needed: a new one takes PostgreSQL 20 ms.
+    /// The connection of [`Self::sql`], which its first call opens. PostgreSQL needs 20 ms for a new one.
     conn: Mutex<Option<Conn>>,
 }
 
@@ -70,9 +70,9 @@ impl Database {
         let template = TEMPLATE.get_or_init(|| {
             let path = TempDir::new().expect("a temporary directory").keep().join("template.sqlite3");
             let mut conn = open(&format!("sqlite://{}", path.display()));
-            database::migrate(&mut conn).expect("the tables are made");
+            database::migrate(&mut conn).expect("the migrations run");
             fixture::insert(&mut conn);
-            conn.batch_execute("PRAGMA wal_checkpoint(TRUNCATE)").expect("all is in one file");
+            conn.batch_execute("PRAGMA wal_checkpoint(TRUNCATE)").expect("the WAL is merged into the file");
             path
         });
         let dir = TempDir::new().expect("a temporary directory");
@@ -193,7 +193,7 @@ impl Database {
         }
     }
 
-    /// Whether the database accepts connections from now on. If not, the open ones end.
+    /// Lets the database accept connections or refuse them. A refusal also ends the open ones.
     pub fn allow_connections(&self, allow: bool) {
         let Kind::Postgresql { name, .. } = &self.kind else { panic!("only PostgreSQL refuses connections") };
         execute(&format!("ALTER DATABASE {name} WITH ALLOW_CONNECTIONS {allow}"));
@@ -249,20 +249,20 @@ fn drop_later(name: String) {
             let mut conn = open(&server());
             for name in receiver {
                 let dropped = conn.batch_execute(&format!("DROP DATABASE {name} WITH (FORCE)"));
-                dropped.unwrap_or_else(|error| eprintln!("{name} is left: {error}"));
+                dropped.unwrap_or_else(|error| eprintln!("failed to drop {name}: {error}"));
             }
         });
         sender
     });
-    names.send(name).unwrap_or_else(|error| eprintln!("{} is left", error.0));
+    names.send(name).unwrap_or_else(|error| eprintln!("failed to drop {}", error.0));
 }
 
-/// Creates a database with our tables, the fixture and these changes.
+/// Creates a database with our tables, the fixture and these releases' changes.
 fn make_template(prefix: &str, changes: &[(&str, &str)]) -> String {
     let name = format!("{prefix}_{}", std::process::id());
     execute(&format!("CREATE DATABASE {name}"));
     let mut conn = open(&server_with(&name));
-    database::migrate(&mut conn).expect("the tables are made");
+    database::migrate(&mut conn).expect("the migrations run");
     fixture::insert(&mut conn);
     for (release, statements) in changes {
         conn.batch_execute(statements).unwrap_or_else(|error| panic!("{release}: {error}"));
@@ -275,7 +275,7 @@ fn role(service: &str) -> String {
     format!("test_{}", service.replace('-', "_"))
 }
 
-/// Creates the role of a service, unless another process of tests has created it.
+/// Creates the role of a service, unless another test process has created it.
 fn create_role(service: Service) {
     let role = role(service.name);
     execute(&format!(
@@ -317,7 +317,7 @@ fn execute(statement: &str) {
     let idle = || IDLE.lock().unwrap_or_else(PoisonError::into_inner);
     let used_before = idle().pop();
     let mut conn = used_before.unwrap_or_else(|| open(&server()));
-    conn.batch_execute(statement).expect("the test server obeys");
+    conn.batch_execute(statement).expect("the statement runs on the test server");
     idle().push(conn);
 }
 

@@ -46,7 +46,7 @@ fn a_base_contains_everything_that_it_refers_to_and_nothing_of_other_services() 
 #[test]
 fn the_whole_consists_of_the_same_objects() {
     let whole = Rendered { name: "base", objects: render("k8s/base") };
-    // Without the optional ConfigMap there is no hash of it.
+    // Kustomize appends a hash to the name of the ConfigMap only if it generates the ConfigMap.
     let hash = Regex::new("(internal-api-settings)-[a-z0-9]{10}").unwrap();
     for service in &SERVICES {
         for object in rendered(service).objects {

@@ -23,9 +23,9 @@ fn check_config(data: &TempDir, arguments: &[&str]) -> (Option<i32>, String) {
 fn invalid_secret_ends_the_start() {
     let data = TempDir::new().unwrap();
     write_config(data.path());
-    let (code, words) = check_config(&data, &[]);
-    assert_eq!(code, Some(0), "{words}");
-    assert!(words.contains("environment: production") && !words.contains("s3cret"), "{words}");
+    let (code, output) = check_config(&data, &[]);
+    assert_eq!(code, Some(0), "{output}");
+    assert!(output.contains("environment: production") && !output.contains("s3cret"), "{output}");
     for (file, text) in [
         (".gitlab_kas_secret", "c2hvcnQ="),
         (".gitlab_kas_secret", "not base64, but of some length, 44 characters"),
@@ -35,18 +35,18 @@ fn invalid_secret_ends_the_start() {
     ] {
         write_config(data.path());
         std::fs::write(data.path().join(file), text).unwrap();
-        let (code, words) = check_config(&data, &[]);
-        assert!(code == Some(78) && words.contains(file), "{file}: {words}");
+        let (code, output) = check_config(&data, &[]);
+        assert!(code == Some(78) && output.contains(file), "{file}: {output}");
         std::fs::remove_file(data.path().join(file)).unwrap();
-        let (code, words) = check_config(&data, &[]);
-        assert!(code == Some(78) && words.contains(file), "{file}: {words}");
+        let (code, output) = check_config(&data, &[]);
+        assert!(code == Some(78) && output.contains(file), "{file}: {output}");
     }
 }
 
 #[test]
 fn invalid_configuration_ends_the_start() {
     let data = TempDir::new().unwrap();
-    for (config, words) in [
+    for (config, expected) in [
         ("storages: {default: {address: ''}}", "default"),
         ("storages: {default: {address: 'ftp://x'}}", "default"),
         ("storages: {default: {address: 'tcp://x:1', inspect: local}}", "default"),
@@ -56,8 +56,8 @@ fn invalid_configuration_ends_the_start() {
     ] {
         write_config(data.path());
         std::fs::write(data.path().join("config.yaml"), config).unwrap();
-        let (code, said) = check_config(&data, &[]);
-        assert!(code == Some(78) && said.contains(words), "{config}: {code:?} {said}");
+        let (code, output) = check_config(&data, &[]);
+        assert!(code == Some(78) && output.contains(expected), "{config}: {code:?} {output}");
     }
 }
 

@@ -29,7 +29,7 @@ async fn each_token_has_its_own_limit(database: Database) {
 }
 
 #[testkit::test]
-async fn token_counts_where_scim_is_off(database: Database) {
+async fn requests_count_while_scim_is_disabled(database: Database) {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), "scim: {per_second: 0.001, burst: 1}").unwrap();
     let limited = ["--scim-instance-enabled", "false", "--rate-limits-file", file.path().to_str().unwrap()];
@@ -38,7 +38,7 @@ async fn token_counts_where_scim_is_off(database: Database) {
     scim.instance("GET", "/Users").send().await.assert_throttled(1);
 }
 
-/// A file that names nothing: every limit has its default.
+/// Starts scim-api with an empty limits file, so that every limit has its default.
 async fn scim_api_by_default(database: testkit::Database) -> Scim {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), "{}").unwrap();
@@ -50,8 +50,8 @@ async fn limit_is_on_by_default(database: Database) {
     let scim = scim_api_by_default(database).await;
     let started = std::time::Instant::now();
     let (mut answered, mut throttled) = (0_u32, 0_u32);
-    // More at once than wait for a connection (32 for each) would be refused with 503. A slow machine needs
-    // more of them.
+    // 60 requests at once, because more than 32 that wait for each connection are refused with 503. A slow
+    // machine needs more rounds until a request is throttled.
     for _ in 0..100 {
         let requests = (0..60).map(|_| scim.group("GET", "/Schemas").send());
         for answer in futures_util::future::join_all(requests).await {

@@ -35,7 +35,7 @@ pub async fn scim_api(database: Database) -> Scim {
     scim_api_with(database, &[]).await
 }
 
-/// The same, with further arguments.
+/// A running scim-api with further arguments.
 pub async fn scim_api_with(database: Database, arguments: &[&str]) -> Scim {
     plant(&mut database.open());
     let data = data_dir();
@@ -104,7 +104,7 @@ pub fn person(conn: &mut Conn, id: i64, username: &str, name: &str, email: &str)
     fixture::run(conn, &format!("UPDATE users SET name = '{name}', email = '{email}' WHERE id = {id};"));
 }
 
-/// An identity that GitLab itself has made, with the rows that belong to it in a group.
+/// Adds an identity as GitLab itself creates it, with its membership if it belongs to a group.
 pub fn identity(conn: &mut Conn, group: Option<i64>, user: i64, external_id: &str) {
     let then = "2026-01-02 03:04:05.678";
     let scope = group.map_or("NULL".to_owned(), |group| group.to_string());
@@ -130,7 +130,7 @@ pub fn identity(conn: &mut Conn, group: Option<i64>, user: i64, external_id: &st
     fixture::member(conn, user, database::memberships::Source::Group(group), domain::Role::GUEST);
 }
 
-/// The body of the documentation's example.
+/// The body of the example in GitLab's documentation.
 pub fn b1() -> Value {
     json!({
         "externalId": "test_uid", "active": null, "userName": "username2",
@@ -140,7 +140,7 @@ pub fn b1() -> Value {
     })
 }
 
-/// The same with other members; `null` removes one.
+/// The body [`b1`] with these members replaced; `null` removes a member.
 pub fn b1_with(other: Value) -> Value {
     let mut body = b1();
     for (name, value) in other.as_object().unwrap() {
@@ -153,17 +153,17 @@ pub fn b1_with(other: Value) -> Value {
     body
 }
 
-/// A body of operations.
+/// The body of a PATCH with these operations.
 pub fn operations(operations: Value) -> Value {
     json!({ "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": operations })
 }
 
-/// One operation.
+/// The body of a PATCH with one operation.
 pub fn op(op: &str, path: &str, value: Value) -> Value {
     operations(json!([{ "op": op, "path": path, "value": value }]))
 }
 
-/// The seven keys of a user.
+/// A user in GitLab's representation, with its seven keys.
 pub fn shown(id: &str, active: bool, name: &str, user_name: &str, email: &str) -> Value {
     json!({
         "schemas": [URN], "id": id, "active": active, "name.formatted": name, "userName": user_name,
@@ -251,7 +251,7 @@ impl Scim {
             .unwrap()
     }
 
-    /// Does the work of the jobs that were handed to GitLab: recomputes the authorizations of their users.
+    /// Runs the jobs that were enqueued for GitLab: recomputes the authorizations of their users.
     pub fn run_jobs(&self) {
         let conn = &mut self.service.database.open();
         let payloads: Vec<String> =

@@ -71,7 +71,7 @@ async fn a_group_has_a_wiki(database: Database) {
 #[testkit::test]
 async fn roles_and_visibility_decide(database: Database) {
     let (shell, _storage) = service(database).await;
-    // (key, private, internal, public), each a pull and a push
+    // For each visibility level and key: the answers to a pull and to a push.
     let closed = [MISSING, MISSING];
     for (level, rows) in [
         (
@@ -128,12 +128,12 @@ async fn missing_group_wiki_is_not_found(database: Database) {
     let (shell, _storage) = service(database).await;
     let by_id = |name: &str| json!({ "key_id": 11, "gl_repository": name, "project": null });
     assert_eq!(verdict(&shell.allowed(by_id("group-999-wiki")).await), NO_NAMESPACE);
-    assert_eq!(verdict(&shell.allowed(by_id("group-1002-wiki")).await), NO_NAMESPACE, "a person's");
+    assert_eq!(verdict(&shell.allowed(by_id("group-1002-wiki")).await), NO_NAMESPACE, "a personal namespace");
     assert_eq!(verdict(&shell.clone(11, "alice.wiki").await), NO_NAMESPACE);
     assert_eq!(verdict(&shell.clone(11, "grp/nope.wiki").await), MISSING);
     assert_eq!(verdict(&shell.clone(11, "grp/sub.wiki").await), NO_REPOSITORY);
     assert_eq!(verdict(&shell.clone(15, "grp/sub.wiki").await), MISSING);
-    // GitLab 18.10 dropped `deleted_at`; the state 4, which 18.4 added, says the same.
+    // GitLab 18.10 dropped `deleted_at`. The state 4, which 18.4 added, means the same.
     shell.sql(match shell.service.database.gitlab_release() {
         None => "INSERT INTO namespace_details (namespace_id, deleted_at) VALUES (20, '2020-01-01 00:00:00')",
         Some(Release::V18_0) => {

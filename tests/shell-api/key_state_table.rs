@@ -18,7 +18,7 @@ const INVALID_OTP: &str = "Invalid OTP";
 const HIDDEN: &str =
     "The project you were looking for could not be found or you don't have permission to view it.";
 
-/// A state: its name, a key that has it, and what each endpoint answers. An empty message means success.
+/// A state: its name, a key in this state, and the answer of each endpoint. An empty message means success.
 #[derive(Clone, Copy)]
 struct Row {
     state: &'static str,
@@ -36,7 +36,7 @@ struct Row {
     two_factor_config: &'static str,
 }
 
-/// A row whose last three endpoints give the same message.
+/// A row whose last three endpoints answer with the same message.
 const fn second_factor(row: Row, message: &'static str) -> Row {
     Row { recovery_codes: message, one_time_password: message, two_factor_config: message, ..row }
 }
@@ -103,6 +103,7 @@ fn key_text(key_id: i64) -> String {
     if matches!(key_id, 50 | 54) { ssh::rsa(2048, key_id) } else { ssh::ed25519(key_id) }
 }
 
+/// Adds a key for each state that the fixture lacks.
 fn plant(database: &Database) {
     let conn = &mut database.open();
     fixture::user(conn, 60, "suspended");

@@ -85,7 +85,7 @@ async fn line_of_a_simple_request_has_fewer_fields() {
     assert!(line.to_string().contains(r"a\tb"), "{line}");
 }
 
-/// The most statements that each request may make, on the database that needs more.
+/// The maximum number of statements of each request, on PostgreSQL, which needs more than SQLite.
 #[actix_web::test]
 async fn the_log_counts_statements() {
     let database = Database::postgresql();
@@ -134,7 +134,7 @@ async fn health_requests_are_logged_at_debug_level() {
 async fn log_contains_no_secret() {
     let database = Database::sqlite();
     database.sql("UPDATE users SET otp_required_for_login = true WHERE id = 2");
-    let mut told_once: Vec<String> = Vec::new();
+    let mut issued_secrets: Vec<String> = Vec::new();
     let redis =
         ["--redis-url", "redis://:hunter2@127.0.0.1:1", "--legacy-shared-secret", "--log-level", "debug"];
     let mut binary = Setup::new(&database).start(&[&redis[..], &["--shutdown-blackout", "0s"]].concat(), &[]);
@@ -192,14 +192,14 @@ async fn log_contains_no_secret() {
         assert!((200..500).contains(&answer.status), "{answer:?}");
         let (_, body) = answer.json();
         let codes = body["recovery_codes"].as_array().into_iter().flatten();
-        told_once.extend(
+        issued_secrets.extend(
             codes
                 .chain([&body["lfs_token"], &body["token"]])
                 .filter_map(Value::as_str)
                 .map(ToOwned::to_owned),
         );
     }
-    assert_eq!(told_once.len(), 12, "ten codes and two tokens");
+    assert_eq!(issued_secrets.len(), 12, "ten codes and two tokens");
     binary.process.signal("TERM");
     assert_eq!(binary.process.wait().code(), Some(0));
     let lines = binary.process.rest_of_log(Duration::from_secs(5));
@@ -208,7 +208,7 @@ async fn log_contains_no_secret() {
         "{}",
         lines.len()
     );
-    let told = lines.join("\n") + &binary.process.errors();
+    let log = lines.join("\n") + &binary.process.errors();
     let signature = jwt.rsplit_once('.').unwrap().1;
     for secret in [
         &jwt,
@@ -223,9 +223,9 @@ async fn log_contains_no_secret() {
         "aHVudGVyMg",
         "s3cret",
     ] {
-        assert!(!told.contains(secret), "{secret} in {told}");
+        assert!(!log.contains(secret), "{secret} in {log}");
     }
-    for secret in told_once.iter().map(String::as_str).chain([KEY_BASE, "lhWy"]) {
-        assert!(!told.contains(secret), "{secret} in {told}");
+    for secret in issued_secrets.iter().map(String::as_str).chain([KEY_BASE, "lhWy"]) {
+        assert!(!log.contains(secret), "{secret} in {log}");
     }
 }

@@ -17,7 +17,7 @@ const ROOT: &str = "/api/v4/internal";
 /// The object id that stands for no commit.
 pub const Z: &str = "0000000000000000000000000000000000000000";
 
-/// Whether registrations say if they are a passkey. GitLab has had them since a release after 18.5.
+/// Whether WebAuthn registrations tell passkeys from second factors. GitLab 18.5 and older do not.
 pub fn has_passkeys(database: &Database) -> bool {
     database.gitlab_release().is_none_or(|release| release == Release::V19_5)
 }
@@ -30,17 +30,17 @@ pub struct Shell {
     _data: TempDir,
 }
 
-/// A shell-api with the repositories of the fixture.
+/// Starts a shell-api with the repositories of the fixture.
 pub async fn shell_api(database: Database) -> Shell {
     shell_api_with(database, &[]).await
 }
 
-/// The same, with further arguments.
+/// Starts a shell-api with further arguments.
 pub async fn shell_api_with(database: Database, arguments: &[&str]) -> Shell {
     shell_api_at(database, &repositories().path, arguments).await
 }
 
-/// The same, with the test's own repositories.
+/// Starts a shell-api with the test's own repositories.
 pub async fn shell_api_at(
     database: Database,
     repositories_path: &std::path::Path,
@@ -66,7 +66,7 @@ pub fn prepare_with(
     loaded.options.prepare(&loaded.structures)
 }
 
-/// The same, with the test's own configuration.
+/// Starts a shell-api with the test's own configuration.
 pub async fn shell_api_of(database: Database, config: &str, arguments: &[&str]) -> Shell {
     let data = TempDir::new().unwrap();
     let config = write_config(&data, config);
@@ -150,17 +150,17 @@ impl Shell {
         self.request("POST", "/allowed").json(&request).send().await
     }
 
-    /// May the key's owner clone the project?
+    /// Asks whether the key's owner may clone the project.
     pub async fn clone(&self, key_id: i64, project: &str) -> (u16, Value) {
         self.allowed(json!({ "key_id": key_id, "project": project })).await
     }
 
-    /// May the key's owner push anything to the project?
+    /// Asks whether the key's owner may push anything to the project.
     pub async fn push_any(&self, key_id: i64, project: &str) -> (u16, Value) {
         self.allowed(json!({ "key_id": key_id, "project": project, "action": "git-receive-pack" })).await
     }
 
-    /// May the key's owner push these changes to project P? Sends Gitaly's request.
+    /// Asks whether the key's owner may push these changes to project P, as Gitaly does.
     pub async fn push(&self, key_id: i64, changes: &str) -> (u16, Value) {
         self.push_with(key_id, changes, json!({})).await
     }
@@ -193,13 +193,13 @@ fn merge(into: &mut Value, from: Value) {
 pub async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     let end = std::time::Instant::now() + std::time::Duration::from_mins(1);
     while !holds().await {
-        assert!(std::time::Instant::now() < end, "it never came to this: {what}");
+        assert!(std::time::Instant::now() < end, "this does not hold after a minute: {what}");
         tokio::task::yield_now().await;
     }
 }
 
-/// Repeats requests until all of them fall into the same minute of the clock, which is the window of the
-/// rate limit.
+/// Repeats requests until all of them are sent within the same minute of the clock, which is the window of
+/// the rate limit.
 pub async fn in_one_minute<T>(mut ask: impl AsyncFnMut(&'static str) -> T) -> T {
     let minute = || endpoint::Clock::System.unix().div_euclid(60);
     for _ in 0..3 {

@@ -3,7 +3,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::RequestBuilder;
 
-/// A place for a credential.
+/// A place in a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
     Header(&'static str),
@@ -18,7 +18,7 @@ pub enum Place {
     Form(&'static str),
 }
 
-/// Every place that a program of GitLab knows.
+/// Every place in which one of GitLab's programs sends or accepts a credential.
 pub const PLACES: &[Place] = &[
     Place::Header("Gitlab-Shell-Api-Request"),
     Place::Header("Gitlab-Shared-Secret"),
@@ -48,7 +48,7 @@ pub const PLACES: &[Place] = &[
 ];
 
 impl Place {
-    /// Adds a credential. A session is a cookie with its name.
+    /// Adds a credential. In a cookie it is the value of `admin_session`.
     pub fn add(self, request: RequestBuilder, value: &str) -> RequestBuilder {
         let basic = |text: String| format!("Basic {}", STANDARD.encode(text));
         match self {

@@ -1,11 +1,10 @@
-//! A request in the body of another request is never handled.
-use super::support::{A, CURRENT, LEGACY, plant, write_files};
+//! Requests whose bodies are malformed, or whose heads never end.
+use super::support::{A, CURRENT, LEGACY, bad_request, plant, write_files};
 use tempfile::TempDir;
-use testkit::Process;
+use testkit::{Database, Process};
 
-#[testkit::test]
-async fn request_in_a_body_is_not_handled(database: Database) {
-    plant(&database);
+fn start(database: &Database) -> (Process, TempDir) {
+    plant(database);
     let data = TempDir::new().unwrap();
     let directory = write_files(&data);
     let jwks = data.path().join("jwks.json");
@@ -17,11 +16,32 @@ async fn request_in_a_body_is_not_handled(database: Database) {
         "--jwks-file",
         jwks.to_str().unwrap(),
     ];
-    let process = Process::start("billing-api", &arguments, &[]).until_ready();
+    (Process::start("billing-api", &arguments, &[]).until_ready(), data)
+}
+
+/// A request in the body of another request is never handled.
+#[testkit::test]
+async fn request_in_a_body_is_not_handled(database: Database) {
+    let (process, _data) = start(&database);
     for base in [LEGACY, CURRENT] {
         for credential in [format!("PRIVATE-TOKEN: {A}\r\n"), String::new()] {
             let line = format!("POST {base}/namespaces/123/minutes HTTP/1.1\r\nHost: x\r\n");
             testkit::smuggling::assert_refused(&process, &format!("{line}{credential}")).await;
         }
     }
+}
+
+#[testkit::test]
+async fn malformed_body_is_answered(database: Database) {
+    let (process, _data) = start(&database);
+    let line = format!("POST {CURRENT}/namespaces/123/minutes HTTP/1.1\r\nHost: x\r\n");
+    let head = format!("{line}PRIVATE-TOKEN: {A}\r\n");
+    testkit::smuggling::assert_answered(&process, &head, &bad_request("the body is incomplete")).await;
+}
+
+#[actix_web::test]
+async fn incomplete_heads_take_bounded_memory() {
+    let database = Database::sqlite();
+    let (process, _data) = start(&database);
+    testkit::heads::assert_bounded(&process).await;
 }

@@ -7,6 +7,7 @@ use actix_web::http::header::{HOST, HeaderMap};
 use ipnet::IpNet;
 
 use crate::Core;
+use crate::connection::Connection;
 
 /// Selects the entry of `X-Forwarded-For` that names the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,7 +57,8 @@ pub fn origin(request: &HttpRequest, core: &Core) -> Option<String> {
         let value = request.headers().get(name).filter(|_| is_trusted)?.to_str().ok()?;
         value.split(',').next().map(|first| first.trim().to_owned()).filter(|first| !first.is_empty())
     };
-    let own = if request.app_config().secure() { "https" } else { "http" };
+    let is_tls = Connection::of(request).is_some_and(|connection| connection.is_tls());
+    let own = if is_tls { "https" } else { "http" };
     let scheme = forwarded("x-forwarded-proto").filter(|scheme| ["http", "https"].contains(&scheme.as_str()));
     let header = || request.headers().get(HOST).and_then(|value| value.to_str().ok()).map(ToOwned::to_owned);
     let authority = || request.uri().authority().map(ToString::to_string);

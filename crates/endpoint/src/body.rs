@@ -1,9 +1,10 @@
 //! Reads a request body completely, within its size limit, its deadline and the memory budget that all
 //! bodies share.
 use std::cell::RefCell;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::Duration;
 
 use actix_web::dev::Payload;
@@ -14,6 +15,7 @@ use futures_util::StreamExt;
 use futures_util::future::{FutureExt, LocalBoxFuture, Shared};
 use tokio::sync::OwnedSemaphorePermit;
 
+use crate::connection::Connection;
 use crate::{Context, RestError, log_field};
 
 /// The time limit for receiving a whole body.
@@ -102,6 +104,7 @@ fn start(request: &HttpRequest, payload: Payload) -> Reading {
         announced: announced_length(request),
         core: request.app_data::<Data<crate::Shared>>().cloned(),
         room: context.as_ref().map(|context| context.room.clone()).unwrap_or_default(),
+        connection: Connection::of(request).cloned(),
     };
     async move {
         if let Some(context) = &context {
@@ -133,6 +136,7 @@ struct Body {
     announced: Option<usize>,
     core: Option<Data<crate::Shared>>,
     room: Room,
+    connection: Option<Rc<Connection>>,
 }
 
 impl Body {
@@ -148,19 +152,39 @@ impl Body {
 
     async fn collect(&mut self) -> Result<Bytes, Failure> {
         let mut body = BytesMut::with_capacity(self.announced.unwrap_or(0));
-        while let Some(chunk) = self.payload.next().await {
-            let chunk = chunk.map_err(|_| Failure::Incomplete)?;
+        self.want(true);
+        while let Some(chunk) = self.next_chunk().await {
+            let chunk = chunk?;
             let length = body.len() + chunk.len();
             if length > self.limit {
                 return Err(Failure::TooLarge);
             }
             if self.announced.is_none() && self.room_for(length) > self.room.bytes() {
+                self.want(false);
                 self.take_room(self.room_for(length)).await?;
+                self.want(true);
             }
             body.extend_from_slice(&chunk);
         }
         self.room.shrink_to(body.len());
         Ok(body.freeze())
+    }
+
+    async fn next_chunk(&mut self) -> Option<Result<Bytes, Failure>> {
+        poll_fn(|task| {
+            if self.connection.as_ref().is_some_and(|connection| connection.poll_broken_body(task)) {
+                return Poll::Ready(Some(Err(Failure::Incomplete)));
+            }
+            self.payload.poll_next_unpin(task).map(|chunk| Some(chunk?.map_err(|_| Failure::Incomplete)))
+        })
+        .await
+    }
+
+    /// While the body is not wanted, the listener reads only a few bytes of it.
+    fn want(&self, is_wanted: bool) {
+        if let Some(connection) = &self.connection {
+            connection.want_body(is_wanted);
+        }
     }
 
     /// The room that a chunked body takes once it has this many bytes.

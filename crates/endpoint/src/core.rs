@@ -57,6 +57,8 @@ pub struct Core {
     pub body_budget: MemoryBudget,
     /// The memory for bodies that are too small to count against `body_budget`.
     pub small_body_budget: MemoryBudget,
+    /// The memory for request heads of more than 7 KiB.
+    pub head_budget: MemoryBudget,
     pub rate_limits: RateLimits,
     /// Additional metrics of the service, collected on each scrape, in Prometheus' text format.
     pub further_metrics: OnceLock<FurtherMetrics>,

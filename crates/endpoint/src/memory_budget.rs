@@ -17,6 +17,20 @@ pub struct MemoryBudget {
     free: Arc<Semaphore>,
 }
 
+/// A part of the budget, which is given back when it is dropped.
+#[derive(Debug)]
+pub struct MemoryShare(OwnedSemaphorePermit);
+
+impl MemoryShare {
+    pub fn bytes(&self) -> usize {
+        self.0.num_permits()
+    }
+
+    pub fn merge(&mut self, other: Self) {
+        self.0.merge(other.0);
+    }
+}
+
 /// A part of the budget that belongs to a request.
 struct Reserved {
     _permit: OwnedSemaphorePermit,
@@ -49,6 +63,12 @@ impl MemoryBudget {
         let permit = self.take(bytes).await.ok_or_else(|| RestError::Unavailable(Box::new(InUse)))?;
         request.extensions_mut().insert(Reserved { _permit: permit });
         Ok(())
+    }
+
+    /// Takes memory, unless others use it.
+    pub fn take_now(&self, bytes: usize) -> Option<MemoryShare> {
+        let permits = u32::try_from(bytes).ok()?;
+        Arc::clone(&self.free).try_acquire_many_owned(permits).ok().map(MemoryShare)
     }
 
     /// Takes memory for as long as the permit lives. Returns `None` if none becomes available in time.

@@ -86,6 +86,7 @@ impl CoreBuilder {
             request_timeout: options.request_timeout.map(|seconds| seconds.0),
             body_budget: body_budget(info, options.max_body_bytes, options.body_budget)?,
             small_body_budget: MemoryBudget::new(endpoint::body::SMALL_BODIES_BUDGET),
+            head_budget: MemoryBudget::new(crate::stream::LARGE_HEADS_BUDGET),
             max_body_bytes: options.max_body_bytes,
             rate_limits,
             further_metrics: OnceLock::new(),

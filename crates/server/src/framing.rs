@@ -5,19 +5,12 @@
 //! on such a connection is never handled, and the response asks a well-behaved client to open a new
 //! connection. Closing after the response would not be enough, because actix-http processes what it has
 //! already read.
-use std::any::Any;
-use std::cell::Cell;
-
 use actix_web::HttpResponse;
-use actix_web::dev::{Extensions, ServiceRequest};
-use actix_web::http::header::TRANSFER_ENCODING;
+use actix_web::dev::ServiceRequest;
+use actix_web::http::Method;
+use actix_web::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE};
+use endpoint::connection::{BodyFraming, Connection};
 use serde_json::json;
-
-/// Whether a connection has carried a request with `Transfer-Encoding`.
-#[derive(Debug, Default)]
-struct Connection {
-    is_used_up: Cell<bool>,
-}
 
 /// How far a request's position in its connection can be trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,19 +23,30 @@ pub(crate) enum Framing {
     Untrusted,
 }
 
-/// Called for each new connection.
-pub(crate) fn on_connect(_: &dyn Any, extensions: &mut Extensions) {
-    extensions.insert(Connection::default());
-}
-
 /// Checks a request's framing and updates the state of its connection.
 pub(crate) fn inspect(request: &ServiceRequest) -> Framing {
-    let Some(connection) = request.request().conn_data::<Connection>() else { return Framing::Certain };
+    let Some(connection) = Connection::of(request.request()) else { return Framing::Certain };
     let is_chunked = request.headers().contains_key(TRANSFER_ENCODING);
-    match (connection.is_used_up.replace(connection.is_used_up.get() || is_chunked), is_chunked) {
+    let has_carried_chunks = connection.has_carried_chunks.get();
+    match (connection.has_carried_chunks.replace(has_carried_chunks || is_chunked), is_chunked) {
         (true, _) => Framing::Untrusted,
         (false, true) => Framing::LastOfConnection,
         (false, false) => Framing::Certain,
+    }
+}
+
+/// How the request's body ends. These are the rules of actix-http, which has read the same head.
+pub(crate) fn of_body(request: &ServiceRequest) -> BodyFraming {
+    let header = |name| request.headers().get(name)?.to_str().ok().map(str::trim);
+    let length = header(CONTENT_LENGTH).and_then(|length| length.parse().ok()).unwrap_or(0);
+    if request.headers().contains_key(TRANSFER_ENCODING) {
+        BodyFraming::Chunked
+    } else if header(UPGRADE).is_some_and(|protocol| protocol.eq_ignore_ascii_case("websocket"))
+        || (request.method() == Method::CONNECT && length == 0)
+    {
+        BodyFraming::UntilClose
+    } else {
+        BodyFraming::Length(length)
     }
 }
 

@@ -3,6 +3,7 @@
 //! A service implements [`Service`] for its clap struct and calls [`run`] in `main`. Tests call [`serve`] on
 //! their own port. The types that handlers use are in the crate `endpoint`.
 mod allocator;
+mod chunked;
 pub mod config;
 mod core;
 mod framing;
@@ -12,6 +13,7 @@ mod notify;
 mod observe;
 mod process;
 pub mod secrets;
+mod stream;
 mod tls;
 
 pub use core::{CoreBuilder, database_location, prepare_database};

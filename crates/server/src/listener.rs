@@ -1,26 +1,37 @@
 //! TCP, TLS and Unix-socket listeners, for the service itself and for monitoring.
+use std::future::ready;
 use std::io;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::dev::Server;
+use actix_http::error::DispatchError;
+use actix_http::{HttpService, Request};
+use actix_service::{IntoServiceFactory, ServiceFactoryExt, map_config};
+use actix_tls::accept::TlsError;
+use actix_tls::accept::rustls_0_23::{Acceptor, TlsStream};
+use actix_web::body::MessageBody;
+use actix_web::dev::{AppConfig, Extensions, Server, ServiceFactory, ServiceResponse, fn_service};
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, Data, ServiceConfig};
-use actix_web::{App, HttpServer};
+use actix_web::{App, Error};
 use rustls::ServerConfig;
+use tokio::net::{TcpStream, UnixStream};
 
 use crate::config::Options;
-use crate::{framing, health, observe};
+use crate::stream::{HEAD_TIMEOUT, Socket, Stream};
+use crate::{health, observe};
 use endpoint::Shared;
 
 /// Longer than load balancers keep idle connections open.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
-const HEAD: Duration = Duration::from_secs(10);
 /// Seconds to wait after the last response, so that it can be sent.
-const LINGER: u64 = 1;
+const LINGER_S: u64 = 1;
+/// Prometheus and the probes need only a few connections.
+const MAX_MONITORING_CONNECTIONS: usize = 256;
 
 /// A bound listener.
 #[derive(Debug)]
@@ -101,11 +112,11 @@ pub(crate) fn start(
     core: &Shared,
     routes: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
 ) -> io::Result<Server> {
-    let core = Arc::clone(core);
-    let factory = move || {
-        let root = core.relative_url_root.clone();
+    let shared = Arc::clone(core);
+    let app = move || {
+        let root = shared.relative_url_root.clone();
         App::new()
-            .app_data(Data::new(Arc::clone(&core)))
+            .app_data(Data::new(Arc::clone(&shared)))
             .wrap(from_fn(observe::observe))
             .configure(health::guarded_routes)
             .service(
@@ -113,43 +124,96 @@ pub(crate) fn start(
             )
             .default_service(web::to(endpoint::not_found))
     };
-    let mut server = HttpServer::new(factory)
-        .workers(size.workers)
-        .max_connections(size.max_connections.div_ceil(size.workers))
-        .keep_alive(KEEP_ALIVE)
-        .client_request_timeout(HEAD)
-        .shutdown_timeout(LINGER)
-        .h1_allow_half_closed(false)
-        .on_connect(framing::on_connect)
-        .disable_signals();
-    for listener in listeners {
-        server = match listener {
-            Listener::Tcp(listener) => server.listen(listener)?,
-            Listener::Tls(listener, config) => server.listen_rustls_0_23(listener, *config)?,
-            Listener::Unix(listener) => server.listen_uds(listener)?,
-        };
-    }
-    Ok(server.run())
+    run(listeners, size, core, app)
 }
 
 /// Serves health and metrics without access control.
 pub(crate) fn start_monitoring(listener: Listener, core: &Shared) -> io::Result<Server> {
-    let core = Arc::clone(core);
-    let factory = move || {
+    let shared = Arc::clone(core);
+    let app = move || {
         App::new()
-            .app_data(Data::new(Arc::clone(&core)))
+            .app_data(Data::new(Arc::clone(&shared)))
             .wrap(from_fn(observe::observe))
             .configure(health::routes)
             .default_service(web::to(endpoint::not_found))
     };
-    let server = HttpServer::new(factory)
-        .workers(1)
-        .shutdown_timeout(LINGER)
-        .on_connect(framing::on_connect)
+    run(vec![listener], Size { workers: 1, max_connections: MAX_MONITORING_CONNECTIONS }, core, app)
+}
+
+fn run<A, S, B>(
+    listeners: Vec<Listener>,
+    size: Size,
+    core: &Shared,
+    app: impl Fn() -> A + Clone + Send + 'static,
+) -> io::Result<Server>
+where
+    A: IntoServiceFactory<S, Request>,
+    S: ServiceFactory<
+            Request,
+            Config = AppConfig,
+            Response = ServiceResponse<B>,
+            Error = Error,
+            InitError = (),
+        > + 'static,
+    S::Service: 'static,
+    B: MessageBody + 'static,
+{
+    let mut server = Server::build()
+        .workers(size.workers)
+        .max_concurrent_connections(size.max_connections.div_ceil(size.workers))
+        .shutdown_timeout(LINGER_S)
         .disable_signals();
-    let server = match listener {
-        Listener::Tcp(listener) | Listener::Tls(listener, _) => server.listen(listener)?,
-        Listener::Unix(listener) => server.listen_uds(listener)?,
-    };
+    for listener in listeners {
+        let (app, shutdown) = (app.clone(), server.graceful_shutdown_signal());
+        let http = move || {
+            let shutdown = shutdown.clone();
+            let app = app().into_factory().map_err(|error: Error| error.error_response());
+            HttpService::build()
+                .graceful_shutdown_signal(move || {
+                    let shutdown = shutdown.clone();
+                    async move { shutdown.notified().await }
+                })
+                .keep_alive(KEEP_ALIVE)
+                .client_request_timeout(HEAD_TIMEOUT)
+                .client_disconnect_timeout(Duration::from_secs(LINGER_S))
+                .h1_allow_half_closed(false)
+                .on_connect_ext(|stream: &Stream, data: &mut Extensions| {
+                    data.insert(Rc::clone(&stream.connection));
+                })
+                .h1(map_config(app, |()| AppConfig::default()))
+        };
+        let budget = core.head_budget.clone();
+        let open = move |socket: Box<dyn Socket>, is_tls| Stream::new(socket, is_tls, &budget);
+        server = match listener {
+            Listener::Tcp(listener) => server.listen("tcp", listener, move || {
+                let open = open.clone();
+                let accept = fn_service(move |socket: TcpStream| {
+                    let peer = socket.peer_addr().ok();
+                    ready(Ok::<_, DispatchError>((open(Box::new(socket), false), peer)))
+                });
+                accept.and_then(http())
+            })?,
+            Listener::Tls(listener, config) => server.listen("tls", listener, move || {
+                let mut config = (*config).clone();
+                config.alpn_protocols = vec![b"http/1.1".to_vec()];
+                let open = open.clone();
+                let opened = move |socket: TlsStream<TcpStream>| {
+                    let peer = socket.get_ref().0.peer_addr().ok();
+                    (open(Box::new(socket), true), peer)
+                };
+                Acceptor::new(config)
+                    .map_err(TlsError::into_service_error)
+                    .map(opened)
+                    .and_then(http().map_err(TlsError::Service))
+            })?,
+            Listener::Unix(listener) => server.listen_uds("unix", listener, move || {
+                let open = open.clone();
+                let accept = fn_service(move |socket: UnixStream| {
+                    ready(Ok::<_, DispatchError>((open(Box::new(socket), false), None)))
+                });
+                accept.and_then(http())
+            })?,
+        };
+    }
     Ok(server.run())
 }

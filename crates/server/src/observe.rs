@@ -24,6 +24,7 @@ use ulid::Ulid;
 use self::access_log::{Head, Outcome};
 use crate::framing::{self, Framing};
 use crate::health;
+use endpoint::connection::Connection;
 use endpoint::{CONTEXT, Context, Core, Endpoint, Shared, TALLY, Tally, body, client};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -37,6 +38,9 @@ pub(crate) async fn observe<B: MessageBody>(
     next: Next<B>,
 ) -> Result<ServiceResponse<B>, Error> {
     let started = Instant::now();
+    let connection = Connection::of(request.request()).cloned();
+    // The listener reads the next request when this value is dropped.
+    let _busy = connection.as_ref().map(|connection| connection.begin_request(framing::of_body(&request)));
     let framing = framing::inspect(&request);
     if framing == Framing::Untrusted {
         // The request is not logged, because its sender may not be the client of the connection.
@@ -66,7 +70,11 @@ pub(crate) async fn observe<B: MessageBody>(
             Err(Interrupted::new(&core, StatusCode::INTERNAL_SERVER_ERROR).into())
         }
     };
-    let closes = core.lifecycle.is_draining() || framing == Framing::LastOfConnection;
+    // A connection keeps the buffer of its largest head.
+    let is_last = |connection: Rc<Connection>| connection.has_large_head.get() || connection.is_body_broken();
+    let closes = core.lifecycle.is_draining()
+        || framing == Framing::LastOfConnection
+        || connection.is_some_and(is_last);
     let mut answer = match answer {
         Ok(answer) => Ok(answer),
         Err(error) => Err(with_headers(&error, &context, closes)),

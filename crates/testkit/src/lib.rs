@@ -10,6 +10,7 @@ pub mod documentation;
 pub mod fixture;
 pub mod git;
 pub mod gitaly;
+pub mod heads;
 pub mod kas_fixture;
 mod limits;
 mod port;

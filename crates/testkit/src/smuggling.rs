@@ -1,5 +1,5 @@
-//! A body that actix-http before 3.21.3 (CVE-2026-134342) does not end where it ends: it reads the head of the
-//! next request as trailers, and the body of that request as another request.
+//! A body that actix-http before 3.21.3 (CVE-2026-134342) does not end where it ends: it reads the head of
+//! the next request as trailers, and the body of that request as another request.
 use std::cell::RefCell;
 use std::time::Duration;
 
@@ -18,8 +18,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// How long the first part of the attack may wait for a response, which vulnerable releases do not give.
 const PAUSE: Duration = Duration::from_millis(300);
 
-/// Smuggles a request past the end of a chunked body, with each broken end and in one or two packets. `head` is
-/// the request line and headers of a request with a JSON body, each with its line break.
+/// Smuggles a request past the end of a chunked body, with each broken end and in one or two packets.
+/// `head` is the request line and headers of a request with a JSON body, each with its line break.
 ///
 /// # Panics
 /// Panics if the connection stays open, or if the access log has more than the first request.
@@ -45,6 +45,56 @@ pub async fn assert_refused(process: &Process, head: &str) {
             assert!(answers.matches("HTTP/1.1 ").count() <= 2, "{body:?}: {answers}");
         }
     }
+}
+
+/// How often each malformed body is sent: whether the connection ended before the response was a race.
+const TRIES: usize = 6;
+
+/// Sends bodies that are malformed or that end early. Each is refused, and then the connection is closed.
+/// `head` is the request line and headers of a request with valid credentials, and `expected` its response.
+///
+/// # Panics
+/// Panics if there is no response or another one, or if the connection stays open.
+pub async fn assert_answered(process: &Process, head: &str, expected: &(u16, Value)) {
+    let json = format!("{head}Content-Type: application/json\r\n");
+    let chunked = format!("{json}Transfer-Encoding: chunked\r\n\r\n");
+    let malformed =
+        ["x", "2\n{}\r\n0\r\n\r\n", "2\r\n{}0\r\n\r\n", "2\r\n{}\r\n0\r\n\n", "2\r\n{}\r\n0\r\nA: b\n\r\n"];
+    let early = ["", "2", "5\r\n{}", "2\r\n{}\r\n", "2\r\n{}\r\n0\r\n"];
+    let malformed = malformed.map(|body| format!("{chunked}{body}"));
+    let early = early.map(|body| format!("{chunked}{body}"));
+    let short = format!("{json}Content-Length: 3\r\n\r\n{{}}");
+    let filling = "a".repeat(256 * 1024);
+    for _ in 0..TRIES {
+        for bytes in &malformed {
+            assert_refusal(process, bytes, false, expected).await;
+            assert_refusal(process, bytes, true, expected).await;
+            assert_refusal(process, &format!("{bytes}{filling}"), false, expected).await;
+        }
+        for bytes in early.iter().chain([&short]) {
+            assert_refusal(process, bytes, true, expected).await;
+        }
+    }
+}
+
+async fn assert_refusal(process: &Process, bytes: &str, ends: bool, expected: &(u16, Value)) {
+    let address = process.url.strip_prefix("http://").expect("an HTTP URL");
+    let mut stream = TcpStream::connect(address).await.expect("the service listens");
+    // The service may have closed the connection already.
+    let _ = stream.write_all(bytes.as_bytes()).await;
+    if ends {
+        let _ = stream.shutdown().await;
+    }
+    let mut received = Vec::new();
+    let rest = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut received)).await;
+    let text = String::from_utf8_lossy(&received);
+    let sent = &bytes[..bytes.len().min(600)];
+    assert!(rest.is_ok(), "the connection stays open after {sent:?}: {text}");
+    let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("{text:?} after {sent:?}"));
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
+    let body = serde_json::from_str(body).unwrap_or_else(|_| Value::String(body.to_owned()));
+    assert_eq!(&(status, body), expected, "{sent:?}");
+    assert!(head.to_ascii_lowercase().contains("connection: close"), "{head} after {sent:?}");
 }
 
 /// Sends these parts on one connection. Returns all responses until the service closes it.

@@ -10,6 +10,7 @@ use tracing::Span;
 use tracing::field::Empty;
 
 use crate::health;
+use endpoint::connection::Connection;
 use endpoint::{Context, Core, Costs, Endpoint};
 
 /// The parts of a request's head that the log needs, kept while the handler owns the request.
@@ -37,11 +38,12 @@ pub(super) struct Outcome {
 impl Head {
     pub fn of(request: &ServiceRequest) -> Self {
         let header = |name: HeaderName| request.headers().get(name)?.to_str().ok().map(ToOwned::to_owned);
+        let is_tls = Connection::of(request.request()).is_some_and(|connection| connection.is_tls());
         Self {
             method: request.method().clone(),
             path: request.path().to_owned(),
             query: request.query_string().to_owned(),
-            scheme: if request.app_config().secure() { "https" } else { "http" },
+            scheme: if is_tls { "https" } else { "http" },
             version: match request.version() {
                 Version::HTTP_10 => "1.0",
                 _ => "1.1",

@@ -118,16 +118,6 @@ fn a_cloud_gives_the_balancer_an_internal_address() {
     }
 }
 
-/// An incomplete request head takes up to 128 KiB before the caller is authenticated.
-#[test]
-fn heads_of_all_connections_take_half_of_the_smallest_memory_limit() {
-    for overlay in overlays().filter(|overlay| overlay.name != "ingress") {
-        let settings =
-            overlay.of_kind("ConfigMap").find(|map| map["data"]["IAPI_LOG_LEVEL"].is_string()).unwrap();
-        assert_eq!(settings["data"]["IAPI_MAX_CONNECTIONS"], "1024", "{}", overlay.name);
-    }
-}
-
 #[test]
 fn rate_limits_are_configured_outside_of_dev() {
     for overlay in overlays().filter(|overlay| overlay.name != "ingress") {

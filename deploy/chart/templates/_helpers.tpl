@@ -187,7 +187,6 @@ billing-api:
 {{/* Environment variables of all services. */}}
 {{- define "settings" -}}
 IAPI_LOG_LEVEL: {{ .Values.logLevel }}
-IAPI_MAX_CONNECTIONS: {{ int .Values.maxConnections | quote }}
 IAPI_EXTERNAL_URL: {{ .Values.externalUrl }}
 IAPI_TRUSTED_PROXIES: {{ join "," .Values.trustedProxies | quote }}
 IAPI_RATE_LIMITS_FILE: /etc/internal-api/rate-limits/rate-limits.yaml

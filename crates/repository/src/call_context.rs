@@ -1,4 +1,4 @@
-//! What calls to Gitaly say about the request that causes them.
+//! The metadata of a request that is sent with its calls to Gitaly.
 use std::time::{Duration, Instant};
 
 /// The request that a repository is read for. Gitaly writes most of it to its log.
@@ -14,12 +14,12 @@ pub struct CallContext {
     pub remote_ip: Option<String>,
     /// The decoded `gitaly_client_context_bin` of the hook.
     pub client_context: Option<Vec<u8>>,
-    /// When the request times out: no call takes longer.
+    /// When the request times out. Its calls end by then.
     pub deadline: Option<Instant>,
 }
 
 impl CallContext {
-    /// How long a call may take that takes at most `limit`: no longer than the request has left.
+    /// The timeout of a call: `limit`, or the time that the request has left if that is shorter.
     pub(crate) fn timeout(&self, limit: Duration) -> Duration {
         let left = self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         left.map_or(limit, |left| left.min(limit))

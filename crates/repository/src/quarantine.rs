@@ -8,13 +8,13 @@ const ALTERNATES: &str = "GIT_ALTERNATE_OBJECT_DIRECTORIES_RELATIVE";
 
 /// The object directories of a push, as Gitaly's hook names them.
 ///
-/// Directories are relative to the repository at `relative_path`. They may leave that repository, but not the storage:
-/// a change that GitLab itself makes has its objects in `+gitaly/tmp/quarantine-…`, and a transaction has them beside
-/// its snapshot.
+/// Directories are relative to the repository at `relative_path`. They may be outside that repository, but not
+/// outside the storage: the objects of a change by GitLab itself are in `+gitaly/tmp/quarantine-…`, and those of a
+/// transaction are beside its snapshot.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Quarantine {
-    /// The repository as the hook sees it, relative to the storage: the project's own path, the path of a replica of a
-    /// Gitaly Cluster, or the snapshot of a transaction.
+    /// The repository as the hook sees it, relative to the storage: the project's own path, the path of a replica of
+    /// a Gitaly Cluster, or the snapshot of a transaction.
     pub relative_path: Option<String>,
     /// The directory of the new objects.
     pub object_directory: Option<String>,

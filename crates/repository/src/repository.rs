@@ -6,13 +6,13 @@ use futures_util::{StreamExt, TryStreamExt};
 
 use crate::{Blob, ChangedPath, Commit, Error, LfsPointer, Result, gitaly, local};
 
-/// How many questions about one push are asked at the same time.
+/// The maximum number of concurrent questions about one push.
 const MAX_CONCURRENT_QUESTIONS: usize = 4;
 
 /// One repository. Cheap to clone.
 ///
-/// Methods about a push see the objects in its quarantine; the others see only what was accepted before. If the storage
-/// has `inspect: none`, every answer is `None`.
+/// Methods about a push see the objects in its quarantine. The others see only what was accepted before. If the
+/// storage has `inspect: none`, every answer is `None`.
 #[derive(Debug, Clone)]
 pub struct Repository(pub(crate) BackEnd);
 
@@ -155,7 +155,8 @@ impl Repository {
     }
 }
 
-/// Turns "not found" into "no such object": Gitaly says it for a missing object as well as for a missing repository.
+/// Turns "not found" into "no such object": Gitaly answers "not found" for a missing object as well as for a missing
+/// repository.
 fn missing_object<T>(answer: Result<T>) -> Result<Option<T>> {
     match answer {
         Err(Error::NotFound(_)) => Err(Error::NoSuchObject),

@@ -80,8 +80,9 @@ pub enum Inspect {
 }
 
 impl Storages {
-    /// Prepares the storages for one process; `client_name` names it in Gitaly's log, and `observe` receives what each
-    /// call and each `git` process costs. Must be called within the event loop. Connects to no Gitaly yet.
+    /// Prepares the storages for one process, without connecting to Gitaly. `client_name` names the process in
+    /// Gitaly's log. `observe` receives the cost of each call and each `git` process. Must be called within the event
+    /// loop.
     pub fn new(
         client_name: &'static str,
         storages: BTreeMap<String, Storage>,
@@ -114,7 +115,8 @@ impl Storages {
         self.0.keys()
     }
 
-    /// The repository at a place, with the objects of a push in `quarantine`. `None` if the storage is not configured.
+    /// The repository at a place, with the objects of a push in `quarantine`. `None` if the storage is not
+    /// configured.
     pub fn repository(&self, place: &Place<'_>, quarantine: Quarantine) -> Option<Repository> {
         let (_, inspector) = self.0.get(place.storage_name)?;
         Some(Repository(match inspector {
@@ -126,8 +128,8 @@ impl Storages {
         }))
     }
 
-    /// Asks the Gitaly of a storage for its version and its storages. `None` if the storage is not configured, or not
-    /// read through Gitaly.
+    /// Asks the Gitaly of a storage for its version and its storages. `None` if the storage is not configured, or is
+    /// not read through Gitaly.
     pub async fn server_info(&self, name: &str, context: &CallContext) -> Option<Result<ServerInfo>> {
         match self.0.get(name)? {
             (_, Inspector::Gitaly(gitaly)) => Some(gitaly.server_info(context).await),

@@ -315,7 +315,7 @@ async fn content_of_a_push_is_listed() {
     .await;
 }
 
-/// What a branch or a tag reaches is not new; nothing is new of no revision.
+/// Content that a branch or a tag reaches is not new. Without a revision, nothing is new.
 #[tokio::test]
 async fn accepted_content_is_not_new() {
     on_each(async |fixture| {

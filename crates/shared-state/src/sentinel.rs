@@ -21,19 +21,19 @@ use crate::open::Connection;
 use crate::stores::SentinelAddress;
 
 const SENTINEL_TIMEOUT: Duration = Duration::from_secs(1);
-/// Attempts to connect to a primary, and the pause between two of them.
+/// The number of attempts to connect to a primary, and the pause between them.
 const ATTEMPTS: usize = 3;
 const PAUSE: Duration = Duration::from_millis(250);
 /// How often a subscriber asks for the address, because the connection may have been lost without a sign.
 const CHECK_INTERVAL: Duration = Duration::from_secs(5);
 /// The pause before a lost subscription is renewed.
 const SUBSCRIBE_INTERVAL: Duration = Duration::from_secs(1);
-/// How long a replica that is being promoted is asked for its role, and the pause between two questions.
+/// How long a service waits for a replica to be promoted, and the pause between two requests for its role.
 const PROMOTION_TIMEOUT: Duration = Duration::from_secs(3);
 const PROMOTION_PAUSE: Duration = Duration::from_millis(50);
 /// How long sentinels may name the former primary after its successor is known.
 const FORMER_LIFETIME: Duration = Duration::from_secs(15);
-/// The events of a completed failover, and of a replica that was told to become the primary.
+/// The events of a completed failover, and of a replica that is being promoted to primary.
 const SWITCHED: &str = "+switch-master";
 const PROMOTING: &str = "+failover-state-wait-promotion";
 
@@ -56,8 +56,8 @@ pub(crate) struct Sentinels {
     known: Mutex<Known>,
     /// The number of times that the primary has moved.
     generation: watch::Sender<u64>,
-    /// Whether no sentinel has answered the last time.
-    are_away: AtomicBool,
+    /// Whether no sentinel answered the last time.
+    are_unavailable: AtomicBool,
     watchers: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -91,7 +91,7 @@ impl Sentinels {
             login,
             known: Mutex::default(),
             generation: watch::Sender::default(),
-            are_away: AtomicBool::new(false),
+            are_unavailable: AtomicBool::new(false),
             watchers: Mutex::default(),
         }
     }
@@ -105,7 +105,7 @@ impl Sentinels {
         *self.generation.borrow()
     }
 
-    /// Opens a connection to the primary. During a failover it tries again, so that a short one is not seen.
+    /// Opens a connection to the primary. It retries during a failover, so that a short one causes no error.
     pub async fn open(self: &Arc<Self>) -> Result<Connection, Cause> {
         self.watch();
         let mut generation = self.generation.subscribe();
@@ -159,18 +159,18 @@ impl Sentinels {
         }
     }
 
-    /// Asks the sentinels for the address, the one that answered last first. If none answers, the address is
-    /// the one that is known.
+    /// Asks the sentinels for the address, beginning with the one that answered last. If none answers, returns the
+    /// known address.
     async fn find(&self) -> Result<HostAndPort, Cause> {
         let (first, count) = (self.first.load(Ordering::Relaxed), self.all.len());
         let mut failure = Cause::Moved;
         for index in (first..first + count).map(|index| index % count) {
-            // An attempt that is cancelled is not made first the next time.
+            // If this attempt is cancelled, the next call begins with another sentinel.
             self.first.store((index + 1) % count, Ordering::Relaxed);
             match self.ask(&self.all[index]).await {
                 Ok(address) => {
                     self.first.store(index, Ordering::Relaxed);
-                    if self.are_away.swap(false, Ordering::Relaxed) {
+                    if self.are_unavailable.swap(false, Ordering::Relaxed) {
                         tracing::info!("a sentinel of {} responds again", self.name);
                     }
                     return Ok(address);
@@ -178,7 +178,7 @@ impl Sentinels {
                 Err(error) => failure = error,
             }
         }
-        if !self.are_away.swap(true, Ordering::Relaxed) {
+        if !self.are_unavailable.swap(true, Ordering::Relaxed) {
             tracing::warn!(
                 error = &failure as &dyn std::error::Error,
                 "no sentinel knows the Redis primary {}",
@@ -239,7 +239,7 @@ impl Sentinels {
         }
     }
 
-    /// Starts the tasks that are told of a new primary, unless they are running.
+    /// Starts the tasks that subscribe to changes of the primary, unless they are running.
     fn watch(self: &Arc<Self>) {
         let mut watchers = lock(&self.watchers);
         if watchers.is_empty() || watchers.iter().any(JoinHandle::is_finished) {

@@ -124,7 +124,8 @@ impl Call {
         ];
         let texts = texts.into_iter().filter_map(|(name, text)| Some((name, text?)));
         for (name, text) in texts.chain(telemetry::inject(span)) {
-            // Only logs and traces read these: one that is no header (a name outside of ASCII) is left out.
+            // Only logs and traces use these values. One that is not valid in a header, such as a name that is not
+            // ASCII, is left out.
             if let Ok(value) = MetadataValue::try_from(text) {
                 metadata.insert(name, value);
             }

@@ -1,4 +1,4 @@
-//! What a push brings, as Gitaly lists it.
+//! The content of a push, as Gitaly lists it.
 use gitaly_proto as pb;
 use gitaly_proto::blob_service_client::BlobServiceClient;
 use gitaly_proto::changed_paths::Status as PathChange;
@@ -123,8 +123,8 @@ impl Repository {
     }
 }
 
-/// Asks for the paths that a commit changes. Gitaly lists none for a commit without parents, so that one is compared with
-/// the empty tree.
+/// Asks for the paths that a commit changes. Gitaly lists none for a commit without parents, so such a commit is
+/// compared with the empty tree.
 fn request_for_changes(commit: &Commit) -> changes::request::Type {
     use changes::request::{CommitRequest, TreeRequest, Type};
     if commit.parents > 0 {

@@ -1,11 +1,11 @@
 //! A repository that is read through Gitaly, by gRPC.
 //!
-//! A repository that Gitaly does not find is [`Error::NotFound`]. Any other failure (no connection, timeout, wrong token)
-//! is [`Error::Gitaly`].
+//! A repository that Gitaly does not find is [`Error::NotFound`]. Any other failure (no connection, timeout,
+//! wrong token) is [`Error::Gitaly`].
 //!
-//! Calls name the project's own path: the Praefect of a Gitaly Cluster knows no other. The path that the hook sent goes
-//! along as metadata, so that a Gitaly with transactions finds the snapshot; a call for a request with a quarantine asks
-//! for the primary, as each replica has a quarantine of its own.
+//! Calls name the project's own path, the only one that the Praefect of a Gitaly Cluster knows. The path that the
+//! hook sent is added as metadata, so that a Gitaly with transactions finds the snapshot. A call for a request with
+//! a quarantine goes to the primary, because each replica has a quarantine of its own.
 mod address;
 mod call;
 mod content;
@@ -35,7 +35,8 @@ pub use self::address::InvalidAddress;
 /// The limit for one message. A commit message may have 10 MiB; everything else comes in small pieces.
 const MAX_MESSAGE_BYTES: usize = 16 << 20;
 
-/// The Gitaly of a storage. It has one connection, made by the first call and again after it broke. Cheap to clone.
+/// The Gitaly of a storage. It has one connection, which the first call opens, and which is opened again after a
+/// failure. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct Gitaly {
     channel: Channel,
@@ -45,7 +46,7 @@ pub(crate) struct Gitaly {
     observer: Observer,
 }
 
-/// What a Gitaly says about itself.
+/// The version and the storages of a Gitaly.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerInfo {
     /// The version of Gitaly, e.g. `16.7.0`.

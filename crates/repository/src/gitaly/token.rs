@@ -5,8 +5,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use aws_lc_rs::hmac::{HMAC_SHA256, Key, sign};
 use tonic::metadata::{Ascii, MetadataValue};
 
-/// The secret that a Gitaly shares with its clients. It is not sent: each call carries a fresh signature of the time,
-/// which Gitaly accepts for 30 seconds.
+/// The secret that a Gitaly shares with its clients. It is not sent: each call has a new signature of the current
+/// time, which Gitaly accepts for 30 seconds.
 #[derive(Debug, Clone)]
 pub(super) struct Token(Arc<Key>);
 

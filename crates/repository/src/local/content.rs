@@ -1,5 +1,5 @@
-//! What a push brings, as `git` lists it. A question takes one or two processes, however many refs a push changes. Their
-//! output is read as it comes, up to [`MAX_OUTPUT_BYTES`].
+//! The content of a push, as `git` lists it. A question takes one or two processes, however many refs a push
+//! changes. Their output is read as a stream, up to [`MAX_OUTPUT_BYTES`].
 use std::collections::HashSet;
 
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt};

@@ -69,8 +69,8 @@ impl Processes {
         tokio::time::timeout(timeout, run).await.unwrap_or(Err(Error::Timeout(name)))
     }
 
-    /// Runs `programs`, each reading what the one before it writes, and the first one reading `input`. `read` reads the
-    /// output of the last one. If anything fails, all of them are killed.
+    /// Runs `programs` as a pipeline: the first one reads `input`, and `read` reads the output of the last one. If
+    /// anything fails, all of them are killed.
     pub(super) async fn pipe<T>(
         &self,
         timeout: Duration,
@@ -165,7 +165,7 @@ impl Drop for Process<'_> {
     }
 }
 
-/// Writes the input. A program that ended before it had read everything says why itself.
+/// Writes the input. A failure is ignored: a program that has ended early reports the reason itself.
 async fn feed(mut stdin: ChildStdin, input: String) -> Result<()> {
     let _ = stdin.write_all(input.as_bytes()).await;
     Ok(())

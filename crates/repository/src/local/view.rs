@@ -121,8 +121,8 @@ async fn resolve(storage: &Path, path: &Path) -> Result<PathBuf> {
     }
 }
 
-/// The directory of new objects if it exists. Without it git takes the repository itself for missing, while the right
-/// answer is that the new objects are.
+/// Returns the directory of new objects if it exists. With a missing directory, git would report that the repository
+/// does not exist, although only the new objects are missing.
 async fn existing(path: PathBuf) -> Result<Option<PathBuf>> {
     match tokio::fs::try_exists(&path).await {
         Ok(true) => Ok(Some(path)),

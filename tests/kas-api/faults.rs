@@ -77,6 +77,22 @@ async fn a_report_of_very_many_waits_as_long_as_redis_needs() {
     assert_eq!(kas.post("/usage_metrics", json!({ "unique_counters": { name: users } })).await, NOTHING);
 }
 
+/// Such a report is sent in several batches, of which the server refuses the first.
+#[actix_web::test]
+async fn a_large_report_is_stored_as_a_whole_or_not_at_all() {
+    let redis = Redis::start();
+    let kas = kas_api_with(Database::sqlite(), &["--redis-url", &redis.url()]).await;
+    let users: Vec<u32> = (1..=5_000).collect();
+    let name = "k8s_api_proxy_requests_unique_users_via_ci_access";
+    let report = json!({ "counters": { "gitops_sync": 1 }, "unique_counters": { name: users } });
+    redis.ask::<String>(&["CONFIG", "SET", "maxmemory", "1"]);
+    assert_eq!(kas.post("/usage_metrics", report.clone()).await, (503, message("503 Service Unavailable")));
+    redis.ask::<String>(&["CONFIG", "SET", "maxmemory", "0"]);
+    assert_eq!((kas.total("gitops_sync").await, redis.ask::<i64>(&["XLEN", "kas:events"])), (0, 0));
+    assert_eq!(kas.post("/usage_metrics", report).await, NOTHING);
+    assert_eq!((kas.total("gitops_sync").await, redis.ask::<i64>(&["XLEN", "kas:events"])), (1, 10_000));
+}
+
 #[actix_web::test]
 async fn hanging_redis_delays_requests_only_briefly() {
     let redis = Redis::start();

@@ -6,7 +6,7 @@ use domain::agents::usage::{REGISTER_AGENT, USER_EVENTS};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use testkit::kas_fixture::{self, T5, T5R};
-use testkit::{Database, Process, Request, Subjects};
+use testkit::{Database, Process, Redis, Request, Subjects};
 
 const STARBOARD: &str = "/modules/starboard_vulnerability";
 
@@ -16,13 +16,18 @@ struct Running {
 }
 
 fn start(database: &Database) -> Running {
+    start_with(database, &[])
+}
+
+fn start_with(database: &Database, further: &[&str]) -> Running {
     kas_fixture::insert(&mut database.open());
     kas_fixture::personal_token(&mut database.open(), 1, 11, "glpat-dev", "k8s_proxy");
     let data = TempDir::new().unwrap();
     let config = write_config(data.path());
     let directory = data.path().to_str().unwrap();
-    let arguments =
-        ["--config", &config, "--database-url", database.url_for("kas-api"), "--data-dir", directory];
+    let mut arguments =
+        vec!["--config", &config, "--database-url", database.url_for("kas-api"), "--data-dir", directory];
+    arguments.extend(further);
     Running { process: Process::start("kas-api", &arguments, &[]).until_ready(), _data: data }
 }
 
@@ -266,6 +271,22 @@ async fn events_of_10_mib_take_bounded_memory(database: Database) {
         let invalid = if expected == 400 { 1_000 } else { 0 };
         assert_eq!(answer.text.matches(" is invalid").count(), invalid);
     }
+}
+
+/// A report goes to Redis in batches.
+#[testkit::test]
+async fn events_of_10_mib_take_bounded_memory_on_their_way_to_redis(database: Database) {
+    let redis = Redis::start();
+    let running = start_with(&database, &["--redis-url", &redis.url()]);
+    assert_eq!(running.request("GET", "/agent_info").send().await.status, 200);
+    let before = running.process.peak_memory_mib();
+    let registration = r#"{"project_id":7,"agent_id":5,"agent_version":"v17.1.0"}"#;
+    let body = events(REGISTER_AGENT, registration, 160_000);
+    let answer = running.request("POST", "/agent_events").body("application/json", body).send().await;
+    let grown = running.process.peak_memory_mib() - before;
+    println!("{grown} MiB more");
+    assert_eq!((answer.status, redis.ask::<i64>(&["XLEN", "kas:events"])), (204, 160_000));
+    assert!(grown < 64 + 20, "{before} MiB and {grown} MiB more");
 }
 
 /// The ids of a set are few bytes each.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
-use redis::{FromRedisValue, Pipeline, RedisResult, Value};
+use redis::{FromRedisValue, Pipeline, RedisResult, Value, pipe};
 use thread_local::ThreadLocal;
 use tokio::time::timeout;
 
@@ -52,9 +52,9 @@ impl Connections {
         Arc::ptr_eq(&self.threads, &other.threads)
     }
 
-    /// Sends a pipeline in one round trip. If the server refuses it because it is no longer the primary, the
-    /// pipeline is sent once more over a new connection. So is a safe pipeline if the connection is lost; after
-    /// a timeout it is not, because the request has waited long enough.
+    /// Sends a pipeline in one round trip. If the server refuses it because it is no longer the primary,
+    /// the pipeline is sent once more over a new connection. So is a safe pipeline if the connection is
+    /// lost; after a timeout it is not, because the request has waited long enough.
     pub(crate) async fn ask<T: FromRedisValue>(
         &self,
         pipeline: &Pipeline,
@@ -70,8 +70,8 @@ impl Connections {
         }
     }
 
-    /// Runs commands as one transaction, and returns the reply to each. If the server refuses it because it is no
-    /// longer the primary, the transaction is sent once more over a new connection.
+    /// Runs commands as one transaction, and returns the reply to each. If the server refuses it because it
+    /// is no longer the primary, the transaction is sent once more over a new connection.
     pub(crate) async fn transact(&self, commands: &Pipeline) -> Result<Vec<RedisResult<Value>>, RedisError> {
         let pipeline = transaction::pipeline(commands);
         match self.transact_once(&pipeline).await {
@@ -87,6 +87,46 @@ impl Connections {
             connection.end();
         }
         replies
+    }
+
+    /// Like [`Self::transact`], for more commands than should be in memory at the same time. They are sent
+    /// between
+    /// `MULTI` and `EXEC` over a connection of their own, so that no other command gets between them. If a
+    /// batch
+    /// fails, the connection is closed before `EXEC`, and the server executes none of them.
+    pub(crate) async fn transact_batches<B: Iterator<Item = Pipeline>>(
+        &self,
+        batches: impl Fn() -> B,
+    ) -> Result<Vec<RedisResult<Value>>, RedisError> {
+        match self.transact_batches_once(batches()).await {
+            Err(error) if error.is_not_primary() => self.transact_batches_once(batches()).await,
+            result => result,
+        }
+    }
+
+    async fn transact_batches_once(
+        &self,
+        batches: impl Iterator<Item = Pipeline>,
+    ) -> Result<Vec<RedisResult<Value>>, RedisError> {
+        let opened = timeout(CONNECT_TIMEOUT, self.address.open()).await;
+        let opened = opened.unwrap_or_else(|_| Err(Cause::timeout().into()));
+        let connection = opened.map_err(RedisError::not_sent)?;
+        let mut multi = pipe();
+        multi.cmd("MULTI");
+        let mut commands = 0;
+        for mut batch in std::iter::once(multi).chain(batches) {
+            commands += batch.len();
+            let limit = response_timeout(batch.len());
+            let queued: Result<Vec<RedisResult<Value>>, _> =
+                send_within(&connection, batch.ignore_errors(), limit).await;
+            // Whatever has happened to this batch, `EXEC` will not follow.
+            let queued = queued.map_err(RedisError::not_executed)?;
+            let refused = queued.into_iter().find_map(Result::err);
+            refused.map_or(Ok(()), |error| Err(RedisError::not_sent(error)))?;
+        }
+        let mut exec = pipe();
+        exec.ignore_errors().cmd("EXEC");
+        transaction::replies(send_within(&connection, &exec, response_timeout(commands)).await?)
     }
 
     async fn ask_once<T: FromRedisValue>(&self, pipeline: &Pipeline) -> Result<T, RedisError> {
@@ -136,8 +176,20 @@ impl Connections {
 
 /// Sends a pipeline over this connection, and marks the connection if it cannot be used any longer.
 async fn send<T: FromRedisValue>(connection: &Connection, pipeline: &Pipeline) -> Result<T, RedisError> {
-    let further = u32::try_from(pipeline.len().saturating_sub(1)).unwrap_or(u32::MAX);
-    let limit = RESPONSE_TIMEOUT + FURTHER_COMMAND_TIMEOUT.saturating_mul(further);
+    send_within(connection, pipeline, response_timeout(pipeline.len())).await
+}
+
+/// The timeout for this many commands.
+fn response_timeout(commands: usize) -> Duration {
+    let further = u32::try_from(commands.saturating_sub(1)).unwrap_or(u32::MAX);
+    RESPONSE_TIMEOUT + FURTHER_COMMAND_TIMEOUT.saturating_mul(further)
+}
+
+async fn send_within<T: FromRedisValue>(
+    connection: &Connection,
+    pipeline: &Pipeline,
+    limit: Duration,
+) -> Result<T, RedisError> {
     let mut commands = connection.commands.clone();
     let mut response = std::pin::pin!(pipeline.query_async(&mut commands));
     let mut received = timeout(limit, &mut response).await;

@@ -57,6 +57,11 @@ impl RedisError {
         Self { cause: Arc::new(error.into()), fate }
     }
 
+    /// The same error of a command that was certainly not executed.
+    pub(crate) fn not_executed(self) -> Self {
+        Self { fate: Fate::NotExecuted, ..self }
+    }
+
     /// The error of commands of which some may have been executed.
     pub(crate) fn of_unknown_fate(error: redis::RedisError) -> Self {
         Self { cause: Arc::new(error.into()), fate: Fate::Unknown }

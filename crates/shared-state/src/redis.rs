@@ -80,6 +80,17 @@ impl Store {
         result
     }
 
+    /// Like [`Self::transact_each`], for more commands than should be in memory at the same time.
+    pub(crate) async fn transact_batches<B: Iterator<Item = Pipeline>>(
+        &self,
+        batches: impl Fn() -> B,
+    ) -> Result<Vec<RedisResult<Value>>, RedisError> {
+        let (started, span) = (Instant::now(), self.server.span(|| "MULTI".to_owned()));
+        let result = self.connections.transact_batches(batches).instrument(span.clone()).await;
+        self.observe(started, &span, &result);
+        result
+    }
+
     async fn send<T: FromRedisValue>(&self, pipeline: &Pipeline, repeat: Repeat) -> Result<T, RedisError> {
         let (started, span) = (Instant::now(), self.server.span(|| trace::operation(pipeline)));
         let result = self.connections.ask(pipeline, repeat).instrument(span.clone()).await;

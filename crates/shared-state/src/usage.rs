@@ -1,9 +1,10 @@
-//! Usage reports of kas, under GitLab's keys. One report is one transaction and one round trip.
-use std::collections::BTreeMap;
+//! Usage reports of kas, under GitLab's keys. One report is one transaction, and one round trip unless it
+//! is large.
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDateTime;
-use domain::agents::usage::{COUNTERS, Report, UNIQUE_SETS, iso_week};
-use redis::{Pipeline, Value, pipe};
+use domain::agents::usage::{COUNTERS, Event, Report, UNIQUE_SETS, iso_week};
+use redis::{Cmd, Pipeline, Value, cmd, pipe};
 
 use crate::RedisError;
 use crate::redis::Store;
@@ -15,6 +16,10 @@ const SET_LIFETIME_S: i64 = 6 * 7 * 24 * 60 * 60;
 const EVENTS: &str = "kas:events";
 const KEPT_EVENTS: usize = 1_000_000;
 
+/// Commands of a pipeline, and ids of a command. A body of 10 MiB can hold a million ids and 160,000
+/// events, and a command takes about a kilobyte until it is sent.
+const BATCH: usize = 1_000;
+
 /// Counts by name.
 pub type Counts = BTreeMap<String, i64>;
 
@@ -25,7 +30,12 @@ impl Store {
         if report.is_empty() {
             return Ok(());
         }
-        let replies = self.transact_each(&commands(report, now)).await?;
+        let pipelines = || batches(commands(report, now)).map(pipeline);
+        let mut first = pipelines();
+        let replies = match (first.next(), first.next()) {
+            (Some(only), None) => self.transact_each(&only).await?,
+            _ => self.transact_batches(pipelines).await?,
+        };
         let is_in_part = replies.iter().any(Result::is_ok);
         let mut full = pipe();
         for (index, reply) in replies.into_iter().enumerate() {
@@ -69,28 +79,55 @@ impl Store {
 }
 
 /// Totals come first, because their replies may report an overflow.
-fn commands(report: &Report, now: NaiveDateTime) -> Pipeline {
-    let week = iso_week(now.date());
+fn commands(report: &Report, now: NaiveDateTime) -> impl Iterator<Item = Cmd> {
+    let (week, created_at) = (iso_week(now.date()), now.and_utc().to_rfc3339());
+    let totals = report.counters.iter().map(|(name, n)| {
+        let mut add = cmd("INCRBY");
+        add.arg(total_key(name)).arg(*n);
+        add
+    });
+    let sets = report.sets.iter().flat_map(move |(name, ids)| add_ids(set_key(name, &week), ids));
+    let events = report.all_events().map(move |event| add_event(&event, &created_at));
+    totals.chain(sets).chain(events)
+}
+
+fn add_ids(key: String, ids: &BTreeSet<i64>) -> impl Iterator<Item = Cmd> {
+    let mut expire = cmd("EXPIRE");
+    expire.arg(&key).arg(SET_LIFETIME_S);
+    let adds = batches(ids.iter().copied()).map(move |ids| {
+        let mut add = cmd("PFADD");
+        add.arg(&key).arg(ids);
+        add
+    });
+    adds.chain(std::iter::once(expire))
+}
+
+fn add_event(event: &Event, created_at: &str) -> Cmd {
+    let mut add = cmd("XADD");
+    add.arg(EVENTS).arg("MAXLEN").arg("~").arg(KEPT_EVENTS).arg("*");
+    add.arg("name").arg(event.name).arg("created_at").arg(created_at);
+    for (field, id) in [("user_id", event.user_id), ("project_id", event.project_id)] {
+        if let Some(id) = id {
+            add.arg(field).arg(id);
+        }
+    }
+    if event.properties.is_some() {
+        add.arg("properties").arg(event.properties_text());
+    }
+    add
+}
+
+fn batches<T>(mut items: impl Iterator<Item = T>) -> impl Iterator<Item = Vec<T>> {
+    std::iter::from_fn(move || {
+        let batch: Vec<T> = items.by_ref().take(BATCH).collect();
+        (!batch.is_empty()).then_some(batch)
+    })
+}
+
+fn pipeline(commands: Vec<Cmd>) -> Pipeline {
     let mut pipeline = pipe();
-    for (name, n) in &report.counters {
-        pipeline.incr(total_key(name), *n);
-    }
-    for (name, ids) in &report.sets {
-        let key = set_key(name, &week);
-        let ids: Vec<i64> = ids.iter().copied().collect();
-        pipeline.pfadd(&key, ids).expire(&key, SET_LIFETIME_S);
-    }
-    for event in report.all_events() {
-        let add = pipeline.cmd("XADD").arg(EVENTS).arg("MAXLEN").arg("~").arg(KEPT_EVENTS).arg("*");
-        add.arg("name").arg(event.name).arg("created_at").arg(now.and_utc().to_rfc3339());
-        for (field, id) in [("user_id", event.user_id), ("project_id", event.project_id)] {
-            if let Some(id) = id {
-                add.arg(field).arg(id);
-            }
-        }
-        if event.properties.is_some() {
-            add.arg("properties").arg(event.properties_text());
-        }
+    for command in commands {
+        pipeline.add_command(command);
     }
     pipeline
 }

@@ -1,9 +1,12 @@
 //! Creating and reading subscriptions.
 use super::support::{
-    A, B, CURRENT, LEGACY, O, bad_request, error, forbidden, no_namespace, not_root, shown, wrong,
+    A, B, CURRENT, LEGACY, O, bad_request, error, forbidden, no_namespace, not_root, plant, shown,
+    write_files, wrong,
 };
 use super::{Billing, billing_api, billing_api_with};
 use serde_json::{Value, json};
+use tempfile::TempDir;
+use testkit::Process;
 
 const S: &str = "/namespaces/123/gitlab_subscription";
 
@@ -254,4 +257,33 @@ async fn plan_name_may_be_the_title(database: Database) {
         billing.ask("PATCH", "/namespaces/123/minutes/move/123").await,
         bad_request("Source and target namespaces must be different")
     );
+}
+
+/// A user cannot tell from the work of the service which namespaces exist.
+#[testkit::test]
+async fn stranger_costs_as_many_statements_for_every_namespace(database: Database) {
+    plant(&database);
+    let data = TempDir::new().unwrap();
+    let directory = write_files(&data);
+    let arguments = ["--database-url", database.url_for("billing-api"), "--data-dir", &directory];
+    let process = Process::start("billing-api", &arguments, &[]).until_ready();
+    let cost = async |id: &str| {
+        let path = format!("{LEGACY}/namespaces/{id}/gitlab_subscription");
+        let answer = process.request("GET", &path).header("PRIVATE-TOKEN", B).answer().await;
+        assert_eq!(answer, forbidden(), "{id}");
+        let line = process.log_line(|line| line["message"] == "access");
+        line["db_count"].as_u64().unwrap()
+    };
+    // The first use of the token is written.
+    cost("123").await;
+    for ids in [
+        ["123", "124", "126", "321", "999", "99999999999999999999"].as_slice(),
+        &["acme", "ACME", "acme%2Fsub", "acme%2Fnone", "group-127", "none"],
+    ] {
+        let mut costs = Vec::new();
+        for id in ids {
+            costs.push(cost(id).await);
+        }
+        assert!(costs.iter().all(|cost| *cost == costs[0]), "{ids:?}: {costs:?}");
+    }
 }

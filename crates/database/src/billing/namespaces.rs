@@ -85,6 +85,21 @@ pub fn find_root(conn: &mut Conn, key: &Key) -> Result<Namespace> {
     Ok(namespace)
 }
 
+/// Finds the id that a key may stand for, with as many statements for a path that does not exist.
+pub(super) fn find_id(conn: &mut Conn, key: &Key) -> Result<Option<i64>> {
+    match key {
+        Key::Id(id) => Ok(Some(*id)),
+        Key::Path(path) if path.contains('\0') => Ok(None),
+        Key::Path(path) => {
+            let alike = routes::table
+                .filter(equals_lower!("path", path))
+                .order(routes::path.eq(path).desc())
+                .select(routes::namespace_id);
+            Ok(alike.first(conn).optional()?)
+        }
+    }
+}
+
 fn resolve(conn: &mut Conn, key: &Key) -> Result<i64> {
     let path = match key {
         Key::Id(id) => return Ok(*id),

@@ -1,12 +1,16 @@
 //! Owners of a namespace.
 use chrono::NaiveDate;
+use diesel::dsl::exists;
 use diesel::prelude::*;
 use domain::user::{State, is_active_administrator};
 
-use super::Namespace;
+use super::{Key, Namespace, namespaces};
 use crate::memberships::conditions::{is_group_owner, is_valid};
-use crate::schema::{members, users};
+use crate::schema::{members, namespaces as namespaces_table, users};
 use crate::{Conn, Result};
+
+/// An id that no namespace has.
+const NO_NAMESPACE: i64 = -1;
 
 #[derive(Debug, Clone, PartialEq, Eq, Queryable)]
 pub struct Owner {
@@ -37,6 +41,32 @@ pub fn list(conn: &mut Conn, namespace: &Namespace, today: NaiveDate) -> Result<
 /// Whether a user is an active owner.
 pub fn is_owner(conn: &mut Conn, namespace: &Namespace, user_id: i64, today: NaiveDate) -> Result<bool> {
     Ok(list(conn, namespace, today)?.iter().any(|owner| owner.id == user_id))
+}
+
+/// Whether a user is an active owner of the root namespace of a key. A namespace that the user does not own
+/// costs as many statements as one that does not exist.
+pub fn owns_root(conn: &mut Conn, key: &Key, user_id: i64, today: NaiveDate) -> Result<bool> {
+    let namespace_id = namespaces::find_id(conn, key)?.unwrap_or(NO_NAMESPACE);
+    let root = || {
+        namespaces_table::table
+            .filter(namespaces_table::id.eq(namespace_id))
+            .filter(namespaces_table::parent_id.is_null())
+    };
+    let personal = root()
+        .filter(namespaces_table::type_.eq("User"))
+        .filter(namespaces_table::owner_id.eq(user_id))
+        .select(namespaces_table::id);
+    let groups = root().filter(namespaces_table::type_.eq("Group")).select(namespaces_table::id);
+    let memberships = members::table
+        .filter(is_group_owner())
+        .filter(members::source_id.eq_any(groups))
+        .filter(members::user_id.eq(user_id))
+        .filter(is_valid(today));
+    let owner = users::table
+        .filter(users::id.eq(user_id))
+        .filter(users::state.eq("active"))
+        .filter(exists(personal).or(exists(memberships)));
+    Ok(diesel::select(exists(owner)).get_result(conn)?)
 }
 
 /// Whether a user is an active administrator. `None` if the user does not exist.

@@ -22,12 +22,8 @@ pub async fn for_owners(
     let key = Key::parse(&id);
     if let Reader::User(user_id) = reader {
         let (key, today) = (key.clone(), app.core.clock.now().date());
-        let owns = app.core.pool.read(move |conn| match namespaces::find_root(conn, &key) {
-            Ok(namespace) => owners::is_owner(conn, &namespace, user_id, today),
-            Err(database::Error::Domain(_)) => Ok(false),
-            Err(error) => Err(error),
-        });
-        if !owns.await? {
+        let owns = app.core.pool.read(move |conn| owners::owns_root(conn, &key, user_id, today)).await?;
+        if !owns {
             return Err(BillingError::Forbidden);
         }
     }

@@ -10,8 +10,8 @@ use domain::user::{State, UserType};
 /// `keys.type` of a deploy key.
 pub(crate) const DEPLOY_KEY: &str = "DeployKey";
 
-/// SQL: the row of `keys` may authenticate (`usage_type`: 0 authentication and signing, 1 authentication only, 2
-/// signing only).
+/// SQL: whether a row of `keys` may authenticate. `usage_type` is 0 for authentication and signing, 1 for
+/// authentication only, 2 for signing only.
 macro_rules! may_authenticate {
     () => {
         "usage_type IN (0, 1)"

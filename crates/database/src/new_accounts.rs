@@ -28,7 +28,7 @@ pub(crate) struct NewAccount<'a> {
     pub name: &'a str,
     /// A bcrypt hash, or a string in its format that matches no password.
     pub encrypted_password: &'a str,
-    /// Whether nobody knows the password.
+    /// Whether the password was generated and is not known to anybody.
     pub password_automatically_set: bool,
     pub user_type: UserType,
     pub admin: bool,

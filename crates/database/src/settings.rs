@@ -71,7 +71,8 @@ macro_rules! from_latest_setting {
 }
 pub(crate) use from_latest_setting;
 
-/// SQL: an expression over the columns of the row that applies, as a statement. NULL or no row if there is none.
+/// SQL: a statement that selects an expression over the columns of the current settings. Returns NULL or no row if
+/// there are no settings.
 macro_rules! select_latest_setting {
     ($expression:literal) => {
         concat!("SELECT ", $expression, $crate::settings::from_latest_setting!())

@@ -143,7 +143,8 @@ impl References {
         })
     }
 
-    /// Removes the events of other projects, and other users from the rest. Returns the number of removed events.
+    /// Removes the events of unknown projects, and unknown users from the other events. Returns the number of
+    /// removed events.
     pub fn retain(&self, events: &mut Vec<Event>) -> usize {
         let before = events.len();
         events.retain(|event| event.project_id.is_some_and(|id| self.projects.contains(&id)));

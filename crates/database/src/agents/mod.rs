@@ -37,7 +37,7 @@ statement! {
         pub name: Text = "a.name",
         /// The project with the agent's configuration.
         pub project_id: BigInt = "a.project_id",
-        /// The user who created the agent, or else its token. The agent's findings are stored in the name of this user.
+        /// The user who created the agent, or else its token. This user becomes the author of the agent's findings.
         pub creator_id: Nullable<BigInt> = "COALESCE(a.created_by_user_id, t.created_by_user_id)",
         pub token_id: BigInt = "t.id",
         /// The time in the database, which is updated at most every 40 minutes.
@@ -82,7 +82,8 @@ impl QueryFragment<MultiBackend> for ByToken<'_> {
 
 query!(ByToken<'_>, row Agent);
 
-/// Stores the use of a token, unless a use after `stale` is stored. The first use after a pause is a connection.
+/// Stores the use of a token, unless a use after `stale` is already stored. The first use after a pause also
+/// records a connection of the agent.
 pub fn touch(conn: &mut Conn, agent: &Agent, stale: NaiveDateTime, now: NaiveDateTime) -> Result<()> {
     conn.write(|conn| {
         let of_agent = tokens::table.filter(tokens::agent_id.eq(agent.id)).filter(tokens::status.eq(ACTIVE));

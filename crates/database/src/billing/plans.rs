@@ -1,7 +1,7 @@
 //! Plans, by their code. Their ids differ from installation to installation.
 //!
-//! Since GitLab 18.6 a plan has the same number in every installation. Since 18.7 a subscription stores that number
-//! beside the id, and later releases read the number alone. A database of 18.0 has no such columns.
+//! Since GitLab 18.6, a plan has the same number in every installation. Since 18.7, a subscription stores that
+//! number beside the id, and later releases read only the number. A database of 18.0 has no such columns.
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use domain::billing::Plan;

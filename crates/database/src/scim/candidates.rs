@@ -109,8 +109,8 @@ impl Sql {
     }
 }
 
-/// The address that an element must have, if an index can find it. No row has an empty one: it stands for an account
-/// that the tenant may not see.
+/// The address that an element must have, if an index can find it. No row has an empty address: an account that
+/// the tenant may not see is shown with one.
 pub(super) fn required_value(condition: &EmailCondition) -> Option<&String> {
     match condition {
         EmailCondition::Text(EmailPart::Value, TextTest::Equals(value))

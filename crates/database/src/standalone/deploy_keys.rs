@@ -16,7 +16,7 @@ pub struct NewDeployKey<'a> {
     pub key: &'a str,
     pub fingerprint_sha256: [u8; 32],
     pub can_push: bool,
-    /// The user as whom the key acts.
+    /// The user whose rights the key has.
     pub owner_id: Option<i64>,
 }
 

@@ -1,4 +1,4 @@
-//! An installation without GitLab: users, groups, projects and what belongs to them, created by an operator.
+//! An installation without GitLab: an operator creates users, groups, projects and what belongs to them.
 //!
 //! Each function writes the rows that GitLab's own model would write, in one transaction, with the functions that
 //! the services use for the same rows. They must not be called on a GitLab's database: see

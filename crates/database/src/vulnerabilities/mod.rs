@@ -1,5 +1,5 @@
-//! Vulnerabilities that agents find: the finding (`vulnerability_occurrences`), the vulnerability that users judge, and
-//! the row that lists read (`vulnerability_reads`).
+//! Vulnerabilities that agents find: the finding (`vulnerability_occurrences`), the vulnerability that users triage,
+//! and the row that lists read (`vulnerability_reads`).
 mod names;
 mod put;
 mod resolve;

@@ -29,7 +29,7 @@ pub struct PutOutcome {
 /// Stores a finding, or updates the stored one. The decisions of users about it stay.
 ///
 /// Without a connection to `sec`, its tables are in the main database, and this is one transaction. Otherwise
-/// `sec` is written first, so that a repetition completes what a failure has left.
+/// `sec` is written first, so that a repeated request completes what a failed one has begun.
 pub fn put(
     main: &mut Conn,
     sec: Option<&mut Conn>,
@@ -267,8 +267,8 @@ impl FindingUpsert<'_> {
         self.put_read(conn, id, State::DETECTED, self.finding.severity)
     }
 
-    /// Completes the row of the vulnerability in `vulnerability_reads`, which lists read. A trigger of GitLab may have
-    /// inserted it with some of the columns.
+    /// Completes the vulnerability's row in `vulnerability_reads`, which lists read. A trigger of GitLab may have
+    /// inserted it with only some of the columns.
     fn put_read(
         &self,
         conn: &mut Conn,

@@ -25,8 +25,8 @@ pub struct Resolution {
     pub at: NaiveDateTime,
 }
 
-/// Resolves the detected and confirmed vulnerabilities of a project that agents found, except these findings. Returns
-/// the number of resolved ones.
+/// Resolves the detected and confirmed vulnerabilities that agents found in a project, except these findings.
+/// Returns how many were resolved.
 pub fn resolve_others(
     conn: &mut Conn,
     project_id: i64,
@@ -66,7 +66,7 @@ fn batch(conn: &mut Conn, project_id: i64, after: i64) -> Result<Vec<(i64, Strin
 
 fn resolve(conn: &mut Conn, resolution: Resolution, ids: &[i64]) -> Result<usize> {
     if let Conn::Postgresql(pg) = conn {
-        // Otherwise two scans of one project that end at the same time could lock the same rows in different orders.
+        // Without this lock, two scans of one project that end at the same time could deadlock.
         sql::<Bool>("SELECT pg_advisory_xact_lock(hashtextextended('resolve:' || ")
             .bind::<Text, _>(resolution.project_id.to_string())
             .sql(", 0))")

@@ -17,7 +17,7 @@ scim_statement!(Write, BigInt);
 /// User, project and access level.
 type Authorization = (i64, i64, i32);
 
-/// Updates the authorizations after a change of memberships: here, or by jobs of the GitLab that owns the tables.
+/// Updates the authorizations after a change of memberships. If the tables belong to a GitLab, its jobs do that.
 pub(super) fn follow(
     conn: &mut Conn,
     users: &[i64],
@@ -91,7 +91,8 @@ fn execute(conn: &mut Conn, text: String) -> Result<()> {
 }
 
 /// The query for roles that follow from memberships, group hierarchies and invitations of groups. Expired
-/// ones are ignored. A subgroup is reached from its parent and by a membership of its own; the highest role wins.
+/// ones are ignored. A user can have a role in a subgroup through its parent and through a membership in it; the
+/// highest role wins.
 fn effective(ids: &str, today: NaiveDate) -> String {
     let effective = format!(effective_membership!("members", "'{today}'"), today = today);
     let unexpired = format!(unexpired!("l", "'{today}'"), today = today);

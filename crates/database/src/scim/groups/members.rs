@@ -120,8 +120,8 @@ fn candidates(conn: &mut Conn, tenant: &Tenant, values: &[&String]) -> Result<Ve
         }
         sql.push(")");
     };
-    // UNION is computed once. With UNION ALL, PostgreSQL searches both tables anew for each identity while it does not know
-    // how many there are, as after an import.
+    // UNION is computed once. With UNION ALL, PostgreSQL searches both tables again for each identity as long as it
+    // has no statistics, for example after an import.
     sql.push(" AND i.user_id IN (SELECT x.user_id FROM scim_api_records x WHERE x.scope = 0 AND ");
     push_values(&mut sql, "x.scim_id");
     sql.push(" UNION SELECT x.user_id FROM scim_identities x WHERE x.group_id IS NULL AND ");

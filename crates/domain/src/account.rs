@@ -110,8 +110,8 @@ pub struct KeyState {
 }
 
 impl KeyState {
-    /// Whether `sshd` may accept the key. It refuses an expired key and the key of an inactive user. A deploy key is
-    /// always accepted: the access check decides about it.
+    /// Whether `sshd` may accept the key. It must refuse an expired key and the key of an inactive user. A deploy key
+    /// is always accepted: the access check decides about it.
     pub fn may_authenticate(&self, now: NaiveDateTime) -> bool {
         let has_expired = has_expired(self.expires_at, now);
         let is_active =

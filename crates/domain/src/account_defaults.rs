@@ -35,7 +35,8 @@ impl Default for AccountDefaults {
 }
 
 impl AccountDefaults {
-    /// Whether an account with this address is external. Fails if the pattern of internal addresses cannot be compiled.
+    /// Whether an account with this address is external. Fails if the pattern of internal addresses is not a valid
+    /// regular expression.
     pub fn is_external(&self, email: &str) -> Result<bool, Error> {
         let pattern = self.internal_email_pattern.as_deref().filter(|pattern| !pattern.is_empty());
         match (self.external, pattern) {

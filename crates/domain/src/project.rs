@@ -157,7 +157,7 @@ impl Project {
         }
     }
 
-    /// Like [`Self::may_push_code`], for a user of whom only the role and the administrator flag are known.
+    /// Like [`Self::may_push_code`], if only the role and the administrator flag of the user are known.
     pub fn lets_push_code(&self, is_admin: bool, role: Role) -> bool {
         self.repository != FeatureLevel::Disabled && (is_admin || role >= Role::DEVELOPER)
     }

@@ -7,7 +7,7 @@ use super::Denial;
 pub struct Refusal {
     /// The row of the decision table that refuses.
     pub rule: Rule,
-    /// What the caller is told.
+    /// The answer to the caller.
     pub denial: Denial,
 }
 

@@ -1,9 +1,9 @@
 //! The cadence of a scheduled scan, as agentk parses it.
 //!
 //! agentk passes the text to `cron.ParseStandard` of [robfig/cron v3.0.1](https://pkg.go.dev/github.com/robfig/cron/v3),
-//! ignores the error and then runs the schedule. A text that this function refuses therefore crashes the agent.
-//! [`is_valid`] accepts exactly what it accepts, with one exception: a time zone must be a name of the IANA database.
-//! The parser also takes an empty zone and `Local`, whose meaning depends on the agent's container.
+//! ignores the error and then runs the schedule. A text that `ParseStandard` refuses therefore crashes the agent.
+//! [`is_valid`] accepts the same texts, with one exception: a time zone must be a name of the IANA database.
+//! `ParseStandard` also accepts an empty zone and `Local`, whose meaning depends on the agent's container.
 mod duration;
 
 const DESCRIPTORS: &[&str] =
@@ -18,7 +18,7 @@ const NO_NAMES: &[&str] = &[];
 const MONTHS: &[&str] = &["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 const WEEKDAYS: &[&str] = &["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
 
-/// The bounds of a field, and its names: the first one stands for `min`.
+/// The bounds of a field, and the names of its values, beginning with `min`.
 struct Field {
     min: i64,
     max: i64,
@@ -100,7 +100,7 @@ impl Field {
     }
 }
 
-/// Whether `text` is `name` in any case. Go's `strings.ToLower` also maps the dotted capital I of Turkish to `i`.
+/// Whether `text` equals `name`, ignoring case. Go's `strings.ToLower` also maps the Turkish dotted capital I to `i`.
 fn is_same_name(text: &str, name: &str) -> bool {
     let lower = |c: char| if c == 'İ' { 'i' } else { c.to_ascii_lowercase() };
     text.chars().map(lower).eq(name.chars())

@@ -44,8 +44,8 @@ pub struct Validation {
 }
 
 impl Validation {
-    /// The validation of a card. `digest` is a salted digest: the values on a card are so few that anybody could
-    /// find the value of an unsalted one by trying them all.
+    /// The validation of a card. `digest` must be salted: a card has so few possible values that an attacker could
+    /// find the value of an unsalted digest by trying them all.
     pub fn new(card: &Card, validated_at: NaiveDateTime, digest: impl Fn(&str) -> String) -> Self {
         let last_day = card.expires.and_then(|(year, month)| last_day(year, month));
         Self {

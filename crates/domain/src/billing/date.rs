@@ -16,8 +16,8 @@ const MONTHS: [&str; 12] = [
     "december",
 ];
 
-/// Parses `2021-06-13`, `2021/06/13`, `20210613`, `13 Jun 2021`, `3 June 2021`, or the date of a date-time as written,
-/// whatever its offset.
+/// Parses `2021-06-13`, `2021/06/13`, `20210613`, `13 Jun 2021`, `3 June 2021`, or a date-time, whose date is used
+/// as written, whatever the offset.
 pub fn parse(text: &str) -> Option<NaiveDate> {
     let text = text.trim();
     if !text.is_ascii() {
@@ -26,7 +26,8 @@ pub fn parse(text: &str) -> Option<NaiveDate> {
     numeric(text).or_else(|| in_words(text)).or_else(|| Some(date_time(text)?.0.date()))
 }
 
-/// Parses a date-time, `2020-01-01 00:00:00 UTC` or ISO 8601, as a timestamp in UTC. Without an offset it is UTC.
+/// Parses a date-time (`2020-01-01 00:00:00 UTC` or ISO 8601) as a timestamp in UTC. A date-time without an offset
+/// is in UTC.
 pub fn parse_timestamp(text: &str) -> Option<NaiveDateTime> {
     let (local, offset) = date_time(text.trim())?;
     local.checked_sub_signed(offset)

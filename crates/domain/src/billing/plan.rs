@@ -80,8 +80,8 @@ impl Plan {
         matches!(self.code(), "gold" | "ultimate" | "ultimate_trial" | "opensource")
     }
 
-    /// Whether it is the trial of ultimate by a customer who already pays for premium. Its seats are counted as on
-    /// premium ([issue 432525](https://gitlab.com/gitlab-org/gitlab/-/issues/432525)).
+    /// Whether this is the trial of ultimate for a customer who already pays for premium. Its seats are counted as
+    /// for premium ([issue 432525](https://gitlab.com/gitlab-org/gitlab/-/issues/432525)).
     pub fn is_paid_trial(&self) -> bool {
         self.code() == "ultimate_trial_paid_customer"
     }

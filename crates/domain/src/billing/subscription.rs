@@ -64,9 +64,9 @@ pub struct Change {
 /// What a change does to the seat statistics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SeatStatistics {
-    /// The stored numbers stay.
+    /// The stored numbers are kept.
     Keep,
-    /// The seats are counted anew under the new plan: see [`Subscription::reset_seats`].
+    /// The seats are counted again under the new plan: see [`Subscription::reset_seats`].
     Reset,
 }
 
@@ -102,7 +102,7 @@ impl Subscription {
         Ok(new)
     }
 
-    /// The subscription after a change, and whether its seats must be counted anew.
+    /// The subscription after a change, and whether its seats must be counted again.
     pub fn changed(&self, change: Change, now: NaiveDateTime) -> Result<(Self, SeatStatistics)> {
         let is_max_given = change.max_seats_used.is_some();
         let mut new = self.clone().merge(change);

@@ -44,7 +44,7 @@ pub async fn admin_api(database: Database) -> Admin {
     admin_api_with(database, &[]).await
 }
 
-/// The same, with further arguments.
+/// A running admin-api with further arguments.
 pub async fn admin_api_with(database: Database, arguments: &[&str]) -> Admin {
     plant(&database);
     let data = TempDir::new().unwrap();

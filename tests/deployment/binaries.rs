@@ -91,7 +91,7 @@ impl Setup {
         self.check_with(&[])
     }
 
-    /// The same, with further arguments.
+    /// Runs `check-config` with further arguments.
     pub fn check_with(&self, further: &[&str]) -> (Option<i32>, String) {
         let mut command = Command::new(binary(self.name));
         command.arg("check-config").args(self.arguments()).args(further).env_clear();

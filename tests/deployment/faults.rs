@@ -357,7 +357,7 @@ async fn service_notifies_systemd_when_ready_and_when_stopping() {
     }
 }
 
-/// What a service says about itself in its metrics.
+/// The resources of a service, according to its metrics.
 #[derive(Debug, Clone, Copy)]
 struct Footprint {
     memory: f64,

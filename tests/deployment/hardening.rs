@@ -46,7 +46,7 @@ fn services_allow_no_core_file_and_keep_their_database_private() {
         assert!(umask.contains("\nUmask:\t0077\n"), "{name}: {umask}");
         let directory = setup.directory.path().join("tmp");
         assert_private(name, &directory);
-        // Nor does a database stay open that was made by a careless hand.
+        // A start also removes the rights of other accounts from an existing database.
         drop(process);
         for (file, _) in modes(&directory) {
             std::fs::set_permissions(directory.join(file), Permissions::from_mode(0o666)).unwrap();

@@ -1,6 +1,6 @@
-//! Personal access tokens: where a request has one, whose it is, and GitLab's messages about it.
+//! Personal access tokens: their places in a request, their owners, and GitLab's messages about them.
 //!
-//! What a token permits is decided in [`domain::tokens::token_holder`].
+//! [`domain::tokens::token_holder`] decides what a token permits.
 use actix_web::HttpRequest;
 use actix_web::http::header::AUTHORIZATION;
 use database::token_holders::{self, FoundToken};

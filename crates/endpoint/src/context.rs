@@ -60,7 +60,7 @@ impl Context {
     }
 }
 
-/// Counts what a request has cost so far, from anywhere in its task.
+/// Counts the statements, calls and durations of a request. Any code in the request's task can add to it.
 #[derive(Debug, Clone, Default)]
 pub struct Tally(Arc<Counts>);
 

@@ -46,8 +46,8 @@ pub struct Endpoint {
     pub logs_query: bool,
     /// Whether the handler of GET also serves HEAD.
     pub serves_head: bool,
-    /// What a successful request is about: the fields that its line in the log always has, beside those of
-    /// every line.
+    /// The fields that the log line of a successful request always has, in addition to those of every line. They
+    /// say what the request is about.
     pub subject: &'static [&'static str],
     route: RouteFactory,
 }

@@ -44,7 +44,7 @@ impl Collector {
         std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
                 let Some((body, mut stream)) = receive(stream) else { continue };
-                // The body is stored before the service hears that it has arrived.
+                // The body is stored before the service gets the response.
                 if sender.send(body).is_err() {
                     return;
                 }

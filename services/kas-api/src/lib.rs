@@ -29,7 +29,7 @@ const POLICIES: &str = "security_policy_management";
 
 /// The agent that a request is about, and its project.
 const AGENT_PROJECT: &[&str] = &["agent_id", "gl_project_id"];
-/// The same, and the project that the agent asks for.
+/// The agent and its project, and the project that the agent asks for.
 const REQUESTED_PROJECT: &[&str] = &["agent_id", "gl_project_id", "requested_project_id"];
 
 /// Every endpoint: its route, category and limits.

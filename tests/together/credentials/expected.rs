@@ -61,7 +61,7 @@ fn forbidden(text: &str) -> Refusal {
     refusal(403, json!({ "message": format!("403 {text}") }))
 }
 
-/// Pages that anybody may see: the form for signing in, and what it is made of.
+/// Pages that need no credential: the sign-in form and its files.
 const OPEN: &[(&str, &str)] = &[
     ("GET", "/admin/session/new"),
     ("GET", "/admin/session"),

@@ -5,7 +5,7 @@ use serde_json::json;
 use testkit::fixture;
 
 #[testkit::test]
-async fn exclusions_are_listed_made_and_deleted(database: Database) {
+async fn exclusions_are_listed_created_and_deleted(database: Database) {
     let admin = admin_api(database).await;
     let conn = &mut admin.service.database.open();
     for (id, path, name) in

@@ -87,7 +87,7 @@ fn images_are_those_of_the_dockerfile_and_nothing_is_latest() {
 }
 
 #[test]
-fn secrets_are_files_that_are_read_and_that_somebody_makes() {
+fn every_mounted_secret_is_created_and_read() {
     let compose = compose();
     let made = [
         "postgres_password",
@@ -107,7 +107,7 @@ fn secrets_are_files_that_are_read_and_that_somebody_makes() {
         let files = service["environment"].as_object().unwrap().values().filter_map(Value::as_str);
         let read: BTreeSet<&str> = files.filter_map(|value| value.strip_prefix("/run/secrets/")).collect();
         assert_eq!(given, read, "{name}");
-        // As in Kubernetes, but for Redis, which has no password here.
+        // As in Kubernetes, except that Redis has no password here.
         assert_eq!(given.len(), secrets.len() + 2, "{name}");
     }
 }

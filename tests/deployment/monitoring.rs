@@ -60,7 +60,7 @@ fn every_alert_has_a_section_in_the_runbook() {
 }
 
 #[test]
-fn there_is_an_alert_for_each_important_failure() {
+fn each_important_failure_has_an_alert() {
     let alerts = alerts();
     let names: BTreeSet<&str> = alerts.iter().map(|alert| text(&alert["alert"])).collect();
     for name in ["Down", "NotReady", "Restarts", "Errors", "AllowedIsSlow", "PoolIsExhausted", "RedisFails"] {

@@ -310,7 +310,7 @@ async fn the_previous_secret_verifies_until_its_file_is_empty(database: Database
 }
 
 #[testkit::test]
-async fn credentials_are_looked_at_before_the_body(database: Database) {
+async fn credentials_are_checked_before_the_body(database: Database) {
     let kas = kas_api(database).await;
     for endpoint in kas_api::ENDPOINTS.iter() {
         let answer =

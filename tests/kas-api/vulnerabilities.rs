@@ -358,7 +358,7 @@ async fn long_texts_are_cut(database: Database) {
     assert_eq!(kas.number("SELECT length(description) FROM vulnerability_occurrences"), 15_000);
     assert_eq!(kas.texts("SELECT vendor FROM vulnerability_scanners"), ["GitLab"]);
     assert_eq!(kas.number("SELECT length(location_image) FROM vulnerability_reads"), 2_048);
-    // What is no string counts as absent, however long it is.
+    // A value that is not a string counts as absent, however long it is.
     body["vulnerability"]["location"]["image"] = json!(["i".repeat(3_000)]);
     assert_eq!(put(&kas, &body).await.0, 200);
     assert_eq!(kas.number("SELECT count(*) FROM vulnerability_reads WHERE location_image IS NULL"), 1);

@@ -78,7 +78,7 @@ async fn token_is_valid_only_for_its_tenant(database: Database) {
 
 /// SCIM is answered with 404 for a group without single sign-on, or if it is disabled for the instance.
 #[testkit::test]
-async fn without_single_sign_on_there_is_no_scim(database: Database) {
+async fn scim_requires_single_sign_on(database: Database) {
     let scim = scim_api_with(database, &["--scim-instance-enabled", "false"]).await;
     scim.sql(
         "UPDATE saml_providers SET enabled = false WHERE group_id = 10; DELETE FROM saml_providers \

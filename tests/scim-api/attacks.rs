@@ -129,7 +129,7 @@ async fn a_returning_person_has_the_new_name_and_address(database: Database) {
         assert_eq!(status(&scim, INSTANCE, "PUT", "/Users/rosa-1", body.clone()).await, 200);
         assert_eq!(account(&scim, "rosa"), expected);
     }
-    // The address that is no longer used is free for a new colleague.
+    // A new user may have the address that is no longer used.
     let colleague = user("rosa-2", "rosa.two", "Rosa Two", "rosa.new@example.com");
     assert_eq!(status(&scim, INSTANCE, "POST", "/Users", colleague).await, 201);
 }

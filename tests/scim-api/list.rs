@@ -307,7 +307,7 @@ async fn versions_are_compared(database: Database) {
         assert_eq!(refusal(&request.send().await), (412, String::new()), "{method}");
     }
     assert_eq!(change("*").await.status, 204);
-    // No full name was ever sent, so that the account takes the displayName.
+    // No full name was ever sent, so the account gets the displayName.
     assert_eq!(
         scim.instance("GET", &path).answer().await.1,
         shown(UID, true, "*", "username", "name@example.com")

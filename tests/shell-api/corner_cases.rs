@@ -26,7 +26,7 @@ async fn only_moved_projects_get_the_moved_message(database: Database) {
 }
 
 #[testkit::test]
-async fn no_confirmation_may_be_asked_for(database: Database) {
+async fn unconfirmed_user_may_clone_if_confirmation_is_off(database: Database) {
     database.sql(
         "UPDATE application_settings SET email_confirmation_setting = 0; UPDATE users SET \
         confirmed_at = NULL",

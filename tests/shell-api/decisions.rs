@@ -23,7 +23,7 @@ async fn decision(binary: &Binary, body: Value) -> Value {
 }
 
 #[actix_web::test]
-async fn log_says_what_was_decided_and_why() {
+async fn log_has_each_decision_and_its_row() {
     let database = Database::sqlite();
     let binary = Binary::start(&database);
     let git = repositories();
@@ -195,7 +195,7 @@ async fn line_of_each_endpoint_names_its_subject() {
         binary.request(method, &path).json(&body).send().await;
         subjects.check(&binary.access());
     }
-    // Both are off by default, and then do not look for the user.
+    // Both are off by default, and then do not look up the user.
     subjects.finish(&[
         "POST /api/v4/internal/two_factor_config",
         "POST /api/v4/internal/two_factor_manual_otp_check",

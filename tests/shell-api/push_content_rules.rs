@@ -292,7 +292,7 @@ async fn invalid_pattern_refuses_every_push(database: Database) {
 
 /// Only pushes to branches and tags are checked, even if another ref already has the commit.
 #[testkit::test]
-async fn branches_and_tags_are_looked_at(database: Database) {
+async fn push_rules_apply_to_branches_and_tags_only(database: Database) {
     let incoming = Incoming::new();
     let shell = shell(database, &incoming).await;
     rule(&shell, "commit_message_regex = '^TICKET'");

@@ -119,7 +119,7 @@ fn spans_that_add_nothing_to_lines_are_not_enabled() {
 }
 
 #[test]
-fn inner_fields_hide_outer_ones_and_each_key_is_there_once() {
+fn inner_fields_replace_outer_ones() {
     let (text, object) = line(|| {
         let request = tracing::info_span!(
             "request",

@@ -105,7 +105,7 @@ fn each_sampler_has_its_effect() {
 }
 
 #[test]
-fn a_dead_collector_costs_no_time() {
+fn unresponsive_collector_does_not_delay_spans() {
     // Accepts connections and never answers.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let endpoint = format!("http://{}", silent.local_addr().unwrap());

@@ -59,7 +59,7 @@ impl Server {
         *self.answer.lock().unwrap() = answer;
     }
 
-    fn times_asked(&self) -> usize {
+    fn request_count(&self) -> usize {
         self.asked.load(Ordering::SeqCst)
     }
 
@@ -146,13 +146,13 @@ async fn keys_are_fetched_once_and_again_after_an_hour() {
     for now in [NOW, NOW + 1, NOW + KEYS_FRESH_FOR - 1] {
         assert_eq!(portal.verify(&token, now).await, Ok(()));
     }
-    assert_eq!(server.times_asked(), 1);
+    assert_eq!(server.request_count(), 1);
     // Verification does not wait for the new keys, even if the portal does not respond.
     server.now_answers(Answer::Silence);
     let started = Instant::now();
     assert_eq!(portal.verify(&token, NOW + KEYS_FRESH_FOR).await, Ok(()));
     assert!(started.elapsed() < Duration::from_secs(3));
-    until(|| server.times_asked() == 2).await;
+    until(|| server.request_count() == 2).await;
 }
 
 #[actix_web::test]
@@ -177,16 +177,16 @@ async fn a_new_key_is_looked_for_once_a_minute() {
     assert_eq!(portal.verify(&old.token(), NOW).await, Ok(()));
     server.now_answers(Answer::Keys(vec![new.jwk()]));
     assert_eq!(portal.verify(&new.token(), NOW + 1).await, Ok(()));
-    assert_eq!(server.times_asked(), 2);
+    assert_eq!(server.request_count(), 2);
     // The old key was withdrawn, and using it does not cause a request each time.
     for _ in 0..5 {
         assert_eq!(portal.verify(&old.token(), NOW + 2).await, UNKNOWN);
     }
     server.now_answers(Answer::Keys(vec![new.jwk(), newest.jwk()]));
     assert_eq!(portal.verify(&newest.token(), NOW + 60).await, UNKNOWN);
-    assert_eq!(server.times_asked(), 2);
+    assert_eq!(server.request_count(), 2);
     assert_eq!(portal.verify(&newest.token(), NOW + 61).await, Ok(()));
-    assert_eq!((portal.verify(&new.token(), NOW + 61).await, server.times_asked()), (Ok(()), 3));
+    assert_eq!((portal.verify(&new.token(), NOW + 61).await, server.request_count()), (Ok(()), 3));
 }
 
 #[actix_web::test]
@@ -199,7 +199,7 @@ async fn new_key_is_fetched_once_for_concurrent_requests() {
     let token = new.token();
     let (first, second) = tokio::join!(portal.verify(&token, NOW + 1), portal.verify(&token, NOW + 1));
     assert_eq!([first, second], [Ok(()); 2]);
-    assert_eq!(server.times_asked(), 2);
+    assert_eq!(server.request_count(), 2);
     // The first caller is cancelled before the portal responds.
     server.now_answers(Answer::Keys(vec![newest.jwk()]));
     let token = newest.token();
@@ -208,7 +208,7 @@ async fn new_key_is_fetched_once_for_concurrent_requests() {
     assert!(poll_once.await);
     drop(asking);
     assert_eq!(portal.verify(&token, NOW + 61).await, Ok(()));
-    assert_eq!(server.times_asked(), 3);
+    assert_eq!(server.request_count(), 3);
 }
 
 #[actix_web::test]
@@ -238,10 +238,10 @@ async fn tokens_are_refused_without_keys() {
         let server = Server::start(answer).await;
         let portal = server.portal();
         assert_eq!(portal.verify(&token, NOW).await, NO_KEYS);
-        assert_eq!(server.times_asked(), 1);
+        assert_eq!(server.request_count(), 1);
         // Another call in the same second causes no further request.
         assert_eq!(portal.verify(&token, NOW).await, NO_KEYS);
-        assert_eq!(server.times_asked(), 1);
+        assert_eq!(server.request_count(), 1);
     }
 }
 
@@ -253,7 +253,7 @@ async fn silent_portal_is_requested_once_for_concurrent_requests() {
     let (first, second, third) =
         tokio::join!(portal.verify(&token, NOW), portal.verify(&token, NOW), portal.verify(&token, NOW));
     assert_eq!([first, second, third], [NO_KEYS; 3]);
-    assert_eq!(server.times_asked(), 1);
+    assert_eq!(server.request_count(), 1);
     assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
 }
 
@@ -266,7 +266,7 @@ async fn other_algorithms_are_refused_without_a_request() {
         let malformed = Err(VerifyError::Rejected(Rejection::Malformed));
         assert_eq!(server.portal().verify(token, NOW).await, malformed);
     }
-    assert_eq!(server.times_asked(), 0);
+    assert_eq!(server.request_count(), 0);
 }
 
 #[actix_web::test]

@@ -346,7 +346,7 @@ impl Drop for OpenConnection {
 /// A connection that returns to its pool when it is dropped.
 pub(crate) type Pooled = PooledConnection<Manager>;
 
-/// What happens to a connection after its use.
+/// Whether a connection is kept or closed after its use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Fate {
     Keep,

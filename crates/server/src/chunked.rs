@@ -24,7 +24,7 @@ enum State {
     End,
 }
 
-/// What a number of bytes says about the body.
+/// The result of decoding a number of bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Progress {
     Unfinished,
@@ -37,7 +37,7 @@ pub(crate) enum Progress {
 #[derive(Debug)]
 pub(crate) struct ChunkedDecoder {
     state: State,
-    /// The bytes of the chunk that have not come yet.
+    /// The bytes of the chunk that have not arrived yet.
     left: u64,
     ignored: usize,
 }

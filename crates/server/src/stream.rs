@@ -100,10 +100,10 @@ pub(crate) struct Stream {
     surplus: Vec<u8>,
     budget: MemoryBudget,
     room: Option<MemoryShare>,
-    /// The time limit of a head that is not the first one: actix-http limits only that one.
+    /// The time limit of every head but the first one, which actix-http limits itself.
     head_timer: Option<Pin<Box<Sleep>>>,
     is_first_head: bool,
-    /// What is written before the connection is closed.
+    /// The response that is written before the connection is closed.
     refusal: Vec<u8>,
     /// Whether the peer may still be sending when the connection is closed.
     has_unread_bytes: bool,

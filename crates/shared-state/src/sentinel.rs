@@ -24,7 +24,7 @@ const SENTINEL_TIMEOUT: Duration = Duration::from_secs(1);
 /// The number of attempts to connect to a primary, and the pause between them.
 const ATTEMPTS: usize = 3;
 const PAUSE: Duration = Duration::from_millis(250);
-/// How often a subscriber asks for the address, because the connection may have been lost without a sign.
+/// How often a subscriber asks for the address, because a lost connection may not be noticed.
 const CHECK_INTERVAL: Duration = Duration::from_secs(5);
 /// The pause before a lost subscription is renewed.
 const SUBSCRIBE_INTERVAL: Duration = Duration::from_secs(1);
@@ -61,11 +61,11 @@ pub(crate) struct Sentinels {
     watchers: Mutex<Vec<JoinHandle<()>>>,
 }
 
-/// What is known of the primary.
+/// The current primary and the former one.
 #[derive(Default)]
 struct Known {
     address: Option<HostAndPort>,
-    /// The primary before, and when it was left.
+    /// The former primary, and when its connections were closed.
     former: Option<(HostAndPort, Instant)>,
 }
 

@@ -35,7 +35,7 @@ const ROOT: &str = "/api/scim/v2";
 /// The base paths: of a group, and of the instance.
 const BASES: [&str; 2] = ["/groups/{group_path}", "/application"];
 
-// What the requests are about, as fields of the log: a list, a user or a SCIM group, of a group or of the instance.
+// The log fields that say what a request is about: a list, a user or a SCIM group, in a group or in the instance.
 // SCIM groups exist only for the instance.
 const GROUP_LIST: &[&str] = &["scim_scope", "scim_resource", "gl_namespace_id", "results"];
 const GROUP_USER: &[&str] =

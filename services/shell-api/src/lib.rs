@@ -36,7 +36,7 @@ pub use options::{Options, ShellOptions};
 const GIT: &str = "source_code_management";
 const SIGN_IN: &str = "system_access";
 
-// What the requests are about, as fields of the log.
+// The log fields that say what a request is about.
 const DECISION: &[&str] = &[
     "action",
     "protocol",

@@ -172,7 +172,7 @@ query!(SelectColumns<'_>, (Text, Text));
 struct Insert {
     table: &'static str,
     values: Values,
-    /// What follows the values.
+    /// The SQL after the values.
     end: &'static str,
 }
 

@@ -33,7 +33,7 @@ pub struct ChangedPath {
 /// How a commit changes a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PathStatus {
-    /// No parent has the path: it is new, renamed or copied.
+    /// The path is in none of the parents: it is new, renamed or copied.
     Added,
     /// The content, mode or type has changed.
     Modified,

@@ -16,7 +16,7 @@ pub enum JsonError {
     /// The grammar does not allow the byte at this offset.
     #[error("unexpected end or character at byte {0}")]
     Unexpected(usize),
-    /// No double holds the number at this offset.
+    /// The number at this offset is too large for a double.
     #[error("number out of range at byte {0}")]
     OutOfRange(usize),
 }

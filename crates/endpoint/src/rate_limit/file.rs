@@ -8,7 +8,7 @@ use super::{Buckets, DEFAULTS, Limit};
 /// The entries of the file, by name.
 pub(super) type File = BTreeMap<String, yaml_serde::Value>;
 
-/// What is wrong with the file.
+/// Why the file is invalid.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Problem {
     #[error(transparent)]

@@ -33,7 +33,7 @@ pub enum PageError {
     Admin(#[from] AdminError),
 }
 
-/// Where to sign in, and what the browser keeps for afterwards.
+/// A response that leads to the sign-in page, and the cookies that the browser keeps until then.
 #[derive(Debug)]
 pub struct SignIn {
     location: String,

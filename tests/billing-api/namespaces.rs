@@ -54,9 +54,9 @@ async fn namespace_is_returned_with_all_fields(database: Database) {
 async fn limits_are_set_and_cleared(database: Database) {
     let billing = billing_api(database).await;
     let put = async |body| billing.current("PUT", "/namespaces/123", body).await;
-    let (status, told) =
+    let (status, shown) =
         put(json!({ "shared_runners_minutes_limit": 1000, "extra_shared_runners_minutes_limit": "5" })).await;
-    assert_eq!((status, &told["full_path"]), (200, &json!("acme")));
+    assert_eq!((status, &shown["full_path"]), (200, &json!("acme")));
     let limits = "SELECT shared_runners_minutes_limit || ' ' || \
                   COALESCE(CAST(extra_shared_runners_minutes_limit AS text), 'none') FROM namespaces WHERE \
                   id = 123";
@@ -94,9 +94,9 @@ async fn limits_are_set_and_cleared(database: Database) {
 async fn a_subscription_is_set_with_its_namespace(database: Database) {
     let billing = billing_api(database).await;
     let put = async |body| billing.current("PUT", "/namespaces/123", body).await;
-    let (status, told) =
+    let (status, shown) =
         put(json!({ "gitlab_subscription_attributes": { "plan_code": "premium", "seats": 5 } })).await;
-    assert_eq!((status, &told["plan"], &told["seats_in_use"]), (200, &json!("premium"), &json!(1)));
+    assert_eq!((status, &shown["plan"], &shown["seats_in_use"]), (200, &json!("premium"), &json!(1)));
     assert_eq!(
         billing.text("SELECT seats || ' ' || start_date FROM gitlab_subscriptions").as_deref(),
         Some("5 2021-01-10")

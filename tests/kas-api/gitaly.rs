@@ -47,7 +47,7 @@ async fn missing_gitaly_is_unavailable(database: Database) {
     let storage = storage();
     let socket = storage.path().join("gitaly.socket");
     let kas = kas_api_through_gitaly(database, &format!("unix:{}", socket.display())).await;
-    assert_unavailable(&kas, "nobody listens").await;
+    assert_unavailable(&kas, "no server listens").await;
     let gitaly = Gitaly::on_socket(storage.path(), &socket);
     assert_branch(&kas, "production").await;
     drop(gitaly);

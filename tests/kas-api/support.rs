@@ -142,7 +142,7 @@ impl Kas {
     #[expect(clippy::cast_possible_truncation, reason = "tests count little")]
     async fn metric(&self, family: &str, name: &str) -> i64 {
         let series = format!("{family}{{name=\"{name}\"}}");
-        self.service.metric(&series).await.unwrap_or_else(|| panic!("{series} is not told")) as i64
+        self.service.metric(&series).await.unwrap_or_else(|| panic!("{series} is not exposed")) as i64
     }
 
     /// The stored events, oldest first.

@@ -248,5 +248,5 @@ fn database_and_memory_agree(database: &Database, mode: Mode) {
         tried += 1;
         some += u32::from(!found.is_empty() && found.len() < everybody.len());
     }
-    assert!(some > FILTERS / 2, "only {some} filters told people apart");
+    assert!(some > FILTERS / 2, "only {some} filters match some users and not others");
 }

@@ -59,7 +59,7 @@ pub fn project(storage: &Path, id: i64, suffix: &str) -> PathBuf {
 
 /// Creates a bare repository with the default branch `main`.
 pub fn init(path: &Path) {
-    std::fs::create_dir_all(path).expect("the directory is made");
+    std::fs::create_dir_all(path).expect("the directory is created");
     git(path, &["init", "--quiet", "--bare", "--initial-branch=main", "."]);
 }
 

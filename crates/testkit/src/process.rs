@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The path of a binary of the workspace.
 pub fn binary(name: &str) -> PathBuf {
-    let test = std::env::current_exe().expect("the test knows itself");
+    let test = std::env::current_exe().expect("the path of the test");
     let path = test.parent().and_then(std::path::Path::parent).expect("target/release").join(name);
     assert!(path.exists(), "{} is not built: run `make test`", path.display());
     path
@@ -84,7 +84,7 @@ impl Process {
         std::thread::spawn(move || {
             let mut text = String::new();
             let _ = stderr.read_to_string(&mut text);
-            kept.lock().expect("nobody panicked").push_str(&text);
+            kept.lock().expect("no thread has panicked").push_str(&text);
         });
         let client = reqwest::Client::builder().no_proxy().build().expect("a client");
         Self {
@@ -178,7 +178,7 @@ impl Process {
 
     /// The standard error, once the process has exited.
     pub fn errors(&self) -> String {
-        self.errors.lock().expect("nobody panicked").clone()
+        self.errors.lock().expect("no thread has panicked").clone()
     }
 }
 

@@ -55,7 +55,7 @@ impl Browser {
         let port = lines.find_map(|line| {
             line.split_once("successfully on port ")?.1.trim_end_matches('.').trim().parse().ok()
         });
-        let port = port.expect("chromedriver says its port");
+        let port = port.expect("chromedriver prints its port");
         std::thread::spawn(move || lines.for_each(drop));
         let profile = TempDir::new().unwrap();
         let directory = format!("--user-data-dir={}", profile.path().display());

@@ -176,7 +176,7 @@ impl State {
     ) -> PendingChange {
         let path = normalise(&Path::new(&relative_path).join(&object_directory)).expect("inside the storage");
         let quarantine = self.on_disk(own_path, &relative_path, &path);
-        std::fs::create_dir_all(&quarantine).expect("the quarantine is made");
+        std::fs::create_dir_all(&quarantine).expect("the quarantine is created");
         let change = PendingChange {
             repository: self.on_disk(own_path, &relative_path, Path::new(&relative_path)),
             relative_path,
@@ -208,7 +208,7 @@ impl State {
         if to.exists() {
             return;
         }
-        std::fs::create_dir_all(to.parent().expect("a parent")).expect("the directory is made");
+        std::fs::create_dir_all(to.parent().expect("a parent")).expect("the directory is created");
         let status = Command::new("cp").arg("-r").args([&from, &to]).status().expect("cp runs");
         assert!(status.success(), "a snapshot of {}", from.display());
         let Ok(pool) = std::fs::read_to_string(from.join("objects/info/alternates")) else { return };

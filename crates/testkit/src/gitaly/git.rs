@@ -30,7 +30,7 @@ impl Location {
 
     /// Creates an empty repository.
     pub fn create(&self, default_branch: &str) {
-        std::fs::create_dir_all(&self.git_dir).expect("the directory is made");
+        std::fs::create_dir_all(&self.git_dir).expect("the directory is created");
         let branch = format!("--initial-branch={default_branch}");
         crate::git::git(&self.git_dir, &["init", "--quiet", "--bare", &branch, "."]);
     }

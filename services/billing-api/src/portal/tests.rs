@@ -133,7 +133,7 @@ const NO_KEYS: Result<(), VerifyError> = Err(VerifyError::NoKeys);
 async fn until(mut holds: impl FnMut() -> bool) {
     let end = Instant::now() + Duration::from_secs(10);
     while !holds() {
-        assert!(Instant::now() < end, "it never came to this");
+        assert!(Instant::now() < end, "the condition does not hold in time");
         tokio::task::yield_now().await;
     }
 }

@@ -246,6 +246,59 @@ CREATE TRIGGER trigger_update_location_on_vulnerability_occurrences_update AFTER
   FOR EACH ROW WHEN (NEW.report_type IN (2, 7) AND OLD.location IS DISTINCT FROM NEW.location)
   EXECUTE FUNCTION update_location_from_vulnerability_occurrences();
 
+-- A vulnerability that appears on the default branch again gets its row in the list.
+CREATE FUNCTION insert_vulnerability_reads_from_vulnerability() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO vulnerability_reads (vulnerability_id, project_id, scanner_id, report_type, severity, state,
+    resolved_on_default_branch, uuid)
+  SELECT NEW.id, NEW.project_id, o.scanner_id, NEW.report_type, NEW.severity, NEW.state, NEW.resolved_on_default_branch,
+    o.uuid
+  FROM vulnerability_occurrences o WHERE o.vulnerability_id = NEW.id
+  ON CONFLICT (vulnerability_id) DO NOTHING;
+  RETURN NULL;
+END $$;
+CREATE TRIGGER trigger_insert_vulnerability_reads_from_vulnerability AFTER UPDATE ON vulnerabilities FOR EACH ROW
+  WHEN (OLD.present_on_default_branch IS NOT TRUE AND NEW.present_on_default_branch IS TRUE)
+  EXECUTE FUNCTION insert_vulnerability_reads_from_vulnerability();
+
+-- Generated functions fill the key by which GitLab shards a table, if it is NULL.
+CREATE FUNCTION trigger_dbdd61a66a91() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF NEW.agent_project_id IS NULL THEN
+    SELECT project_id INTO NEW.agent_project_id FROM cluster_agents WHERE id = NEW.agent_id;
+  END IF;
+  RETURN NEW;
+END $$;
+CREATE TRIGGER trigger_dbdd61a66a91 BEFORE INSERT OR UPDATE ON agent_activity_events
+  FOR EACH ROW EXECUTE FUNCTION trigger_dbdd61a66a91();
+CREATE FUNCTION trigger_02450faab875() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF NEW.project_id IS NULL THEN
+    SELECT project_id INTO NEW.project_id FROM vulnerability_occurrences WHERE id = NEW.occurrence_id;
+  END IF;
+  RETURN NEW;
+END $$;
+CREATE TRIGGER trigger_02450faab875 BEFORE INSERT OR UPDATE ON vulnerability_occurrence_identifiers
+  FOR EACH ROW EXECUTE FUNCTION trigger_02450faab875();
+CREATE FUNCTION trigger_e49ab4d904a0() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF NEW.project_id IS NULL THEN
+    SELECT project_id INTO NEW.project_id FROM vulnerability_occurrences WHERE id = NEW.vulnerability_occurrence_id;
+  END IF;
+  RETURN NEW;
+END $$;
+CREATE TRIGGER trigger_e49ab4d904a0 BEFORE INSERT OR UPDATE ON vulnerability_finding_links
+  FOR EACH ROW EXECUTE FUNCTION trigger_e49ab4d904a0();
+CREATE FUNCTION trigger_c8bc8646bce9() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF NEW.project_id IS NULL THEN
+    SELECT project_id INTO NEW.project_id FROM vulnerabilities WHERE id = NEW.vulnerability_id;
+  END IF;
+  RETURN NEW;
+END $$;
+CREATE TRIGGER trigger_c8bc8646bce9 BEFORE INSERT OR UPDATE ON vulnerability_state_transitions
+  FOR EACH ROW EXECUTE FUNCTION trigger_c8bc8646bce9();
+
 -- The rows that the triggers would have made, had they been there from the beginning.
 INSERT INTO namespace_details (namespace_id, created_at, updated_at)
 SELECT id, now(), now() FROM namespaces ON CONFLICT (namespace_id) DO NOTHING;

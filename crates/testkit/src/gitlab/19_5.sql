@@ -102,5 +102,7 @@ CREATE TABLE agent_activity_events (LIKE agent_activity_events_before INCLUDING 
 ) PARTITION BY RANGE (recorded_at);
 CREATE SCHEMA gitlab_partitions_dynamic;
 CREATE TABLE gitlab_partitions_dynamic.agent_activity_events_000000 PARTITION OF agent_activity_events DEFAULT;
+CREATE TRIGGER trigger_dbdd61a66a91 BEFORE INSERT OR UPDATE ON agent_activity_events
+  FOR EACH ROW EXECUTE FUNCTION trigger_dbdd61a66a91();
 ALTER SEQUENCE agent_activity_events_id_seq OWNED BY agent_activity_events.id;
 DROP TABLE agent_activity_events_before;

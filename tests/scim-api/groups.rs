@@ -289,6 +289,69 @@ async fn highest_role_counts(database: Database) {
     }
 }
 
+/// A request puts right the memberships of the users that it names, even if the SCIM group stays as it is.
+#[testkit::test]
+async fn membership_that_differs_is_put_right(database: Database) {
+    let Some(scim) = with_group(database, &["ua", "ub", "uc"]).await else { return };
+    let version = async || scim.rfc(INSTANCE, &format!("/Groups/{E}")).await.1["meta"]["version"].clone();
+    let before = version().await;
+    let reachable = "SELECT count(*) FROM project_authorizations WHERE user_id = 81 AND project_id = 75";
+    let all = json!([{ "value": "ua" }, { "value": "ub" }, { "value": "uc" }]);
+    let by_filter =
+        |id: &str| json!({ "op": "add", "path": format!("members[value eq \"{id}\"]"), "value": {} });
+    for operations_ in [
+        add(&["ua", "ub", "uc"]),
+        json!([{ "op": "replace", "path": "members", "value": all }]),
+        json!([{ "op": "add", "value": { "members": all } }]),
+        json!([by_filter("ua"), by_filter("ub"), by_filter("uc")]),
+        json!("put"),
+    ] {
+        scim.sql(
+            "DELETE FROM members WHERE user_id = 81; DELETE FROM project_authorizations WHERE user_id = 81; \
+             UPDATE members SET access_level = 10 WHERE user_id = 82; \
+             UPDATE members SET access_level = 40 WHERE user_id = 83 AND source_id = 500",
+        );
+        if operations_ == "put" {
+            let body = json!({ "displayName": "engineering", "members": all });
+            let answer = scim.instance("PUT", &format!("/Groups/{E}")).json(&body).send().await;
+            assert_eq!(answer.status, 200, "{}", answer.text);
+        } else {
+            assert_eq!(patch(&scim, E, operations_.clone()).await, 204);
+        }
+        assert_eq!([UA, UB, UC].map(|user| roles(&scim, user)), [(30, 20); 3], "{operations_}");
+        scim.run_jobs();
+        assert_eq!(scim.number(reachable), 1, "{operations_}");
+        assert_eq!(version().await, before, "{operations_}");
+    }
+    // An owner lowers the role of a link. Only the named user follows.
+    scim.sql("UPDATE saml_group_links SET access_level = 15 WHERE group_id = 501");
+    assert_eq!(patch(&scim, E, add(&["ua"])).await, 204);
+    assert_eq!([UA, UB, UC].map(|user| roles(&scim, user)), [(30, 15), (30, 20), (30, 20)]);
+    // A PUT without members names nobody.
+    let body = json!({ "displayName": "engineering" });
+    assert_eq!(scim.instance("PUT", &format!("/Groups/{E}")).json(&body).send().await.status, 200);
+    assert_eq!(roles(&scim, UB), (30, 20));
+    assert_eq!(version().await, before);
+}
+
+/// A membership is never lower than the one that was given by hand, which comes back in the end.
+#[testkit::test]
+async fn remembered_membership_stays_when_it_is_put_right(database: Database) {
+    let Some(scim) = with_links(database).await else { return };
+    fixture::member(&mut scim.service.database.open(), UC, Source::Group(PLATFORM), domain::Role::OWNER);
+    let leads = leads(&scim, &["hm"]).await;
+    for by_hand in ["access_level = 10", "access_level = 50"] {
+        scim.sql(&format!("UPDATE members SET {by_hand} WHERE user_id = 84"));
+        assert_eq!(patch(&scim, &leads, add(&["hm"])).await, 204);
+        assert_eq!(scim.role(PLATFORM, HM), 40, "{by_hand}");
+    }
+    scim.sql("UPDATE saml_group_links SET access_level = 20 WHERE saml_group_name = 'leads'");
+    assert_eq!(patch(&scim, &leads, add(&["hm"])).await, 204);
+    assert_eq!(scim.role(PLATFORM, HM), 30);
+    assert_eq!(patch(&scim, &leads, remove(&["hm"])).await, 204);
+    assert_eq!(scim.role(PLATFORM, HM), 30);
+}
+
 /// The last human owner of a GitLab group is not removed.
 #[testkit::test]
 async fn last_owner_of_a_gitlab_group_stays(database: Database) {
@@ -478,8 +541,11 @@ async fn many_members_fit_in_one_request(database: Database) {
     let values: Vec<Value> = (20_000..22_000).map(|id| json!({ "value": format!("m{id}") })).collect();
     let body = json!({ "displayName": "engineering", "members": values });
     let path = format!("/Groups/{E}?excludedAttributes=members");
-    let answer = scim.instance("PUT", &path).json(&body).send().await;
-    assert_eq!(answer.status, 200, "{:.300}", answer.text);
+    let put = async || {
+        let answer = scim.instance("PUT", &path).json(&body).send().await;
+        assert_eq!(answer.status, 200, "{:.300}", answer.text);
+    };
+    put().await;
     let count =
         "SELECT count(*) FROM members WHERE source_id = 500 AND access_level = 30 AND user_id >= 20000";
     assert_eq!(scim.number(count), 2000);
@@ -490,6 +556,9 @@ async fn many_members_fit_in_one_request(database: Database) {
         "SELECT count(*) FROM project_authorizations WHERE project_id = 75 AND user_id >= 20000"
     };
     assert_eq!(scim.number(reachable), 2000);
+    scim.sql("DELETE FROM members WHERE source_id = 500 AND user_id >= 20000");
+    put().await;
+    assert_eq!(scim.number(count), 2000);
 }
 
 /// A change of members updates the authorisations, and grants the custom role of the link.

@@ -157,7 +157,7 @@ fn change(
         let (uid, name) = (group.id.as_str(), group.display_name.as_str());
         let mut effects = GroupEffects::default();
         let before: BTreeSet<i64> = members::user_ids(conn, uid)?.into_iter().collect();
-        let after = members_after(conn, tenant, &group, changes, before.clone(), &mut effects)?;
+        let (after, named) = members_after(conn, tenant, &group, changes, before.clone(), &mut effects)?;
         let unlinked = links::load(conn, |sql| {
             sql.push("l.scim_group_uid IS NULL AND l.saml_group_name = ").text(name);
         })?;
@@ -165,7 +165,8 @@ fn change(
         let removed: Vec<i64> = before.difference(&after).copied().collect();
         effects.added = added.len();
         effects.removed = removed.len();
-        if added.is_empty() && removed.is_empty() && unlinked.is_empty() {
+        let is_changed = !(added.is_empty() && removed.is_empty() && unlinked.is_empty());
+        if !is_changed && named.is_empty() {
             return Ok((group, effects));
         }
         let mut gitlab_groups = group_ids(&links::of_group(conn, uid)?);
@@ -173,24 +174,32 @@ fn change(
         gitlab_groups.sort_unstable();
         gitlab_groups.dedup();
         effects.gitlab_groups.clone_from(&gitlab_groups);
-        // A new link affects all members.
-        let affected: Vec<i64> = if unlinked.is_empty() {
-            added.iter().chain(&removed).copied().collect()
+        // A new link affects all members. Otherwise the request names them: somebody may have changed the
+        // membership of a user who was in the SCIM group already, or the role of a link.
+        let affected: BTreeSet<i64> = if unlinked.is_empty() {
+            added.iter().chain(&removed).chain(&named).copied().collect()
         } else {
             before.union(&after).copied().collect()
         };
-        gitlab_memberships::sync(conn, &affected, &gitlab_groups, now, &mut effects, |conn| {
+        let affected: Vec<i64> = affected.into_iter().collect();
+        let synced = gitlab_memberships::sync(conn, &affected, &gitlab_groups, now, &mut effects, |conn| {
             associate(conn, uid, name, now)?;
             members::remove(conn, uid, &removed)?;
             members::insert(conn, uid, &added, now)
         })?;
+        if synced > 0 {
+            effects.effects.fields.push("memberships");
+        }
+        if !is_changed {
+            return Ok((group, effects));
+        }
         let external_id = group.external_id.as_deref();
         insert_record(conn, uid, external_id, group.version + 1, group.created.naive_utc(), now)?;
         Ok((read(conn, tenant, uid)?, effects))
     })
 }
 
-/// Computes the members after some changes.
+/// Computes the members after some changes, and which of them the changes name.
 fn members_after(
     conn: &mut Conn,
     tenant: &Tenant,
@@ -198,9 +207,10 @@ fn members_after(
     changes: &[MemberChange],
     mut users: BTreeSet<i64>,
     effects: &mut GroupEffects,
-) -> Result<BTreeSet<i64>> {
+) -> Result<(BTreeSet<i64>, BTreeSet<i64>)> {
     // The resource as filters see it.
     let mut shown = group.clone();
+    let mut all_named: BTreeSet<i64> = BTreeSet::new();
     for change in changes {
         let values: Vec<String> = match change {
             MemberChange::Add(values) | MemberChange::Replace(values) | MemberChange::Remove(values) => {
@@ -213,8 +223,14 @@ fn members_after(
         let (named, ignored) = members::resolve(conn, tenant, &values)?;
         effects.ignored += ignored;
         match change {
-            MemberChange::Add(_) => users.extend(named),
-            MemberChange::Replace(_) => users = named.into_iter().collect(),
+            MemberChange::Add(_) => {
+                users.extend(&named);
+                all_named.extend(named);
+            }
+            MemberChange::Replace(_) => {
+                users = named.iter().copied().collect();
+                all_named.extend(named);
+            }
             MemberChange::Remove(_) | MemberChange::RemoveMatching(_) => {
                 users.retain(|user| !named.contains(user));
             }
@@ -223,7 +239,8 @@ fn members_after(
             shown.members = members::of_users(conn, tenant, &users)?;
         }
     }
-    Ok(users)
+    all_named.retain(|user| users.contains(user));
+    Ok((users, all_named))
 }
 
 /// Removes the uid from all links. The members lose the access that it gave them.

@@ -24,6 +24,7 @@ scim_statement!(Write, BigInt);
 type Pair = (i64, i64);
 
 /// Runs a change of links or members, and updates the memberships of these users in these GitLab groups.
+/// Returns the number of users whose memberships changed.
 pub(super) fn sync(
     conn: &mut Conn,
     users: &[i64],
@@ -31,7 +32,7 @@ pub(super) fn sync(
     now: NaiveDateTime,
     effects: &mut GroupEffects,
     change: impl FnOnce(&mut Conn) -> Result<()>,
-) -> Result<()> {
+) -> Result<usize> {
     let before = targets(conn, users, gitlab_groups)?;
     change(conn)?;
     let after = targets(conn, users, gitlab_groups)?;
@@ -53,7 +54,8 @@ pub(super) fn sync(
     let changed: BTreeSet<i64> = plan.keys().map(|(user, _)| *user).collect();
     apply(conn, plan, now)?;
     let changed: Vec<i64> = changed.into_iter().collect();
-    authorizations::follow(conn, &changed, now, &mut effects.effects)
+    authorizations::follow(conn, &changed, now, &mut effects.effects)?;
+    Ok(changed.len())
 }
 
 fn sql(conn: &Conn, text: String) -> Sql {

@@ -8,7 +8,9 @@ use domain::actor::Actor;
 use domain::hashed_path;
 use domain::project::{ActorAccess, Project};
 
+use self::row::Row;
 pub(crate) use self::row::ip_ranges;
+use self::statement::{Ancestors, GitAccess};
 use crate::schema::{keys, users};
 use crate::{Conn, Result};
 
@@ -77,11 +79,17 @@ impl Storage {
     }
 }
 
-/// Looks up an actor and a project. Either may not exist. One statement.
+/// Looks up an actor and a project. Either may not exist. One statement, and a second one for a project whose
+/// namespace has no `traversal_ids` yet.
 pub fn find(conn: &mut Conn, actor: &ActorId, project: &ProjectId) -> Result<ActorAndProject> {
     let has_namespace_state = conn.catalogue()?.has("namespaces", "state");
-    let row: row::Row = statement::GitAccess { actor, project, has_namespace_state }.get_result(conn)?;
-    Ok(row.into_found())
+    let ancestors = Ancestors::fastest(conn);
+    let statement = |ancestors| GitAccess { actor, project, ancestors, has_namespace_state };
+    let mut row: Row = statement(ancestors).get_result(conn)?;
+    if ancestors != Ancestors::Walk && row.lacks_root() {
+        row = statement(Ancestors::Walk).get_result(conn)?;
+    }
+    Ok(row.into_found(project))
 }
 
 /// Records the last use: of `key` if it was used, and of `user` if they downloaded.

@@ -3,7 +3,7 @@ use diesel::sql_types::{BigInt, Bool, Date, Integer, Nullable, SmallInt, Text, T
 
 use crate::sql::statement::statement;
 
-use super::{ActorAndProject, FoundProject, Storage};
+use super::{ActorAndProject, FoundProject, ProjectId, Storage};
 use domain::access::branch_protection::BranchProtection;
 use domain::access::parse_ip_range;
 use domain::actor::{Actor, Key};
@@ -49,19 +49,16 @@ statement! {
 }
 
 statement! {
-    /// `own` is the project's own namespace. State 1 is archived, 2 deletion scheduled, 4 being deleted.
+    /// State 1 of the project's own namespace is archived, 2 deletion scheduled, 4 being deleted.
     pub(super) struct ProjectRow {
         id: BigInt = "p.id",
-        full_path: Text = "ro.path",
-        /// How the path matched: 0 exactly or by id, 1 case-insensitively, 2 as a former path.
-        step: Integer = "r.step",
+        full_path: Text = "(SELECT path FROM routes WHERE source_type = 'Project' AND source_id = p.id)",
         visibility_level: Integer = "p.visibility_level",
-        archived: Bool = "p.archived OR COALESCE(own.state = 1, false)",
-        pending_delete: Bool = "COALESCE(p.pending_delete, false)",
+        archived: Bool = "p.archived OR COALESCE(p.state = 1, false)",
+        pending_delete: Bool = "p.pending_delete",
         hidden: Bool = "p.hidden",
-        is_marked_for_deletion: Bool =
-            "p.marked_for_deletion_at IS NOT NULL OR COALESCE(own.state IN (2, 4), false)",
-        repository_read_only: Bool = "COALESCE(p.repository_read_only, false)",
+        is_marked_for_deletion: Bool = "p.is_marked_for_deletion OR COALESCE(p.state IN (2, 4), false)",
+        repository_read_only: Bool = "p.repository_read_only",
         repository_storage: Text = "p.repository_storage",
         storage_version: Nullable<SmallInt> = "p.storage_version",
         repository_access_level: Nullable<Integer> = "f.repository_access_level",
@@ -76,12 +73,11 @@ statement! {
         root_id: Nullable<BigInt> = "above.root_id",
         any_archived: Nullable<Integer> = "above.archived",
         any_read_only: Nullable<Integer> = "above.read_only",
-        root_git_protocol: Nullable<SmallInt> = "rs.enabled_git_access_protocol",
-        root_enforces_certificates: Nullable<Bool> = "rs.enforce_ssh_certificates",
+        root_git_protocol: Nullable<SmallInt> = "above.root_git_protocol",
+        root_enforces_certificates: Nullable<Integer> = "above.root_enforces_certificates",
         root_ip_ranges: Nullable<Text> =
             "(SELECT string_agg(i.range, ',') FROM ip_restrictions i WHERE i.group_id = above.root_id)",
-        branch_protection_defaults: Nullable<Text> =
-            "CAST(ns.default_branch_protection_defaults AS text)",
+        branch_protection_defaults: Nullable<Text> = "above.branch_protection_defaults",
         branch_protection: Nullable<SmallInt> = "n.default_branch_protection",
     }
 }
@@ -89,18 +85,26 @@ statement! {
 statement! {
     pub(super) struct ActorAccessRow {
         role: Nullable<Integer> =
-            "(SELECT max(a.access_level) FROM project_authorizations a WHERE a.user_id = u.id AND a.project_id = p.id)",
+            "(SELECT a.access_level FROM project_authorizations a WHERE a.user_id = u.id AND a.project_id = p.id \
+               ORDER BY a.access_level DESC LIMIT 1)",
         /// 1 if the deploy key is enabled and may push.
         deploy_key_can_push: Nullable<Integer> =
-            "(SELECT max(CASE WHEN d.can_push THEN 1 ELSE 0 END) FROM deploy_keys_projects d \
-               WHERE k.type = 'DeployKey' AND d.deploy_key_id = k.id AND d.project_id = p.id)",
+            "CASE WHEN k.type = 'DeployKey' THEN \
+               (SELECT max(CASE WHEN d.can_push THEN 1 ELSE 0 END) FROM deploy_keys_projects d \
+                 WHERE d.deploy_key_id = k.id AND d.project_id = p.id) END",
         banned: Bool =
             "EXISTS (SELECT 1 FROM namespace_bans b WHERE b.namespace_id = above.root_id AND b.user_id = u.id)",
     }
 }
 
 impl Row {
-    pub(super) fn into_found(self) -> ActorAndProject {
+    /// Whether the project's root namespace is unknown.
+    pub(super) fn lacks_root(&self) -> bool {
+        self.project.is_some() && self.namespace.root_id.is_none()
+    }
+
+    /// The result for a project that was requested by `id`.
+    pub(super) fn into_found(self, id: &ProjectId) -> ActorAndProject {
         let Self { key, user, project, namespace, access } = self;
         let key_last_used_at = key.as_ref().and_then(|key| key.last_used_at);
         let last_activity_on = user.as_ref().and_then(|user| user.last_activity_on);
@@ -116,7 +120,7 @@ impl Row {
             }
             None => user.map_or(Actor::Anonymous, Actor::User),
         };
-        let project = project.map(|project| project.into_found(&namespace, &access));
+        let project = project.map(|project| project.into_found(id, &namespace, &access));
         ActorAndProject { actor, key_last_used_at, last_activity_on, project }
     }
 }
@@ -140,7 +144,12 @@ impl From<UserRow> for User {
 }
 
 impl ProjectRow {
-    fn into_found(self, namespace: &NamespaceRow, access: &ActorAccessRow) -> FoundProject {
+    fn into_found(self, id: &ProjectId, namespace: &NamespaceRow, access: &ActorAccessRow) -> FoundProject {
+        // A path that is not the project's own is a former one.
+        let redirected = match id {
+            ProjectId::Path(path) => path.to_lowercase() != self.full_path.to_lowercase(),
+            ProjectId::Id(_) => false,
+        };
         let storage = self.storage();
         let project = Project {
             id: self.id,
@@ -156,7 +165,7 @@ impl ProjectRow {
             root: RootNamespace {
                 id: namespace.root_id.unwrap_or_default(),
                 git_protocols: GitProtocols::from_number(namespace.root_git_protocol),
-                enforce_ssh_certificates: namespace.root_enforces_certificates == Some(true),
+                enforce_ssh_certificates: namespace.root_enforces_certificates == Some(1),
                 ip_ranges: ip_ranges(namespace.root_ip_ranges.as_deref()),
             },
             branch_protection: BranchProtection::from_columns(
@@ -170,7 +179,7 @@ impl ProjectRow {
             deploy_token: None,
             banned: access.banned,
         };
-        FoundProject { project, actor_access: access, redirected: self.step == 2, storage }
+        FoundProject { project, actor_access: access, redirected, storage }
     }
 
     fn storage(&self) -> Storage {

@@ -247,12 +247,6 @@ async fn unreadable_configuration_changes_nothing(database: Database) {
             400,
             error("agent_config is invalid"),
         ),
-        (
-            json!({ "agent_id": 5, "agent_config": { "ci_access": { "projects": [{ "id": "acme/app",
-                "x": "a\0b" }] } } }),
-            400,
-            error("agent_config is invalid"),
-        ),
     ] {
         assert_eq!(kas.post("/agent_configuration", body.clone()).await, (status, expected), "{body}");
     }
@@ -263,6 +257,42 @@ async fn unreadable_configuration_changes_nothing(database: Database) {
         NOTHING
     );
     assert_eq!(counts(&kas), [0, 0, 0, 0]);
+}
+
+/// PostgreSQL cannot store U+0000. It is removed from what is stored, and ignored where nothing is used.
+#[testkit::test]
+async fn nul_neither_refuses_a_configuration_nor_keeps_old_grants(database: Database) {
+    let kas = kas_api(database).await;
+    for unused in [
+        json!({ "gitops\0": 1 }),
+        json!({ "gitops": { "a": ["\0"] } }),
+        json!({ "ci_access\0": "x" }),
+        json!({ "ci_access": { "projects": [{ "id": "other/\0x", "a": "\0" }, { "\0": 1 }] } }),
+        json!({ "user_access": { "projects\0": 7, "access_as": { "agent": "\0" } } }),
+    ] {
+        for config in [unused.clone(), Value::String(unused.to_string())] {
+            assert_eq!(kas.post("/agent_configuration", granting()).await, NOTHING);
+            assert_eq!(counts(&kas), [1, 1, 1, 1]);
+            assert_eq!(configure(&kas, config).await, NOTHING, "{unused}");
+            assert_eq!(counts(&kas), [0, 0, 0, 0], "{unused}");
+        }
+    }
+    let config = json!({
+        "ci_access": {
+            "projects": [{ "id": "acme/\0app", "x\0": "a\0b" }], "groups": [{ "id": "acme", "y": "\0" }],
+        },
+        "user_access": { "access_as": { "agent": { "\0n": "\0" } }, "projects": [{ "id": "acme/app" }] },
+    });
+    for config in [config.clone(), Value::String(config.to_string())] {
+        assert_eq!(configure(&kas, config).await, NOTHING);
+        assert_eq!(rows(&kas, TABLES[0]), [(9, json!({ "x": "ab" }))]);
+        assert_eq!(rows(&kas, TABLES[1]), [(1, json!({ "y": "" }))]);
+        assert_eq!(rows(&kas, TABLES[2]), [(9, json!({ "access_as": { "agent": { "n": "" } } }))]);
+    }
+    let form = "agent_id=5&agent_config[gitops]=%00&agent_config[ci_access][projects][][id]=acme/app";
+    let answer = kas.request("POST", "/agent_configuration");
+    let answer = answer.body("application/x-www-form-urlencoded", form).answer().await;
+    assert_eq!((answer, counts(&kas)), (NOTHING, [1, 0, 0, 0]));
 }
 
 /// Entries after the first 500 are ignored.

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
 
-use domain::json::{Json, has_nul, without_nul};
+use domain::json::{Json, without_nul};
 use endpoint::DeferredParams;
 
 use crate::error::KasError;
@@ -176,11 +176,9 @@ impl<'a> Field<'a> {
         self.read(problems, |value| Some(value).filter(|value| value.is_object()))
     }
 
-    /// An object without a NUL anywhere in it, for a column that could not store it.
-    pub fn document(&self, problems: &mut Problems) -> Option<Json<'a>> {
-        self.read(problems, |value| {
-            Some(value).filter(|value| value.is_object() && !has_nul(value.as_json()))
-        })
+    /// The JSON text of an object, without U+0000, which PostgreSQL cannot store.
+    pub fn document(&self, problems: &mut Problems) -> Option<Cow<'a, str>> {
+        self.object(problems).map(|value| without_nul(value.as_json()))
     }
 
     /// The items of a list, each named when it is read. An absent list has none.

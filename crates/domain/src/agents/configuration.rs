@@ -2,7 +2,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::json::Json;
+use crate::json::{Json, without_nul};
 use crate::text::fold;
 use crate::{Error, Result};
 
@@ -29,7 +29,8 @@ pub struct AgentConfiguration {
 }
 
 impl AgentConfiguration {
-    /// Reads the configuration that kas sends. A list that cannot be read is an error: it must not remove grants.
+    /// Reads the configuration that kas sends. A list that cannot be read is an error: it must not remove
+    /// grants. U+0000, which PostgreSQL cannot store, is removed from what is used.
     pub fn parse(config: Json<'_>) -> Result<Self> {
         if !config.is_object() {
             return Err(invalid());
@@ -37,17 +38,21 @@ impl AgentConfiguration {
         let (ci, user) = (section(config, "ci_access")?, section(config, "user_access")?);
         let access_as = user.and_then(|user| present(user, "access_as"));
         let shared: Arc<str> = access_as
-            .map_or_else(|| "{}".into(), |value| format!("{{\"access_as\":{}}}", value.as_json()).into());
-        let own = |entry: Json<'_>| -> Arc<str> { entry.without_field("id").into() };
+            .map_or_else(|| "{}".into(), |value| storable(&format!("{{\"access_as\":{}}}", value.as_json())));
+        let own = |entry: Json<'_>| storable(&entry.without_field("id"));
         let instance = ci.and_then(|ci| ci.get("instance")).filter(|instance| instance.is_object());
         Ok(Self {
             ci_projects: grants(ci, "projects", own)?,
             ci_groups: grants(ci, "groups", own)?,
-            ci_instance: instance.map(|instance| instance.as_json().to_owned()),
+            ci_instance: instance.map(|instance| without_nul(instance.as_json()).into_owned()),
             user_projects: grants(user, "projects", |_| Arc::clone(&shared))?,
             user_groups: grants(user, "groups", |_| Arc::clone(&shared))?,
         })
     }
+}
+
+fn storable(json: &str) -> Arc<str> {
+    without_nul(json).as_ref().into()
 }
 
 fn invalid() -> Error {
@@ -70,7 +75,7 @@ fn grants(section: Option<Json<'_>>, name: &str, config: impl Fn(Json<'_>) -> Ar
     let entries = list.items().ok_or_else(invalid)?.take(MAX_ENTRIES).filter(|entry| entry.is_object());
     let grant = |entry: Json<'_>| {
         let path = entry.get("id").and_then(Json::as_str)?;
-        Some((fold(&path), config(entry)))
+        Some((fold(&path.replace('\0', "")), config(entry)))
     };
     Ok(entries.filter_map(grant).collect())
 }
@@ -125,6 +130,25 @@ mod tests {
         }
         let empty = json!({ "ci_access": null, "user_access": { "groups": null }, "gitops": 7 });
         assert_eq!(parse(&empty), Ok(AgentConfiguration::default()));
+    }
+
+    #[test]
+    fn nul_is_removed_from_what_is_used() {
+        let config = parse(&json!({
+            "ci_access\0": "x",
+            "ci_access": {
+                "projects": [{ "id": "a\0/b", "k\0": ["\0v"] }], "projects\0": 7, "instance": { "n": "\0" },
+            },
+            "user_access": { "groups": [{ "id": "g", "x": "\0" }], "access_as": { "agent": { "\0": "\0" } } },
+        }));
+        let one = |path: &str, config: &str| Grants::from([(path.to_owned(), config.into())]);
+        let expected = AgentConfiguration {
+            ci_projects: one("a/b", r#"{"k":["v"]}"#),
+            ci_instance: Some(r#"{"n":""}"#.to_owned()),
+            user_groups: one("g", r#"{"access_as":{"agent":{"":""}}}"#),
+            ..Default::default()
+        };
+        assert_eq!(config, Ok(expected));
     }
 
     #[test]

@@ -78,7 +78,7 @@ pub fn without_nul(json: &str) -> Cow<'_, str> {
 }
 
 /// Whether JSON text contains an escaped U+0000, in a string or a key.
-pub fn has_nul(json: &str) -> bool {
+pub(super) fn has_nul(json: &str) -> bool {
     let mut rest = json;
     while let Some(at) = rest.find('\\') {
         let escape = &rest[at..];

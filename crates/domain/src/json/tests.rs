@@ -1,3 +1,4 @@
+use super::strings::has_nul;
 use super::*;
 use serde_json::{Map, Number, Value, json};
 

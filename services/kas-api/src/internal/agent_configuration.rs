@@ -3,7 +3,7 @@ use actix_web::HttpResponse;
 use actix_web::web::Data;
 use database::agents::authorizations::{self, AuthorizationOutcome, GrantedPaths};
 use domain::agents::configuration::AgentConfiguration;
-use domain::json::{Json, has_nul};
+use domain::json::Json;
 use endpoint::audit::{AuditEvent, Author, Difference, Entity, Target};
 use serde_json::{Map, Value, json};
 
@@ -41,17 +41,15 @@ pub async fn handler(
 fn read(field: &Field<'_>, problems: &mut Problems) -> Option<AgentConfiguration> {
     let value = field.value?;
     let configuration = match value.as_str() {
-        Some(text) => Json::parse(text.as_bytes()).ok().and_then(parse),
-        None => parse(value),
+        Some(text) => {
+            Json::parse(text.as_bytes()).ok().and_then(|value| AgentConfiguration::parse(value).ok())
+        }
+        None => AgentConfiguration::parse(value).ok(),
     };
     if configuration.is_none() {
         problems.add(field, "is invalid");
     }
     configuration
-}
-
-fn parse(config: Json<'_>) -> Option<AgentConfiguration> {
-    if has_nul(config.as_json()) { None } else { AgentConfiguration::parse(config).ok() }
 }
 
 fn audit(agent_id: i64, outcome: AuthorizationOutcome) {

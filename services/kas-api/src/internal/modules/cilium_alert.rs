@@ -3,6 +3,7 @@ use actix_web::HttpResponse;
 use actix_web::web::Data;
 use database::alerts;
 use domain::agents::alert::Alert;
+use domain::json::Json;
 
 use crate::error::KasError;
 use crate::params::{Params, Problems};
@@ -22,7 +23,7 @@ pub async fn handler(
     let now = app.core.clock.now();
     // An absent payload has already been reported as a problem.
     let Some(payload) = payload else { return Err(KasError::Parameters("alert is missing".to_owned())) };
-    let alert = Alert::read(payload, now);
+    let alert = Alert::read(Json::from_valid(&payload), now);
     let record = app.core.pool.run(move |conn| alerts::record(conn, agent.project_id, &alert, now));
     let recorded = record.await?;
     log.set("alert_iid", recorded.iid);

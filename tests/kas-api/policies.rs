@@ -114,6 +114,67 @@ async fn yaml_parses_to_the_policy(database: Database) {
     }
 }
 
+/// Readers of YAML 1.1, such as GitLab, take more strings for another type than those of YAML 1.2.
+#[testkit::test]
+async fn strings_of_another_type_in_yaml_1_1_are_quoted(database: Database) {
+    let kas = kas_api(database).await;
+    of_project(&kas);
+    let quoted = "no;yes;on;off;y;2022-06-02;2022-06-02T05:36:26Z;12:30;1_000;=;0o17;017;~;<<;1e5;0x1F;.inf;\
+                  -12:30:45.5;*/5 * * * *;@daily";
+    let quoted: Vec<&str> = quoted.split(';').collect();
+    let plain = ["main", "container_scanning", "30 2 * * *", "release/1.0 a", "nobody", "-a:b"];
+    let content = json!({ "actions": quoted, "rules": [], "no": { "12:30": plain } });
+    policy(&kas, 1, 0, "Policy", &content);
+    let (_, answer) = policies(&kas).await;
+    let list = |strings: &[&str], quote: &str, indent: &str| -> String {
+        strings.iter().map(|string| format!("{indent}- {quote}{string}{quote}\n")).collect()
+    };
+    let expected = format!(
+        "---\nname: Policy\ndescription: 'Policy description'\nenabled: true\nactions:\n{}rules: []\n\
+         'no':\n  '12:30':\n{}",
+        list(&quoted, "'", ""),
+        list(&plain, "", "  ")
+    );
+    assert_eq!(answer["policies"][0]["yaml"], expected);
+}
+
+/// Any string is read back as itself, as a key, in a list and in a mapping.
+#[testkit::test]
+async fn any_string_is_read_back_from_yaml(database: Database) {
+    const PARTS: [&str; 40] = [
+        " ", "\n", "\t", "\r", "'", "\"", "\\", ":", "#", "-", "?", "!", "&", "*", "|", ">", "%", "@", "`",
+        "[", "]", "{", "}", ",", "~", "=", "<", ".", "0", "7", "_", "e", "x", "no", "null", "é", "😀",
+        "\u{85}", "\u{2028}", "\u{feff}",
+    ];
+    let kas = kas_api(database).await;
+    of_project(&kas);
+    // A linear congruential generator: the same strings in each run.
+    let mut state = 16_u64;
+    let mut below = |limit: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(state >> 33).unwrap() % limit
+    };
+    let mut string = || (0..below(6)).map(|_| PARTS[below(PARTS.len())]).collect::<String>();
+    let strings: Vec<String> = (0..2_000).map(|_| string()).collect();
+    let pairs = |strings: &[String]| -> serde_json::Map<String, Value> {
+        strings.iter().map(|text| (format!("k{text}"), json!(text))).collect()
+    };
+    let nested = json!([[&strings[..500]], pairs(&strings[..500]), { "x": pairs(&strings[500..]) }]);
+    let content =
+        json!({ "actions": &strings, "rules": [], "nested": nested, "long": { ("k".repeat(200)): [1] } });
+    policy(&kas, 1, 0, "Policy", &json!({}));
+    let stored = content.to_string().replace('\'', "''");
+    kas.sql(&format!("UPDATE security_policies SET description = NULL, content = '{stored}'"));
+    let (_, answer) = policies(&kas).await;
+    let mut read: Value = yaml_serde::from_str(answer["policies"][0]["yaml"].as_str().unwrap()).unwrap();
+    read.as_object_mut().unwrap().retain(|key, _| !["name", "enabled"].contains(&key.as_str()));
+    let numbered = |value: &Value| value["actions"].as_array().unwrap().clone();
+    for (read, sent) in numbered(&read).iter().zip(&strings) {
+        assert_eq!(read, sent);
+    }
+    assert_eq!(read, content);
+}
+
 #[testkit::test]
 async fn rules_may_be_in_their_own_table(database: Database) {
     let kas = kas_api(database).await;

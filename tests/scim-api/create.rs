@@ -381,7 +381,7 @@ async fn missing_attributes_get_defaults(database: Database) {
 #[testkit::test]
 async fn an_id_may_be_any_text(database: Database) {
     let scim = scim_api(database).await;
-    for (i, id) in ["a/b+c@d %", "/", "x:y;z?#", "ünï", "Users", ".search"].iter().enumerate() {
+    for (i, id) in ["a/b+c@d %", "/", "x:y;z?#", "ünï", "Users", "...", "./."].iter().enumerate() {
         let body = b1_with(
             json!({ "externalId": id, "userName": format!("odd{i}"), "emails": format!("odd{i}@x.com") }),
         );
@@ -390,11 +390,7 @@ async fn an_id_may_be_any_text(database: Database) {
         let location =
             answer.header("location").unwrap().strip_prefix(scim.service.url()).unwrap().to_owned();
         let found = scim.with_token(crate::support::TG, "GET", &location).answer().await;
-        if *id == ".search" {
-            assert_eq!(found.0, 405, "a reserved word");
-        } else {
-            assert_eq!((found.0, &found.1["id"]), (200, &json!(id)), "{location}");
-        }
+        assert_eq!((found.0, &found.1["id"]), (200, &json!(id)), "{location}");
         assert_eq!(scim.total(GROUP, &format!("id eq \"{id}\"")).await, 1, "{id}");
     }
 }
@@ -431,6 +427,31 @@ async fn rfc_mode_returns_attributes_as_sent(database: Database) {
 }
 
 /// An account of a bot is not linked by its email address.
+/// No URL leads to a user with such an id: `.search` is an endpoint, and clients resolve `.` and `..`.
+#[testkit::test]
+async fn id_that_no_url_reaches_is_refused(database: Database) {
+    let scim = scim_api(database).await;
+    for id in [".search", ".", ".."] {
+        for base in [GROUP, INSTANCE] {
+            let created = post(&scim, base, &b1_with(json!({ "externalId": id }))).await;
+            assert_eq!(refusal(&created), bad("invalidValue"), "{id}");
+            let token = if base == GROUP { crate::support::TG } else { crate::support::TI };
+            let user = format!("{base}/Users/{UID}");
+            for path in ["id", "externalId"] {
+                let body = op("replace", path, json!(id));
+                let patched = scim.with_token(token, "PATCH", &user).json(&body).send().await;
+                assert_eq!(refusal(&patched), bad("invalidValue"), "{path} {id}");
+            }
+            let body = b1_with(json!({ "externalId": [id] }));
+            let put = scim.with_token(token, "PUT", &user).json(&body).send().await;
+            assert_eq!(refusal(&put), bad("invalidValue"), "{id}");
+        }
+    }
+    assert_eq!(scim.number("SELECT count(*) FROM users"), 9);
+    let unchanged = format!("SELECT count(*) FROM scim_identities WHERE extern_uid = '{UID}'");
+    assert_eq!(scim.number(&unchanged), 2);
+}
+
 #[testkit::test]
 async fn a_bot_is_not_linked(database: Database) {
     let scim = scim_api(database).await;

@@ -4,7 +4,7 @@ use serde_json::Value;
 use super::{Action, Operation, Target, emails};
 use crate::attribute::TextAttribute as T;
 use crate::json::{self, Object, unwrap_single};
-use crate::user::{User, external_id, short};
+use crate::user::{User, short, user_external_id};
 use crate::{Error, Result};
 
 pub(super) fn apply(user: &mut User, operation: &Operation) -> Result<()> {
@@ -60,10 +60,10 @@ fn set_text(user: &mut User, attribute: T, value: &Value) -> Result<()> {
     let text = |name: &str| json::text(name, value).and_then(|text| short(name, text));
     match attribute {
         T::Id => {
-            user.external_id = external_id(unwrap_single(value))?;
+            user.external_id = user_external_id(unwrap_single(value))?;
             user.id.clone_from(&user.external_id);
         }
-        T::ExternalId => user.external_id = external_id(unwrap_single(value))?,
+        T::ExternalId => user.external_id = user_external_id(unwrap_single(value))?,
         T::UserName => {
             let name = text("userName")?;
             if name.trim().is_empty() {

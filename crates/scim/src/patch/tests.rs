@@ -183,6 +183,8 @@ fn invalid_operation_is_refused() {
         ("emails.value", json!("a b@c")),
         ("name", json!("x")),
         ("externalId", Value::Null),
+        ("externalId", json!(".search")),
+        ("id", json!([".."])),
     ] {
         assert_eq!(keyword(with("replace", path, value.clone())), "invalidValue", "{path} {value}");
     }

@@ -54,7 +54,7 @@ impl Draft {
     pub fn read(body: &Object) -> Result<Self> {
         let text = |name: &str| body.get(name).map(|value| short(name, json::text(name, value)?)).transpose();
         let mut draft = Self {
-            external_id: body.get("externalId").map(external_id).transpose()?,
+            external_id: body.get("externalId").map(user_external_id).transpose()?,
             user_name: text("userName")?.filter(|name| !name.trim().is_empty()),
             formatted: text("name.formatted")?,
             family_name: text("name.familyName")?,
@@ -160,6 +160,16 @@ pub(crate) fn short(name: &str, text: String) -> Result<String> {
     } else {
         Err(Error::invalid_value(format!("{name} is longer than {MAX_TEXT} characters")))
     }
+}
+
+/// Parses the external id of a user. It may become the id of the resource, so it must not be a path segment
+/// that leads elsewhere: clients resolve `.` and `..`, and `.search` is an endpoint.
+pub(crate) fn user_external_id(value: &Value) -> Result<String> {
+    let id = external_id(value)?;
+    if [".", "..", ".search"].contains(&id.as_str()) {
+        return Err(Error::invalid_value(format!("externalId cannot be {id}")));
+    }
+    Ok(id)
 }
 
 /// Parses an external id of 1 to 255 characters.

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 
 pub use draft::is_email;
 pub use draft::{Draft, NewUser};
-pub(crate) use draft::{check_email, emails_of, external_id, short};
+pub(crate) use draft::{check_email, emails_of, external_id, short, user_external_id};
 pub(crate) use render::timestamp;
 
 use crate::Mutability;

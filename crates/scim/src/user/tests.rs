@@ -67,6 +67,17 @@ fn work_address_is_the_address_of_the_account() {
 }
 
 #[test]
+fn external_id_is_not_a_segment_that_leads_elsewhere() {
+    let body = |id: &str| json!({ "externalId": id, "userName": "u", "displayName": "N", "emails": "a@x" });
+    for id in [".", "..", ".search"] {
+        assert_eq!(draft(body(id)).unwrap_err().scim_type, Some("invalidValue"), "{id}");
+    }
+    for id in ["...", "./", " .", ".search2", "search", ".well-known"] {
+        assert_eq!(draft(body(id)).unwrap().external_id.as_deref(), Some(id));
+    }
+}
+
+#[test]
 fn one_of_several_primary_addresses_stays_primary() {
     let primaries = |emails: serde_json::Value| -> Vec<Option<bool>> {
         let body = json!({ "externalId": "x", "userName": "u", "displayName": "N", "emails": emails });

@@ -425,6 +425,26 @@ async fn group_made_by_gitlab_is_served(database: Database) {
     assert_eq!(scim.role(PLATFORM, UA), 0);
 }
 
+/// A NUL refuses a request only where the value is used: as a name, or as the id of a member.
+#[testkit::test]
+async fn nul_in_an_ignored_value_of_a_group_is_ignored(database: Database) {
+    let Some(scim) = with_group(database, &["ua"]).await else { return };
+    let unused = json!([
+        { "op": "replace", "path": "displayName", "value": "\0" },
+        { "op": "add", "path": "color", "value": ["\0"] },
+        { "op": "remove", "path": "members", "value": [{ "value": "ua", "display": "\0" }] },
+    ]);
+    assert_eq!(patch(&scim, E, unused).await, 204);
+    assert_eq!((members(&scim, E).await.len(), roles(&scim, UA)), (0, (0, 0)));
+    for body in [
+        json!({ "displayName": "leads\0" }),
+        json!({ "displayName": "leads", "externalId": "\0" }),
+        json!({ "displayName": "leads", "members": [{ "value": "\0" }] }),
+    ] {
+        assert_eq!(refusal(&create(&scim, body).await), bad("invalidValue"));
+    }
+}
+
 async fn are_off(scim: &Scim, base: &str) {
     let ask = |method: &str, path: &str| {
         let token = if base == GROUP { TG } else { crate::support::TI };

@@ -424,6 +424,46 @@ async fn in_gitlabs_way_the_id_is_the_external_one(database: Database) {
     assert_eq!(scim.total(GROUP, "id eq \"gb\"").await, 0);
 }
 
+/// The databases cannot store a NUL. It refuses a request only where the value is used.
+#[testkit::test]
+async fn nul_in_an_ignored_value_prevents_no_deactivation(database: Database) {
+    let scim = scim_api(database).await;
+    let unused = [
+        json!({ "op": "Add", "path": "mailNickname", "value": "m\0n" }),
+        json!({ "op": "Add", "path": "title", "value": { "\0": ["\0"] } }),
+        json!({ "op": "Add", "value": { "badge\0": "\0", "name": { "nick\0": "\0" }, "id": "\0" } }),
+        json!({ "op": "remove", "path": "emails[type eq \"other\"]", "value": "\0" }),
+    ];
+    for second in &unused {
+        let active = json!({ "op": "Replace", "path": "active", "value": "False" });
+        let body = json!({ "Operations": [active, second], "other\0": ["\0"] });
+        is_empty(&group(&scim, &body).await);
+        is_empty(&instance(&scim, &body).await);
+        assert_eq!((scim.role(10, U1), scim.state(U1)), (0, "blocked".to_owned()), "{second}");
+        let on = op("replace", "active", json!(true));
+        is_empty(&instance(&scim, &on).await);
+        is_empty(&group(&scim, &on).await);
+        assert_eq!((scim.role(10, U1), scim.state(U1)), (10, "active".to_owned()));
+    }
+    let emails = json!([{ "value": "n@example.com", "x": "\0" }]);
+    let put = json!({ "userName": "username", "active": false, "title": "\0", "emails": emails });
+    let put = scim.instance("PUT", &format!("/Users/{UID}")).json(&put).send().await;
+    assert_eq!((put.status, scim.state(U1)), (200, "blocked".to_owned()));
+    for (path, value) in [
+        ("displayName", json!("a\0")),
+        ("externalId", json!("\0")),
+        ("emails[type eq \"work\"].value", json!("a\0@example.com")),
+        ("emails[type eq \"work\"].display", json!("\0")),
+        ("active", json!("true\0")),
+    ] {
+        assert_eq!(
+            refusal(&instance(&scim, &op("replace", path, value)).await),
+            bad("invalidValue"),
+            "{path}"
+        );
+    }
+}
+
 #[testkit::test]
 async fn attributes_of_unknown_extensions_are_ignored(database: Database) {
     let scim = scim_api(database).await;

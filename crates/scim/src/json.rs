@@ -53,22 +53,14 @@ impl Object {
     }
 }
 
-/// Rejects values that are nested too deeply or contain NUL, which the databases cannot store.
+/// Rejects values that are nested too deeply.
 fn check(value: &Value, depth: usize) -> Result<()> {
     if depth > MAX_DEPTH {
         return Err(Error::invalid_syntax(format!("the body is nested deeper than {MAX_DEPTH}")));
     }
-    let nul = || Error::invalid_value("the body holds a NUL character");
     match value {
-        Value::String(text) if text.contains('\0') => Err(nul()),
         Value::Array(values) => values.iter().try_for_each(|value| check(value, depth + 1)),
-        Value::Object(map) => {
-            map.iter().try_for_each(
-                |(key, value)| {
-                    if key.contains('\0') { Err(nul()) } else { check(value, depth + 1) }
-                },
-            )
-        }
+        Value::Object(map) => map.values().try_for_each(|value| check(value, depth + 1)),
         _ => Ok(()),
     }
 }
@@ -95,13 +87,22 @@ pub(crate) fn unquoted(value: &Value) -> Value {
     }
 }
 
-/// Converts a value to a string. A number becomes its decimal form.
+/// Converts a value to a string without NUL. A number becomes its decimal form.
 pub(crate) fn text(name: &str, value: &Value) -> Result<String> {
     match unwrap_single(value) {
-        Value::String(text) => Ok(text.clone()),
+        Value::String(text) => storable(name, text),
         Value::Number(number) => Ok(number.to_string()),
         _ => Err(Error::invalid_value(format!("{name} is not a string"))),
     }
+}
+
+/// Rejects a string with NUL, which the databases cannot store. Only strings that are used are checked: an
+/// ignored attribute must not refuse a request.
+pub(crate) fn storable(name: &str, text: &str) -> Result<String> {
+    if text.contains('\0') {
+        return Err(Error::invalid_value(format!("{name} holds a NUL character")));
+    }
+    Ok(text.to_owned())
 }
 
 /// Converts a boolean, or a string that contains one in any case.
@@ -128,14 +129,24 @@ mod tests {
     }
 
     #[test]
+    fn nul_is_refused_where_a_string_is_used() {
+        let object =
+            Object::parse(br#"{"a":"\u0000","b\u0000":1,"c":["x\u0000"],"d":"true\u0000"}"#).unwrap();
+        for name in ["a", "c"] {
+            assert_eq!(text(name, &object.0[name]).unwrap_err().scim_type, Some("invalidValue"), "{name}");
+        }
+        assert_eq!(bool("d", &object.0["d"]).unwrap_err().scim_type, Some("invalidValue"));
+        assert_eq!(object.get("b"), None);
+    }
+
+    #[test]
     fn invalid_object_is_refused() {
-        for (body, keyword) in [
-            ("{", "invalidSyntax"),
-            ("[]", "invalidSyntax"),
-            ("", "invalidSyntax"),
-            (r#"{"a":"\u0000"}"#, "invalidValue"),
-        ] {
-            assert_eq!(Object::parse(body.as_bytes()).unwrap_err().scim_type, Some(keyword), "{body}");
+        for body in ["{", "[]", ""] {
+            assert_eq!(
+                Object::parse(body.as_bytes()).unwrap_err().scim_type,
+                Some("invalidSyntax"),
+                "{body}"
+            );
         }
         let nested = |depth: usize| format!("{{\"a\":{}{}}}", "[".repeat(depth), "]".repeat(depth));
         assert!(Object::parse(nested(64).as_bytes()).is_ok());

@@ -20,10 +20,12 @@ impl GroupDraft {
     /// Parses the body of a creation.
     pub fn read(body: &Object) -> Result<Self> {
         let external_id = body.get("externalId").map(external_id).transpose()?;
-        Ok(Self { external_id, ..Self::read_replacement(body)? })
+        let draft = Self::read_replacement(body)?;
+        Ok(Self { external_id, display_name: json::storable("displayName", &draft.display_name)?, ..draft })
     }
 
-    /// Parses the body of a replacement. Ignores the external id, which cannot change.
+    /// Parses the body of a replacement. Ignores the external id and the content of the name, which cannot
+    /// change.
     pub fn read_replacement(body: &Object) -> Result<Self> {
         let missing = || Error::invalid_value("displayName is missing or not a string");
         let display_name = body.get("displayName").and_then(Value::as_str).ok_or_else(missing)?;

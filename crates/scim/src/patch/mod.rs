@@ -68,10 +68,12 @@ impl Ignored {
     const MAX_NAMES: usize = 10;
     const MAX_CHARACTERS: usize = 64;
 
-    /// Adds a path without its filter and its quoted parts, whose values may be personal data.
+    /// Adds a path without its filter, its quoted parts, whose values may be personal data, and control
+    /// characters.
     pub(crate) fn add(&mut self, path: &str) {
         let name = path.split(['[', '"', '\'']).next().unwrap_or_default();
-        let name: String = name.trim_end().chars().take(Self::MAX_CHARACTERS).collect();
+        let characters = name.trim_end().chars().filter(|c| !c.is_control());
+        let name: String = characters.take(Self::MAX_CHARACTERS).collect();
         if self.0.len() < Self::MAX_NAMES && !self.0.contains(&name) {
             self.0.push(name);
         }

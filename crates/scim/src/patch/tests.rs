@@ -133,6 +133,15 @@ fn unknown_attributes_are_ignored_and_named() {
     let patch = read(json!([{ "op": "replace", "value": odd }])).unwrap();
     assert_eq!(patch.ignored().len(), 3);
     assert!(!patch.apply(&user()).unwrap().user.active);
+    let nul = json!([
+        { "op": "add", "path": "mailNickname", "value": "\0" },
+        { "op": "add", "path": "title", "value": ["\0"] },
+        { "op": "add", "value": { "bad\0ge": { "\0": "\0" }, "id": "\0" } },
+        deactivate,
+    ]);
+    let patch = read(nul).unwrap();
+    assert_eq!(patch.ignored(), ["mailNickname", "badge"]);
+    assert!(!patch.apply(&user()).unwrap().user.active);
     let many: Vec<Value> =
         (0..20).map(|i| json!({ "op": "add", "path": format!("unknown{i}"), "value": 1 })).collect();
     assert_eq!(read(many).unwrap().ignored().len(), 10);
@@ -185,6 +194,7 @@ fn invalid_operation_is_refused() {
         ("externalId", Value::Null),
         ("externalId", json!(".search")),
         ("id", json!([".."])),
+        ("displayName", json!("a\0")),
     ] {
         assert_eq!(keyword(with("replace", path, value.clone())), "invalidValue", "{path} {value}");
     }

@@ -91,6 +91,8 @@ async fn reason_must_be_a_non_blank_string(database: Database) {
             "{body}"
         );
     }
+    let unsupported = error(415, "The provided content-type 'text/xml' is not supported.");
+    assert_eq!(admin.by(A, "POST", P).body("text/xml; charset=utf-8", "x").answer().await, unsupported);
     // The reason is validated before the namespace is looked up.
     assert_eq!(admin.exclude("999", &json!({})).await, error(400, "reason is missing"));
     assert_eq!(admin.exclusions(), 0);

@@ -29,6 +29,8 @@ pub enum AdminError {
     /// The parameters could not be decoded.
     #[error("{0}")]
     Unreadable(NestedParamsError),
+    #[error("{0}")]
+    UnsupportedMediaType(NestedParamsError),
     /// This kind of pagination cannot reach the requested part of the list.
     #[error("{0}")]
     Pagination(String),
@@ -57,7 +59,7 @@ impl From<NestedParamsError> for AdminError {
     fn from(error: NestedParamsError) -> Self {
         match error {
             NestedParamsError::Unreadable(_) | NestedParamsError::Invalid(_) => Self::Unreadable(error),
-            NestedParamsError::UnsupportedMediaType(kind) => RestError::UnsupportedMediaType(kind).into(),
+            NestedParamsError::UnsupportedMediaType(_) => Self::UnsupportedMediaType(error),
             NestedParamsError::TooMany => RestError::TooLarge.into(),
         }
     }
@@ -70,6 +72,7 @@ impl ResponseError for AdminError {
             Self::InsufficientScope(_) | Self::Forbidden | Self::InactiveAccount(_) => StatusCode::FORBIDDEN,
             Self::Parameter(..) | Self::Unreadable(_) => StatusCode::BAD_REQUEST,
             Self::Pagination(_) => StatusCode::METHOD_NOT_ALLOWED,
+            Self::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Rest(error) => error.status_code(),
             // GitLab itself has inserted the row first, and the index is unique.
             Self::Database(database::Error::Domain(DomainError::Taken(_))) => StatusCode::BAD_REQUEST,
@@ -109,9 +112,10 @@ impl AdminError {
             Self::InsufficientScope(scope) => {
                 json!({ "error": "insufficient_scope", "error_description": INSUFFICIENT_SCOPE, "scope": scope })
             }
-            Self::Parameter(..) | Self::Unreadable(_) | Self::Pagination(_) => {
-                json!({ "error": self.to_string() })
-            }
+            Self::Parameter(..)
+            | Self::Unreadable(_)
+            | Self::UnsupportedMediaType(_)
+            | Self::Pagination(_) => json!({ "error": self.to_string() }),
             Self::Database(database::Error::Domain(DomainError::Fields(violations))) => {
                 json!({ "message": by_field(violations) })
             }

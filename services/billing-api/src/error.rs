@@ -21,6 +21,8 @@ pub enum BillingError {
     /// Missing and invalid parameters.
     #[error("{0}")]
     Parameters(String),
+    #[error("{0}")]
+    UnsupportedMediaType(NestedParamsError),
     /// Namespaces that were skipped, while the others were stored.
     #[error("some namespaces were skipped")]
     Skipped(Vec<(i64, &'static str)>),
@@ -45,7 +47,7 @@ impl From<NestedParamsError> for BillingError {
             NestedParamsError::Unreadable(_) | NestedParamsError::Invalid(_) => {
                 Self::Parameters(error.to_string())
             }
-            NestedParamsError::UnsupportedMediaType(kind) => RestError::UnsupportedMediaType(kind).into(),
+            NestedParamsError::UnsupportedMediaType(_) => Self::UnsupportedMediaType(error),
             NestedParamsError::TooMany => RestError::TooLarge.into(),
         }
     }
@@ -58,6 +60,7 @@ impl ResponseError for BillingError {
             Self::InsufficientScope | Self::Forbidden => StatusCode::FORBIDDEN,
             Self::Parameters(_) | Self::Skipped(_) => StatusCode::BAD_REQUEST,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
+            Self::UnsupportedMediaType(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Unprocessable(_) | Self::Failed(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::NoKeys => StatusCode::SERVICE_UNAVAILABLE,
             Self::Rest(error) => error.status_code(),
@@ -93,7 +96,7 @@ impl BillingError {
             Self::InsufficientScope => {
                 json!({ "error": "insufficient_scope", "error_description": self.to_string(), "scope": "api" })
             }
-            Self::Parameters(errors) => json!({ "error": errors }),
+            Self::Parameters(_) | Self::UnsupportedMediaType(_) => json!({ "error": self.to_string() }),
             Self::Skipped(namespaces) => {
                 let each = |(id, reason): &(i64, &str)| (id.to_string(), json!([reason]));
                 json!({ "message": { "error": namespaces.iter().map(each).collect::<Map<_, _>>() } })

@@ -70,6 +70,15 @@ const TRIGGERS: &[TriggerNeeds] = &[
     TriggerNeeds { function: "gitlab_schema_prevent_write", grants: &[], sequences: &[] },
 ];
 
+/// Whether a function of GitLab fills columns of the new row, as its generated name says. To fill a sharding key, it
+/// reads the parent's row, but only if the key is NULL, and a service always sets it.
+fn fills_columns(function: &str) -> bool {
+    const DIGITS: usize = 12;
+    let name = function.strip_prefix("function_for_").unwrap_or(function);
+    let hash = name.strip_prefix("trigger_").unwrap_or_default();
+    hash.len() == DIGITS && hash.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
 #[derive(QueryableByName)]
 struct Name {
     #[diesel(sql_type = Text)]
@@ -176,6 +185,9 @@ fn push_triggers(
     let mut known: Vec<&TriggerNeeds> = Vec::new();
     for table in tables.iter().filter(|table| table.is_written()) {
         for trigger in catalogue.triggers(table.table) {
+            if fills_columns(&trigger.function) {
+                continue;
+            }
             match TRIGGERS.iter().find(|needs| trigger.function.contains(needs.function)) {
                 Some(needs) if known.iter().any(|other| std::ptr::eq(*other, needs)) => {}
                 Some(needs) => known.push(needs),
@@ -207,4 +219,21 @@ fn push_triggers(
     sql.push_str(&unknown);
     sql.push('\n');
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn generated_names_are_those_of_functions_that_fill_columns() {
+        for function in ["trigger_c8bc8646bce9", "function_for_trigger_7f41427eda69"] {
+            assert!(fills_columns(function), "{function}");
+        }
+        for function in
+            ["trigger_c8bc8646bce", "trigger_namespaces_x", "table_sync_function_40ecbfb353", "audit_members"]
+        {
+            assert!(!fills_columns(function), "{function}");
+        }
+    }
 }

@@ -17,6 +17,7 @@ mod deploy_tokens;
 mod documentation;
 mod error_tracking;
 mod examples;
+mod explain;
 mod faults;
 mod framing;
 mod geo;

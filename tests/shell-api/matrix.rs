@@ -142,7 +142,8 @@ fn path(id: i64) -> String {
     format!("m/p{id}")
 }
 
-async fn world(database: Database, storage: &TempDir) -> Shell {
+/// A service with the users, the keys and the projects of the tables.
+pub(super) async fn world(database: Database, storage: &TempDir) -> Shell {
     let conn = &mut database.open();
     projects(conn);
     people(conn);
@@ -201,6 +202,11 @@ fn cases(name: &str, table: &str) -> Vec<Case> {
         }
     }
     cases
+}
+
+/// The body of the request of each cell.
+pub(super) fn bodies() -> Vec<Value> {
+    TABLES.iter().flat_map(|(name, table)| cases(name, table)).map(|case| case.body).collect()
 }
 
 /// The body that GitLab Shell sends before a push, or Gitaly during one.

@@ -3,6 +3,7 @@
 mod check;
 mod commands;
 mod connection;
+mod explain;
 mod files;
 mod grants;
 mod maintain;
@@ -62,6 +63,9 @@ enum Command {
     /// Check whether a database fits a service and print the findings; exit 78 if the service would not
     /// start
     CheckDatabase(grants::CheckOptions),
+    /// Explain a decision of a service: which rule decides, from which rows of which tables; writes nothing
+    #[command(subcommand)]
+    Explain(explain::Command),
     /// Run periodic maintenance: remove expired authorizations and count seats
     Maintain(maintain::Options),
     /// Create, list, show, block and unblock users
@@ -131,6 +135,7 @@ fn run(command: &Command) -> anyhow::Result<()> {
         Command::Check(options) => check::run(options),
         Command::Grants(options) => grants::run(options),
         Command::CheckDatabase(options) => grants::check(options),
+        Command::Explain(command) => explain::run(command),
         Command::Maintain(options) => maintain::run(options),
         Command::User(command) => commands::user::run(command),
         Command::SshKey(command) => commands::ssh_key::run(command),

@@ -30,6 +30,11 @@ impl Refusal {
         Self { message: format!("{kind} `{name}` exists already"), kind: Kind::Name, hint: Some(hint) }
     }
 
+    /// What the command is about does not exist, or must look as if it did not.
+    pub fn unknown(message: impl Into<String>) -> Self {
+        Self { message: message.into(), kind: Kind::Name, hint: None }
+    }
+
     /// The command is not possible.
     pub fn failed(message: impl Into<String>) -> Self {
         Self { message: message.into(), kind: Kind::Failed, hint: None }

@@ -35,10 +35,12 @@ pub fn load(
         let grant = row.grant();
         let RuleRow { kind, rule_id, name, allow_force_push, .. } = row;
         if kind == Kind::TAG {
-            let tag = tags.entry(rule_id).or_insert_with(|| ProtectedTag { name, ..ProtectedTag::default() });
+            let tag =
+                tags.entry(rule_id).or_insert_with(|| ProtectedTag { id: rule_id, name, create: Vec::new() });
             tag.create.extend(grant);
         } else {
             let branch = branches.entry(rule_id).or_insert_with(|| ProtectedBranch {
+                id: rule_id,
                 name,
                 allow_force_push,
                 ..ProtectedBranch::default()

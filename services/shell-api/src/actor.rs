@@ -3,6 +3,7 @@ use database::accounts;
 use database::git_access::ActorId;
 use domain::account::{Account, AccountId, AccountLookup, NO_RECOVERY_FOR_DEPLOY_KEYS};
 use endpoint::{Params, RestError, log_user};
+use git_access::{actor_from_identifier, actor_from_name};
 
 use crate::App;
 use crate::shell_reply::ShellReply;
@@ -13,27 +14,10 @@ pub(crate) fn from_params(params: &Params) -> Result<ActorId, RestError> {
     let text = |name| params.text(name).map(|text| text.filter(|text| !text.trim().is_empty()));
     let (key_id, user_id) = (params.id("key_id")?, params.id("user_id")?);
     let (identifier, username, principal) = (text("identifier")?, text("username")?, text("krb5principal")?);
-    let by_name =
-        |name: String| if name.contains('@') { ActorId::Email(name) } else { ActorId::Username(name) };
     let actor = key_id.map(ActorId::Key).or_else(|| user_id.map(ActorId::User));
-    let actor = actor.or_else(|| identifier.as_deref().map(from_identifier));
-    let actor = actor.or_else(|| username.map(by_name));
+    let actor = actor.or_else(|| identifier.as_deref().map(actor_from_identifier));
+    let actor = actor.or_else(|| username.map(actor_from_name));
     Ok(actor.or_else(|| principal.map(ActorId::Kerberos)).unwrap_or(ActorId::Anonymous))
-}
-
-/// Parses `user-1`, `key-11`, `username-root` or `deploy-token-1`.
-pub(crate) fn from_identifier(identifier: &str) -> ActorId {
-    let is_number = |digits: &&str| digits.bytes().all(|byte| byte.is_ascii_digit());
-    let id = |digits: &str| Some(digits).filter(is_number)?.parse().ok();
-    if let Some(digits) = identifier.strip_prefix("deploy-token-") {
-        return id(digits).map_or(ActorId::Anonymous, ActorId::DeployToken);
-    }
-    match identifier.split_once('-') {
-        Some(("user", digits)) => id(digits).map_or(ActorId::Anonymous, ActorId::User),
-        Some(("key", digits)) => id(digits).map_or(ActorId::Anonymous, ActorId::Key),
-        Some(("username", name)) => ActorId::Username(name.to_owned()),
-        _ => ActorId::Anonymous,
-    }
 }
 
 /// Reads the account that credentials are requested for, from `key_id` or `user_id`.

@@ -3,7 +3,6 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, ResponseError};
 use domain::access::{Denial, Refusal, Rule};
-use domain::messages;
 use endpoint::RestError;
 use serde_json::json;
 
@@ -36,17 +35,18 @@ impl From<database::Error> for AllowedError {
     }
 }
 
-impl From<repository::Error> for AllowedError {
-    fn from(error: repository::Error) -> Self {
+impl From<git_access::Error> for AllowedError {
+    fn from(error: git_access::Error) -> Self {
         match error {
-            // Only the refs of projects are inspected, so the message names a project.
-            repository::Error::NotFound(_) => {
-                Self::Denied(Rule::RepositoryMissing.not_found(messages::NO_PROJECT_REPOSITORY))
+            git_access::Error::Refused(refusal) => Self::Denied(refusal),
+            git_access::Error::NotInspected(message) => Self::NotInspected(message),
+            git_access::Error::Quarantine(error) => Self::Rest(invalid_quarantine(error)),
+            git_access::Error::NotCreated(reason) => Self::NotCreated(reason),
+            git_access::Error::Database(error) => error.into(),
+            git_access::Error::Repository(error) => Self::Rest(RestError::Unavailable(error.into())),
+            error @ (git_access::Error::UnknownStorage(_) | git_access::Error::Panicked(_)) => {
+                Self::Rest(RestError::Internal(error.to_string()))
             }
-            repository::Error::NoSuchObject => Self::NotInspected(messages::NO_OBJECTS),
-            repository::Error::TooMuch => Self::NotInspected(messages::TOO_MUCH),
-            repository::Error::Quarantine(error) => Self::Rest(invalid_quarantine(error)),
-            error => Self::Rest(RestError::Unavailable(error.into())),
         }
     }
 }

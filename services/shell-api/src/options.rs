@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use clap::{ArgAction, Args, Parser};
 use endpoint::{Clock, Core, SettingsCache, Tally};
+use git_access::AccessOptions;
 use repository::{Inspect, Storage, Storages, Usage};
 use server::config::{ConfigError, Options as WebOptions, RedisOptions, Seconds, StorageOptions, Structures};
 use server::secrets::Reload;
@@ -48,30 +49,11 @@ pub struct ShellOptions {
     /// Refuse tokens without `exp`
     #[arg(long, env = "IAPI_REQUIRE_EXP", action = ArgAction::Set, default_value_t = false, num_args = 0..=1, default_missing_value = "true")]
     pub require_exp: bool,
-    /// Refuse all pushes: the instance is read-only
-    #[arg(long, env = "IAPI_READ_ONLY", action = ArgAction::Set, default_value_t = false, num_args = 0..=1, default_missing_value = "true")]
-    pub read_only: bool,
-    /// Serve git-upload-pack over HTTP
-    #[arg(long, env = "IAPI_UPLOAD_PACK", action = ArgAction::Set, default_value_t = true)]
-    pub upload_pack: bool,
-    /// Serve git-receive-pack over HTTP
-    #[arg(long, env = "IAPI_RECEIVE_PACK", action = ArgAction::Set, default_value_t = true)]
-    pub receive_pack: bool,
-    /// Create a project when a user pushes to a path that does not exist
-    #[arg(long, env = "IAPI_PUSH_TO_CREATE", action = ArgAction::Set, default_value_t = true)]
-    pub push_to_create: bool,
+    #[command(flatten)]
+    pub access: AccessOptions,
     /// Let git offer partial clones
     #[arg(long, env = "IAPI_PARTIAL_CLONE", action = ArgAction::Set, default_value_t = false, num_args = 0..=1, default_missing_value = "true")]
     pub partial_clone: bool,
-    /// Allow pushes to repositories that are not inspected, with a warning each
-    #[arg(long, env = "IAPI_ALLOW_UNINSPECTED_PUSHES", action = ArgAction::Set, default_value_t = false, num_args = 0..=1, default_missing_value = "true")]
-    pub allow_uninspected_pushes: bool,
-    /// Enable Git LFS; a group or project may switch it off for itself
-    #[arg(long, env = "IAPI_LFS_ENABLED", action = ArgAction::Set, default_value_t = true)]
-    pub lfs_enabled: bool,
-    /// Largest file that a push may add, in MiB; 0 = no limit
-    #[arg(long, env = "IAPI_FILE_SIZE_LIMIT_MB", default_value_t = 0)]
-    pub file_size_limit_mb: u64,
     /// Timeout of the decision about a push
     #[arg(long, env = "IAPI_ALLOWED_TIMEOUT", default_value = "50s")]
     pub allowed_timeout: Seconds,
@@ -202,7 +184,7 @@ fn check(storages: &BTreeMap<String, Storage>, options: &ShellOptions) -> Result
         }
         match storage.inspect() {
             Inspect::Gitaly | Inspect::Local => {}
-            Inspect::None if options.allow_uninspected_pushes => {
+            Inspect::None if options.access.allow_uninspected_pushes => {
                 tracing::warn!(storage = name, "pushes are allowed without inspecting the repository");
             }
             Inspect::None => {

@@ -5,7 +5,7 @@
 use chrono::{NaiveDate, NaiveDateTime, TimeDelta};
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, QueryFragment};
-use diesel::sql_types::{BigInt, Date, Integer};
+use diesel::sql_types::{BigInt, Bool, Date, Integer, Nullable, SmallInt, Text};
 use domain::Role;
 
 use super::namespaces::{lock_ids, transaction};
@@ -13,7 +13,7 @@ use super::{Namespace, subscriptions};
 use crate::memberships::conditions::{gives_role, unexpired, valid_membership};
 use crate::schema::gitlab_subscriptions;
 use crate::sql::optional_columns;
-use crate::sql::statement::query;
+use crate::sql::statement::{StatementRow, query, statement};
 use crate::users::active_person;
 use crate::{Conn, MultiBackend, Result};
 
@@ -31,14 +31,50 @@ pub struct Counts {
 
 /// Counts members and projects.
 pub fn count(conn: &mut Conn, namespace_id: i64, exclude_guests: bool, today: NaiveDate) -> Result<Counts> {
-    let lowest_role = if exclude_guests { Role::GUEST.0 + 1 } else { Role::GUEST.0 };
-    let has_column = optional_columns::exists(conn, "member_roles", "occupies_seat")?;
-    let custom_roles = match conn {
-        _ if has_column => OCCUPIES_SEAT,
-        Conn::Postgresql(_) => ELEVATES_POSTGRESQL,
-        Conn::Sqlite(_) => ELEVATES_SQLITE,
-    };
-    Ok(Count { namespace_id, lowest_role, custom_roles, today }.get_result(conn)?)
+    Ok(Count(Members::new(conn, namespace_id, exclude_guests, today)?).get_result(conn)?)
+}
+
+/// The memberships that [`count`] reads, each with the user it belongs to. A user takes a seat if one of their
+/// memberships does.
+pub fn explain(
+    conn: &mut Conn,
+    namespace_id: i64,
+    exclude_guests: bool,
+    today: NaiveDate,
+) -> Result<Vec<Seat>> {
+    Ok(Explain(Members::new(conn, namespace_id, exclude_guests, today)?).load(conn)?)
+}
+
+statement! {
+    /// A valid membership that gives a role in a namespace, or below it.
+    #[derive(Debug, Clone, PartialEq, Eq)]
+    pub struct Seat {
+        pub user_id: BigInt = "s.user_id",
+        pub username: Nullable<Text> = "s.username",
+        pub state: Nullable<Text> = "s.state",
+        pub user_type: SmallInt = "s.user_type",
+        /// `None` for the owner of a personal namespace.
+        pub membership_id: Nullable<BigInt> = "s.member_id",
+        /// `Namespace` or `Project`.
+        pub source_type: Text = "s.source_type",
+        pub source_id: BigInt = "s.source_id",
+        /// The access level of the membership, or the lower one of the invitation of its group.
+        pub access_level: Integer = "s.access_level",
+        /// Whether the membership is one of an invited group.
+        pub is_of_invited_group: Bool = "s.own = 0",
+        pub member_role_id: Nullable<BigInt> = "s.role_id",
+        /// Whether the role takes a seat.
+        pub role_takes_seat: Bool = "s.role_takes_seat",
+        /// Whether the user is an active person, who alone can take a seat.
+        pub is_active_person: Bool = "s.is_active_person",
+    }
+}
+
+impl Seat {
+    /// Whether the user takes a seat by this membership.
+    pub fn is_taken(&self) -> bool {
+        self.role_takes_seat && self.is_active_person
+    }
 }
 
 /// Seats in use. A personal namespace takes at least one, that of its owner.
@@ -82,7 +118,8 @@ pub(crate) fn refresh(conn: &mut Conn, namespace_id: i64, now: NaiveDateTime) ->
     })
 }
 
-struct Count {
+/// The members of a namespace and everything below it.
+struct Members {
     namespace_id: i64,
     /// The lowest access level that takes a seat without a custom role.
     lowest_role: i32,
@@ -126,8 +163,20 @@ const SOURCES: &str = concat!(
         WHERE n.parent_id IS NOT NULL)"
 );
 
-impl QueryFragment<MultiBackend> for Count {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
+impl Members {
+    fn new(conn: &mut Conn, namespace_id: i64, exclude_guests: bool, today: NaiveDate) -> Result<Self> {
+        let lowest_role = if exclude_guests { Role::GUEST.0 + 1 } else { Role::GUEST.0 };
+        let has_column = optional_columns::exists(conn, "member_roles", "occupies_seat")?;
+        let custom_roles = match conn {
+            _ if has_column => OCCUPIES_SEAT,
+            Conn::Postgresql(_) => ELEVATES_POSTGRESQL,
+            Conn::Sqlite(_) => ELEVATES_SQLITE,
+        };
+        Ok(Self { namespace_id, lowest_role, custom_roles, today })
+    }
+
+    /// Appends the common table expressions. `counted` has a row for each valid membership.
+    fn push_counted<'b>(&'b self, out: &mut AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
         out.push_sql("WITH RECURSIVE parameters AS (SELECT ");
         out.push_bind_param::<BigInt, _>(&self.namespace_id)?;
         out.push_sql(" AS id, ");
@@ -136,13 +185,13 @@ impl QueryFragment<MultiBackend> for Count {
         out.push_bind_param::<Date, _>(&self.today)?;
         out.push_sql(SOURCES);
         out.push_sql(
-            ", counted (user_id, access_level, own, role_id) AS (\
-               SELECT m.user_id, m.access_level, 1, m.member_role_id FROM tree t \
+            ", counted (user_id, access_level, own, role_id, member_id, source_type, source_id) AS (\
+               SELECT m.user_id, m.access_level, 1, m.member_role_id, m.id, m.source_type, m.source_id FROM tree t \
                  JOIN members m ON m.source_type = 'Namespace' AND m.source_id = t.id WHERE ",
         );
         out.push_sql(VALID);
         out.push_sql(
-            " UNION ALL SELECT m.user_id, m.access_level, 1, m.member_role_id FROM places p \
+            " UNION ALL SELECT m.user_id, m.access_level, 1, m.member_role_id, m.id, m.source_type, m.source_id FROM places p \
                 JOIN members m ON m.source_type = 'Project' AND m.source_id = p.id WHERE ",
         );
         out.push_sql(VALID);
@@ -150,18 +199,36 @@ impl QueryFragment<MultiBackend> for Count {
         out.push_sql(
             " UNION ALL SELECT m.user_id, \
                 CASE WHEN m.access_level < i.access_level THEN m.access_level ELSE i.access_level END, 0, \
-                CASE WHEN m.access_level <= i.access_level THEN m.member_role_id END \
+                CASE WHEN m.access_level <= i.access_level THEN m.member_role_id END, m.id, m.source_type, m.source_id \
                 FROM invited i JOIN members m ON m.source_type = 'Namespace' AND m.source_id = i.id WHERE ",
         );
         out.push_sql(VALID);
         out.push_sql(
-            " UNION ALL SELECT n.owner_id, 50, 1, NULL FROM namespaces n WHERE n.id = (SELECT id FROM parameters) AND n.type = 'User') \
-             SELECT count(DISTINCT CASE WHEN c.access_level >= (SELECT lowest_role FROM parameters) \
-                      OR (c.role_id IS NOT NULL AND ",
+            " UNION ALL SELECT n.owner_id, 50, 1, NULL, NULL, 'Namespace', n.id FROM namespaces n \
+               WHERE n.id = (SELECT id FROM parameters) AND n.type = 'User')",
+        );
+        Ok(())
+    }
+
+    /// Appends the condition that the role of `counted` row `c` with the custom role `r` takes a seat.
+    fn push_takes_seat(&self, out: &mut AstPass<'_, '_, MultiBackend>) {
+        out.push_sql(
+            "(c.access_level >= (SELECT lowest_role FROM parameters) OR (c.role_id IS NOT NULL AND ",
         );
         out.push_sql(self.custom_roles);
+        out.push_sql("))");
+    }
+}
+
+struct Count(Members);
+
+impl QueryFragment<MultiBackend> for Count {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
+        self.0.push_counted(&mut out)?;
+        out.push_sql(" SELECT count(DISTINCT CASE WHEN ");
+        self.0.push_takes_seat(&mut out);
         out.push_sql(
-            ") THEN u.id END), \
+            " THEN u.id END), \
                     count(DISTINCT CASE WHEN c.own = 1 THEN u.id END), (SELECT count(*) FROM places) \
                FROM counted c JOIN users u ON u.id = c.user_id AND ",
         );
@@ -173,3 +240,29 @@ impl QueryFragment<MultiBackend> for Count {
 }
 
 query!(Count, (BigInt, BigInt, BigInt));
+
+struct Explain(Members);
+
+impl QueryFragment<MultiBackend> for Explain {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
+        self.0.push_counted(&mut out)?;
+        out.push_sql(" SELECT ");
+        Seat::select(&mut out);
+        out.push_sql(
+            " FROM (SELECT c.user_id, u.username, u.state, u.user_type, c.member_id, c.source_type, c.source_id, \
+                           c.access_level, c.own, c.role_id, ",
+        );
+        self.0.push_takes_seat(&mut out);
+        out.push_sql(" AS role_takes_seat, COALESCE(");
+        out.push_sql(active_person!("u"));
+        out.push_sql(
+            ", false) AS is_active_person \
+               FROM counted c JOIN users u ON u.id = c.user_id LEFT JOIN member_roles r ON r.id = c.role_id WHERE ",
+        );
+        out.push_sql(gives_role!("c"));
+        out.push_sql(") AS s ORDER BY s.user_id, s.own DESC, s.access_level DESC, s.member_id");
+        Ok(())
+    }
+}
+
+query!(Explain, row Seat);

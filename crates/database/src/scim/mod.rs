@@ -9,6 +9,7 @@ mod addresses;
 mod candidates;
 mod change;
 mod create;
+pub mod explain;
 pub(crate) mod fold;
 pub mod groups;
 mod order;

@@ -20,7 +20,7 @@ pub mod snippet_push;
 #[cfg(test)]
 pub(crate) mod test_facts;
 
-pub use decision::{Verdict, decide};
+pub use decision::{Outcome, Step, Verdict, decide, explain};
 pub use denial::Denial;
 pub use facts::{Facts, ProjectFacts, RepositoryStatus, Target};
 pub use push_rule::{Identity, PushRule};

@@ -5,6 +5,8 @@ use crate::{Role, user::User};
 /// A rule for branches; `name` may contain `*`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ProtectedBranch {
+    /// The id of the rule.
+    pub id: i64,
     /// The name or pattern of the branches.
     pub name: String,
     /// Whether those who may push may also rewrite history.
@@ -18,6 +20,8 @@ pub struct ProtectedBranch {
 /// A rule for tags; `name` may contain `*`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ProtectedTag {
+    /// The id of the rule.
+    pub id: i64,
     /// The name or pattern of the tags.
     pub name: String,
     /// Who may create the tags.
@@ -89,6 +93,11 @@ impl Grant {
 pub struct BranchRules<'a>(Vec<&'a ProtectedBranch>);
 
 impl<'a> BranchRules<'a> {
+    /// The rules, in the order of their ids.
+    pub fn iter(&self) -> impl Iterator<Item = &'a ProtectedBranch> {
+        self.0.iter().copied()
+    }
+
     /// The rules that apply to a branch.
     pub fn matching(rules: &'a [ProtectedBranch], branch: &str) -> Self {
         Self(rules.iter().filter(|rule| wildcard::matches(&rule.name, branch)).collect())
@@ -120,6 +129,11 @@ impl<'a> BranchRules<'a> {
 pub struct TagRules<'a>(Vec<&'a ProtectedTag>);
 
 impl<'a> TagRules<'a> {
+    /// The rules, in the order of their ids.
+    pub fn iter(&self) -> impl Iterator<Item = &'a ProtectedTag> {
+        self.0.iter().copied()
+    }
+
     /// The rules that apply to a tag.
     pub fn matching(rules: &'a [ProtectedTag], tag: &str) -> Self {
         Self(rules.iter().filter(|rule| wildcard::matches(&rule.name, tag)).collect())

@@ -165,13 +165,45 @@ pub fn may_update_branch(pusher: Pusher<'_>, rules: &[ProtectedBranch], branch: 
     if rules.is_empty() { pusher.may_push_code } else { rules.may_push(pusher) || rules.may_merge(pusher) }
 }
 
+/// Receives the checks of a push as they are made: the rule, and the full name of the ref.
+pub trait Trace {
+    /// `rule` is about to be checked for a line. The last one of a refused push has refused it.
+    fn check(&mut self, rule: Rule, name: &str);
+}
+
+/// Traces nothing.
+impl Trace for () {
+    fn check(&mut self, _: Rule, _: &str) {}
+}
+
+/// The checks of one line.
+struct Line<'a, T> {
+    change: Change<'a>,
+    trace: &'a mut T,
+}
+
+impl<T: Trace> Line<'_, T> {
+    fn require(&mut self, rule: Rule, condition: bool, message: &str) -> Result<(), Refusal> {
+        self.trace.check(rule, self.change.name);
+        rule.require(condition, message)
+    }
+}
+
 /// Checks every line, in order.
-pub fn check(facts: &PushFacts<'_>, answers: &Answers, changes: &ChangeList) -> Result<(), Refusal> {
+pub fn check<T: Trace>(
+    facts: &PushFacts<'_>,
+    answers: &Answers,
+    changes: &ChangeList,
+    trace: &mut T,
+) -> Result<(), Refusal> {
     let pusher = facts.pusher();
-    changes.iter().try_for_each(|change| match change.ref_name() {
-        RefName::Branch(_) => facts.branch(pusher, answers, change),
-        RefName::Tag(name) => facts.tag(pusher, change, name),
-        RefName::Other => Rule::PushCode.require(facts.may_push(pusher, change), text::PUSH_CODE),
+    changes.iter().try_for_each(|change| {
+        let mut line = Line { change, trace: &mut *trace };
+        match change.ref_name() {
+            RefName::Branch(_) => facts.branch(pusher, answers, &mut line),
+            RefName::Tag(name) => facts.tag(pusher, &mut line, name),
+            RefName::Other => line.require(Rule::PushCode, facts.may_push(pusher, change), text::PUSH_CODE),
+        }
     })
 }
 
@@ -237,23 +269,29 @@ impl<'a> PushFacts<'a> {
     }
 
     /// Checks the update of a branch.
-    fn branch(&self, pusher: Pusher<'_>, answers: &Answers, change: Change<'_>) -> Result<(), Refusal> {
+    fn branch<T: Trace>(
+        &self,
+        pusher: Pusher<'_>,
+        answers: &Answers,
+        line: &mut Line<'_, T>,
+    ) -> Result<(), Refusal> {
+        let change = line.change;
         let (branch, kind) = (change.branch().unwrap_or_default(), change.kind());
         let is_default = self.repository.default_branch.as_deref() == Some(branch);
         let rules = BranchRules::matching(&self.rules.branches, branch);
 
-        Rule::PushCode.require(self.may_push(pusher, change), text::PUSH_CODE)?;
+        line.require(Rule::PushCode, self.may_push(pusher, change), text::PUSH_CODE)?;
         let deletes_default = kind == Kind::Delete && is_default;
-        Rule::DefaultBranchDeletion.require(!deletes_default, text::DELETE_DEFAULT_BRANCH)?;
+        line.require(Rule::DefaultBranchDeletion, !deletes_default, text::DELETE_DEFAULT_BRANCH)?;
         if kind != Kind::Delete {
             let is_like_object_id = ref_name::starts_like_object_id(branch.as_bytes());
-            Rule::BranchNameProhibited.require(!is_like_object_id, text::SHA_BRANCH)?;
+            line.require(Rule::BranchNameProhibited, !is_like_object_id, text::SHA_BRANCH)?;
             let readable = !branch.contains(char::REPLACEMENT_CHARACTER);
             let is_valid = readable && ref_name::is_valid(branch.as_bytes());
-            Rule::BranchNameInvalid.require(is_valid, text::INVALID_BRANCH)?;
+            line.require(Rule::BranchNameInvalid, is_valid, text::INVALID_BRANCH)?;
         }
         if self.begins(change) {
-            return self.first_branch(pusher, &rules);
+            return self.first_branch(pusher, &rules, line);
         }
         if rules.is_empty() {
             return Ok(());
@@ -262,14 +300,14 @@ impl<'a> PushFacts<'a> {
             Kind::Update => {
                 let key = (change.old.to_owned(), change.new.to_owned());
                 let fast_forward = answers.fast_forward.get(&key) == Some(&true);
-                Rule::ForcePush.require(fast_forward || rules.allow_force_push(), text::FORCE_PUSH)?;
-                self.update_protected(pusher, &rules, branch, change.new)
+                line.require(Rule::ForcePush, fast_forward || rules.allow_force_push(), text::FORCE_PUSH)?;
+                self.update_protected(pusher, &rules, branch, line)
             }
-            Kind::Create => self.create_protected(pusher, &rules, answers, change.new),
+            Kind::Create => self.create_protected(pusher, &rules, answers, line),
             Kind::Delete => {
-                let rule = Rule::ProtectedBranchDeletion;
-                rule.require(pusher.may_delete_protected(), text::DELETE_PROTECTED)?;
-                rule.require(self.protocol == Protocol::Web, text::DELETE_PROTECTED_WEB)
+                let (rule, is_web) = (Rule::ProtectedBranchDeletion, self.protocol == Protocol::Web);
+                line.require(rule, pusher.may_delete_protected(), text::DELETE_PROTECTED)?;
+                line.require(rule, is_web, text::DELETE_PROTECTED_WEB)
             }
         }
     }
@@ -296,77 +334,93 @@ impl<'a> PushFacts<'a> {
 
     /// Checks a new branch in an empty repository. Every branch counts as protected if the default branch
     /// protection is on.
-    fn first_branch(&self, pusher: Pusher<'_>, rules: &BranchRules<'_>) -> Result<(), Refusal> {
+    fn first_branch<T: Trace>(
+        &self,
+        pusher: Pusher<'_>,
+        rules: &BranchRules<'_>,
+        line: &mut Line<'_, T>,
+    ) -> Result<(), Refusal> {
         let unprotected = !self.branch_protection().on && rules.is_empty();
-        if unprotected || self.may_start(pusher) || rules.may_push(pusher) {
-            return Ok(());
-        }
+        let is_allowed = unprotected || self.may_start(pusher) || rules.may_push(pusher);
         let message = text::no_default_branch(&self.instance.url, &self.project.full_path);
-        Err(Rule::DefaultBranchMissing.forbid(message))
+        line.require(Rule::DefaultBranchMissing, is_allowed, &message)
     }
 
-    fn create_protected(
+    fn create_protected<T: Trace>(
         &self,
         pusher: Pusher<'_>,
         rules: &BranchRules<'_>,
         answers: &Answers,
-        new: &str,
+        line: &mut Line<'_, T>,
     ) -> Result<(), Refusal> {
+        let (rule, new) = (Rule::ProtectedBranch, line.change.new);
         if rules.may_push(pusher) {
-            return Ok(());
+            return line.require(rule, true, text::CREATE_PROTECTED);
         }
-        Rule::ProtectedBranch.require(rules.may_merge(pusher), text::CREATE_PROTECTED)?;
+        line.require(rule, rules.may_merge(pusher), text::CREATE_PROTECTED)?;
         let is_protected = |branch: &String| !BranchRules::matching(&self.rules.branches, branch).is_empty();
         let based = answers.branches_with.get(new).is_some_and(|branches| branches.iter().any(is_protected));
-        Rule::ProtectedBranch.require(based, text::CREATE_PROTECTED_BASE)?;
-        Rule::ProtectedBranch.require(self.protocol == Protocol::Web, text::CREATE_PROTECTED_WEB)
+        line.require(rule, based, text::CREATE_PROTECTED_BASE)?;
+        line.require(rule, self.protocol == Protocol::Web, text::CREATE_PROTECTED_WEB)
     }
 
     /// Checks the update of a protected branch. A merge by the application needs only the right to merge.
-    fn update_protected(
+    fn update_protected<T: Trace>(
         &self,
         pusher: Pusher<'_>,
         rules: &BranchRules<'_>,
         branch: &str,
-        new: &str,
+        line: &mut Line<'_, T>,
     ) -> Result<(), Refusal> {
+        let new = line.change.new;
         let may_push = rules.may_push(pusher);
         if self.merge_requests.merging.contains(&(branch.to_owned(), new.to_owned())) {
-            Rule::ProtectedBranchUpdate.require(may_push || rules.may_merge(pusher), text::MERGE_PROTECTED)
+            line.require(
+                Rule::ProtectedBranchUpdate,
+                may_push || rules.may_merge(pusher),
+                text::MERGE_PROTECTED,
+            )
         } else {
-            Rule::ProtectedBranchUpdate.require(may_push, text::PUSH_PROTECTED)
+            line.require(Rule::ProtectedBranchUpdate, may_push, text::PUSH_PROTECTED)
         }
     }
 
     /// Checks the update of a tag.
-    fn tag(&self, pusher: Pusher<'_>, change: Change<'_>, name: &[u8]) -> Result<(), Refusal> {
+    fn tag<T: Trace>(&self, pusher: Pusher<'_>, line: &mut Line<'_, T>, name: &[u8]) -> Result<(), Refusal> {
+        let change = line.change;
         let tag = change.name.strip_prefix("refs/tags/").unwrap_or_default();
         let kind = change.kind();
-        Rule::PushCode.require(self.may_push(pusher, change), text::PUSH_CODE)?;
+        line.require(Rule::PushCode, self.may_push(pusher, change), text::PUSH_CODE)?;
         // A user who passes the previous check may push code, but the owner of a deploy key may not.
-        Rule::TagUpdate.require(kind == Kind::Create || pusher.may_push_code, text::CHANGE_TAG)?;
+        line.require(Rule::TagUpdate, kind == Kind::Create || pusher.may_push_code, text::CHANGE_TAG)?;
         let is_default = self.repository.default_branch.as_deref() == Some(tag);
         let is_named_as_default = kind == Kind::Create && is_default;
-        Rule::TagNamedAsDefaultBranch.require(!is_named_as_default, text::TAG_NAMED_AS_DEFAULT)?;
+        line.require(Rule::TagNamedAsDefaultBranch, !is_named_as_default, text::TAG_NAMED_AS_DEFAULT)?;
         if kind != Kind::Delete {
             // Invalid UTF-8 has been replaced with this character.
             let rule = Rule::TagNameProhibited;
-            rule.require(!tag.contains(char::REPLACEMENT_CHARACTER), text::TAG_NOT_UTF8)?;
+            line.require(rule, !tag.contains(char::REPLACEMENT_CHARACTER), text::TAG_NOT_UTF8)?;
             let prohibited = !ref_name::is_valid(name) || name.starts_with(b"refs/tags/");
-            rule.require(!prohibited, text::TAG_PROHIBITED)?;
-            rule.require(!ref_name::starts_like_object_id(name), text::SHA_TAG)?;
+            line.require(rule, !prohibited, text::TAG_PROHIBITED)?;
+            line.require(rule, !ref_name::starts_like_object_id(name), text::SHA_TAG)?;
         }
         let rules = TagRules::matching(&self.rules.tags, tag);
         if rules.is_empty() {
             return Ok(());
         }
         match kind {
-            Kind::Update => Err(Rule::ProtectedTag.forbid(text::UPDATE_PROTECTED_TAG)),
+            Kind::Update => line.require(Rule::ProtectedTag, false, text::UPDATE_PROTECTED_TAG),
             Kind::Delete => {
-                Rule::ProtectedTag.require(pusher.may_delete_protected(), text::DELETE_PROTECTED_TAG)?;
-                Rule::ProtectedTag.require(self.protocol == Protocol::Web, text::DELETE_PROTECTED_TAG_WEB)
+                line.require(Rule::ProtectedTag, pusher.may_delete_protected(), text::DELETE_PROTECTED_TAG)?;
+                line.require(
+                    Rule::ProtectedTag,
+                    self.protocol == Protocol::Web,
+                    text::DELETE_PROTECTED_TAG_WEB,
+                )
             }
-            Kind::Create => Rule::ProtectedTag.require(rules.may_create(pusher), text::CREATE_PROTECTED_TAG),
+            Kind::Create => {
+                line.require(Rule::ProtectedTag, rules.may_create(pusher), text::CREATE_PROTECTED_TAG)
+            }
         }
     }
 }

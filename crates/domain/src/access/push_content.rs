@@ -120,29 +120,39 @@ impl ContentFacts {
         }
     }
 
+    /// The rules that [`Self::check`] applies to these changes, in order.
+    pub fn rules(&self, changes: &ChangeList) -> Vec<Rule> {
+        let needs = self.needs(changes);
+        let all = [
+            (needs.locks, Rule::LfsLock),
+            (needs.lfs_pointers, Rule::LfsObjectsMissing),
+            (needs.blobs && self.file_size_limit > 0, Rule::FileSizeLimit),
+            (self.push_rule.is_some(), Rule::PushRule),
+        ];
+        all.into_iter().filter_map(|(applies, rule)| applies.then_some(rule)).collect()
+    }
+
     /// Checks the push as a whole.
     pub fn check(&self, answers: &ContentAnswers, changes: &ChangeList) -> Result<(), Refusal> {
-        let needs = self.needs(changes);
-        if needs.locks {
-            self.locks(answers)?; // l
-        }
-        if needs.lfs_pointers {
-            let pointers =
-                self.given(Rule::LfsObjectsMissing, answers.lfs_pointers.as_ref(), "Git LFS objects")?;
-            let missing = pointers.iter().any(|pointer| !answers.lfs_objects.contains(&pointer.oid));
-            if missing {
-                return Err(Rule::LfsObjectsMissing.forbid(text::LFS_MISSING));
+        self.rules(changes).into_iter().try_for_each(|rule| match rule {
+            Rule::LfsLock => self.locks(answers),
+            Rule::LfsObjectsMissing => self.lfs_objects(answers),
+            Rule::FileSizeLimit => {
+                let blobs = self.given(rule, answers.blobs.as_ref(), "sizes of files")?;
+                check_sizes(blobs, self.file_size_limit).map_err(|denial| rule.refuse(denial))
             }
-        }
-        if needs.blobs && self.file_size_limit > 0 {
-            let rule = Rule::FileSizeLimit;
-            let blobs = self.given(rule, answers.blobs.as_ref(), "sizes of files")?;
-            check_sizes(blobs, self.file_size_limit).map_err(|denial| rule.refuse(denial))?;
-        }
-        match &self.push_rule {
-            Some(rule) => self.push_rule(rule, needs, answers, changes),
-            None => Ok(()),
-        }
+            _ => match &self.push_rule {
+                Some(push_rule) => self.push_rule(push_rule, self.needs(changes), answers, changes),
+                None => Ok(()),
+            },
+        })
+    }
+
+    fn lfs_objects(&self, answers: &ContentAnswers) -> Result<(), Refusal> {
+        let rule = Rule::LfsObjectsMissing;
+        let pointers = self.given(rule, answers.lfs_pointers.as_ref(), "Git LFS objects")?;
+        let is_linked = |pointer: &LfsPointer| answers.lfs_objects.contains(&pointer.oid);
+        rule.require(pointers.iter().all(is_linked), text::LFS_MISSING)
     }
 
     fn locks(&self, answers: &ContentAnswers) -> Result<(), Refusal> {

@@ -1,4 +1,5 @@
 //! `POST /api/v4/internal/lfs_authenticate`
+use ::git_access::RepositoryParam;
 use actix_web::HttpResponse;
 use actix_web::web::Data;
 use auth::{LfsActor, LfsToken};
@@ -14,7 +15,7 @@ use domain::{GitPath, GlRepository};
 use endpoint::{Params, RestError, log_field, log_optional_field, log_user};
 use serde::Serialize;
 
-use super::allowed::{RepositoryParam, named};
+use super::allowed::named;
 use crate::{App, Shell, actor};
 
 #[derive(Serialize)]
@@ -31,11 +32,11 @@ pub async fn handler(app: Data<App>, _: Shell, params: Params) -> Result<HttpRes
     let actor = actor::from_params(&params)?;
     let containers = containers(&params)?;
     let settings = app.settings.get(&app.core.pool).await?;
-    let (instance, now) = (app.instance(&settings), app.core.clock.now());
+    let (instance, now) = (app.sources().instance(&settings), app.core.clock.now());
     let may_authenticate = move |actor: &Actor| may_authenticate(actor, &instance, now);
     let found = app.core.pool.read(move |conn| look_up(conn, &actor, &containers, &may_authenticate)).await?;
     let Container { project_id, git_path, actor } =
-        found.filter(|_| app.options.lfs_enabled).ok_or(RestError::NotFound("Not Found"))?;
+        found.filter(|_| app.options.access.lfs_enabled).ok_or(RestError::NotFound("Not Found"))?;
     log_field("gl_project_id", project_id);
     log_optional_field(
         "operation",

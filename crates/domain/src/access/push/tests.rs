@@ -45,7 +45,7 @@ fn roles(levels: &[i32]) -> Vec<Grant> {
 }
 
 fn branch(name: &str, allow_force_push: bool, push: Vec<Grant>, merge: Vec<Grant>) -> ProtectedBranch {
-    ProtectedBranch { name: name.to_owned(), allow_force_push, push, merge }
+    ProtectedBranch { id: 1, name: name.to_owned(), allow_force_push, push, merge }
 }
 
 /// A push over SSH by a person with this role, to a project whose `main`, `release/*` and `v*` are protected.
@@ -61,7 +61,7 @@ fn push_by(role: Role) -> Push {
                 branch("main", false, roles(&[40]), roles(&[30])),
                 branch("release/*", true, roles(&[40]), roles(&[40])),
             ],
-            tags: vec![ProtectedTag { name: "v*".to_owned(), create: roles(&[40]) }],
+            tags: vec![ProtectedTag { id: 1, name: "v*".to_owned(), create: roles(&[40]) }],
         },
         merge_requests: MergeRequests::default(),
         repository: RepositoryState { empty: false, default_branch: Some("main".to_owned()) },
@@ -109,7 +109,7 @@ impl Push {
                 }
             }
         }
-        let refusal = check(&self.facts(), &answers, &changes).err();
+        let refusal = check(&self.facts(), &answers, &changes, &mut ()).err();
         refusal.map(|refusal| (refusal.rule.row(), refusal.to_string()))
     }
 }
@@ -279,7 +279,7 @@ fn rules_add_up() {
     assert_eq!(push.verdict(&format!("{B} {A} refs/heads/main")), text::FORCE_PUSH);
     push.rules.branches.push(branch("*n", true, Vec::new(), Vec::new()));
     assert_eq!(push.verdict(&format!("{B} {A} refs/heads/main")), "");
-    push.rules.tags.push(ProtectedTag { name: "v1".to_owned(), create: roles(&[30]) });
+    push.rules.tags.push(ProtectedTag { id: 1, name: "v1".to_owned(), create: roles(&[30]) });
     assert_eq!(push.verdict(&format!("{Z} {A} refs/tags/v1")), "");
     assert_eq!(push.verdict(&format!("{Z} {A} refs/tags/v2")), text::CREATE_PROTECTED_TAG);
 }
@@ -487,7 +487,7 @@ fn the_repository_is_asked_once_and_only_of_protected_refs() {
     // A missing answer does not allow a push.
     let changes = ChangeList::from(twice);
     let refused = Err(Rule::ForcePush.forbid(text::FORCE_PUSH));
-    assert_eq!(check(&maintainer.facts(), &Answers::default(), &changes), refused);
+    assert_eq!(check(&maintainer.facts(), &Answers::default(), &changes, &mut ()), refused);
 }
 
 /// Facts that a push does not depend on do not change the verdict.

@@ -4,8 +4,8 @@ use actix_web::{HttpResponse, ResponseError};
 use domain::access::{Action, Rule};
 use domain::git::changes::Changes;
 use endpoint::{log_field, log_optional_field};
+use git_access::AccessContext;
 
-use super::facts::AccessContext;
 use super::input::Input;
 use crate::App;
 use crate::error::AllowedError;
@@ -42,32 +42,30 @@ fn name(status: StatusCode) -> Option<&'static str> {
 impl Input {
     /// Adds what the caller wants to do to the request's line in the log.
     pub(super) fn log(&self) {
-        if self.request.action != Action::Unknown {
+        if self.query.request.action != Action::Unknown {
             log_field("action", self.action.clone());
         }
-        log_field("protocol", self.request.protocol.name());
-        if let Changes::List(changes) = &self.request.changes {
+        log_field("protocol", self.query.request.protocol.name());
+        if let Changes::List(changes) = &self.query.request.changes {
             log_field("changes_count", changes.iter().count());
         }
     }
 }
 
-impl AccessContext {
-    /// Adds the actor and the repository to the request's line in the log.
-    pub(super) fn log(&self, input: &Input) {
-        let actor = &self.facts.actor;
-        if let Some(user) = actor.responsible_user() {
-            endpoint::log_user(user.id, &user.username);
-        }
-        log_optional_field("gl_key_type", actor.key_type());
-        log_optional_field("gl_key_id", actor.key().map(|key| key.id));
-        log_optional_field("gl_deploy_token_id", actor.deploy_token_id());
-        if let Some(facts) = self.facts.target.project() {
-            log_field("gl_project_id", facts.project.id);
-            log_field("gl_project_path", facts.project.full_path.clone());
-        }
-        log_optional_field("gl_namespace_id", self.facts.target.root().map(|root| root.id));
-        let repository = self.location.as_ref().map(|location| location.gl_repository.to_string());
-        log_optional_field("gl_repository", repository.or_else(|| input.gl_repository()));
+/// Adds the actor and the repository to the request's line in the log.
+pub(super) fn log(context: &AccessContext, input: &Input) {
+    let actor = &context.facts.actor;
+    if let Some(user) = actor.responsible_user() {
+        endpoint::log_user(user.id, &user.username);
     }
+    log_optional_field("gl_key_type", actor.key_type());
+    log_optional_field("gl_key_id", actor.key().map(|key| key.id));
+    log_optional_field("gl_deploy_token_id", actor.deploy_token_id());
+    if let Some(facts) = context.facts.target.project() {
+        log_field("gl_project_id", facts.project.id);
+        log_field("gl_project_path", facts.project.full_path.clone());
+    }
+    log_optional_field("gl_namespace_id", context.facts.target.root().map(|root| root.id));
+    let repository = context.location.as_ref().map(|location| location.gl_repository.to_string());
+    log_optional_field("gl_repository", repository.or_else(|| input.query.gl_repository()));
 }

@@ -1,12 +1,10 @@
-//! The parameters of `/allowed`.
+//! Reads the parameters of `/allowed`.
 use std::rc::Rc;
-use std::time::Instant;
 
-use database::git_access::ActorId;
 use domain::access::{Action, ClientAddress, Protocol, Request};
 use domain::git::changes::Changes;
-use domain::{GitPath, GlRepository};
 use endpoint::{Context, Params, RestError};
+use git_access::{Query, RepositoryParam};
 use repository::Quarantine;
 
 use crate::actor;
@@ -15,40 +13,9 @@ use crate::error::invalid_quarantine;
 
 #[derive(Debug)]
 pub(crate) struct Input {
-    pub request: Request,
+    pub query: Query,
     /// The action as sent by the caller.
     pub action: String,
-    pub actor: ActorId,
-    pub repository: RepositoryParam,
-    pub quarantine: Quarantine,
-    /// The parameter `gitaly_client_context_bin`, for calls to Gitaly.
-    pub client_context: Option<ClientContext>,
-    /// The id of this request in the logs of all services.
-    pub correlation_id: Option<Rc<str>>,
-    /// When this request times out.
-    pub deadline: Option<Instant>,
-}
-
-/// The repository as the caller names it. Gitaly sends both forms; then `project` is a path on its disk and
-/// is ignored.
-#[derive(Debug)]
-pub(crate) enum RepositoryParam {
-    Id { repository: GlRepository, project: Option<String> },
-    Path { path: GitPath, text: String },
-}
-
-impl RepositoryParam {
-    /// A common spelling for all names of the same repository, in the form that GitLab Shell usually sends:
-    /// `grp/p.git`.
-    pub fn normalized(&self) -> String {
-        match self {
-            Self::Id { repository, .. } => repository.to_string(),
-            Self::Path { text, .. } => {
-                let path = domain::text::fold(text.trim_start_matches('/'));
-                format!("{}.git", path.trim_end_matches(".git"))
-            }
-        }
-    }
 }
 
 impl Input {
@@ -72,7 +39,8 @@ impl Input {
         let check_ip = params.text("check_ip")?;
         let env = params.text("env")?.unwrap_or_default();
         let quarantine = Quarantine::parse(&env, params.text("relative_path")?);
-        Ok(Self {
+        let client_context = client_context.and_then(|context| serde_json::to_vec(context.as_json()).ok());
+        let query = Query {
             request: Request {
                 action: Action::parse(&action),
                 protocol: Protocol::parse(&protocol).ok_or_else(|| RestError::invalid("protocol"))?,
@@ -80,40 +48,14 @@ impl Input {
                 check_ip: check_ip.as_deref().map(ClientAddress::from_text),
                 namespace_path: params.text("namespace_path")?.filter(|path| !path.is_empty()),
             },
-            action,
             actor: actor::from_params(params)?,
             repository,
             quarantine: quarantine.map_err(invalid_quarantine)?,
             client_context,
             correlation_id: context.map(|context| Rc::clone(&context.correlation_id)),
             deadline: context.map(|context| context.deadline.get().into_std()),
-        })
-    }
-}
-
-impl Input {
-    /// Whether this is the general check of a push, before the changes are known.
-    pub fn asks_generally(&self) -> bool {
-        self.request.action == Action::Push && self.request.changes == Changes::Any
-    }
-
-    /// The repository as the caller names it, if by its id.
-    pub fn gl_repository(&self) -> Option<String> {
-        match &self.repository {
-            RepositoryParam::Id { repository, .. } => Some(repository.to_string()),
-            RepositoryParam::Path { .. } => None,
-        }
-    }
-
-    /// Namespace and name of the project that a push may create. The path must be plain and have at least
-    /// two segments.
-    pub fn new_project(&self) -> Option<(String, String)> {
-        let RepositoryParam::Path { path: GitPath::Project(path), text } = &self.repository else {
-            return None;
         };
-        let (namespace, name) = path.rsplit_once('/')?;
-        let is_plain = !text.contains("//") && !namespace.is_empty() && !name.is_empty();
-        is_plain.then(|| (namespace.to_owned(), name.to_owned()))
+        Ok(Self { query, action })
     }
 }
 
@@ -124,5 +66,5 @@ pub(crate) fn named(params: &Params) -> Result<RepositoryParam, RestError> {
         return Ok(RepositoryParam::Id { repository: repository.parse()?, project });
     }
     let text = project.ok_or_else(|| RestError::missing("project"))?;
-    Ok(RepositoryParam::Path { path: GitPath::parse(&text), text })
+    Ok(RepositoryParam::from_path(text))
 }

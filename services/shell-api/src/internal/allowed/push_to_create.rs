@@ -8,14 +8,14 @@ use database::projects::{self, NewProject};
 use database::settings::{self, Settings};
 use domain::Visibility;
 use domain::access::{self, Target as AccessTarget, Verdict};
-use domain::namespace::ProjectPath;
 use endpoint::RestError;
 use endpoint::audit::{AuditEvent, Author, Difference, Entity, Target};
+use git_access::{AccessContext, facts};
 use repository::{Inspect, Quarantine};
 use serde_json::{Map, Value, json};
 
-use super::facts::{self, AccessContext};
 use super::input::Input;
+use super::side_effects;
 use crate::App;
 use crate::error::AllowedError;
 
@@ -30,9 +30,9 @@ pub(super) async fn complete(
     let (mut is_made, mut verdict) = (false, verdict);
     if verdict == Verdict::CreateProject {
         is_made = project(app, &gathered).await?;
-        let looked_up = facts::look_up(app, input).await?;
-        gathered = facts::gather(app, input, settings, looked_up).await?;
-        verdict = access::decide(&input.request, &gathered.facts)?;
+        let looked_up = facts::look_up(app.sources(), &input.query).await?;
+        gathered = facts::gather(app.sources(), &input.query, settings, looked_up).await?;
+        verdict = access::decide(&input.query.request, &gathered.facts)?;
     }
     match verdict {
         Verdict::Allowed => {}
@@ -40,7 +40,7 @@ pub(super) async fn complete(
         _ => return Err(AllowedError::NotCreated("Name has already been taken".to_owned())),
     }
     if is_made {
-        gathered.note_creation(app, input, settings).await;
+        side_effects::note_creation(&gathered, app, input, settings).await;
         audit(&gathered);
     }
     Ok(gathered)
@@ -69,13 +69,12 @@ fn audit(gathered: &AccessContext) {
 
 /// Creates the project. Of two concurrent pushes one creates it, and the other finds it.
 async fn project(app: &App, before: &AccessContext) -> Result<bool, AllowedError> {
-    let (AccessTarget::NewProject { namespace, name }, Some(user)) =
+    let (AccessTarget::NewProject { namespace, .. }, Some(user)) =
         (&before.facts.target, before.facts.actor.user())
     else {
         return Err(RestError::Internal("Unknown check result".to_owned()).into());
     };
-    let path: ProjectPath =
-        name.parse().map_err(|error: domain::Error| AllowedError::NotCreated(error.to_string()))?;
+    let path = facts::new_project_path(before)?;
     let (user, namespace_id, now) = (user.clone(), namespace.namespace.id, before.facts.now);
     let storage = storage_for_new(app).await?;
     let inspect = app.storages.get(&storage).map(repository::Storage::inspect);
@@ -108,7 +107,8 @@ async fn repository(
     let (Some(location), Some(project)) = (&gathered.location, gathered.facts.target.project()) else {
         return Err(RestError::Internal("Unknown check result".to_owned()).into());
     };
-    let repository = app.repository(&location.place(input, &gathered.facts.actor), Quarantine::default())?;
+    let repository =
+        app.repository(&location.place(&input.query, &gathered.facts.actor), Quarantine::default())?;
     let made = repository.create(&settings.default_branch_name).await;
     made.map_err(|error| RestError::Unavailable(error.into()))?;
     let id = project.project.id;

@@ -34,8 +34,9 @@ pub(super) async fn check(
     }
     let now = app.core.clock.unix();
     let (period, reset_s) = (now.div_euclid(WINDOW_S), WINDOW_S - now.rem_euclid(WINDOW_S));
-    let scopes: Vec<String> = actor(&input.actor, person).into_iter().chain(address(app, context)).collect();
-    let project = input.repository.normalized();
+    let scopes: Vec<String> =
+        actor(&input.query.actor, person).into_iter().chain(address(app, context)).collect();
+    let project = input.query.repository.normalized();
     let (action, project) = (shared_state::bounded(&input.action), shared_state::bounded(&project));
     let keys: Vec<String> = scopes
         .iter()

@@ -12,7 +12,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use super::Push;
-use crate::{App, actor};
+use crate::App;
 
 /// The timeout for inspecting the repository while the pusher waits.
 pub(super) const INSPECT_TIMEOUT: Duration = Duration::from_secs(4);
@@ -47,7 +47,7 @@ impl LandedPush {
             Some(GlRepository::Project(id) | GlRepository::Wiki(id) | GlRepository::Design(id)) => id,
             _ => -1,
         };
-        let (actor, now) = (actor::from_identifier(&push.identifier), app.core.clock.now());
+        let (actor, now) = (::git_access::actor_from_identifier(&push.identifier), app.core.clock.now());
         let found = app.core.pool.read(move |conn| {
             let found = git_access::find(conn, &actor, &ProjectId::Id(project_id))?;
             Ok((found, broadcast_messages::for_terminal(conn, now)?))

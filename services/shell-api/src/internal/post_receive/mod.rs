@@ -21,7 +21,7 @@ use self::landed_push::LandedPush;
 pub use self::merge_request_options::MergeRequestOptionsSink;
 use self::messages::Message;
 use crate::client_context::ClientContext;
-use crate::{App, Shell, actor};
+use crate::{App, Shell};
 
 /// The lifetime of a message that `/allowed` stores for the end of the push.
 pub(crate) const MESSAGE_TTL: Duration = Duration::from_mins(5);
@@ -65,7 +65,7 @@ pub async fn handler(
 
     log_field("gl_repository", gl_repository.clone());
     log_field("changes_count", changes.lines().filter(|line| !line.trim().is_empty()).count());
-    if let ActorId::Key(id) = actor::from_identifier(&identifier) {
+    if let ActorId::Key(id) = git_access::actor_from_identifier(&identifier) {
         log_field("gl_key_id", id);
     }
     let decreased = app.core.counters.decrease_references(&gl_repository).await;
@@ -125,7 +125,7 @@ impl Push {
 
     /// Loads the pusher. `None` if the pusher is unknown or cannot be loaded.
     async fn pusher(&self, app: &App) -> Option<users::UserIdentity> {
-        let actor = actor::from_identifier(&self.identifier);
+        let actor = git_access::actor_from_identifier(&self.identifier);
         let pusher = app.core.pool.read(move |conn| users::find(conn, &actor)).await;
         pusher.unwrap_or_else(|error| {
             tracing::error!(error = &error as &dyn std::error::Error, "failed to load the pusher");

@@ -4,11 +4,12 @@ use actix_web::{HttpRequest, HttpResponse};
 use domain::access::{Action, Facts};
 use endpoint::Params;
 use endpoint::audit::{AuditEvent, Author, Difference, Entity, Target};
+use git_access::AccessContext;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::error::AllowedError;
-use crate::internal::allowed::{self, AccessContext};
+use crate::internal::allowed;
 use crate::{App, ShellOrWorkhorse};
 
 #[derive(Serialize)]

@@ -5,13 +5,12 @@ use actix_web::HttpResponse;
 use database::settings::Settings;
 use domain::messages;
 use endpoint::RestError;
+use git_access::{AccessContext, Location};
 use repository::{Place, Quarantine, Storage};
 use serde::Serialize;
 
 use crate::App;
 use crate::error::AllowedError;
-use crate::internal::allowed::facts::AccessContext;
-use crate::internal::allowed::lookup::location::Location;
 
 const MIB: i64 = 1024 * 1024;
 

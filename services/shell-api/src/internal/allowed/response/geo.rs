@@ -6,12 +6,12 @@ use actix_web::http::StatusCode;
 use domain::access::{Refusal, Rule};
 use domain::messages;
 use endpoint::RestError;
+use git_access::{AccessContext, RepositoryParam};
 use serde::Serialize;
 
 use crate::App;
 use crate::error::AllowedError;
-use crate::internal::allowed::facts::AccessContext;
-use crate::internal::allowed::input::{Input, RepositoryParam};
+use crate::internal::allowed::input::Input;
 
 #[derive(Serialize)]
 struct Entity<'a> {
@@ -71,7 +71,7 @@ pub(crate) fn forward(
 /// The path of the repository, which is the same on the primary. If it is not replicated yet, the path that
 /// the user typed.
 fn path(input: &Input, gathered: &AccessContext) -> Result<String, Refusal> {
-    Ok(match (&gathered.location, &input.repository) {
+    Ok(match (&gathered.location, &input.query.repository) {
         (Some(location), _) => location.gl_project_path.clone(),
         (None, RepositoryParam::Path { text, .. }) => {
             let text = text.strip_prefix('/').unwrap_or(text);

@@ -3,17 +3,20 @@ use std::cell::RefCell;
 use std::fmt::Write;
 use std::time::Instant;
 
+/// Records the steps of a check.
 #[derive(Debug)]
-pub(super) struct StepTimer {
+pub struct StepTimer {
     started: Instant,
     begun: RefCell<Vec<(String, Instant)>>,
 }
 
-impl StepTimer {
-    pub fn new() -> Self {
+impl Default for StepTimer {
+    fn default() -> Self {
         Self { started: Instant::now(), begun: RefCell::default() }
     }
+}
 
+impl StepTimer {
     /// Starts a step and ends the previous one.
     pub fn begin(&self, step: &str) {
         let mut begun = self.begun.borrow_mut();

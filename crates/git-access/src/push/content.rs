@@ -4,16 +4,13 @@ use database::push_checks::{self, PushChecks};
 use domain::access::Protocol;
 use domain::access::push_content::{self, ContentAnswers, ContentFacts, Needs};
 use domain::git::changes::ChangeList;
-use endpoint::RestError;
 use repository::{LfsPointer, Repository};
 
-use crate::App;
-use crate::error::AllowedError;
-use crate::internal::allowed::timing::StepTimer;
+use crate::{Error, Result, Sources, StepTimer, Trace};
 
-/// A push to a project.
-pub(crate) struct Push<'a> {
-    pub app: &'a App,
+/// The check of what a push brings to a project.
+pub(crate) struct ContentCheck<'a> {
+    pub sources: Sources<'a>,
     pub repository: &'a Repository,
     pub project_id: i64,
     pub user_id: Option<i64>,
@@ -22,9 +19,9 @@ pub(crate) struct Push<'a> {
     pub steps: &'a StepTimer,
 }
 
-impl Push<'_> {
+impl ContentCheck<'_> {
     pub fn facts(&self, storage: &str, protocol: Protocol, default_branch: Option<String>) -> ContentFacts {
-        let (options, checks) = (&self.app.options, &self.checks);
+        let (options, checks) = (self.sources.options, &self.checks);
         // Git LFS is on by default. That alone must not refuse pushes to a repository that cannot be read.
         let lfs_matters = self.repository.is_inspected() || checks.lfs_in_use;
         ContentFacts {
@@ -38,8 +35,8 @@ impl Push<'_> {
         }
     }
 
-    async fn ask(&self, needs: Needs) -> Result<ContentAnswers, AllowedError> {
-        let Self { app, repository, project_id, user_id, .. } = *self;
+    async fn ask(&self, needs: Needs) -> Result<ContentAnswers> {
+        let Self { sources, repository, project_id, user_id, .. } = *self;
         let revisions = push_content::revisions(self.changes);
         let mut answers = ContentAnswers::default();
         if needs.commits {
@@ -53,17 +50,17 @@ impl Push<'_> {
         }
         if needs.locks && answers.changed_paths.as_ref().is_some_and(|paths| !paths.is_empty()) {
             answers.locks =
-                app.core.pool.read(move |conn| push_checks::locks(conn, project_id, user_id)).await?;
+                sources.pool.read(move |conn| push_checks::locks(conn, project_id, user_id)).await?;
         }
         if needs.members && !commits.is_empty() {
             let emails = commits.iter().flat_map(|commit| [&commit.author_email, &commit.committer_email]);
             let mut emails: Vec<String> = emails.map(|email| domain::text::fold(email)).collect();
             emails.sort_unstable();
             emails.dedup();
-            answers.members = app.core.pool.read(move |conn| push_checks::members(conn, &emails)).await?;
+            answers.members = sources.pool.read(move |conn| push_checks::members(conn, &emails)).await?;
         }
         if needs.identity && !commits.is_empty() {
-            answers.identity = app.core.pool.read(move |conn| push_checks::identity(conn, user_id)).await?;
+            answers.identity = sources.pool.read(move |conn| push_checks::identity(conn, user_id)).await?;
         }
         if needs.lfs_pointers {
             self.steps.begin("Scanning for LFS objects");
@@ -72,7 +69,7 @@ impl Push<'_> {
         if let Some(pointers) = answers.lfs_pointers.as_ref().filter(|pointers| !pointers.is_empty()) {
             let oids: Vec<String> = pointers.iter().map(|pointer| pointer.oid.clone()).collect();
             let linked =
-                app.core.pool.read(move |conn| push_checks::linked_lfs_objects(conn, project_id, &oids));
+                sources.pool.read(move |conn| push_checks::linked_lfs_objects(conn, project_id, &oids));
             answers.lfs_objects = linked.await?;
         }
         if needs.blobs {
@@ -95,22 +92,28 @@ impl Push<'_> {
     }
 }
 
-pub(crate) async fn check(push: &Push<'_>, facts: ContentFacts) -> Result<(), AllowedError> {
-    let needs = facts.needs(push.changes);
+pub(crate) async fn check<T: Trace>(
+    content: &ContentCheck<'_>,
+    facts: ContentFacts,
+    trace: &mut T,
+) -> Result<()> {
+    let needs = facts.needs(content.changes);
     if needs == Needs::default() && facts.push_rule.is_none() {
         return Ok(());
     }
-    let answers = if push.repository.is_inspected() {
-        push.ask(needs).await?
-    } else if push.app.options.allow_uninspected_pushes {
+    let rules = facts.rules(content.changes);
+    trace.content(&facts, &rules);
+    let answers = if content.repository.is_inspected() {
+        content.ask(needs).await?
+    } else if content.sources.options.allow_uninspected_pushes {
         ContentAnswers::nothing()
     } else {
         ContentAnswers::default()
     };
-    push.steps.begin("Checking what the push brings");
-    let changes = push.changes.clone();
+    content.steps.begin("Checking what the push brings");
+    let changes = content.changes.clone();
     // Matching patterns against every message and path takes long for a large push, so it runs on a blocking
     // thread.
     let judged = tokio::task::spawn_blocking(move || facts.check(&answers, &changes));
-    Ok(judged.await.map_err(|panic| RestError::Internal(panic.to_string()))??)
+    Ok(judged.await.map_err(|panic| Error::Panicked(panic.to_string()))??)
 }

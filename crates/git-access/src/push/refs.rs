@@ -4,30 +4,29 @@ use std::collections::HashSet;
 
 use database::settings::Settings;
 use database::{merge_requests, protected_refs, push_checks};
-use domain::access::ProjectFacts;
 use domain::access::push::{self, Answers, MergeRequests, PushFacts, Question, RepositoryState, StateNeeds};
+use domain::access::{ProjectFacts, Rule};
 use domain::git::changes::{Change, ChangeList};
 use domain::git::ref_name::RefName;
 
-use super::content::{self, Push};
-use crate::App;
-use crate::error::AllowedError;
-use crate::internal::allowed::facts::AccessContext;
-use crate::internal::allowed::input::Input;
-use crate::internal::allowed::timing::StepTimer;
+use super::content::{self, ContentCheck};
+use crate::{AccessContext, Query, Result, Sources, StepTimer, Trace};
 
-pub(crate) async fn check(
-    app: &App,
-    input: &Input,
-    gathered: &AccessContext,
-    target: &ProjectFacts,
-    changes: &ChangeList,
-    settings: &Settings,
-    steps: &StepTimer,
-) -> Result<(), AllowedError> {
+/// A push with changes to a project.
+pub(crate) struct Push<'a> {
+    pub sources: Sources<'a>,
+    pub query: &'a Query,
+    pub gathered: &'a AccessContext,
+    pub project: &'a ProjectFacts,
+    pub changes: &'a ChangeList,
+    pub settings: &'a Settings,
+    pub steps: &'a StepTimer,
+}
+
+pub(crate) async fn check<T: Trace>(push: Push<'_>, trace: &mut T) -> Result<()> {
+    let Push { sources, query, gathered, project: target, changes, settings, steps } = push;
     let (facts, Some(location)) = (&gathered.facts, &gathered.location) else { return Ok(()) };
-    let repository =
-        app.repository(&location.place(input, &gathered.facts.actor), input.quarantine.clone())?;
+    let repository = sources.repository(&location.place(query, &facts.actor), query.quarantine.clone())?;
     repository.check_quarantine().await?;
     if let Some(first) = changes.first() {
         steps.begin(&step(first));
@@ -39,7 +38,7 @@ pub(crate) async fn check(
     let may_push_code =
         pusher.is_some_and(|user| target.project.may_push_code(user, target.actor_access.role));
     let project = target.project.clone();
-    let from_database = app.core.pool.read(move |conn| {
+    let from_database = sources.pool.read(move |conn| {
         let rules = protected_refs::load(conn, project_id, root_id, user_id, today)?;
         let collaboration_branches = match user_id {
             Some(user_id) if !may_push_code => {
@@ -57,12 +56,13 @@ pub(crate) async fn check(
         project: &target.project,
         actor_access: target.actor_access,
         instance: &facts.instance,
-        protocol: input.request.protocol,
+        protocol: query.request.protocol,
         now: facts.now,
         rules,
         merge_requests,
         repository: RepositoryState::default(),
     };
+    trace.whole(Rule::PushCode);
     push::check_right(&push_facts, changes)?;
     let mut bearing = StateNeeds::new(&facts.actor, changes);
     bearing.default_branch |= checks.push_rule.as_ref().is_some_and(|rule| rule.branch_name_regex.is_some());
@@ -73,20 +73,22 @@ pub(crate) async fn check(
         default_branch: Some(settings.default_branch_name.clone()),
     });
 
+    trace.push(&push_facts.rules, &push_facts.merge_requests, &push_facts.repository);
     let questions = push::questions(&push_facts, changes);
     let answers = if repository.is_inspected() {
         repository.answer(questions, |question| steps.begin(&step_of(question))).await?
-    } else if app.options.allow_uninspected_pushes {
+    } else if sources.options.allow_uninspected_pushes {
         tracing::warn!(gl_project_id = project_id, "allowed a push without inspecting the repository");
         assumed(questions)
     } else {
         Answers::default()
     };
-    push::check(&push_facts, &answers, changes)?;
+    push::check(&push_facts, &answers, changes, trace)?;
     let default_branch = push_facts.repository.default_branch;
-    let push = Push { app, repository: &repository, project_id, user_id, checks, changes, steps };
-    let facts = push.facts(&location.storage.name, input.request.protocol, default_branch);
-    content::check(&push, facts).await
+    let content =
+        ContentCheck { sources, repository: &repository, project_id, user_id, checks, changes, steps };
+    let facts = content.facts(&location.storage.name, query.request.protocol, default_branch);
+    content::check(&content, facts, trace).await
 }
 
 /// The assumed answers for a repository that is not inspected, if the operator allows such pushes.

@@ -19,9 +19,11 @@ pub(crate) struct LookupRequest {
     pub now: NaiveDateTime,
 }
 
-pub(crate) struct LookupResult {
+/// What a lookup found.
+#[derive(Debug)]
+pub struct LookupResult {
     pub found: ActorAndProject,
-    pub kind: Option<Kind>,
+    pub(crate) kind: Option<Kind>,
     pub snippet: Option<FoundSnippet>,
     /// The group of a wiki, or the namespace in which the user may create the project.
     pub namespace: Option<FoundNamespace>,

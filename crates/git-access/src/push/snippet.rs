@@ -6,32 +6,30 @@ use domain::access::{Rule, snippet_push};
 use domain::git::changes::ChangeList;
 use domain::messages;
 
-use crate::App;
-use crate::error::AllowedError;
-use crate::internal::allowed::facts::AccessContext;
-use crate::internal::allowed::input::Input;
-use crate::internal::allowed::timing::StepTimer;
+use crate::{AccessContext, Query, Result, Sources, StepTimer, Trace};
 
-pub(crate) async fn check(
-    app: &App,
-    input: &Input,
+pub(crate) async fn check<T: Trace>(
+    sources: Sources<'_>,
+    query: &Query,
     gathered: &AccessContext,
     changes: &ChangeList,
     settings: &Settings,
     steps: &StepTimer,
-) -> Result<(), AllowedError> {
+    trace: &mut T,
+) -> Result<()> {
     let Some(location) = &gathered.location else { return Ok(()) };
     let storage = &location.storage.name;
     let repository =
-        app.repository(&location.place(input, &gathered.facts.actor), input.quarantine.clone())?;
+        sources.repository(&location.place(query, &gathered.facts.actor), query.quarantine.clone())?;
     repository.check_quarantine().await?;
+    trace.whole(Rule::SnippetFiles);
     if let Some(first) = changes.first() {
         steps.begin(&super::refs::step(first));
     }
     let bearing = StateNeeds { default_branch: true, empty: false };
     let state = match repository.state(bearing).await {
         Ok(Some(state)) => state,
-        Ok(None) => return uninspected(app, storage),
+        Ok(None) => return uninspected(sources, storage),
         Err(repository::Error::NotFound(_)) => {
             return Err(Rule::RepositoryMissing.not_found(messages::NO_SNIPPET_REPOSITORY).into());
         }
@@ -43,14 +41,14 @@ pub(crate) async fn check(
     for revision in revisions(changes) {
         match repository.file_count(&revision).await? {
             Some(files) => snippet_push::check_file_count(files)?,
-            None => return uninspected(app, storage),
+            None => return uninspected(sources, storage),
         }
     }
     Ok(())
 }
 
-fn uninspected(app: &App, storage: &str) -> Result<(), AllowedError> {
-    if app.options.allow_uninspected_pushes {
+fn uninspected(sources: Sources<'_>, storage: &str) -> Result<()> {
+    if sources.options.allow_uninspected_pushes {
         tracing::warn!(storage, "a push to a snippet was let through without a look into the repository");
         return Ok(());
     }

@@ -8,13 +8,11 @@ use domain::actor::Actor;
 use repository::{CallContext, Inspect, Place, Quarantine};
 
 use super::target::Kind;
-use crate::App;
-use crate::error::AllowedError;
-use crate::internal::allowed::input::Input;
+use crate::{Query, Result, Sources};
 
 /// The location and the names of a repository.
 #[derive(Debug)]
-pub(crate) struct Location {
+pub struct Location {
     pub gl_repository: GlRepository,
     pub storage: Storage,
     /// Includes the suffix of the repository's kind.
@@ -55,7 +53,7 @@ pub(crate) fn location(
 
 impl Location {
     /// The repository and the request metadata for calls to Gitaly.
-    pub fn place<'a>(&'a self, input: &Input, actor: &Actor) -> Place<'a> {
+    pub fn place<'a>(&'a self, query: &Query, actor: &Actor) -> Place<'a> {
         let user = actor.responsible_user();
         Place {
             storage_name: &self.storage.name,
@@ -63,58 +61,53 @@ impl Location {
             gl_repository: self.gl_repository.to_string(),
             gl_project_path: &self.gl_project_path,
             context: CallContext {
-                correlation_id: input.correlation_id.as_deref().map(ToOwned::to_owned),
+                correlation_id: query.correlation_id.as_deref().map(ToOwned::to_owned),
                 user_id: user.map(|user| user.id),
                 username: user.map(|user| user.username.clone()),
-                remote_ip: match input.request.check_ip {
+                remote_ip: match query.request.check_ip {
                     Some(ClientAddress::Ip(ip)) => Some(ip.to_string()),
                     Some(ClientAddress::Unknown) | None => None,
                 },
-                client_context: input
-                    .client_context
-                    .as_ref()
-                    .and_then(|context| serde_json::to_vec(context.as_json()).ok()),
-                deadline: input.deadline,
+                client_context: query.client_context.clone(),
+                deadline: query.deadline,
             },
         }
     }
 }
 
-impl App {
-    /// Returns whether the repository exists, is pending or is missing.
-    pub(crate) async fn presence(
-        &self,
-        location: Option<&Location>,
-        input: &Input,
-        actor: &Actor,
-    ) -> Result<RepositoryStatus, AllowedError> {
-        let Some(location) = location else { return Ok(RepositoryStatus::Missing) };
-        if self.exists(location, input, actor).await? {
-            return Ok(RepositoryStatus::Present);
-        }
-        let awaited = match location.gl_repository {
-            GlRepository::Project(id) if input.asks_generally() => {
-                self.core.pool.read(move |conn| projects::awaits_repository(conn, id)).await?
-            }
-            _ => false,
-        };
-        if awaited {
-            return Ok(RepositoryStatus::Pending);
-        }
-        // Another push may have created it in the meantime.
-        let is_made = input.asks_generally() && self.exists(location, input, actor).await?;
-        Ok(if is_made { RepositoryStatus::Present } else { RepositoryStatus::Missing })
+/// Returns whether the repository exists, is pending or is missing.
+pub(crate) async fn status(
+    sources: Sources<'_>,
+    location: Option<&Location>,
+    query: &Query,
+    actor: &Actor,
+) -> Result<RepositoryStatus> {
+    let Some(location) = location else { return Ok(RepositoryStatus::Missing) };
+    if exists(sources, location, query, actor).await? {
+        return Ok(RepositoryStatus::Present);
     }
+    let awaited = match location.gl_repository {
+        GlRepository::Project(id) if query.asks_generally() => {
+            sources.pool.read(move |conn| projects::awaits_repository(conn, id)).await?
+        }
+        _ => false,
+    };
+    if awaited {
+        return Ok(RepositoryStatus::Pending);
+    }
+    // Another push may have created it in the meantime.
+    let is_made = query.asks_generally() && exists(sources, location, query, actor).await?;
+    Ok(if is_made { RepositoryStatus::Present } else { RepositoryStatus::Missing })
+}
 
-    async fn exists(&self, location: &Location, input: &Input, actor: &Actor) -> Result<bool, AllowedError> {
-        // The response will report that the storage is not configured.
-        let Some(storage) = self.storages.get(&location.storage.name) else { return Ok(true) };
-        // For a pull, Gitaly itself reports a missing repository. A push with changes has already reached
-        // the repository.
-        if storage.inspect() == Inspect::Gitaly && !input.asks_generally() {
-            return Ok(true);
-        }
-        let repository = self.repository(&location.place(input, actor), Quarantine::default())?;
-        Ok(repository.exists().await?)
+async fn exists(sources: Sources<'_>, location: &Location, query: &Query, actor: &Actor) -> Result<bool> {
+    // The response will report that the storage is not configured.
+    let Some(storage) = sources.storages.get(&location.storage.name) else { return Ok(true) };
+    // For a pull, Gitaly itself reports a missing repository. A push with changes has already reached
+    // the repository.
+    if storage.inspect() == Inspect::Gitaly && !query.asks_generally() {
+        return Ok(true);
     }
+    let repository = sources.repository(&location.place(query, actor), Quarantine::default())?;
+    Ok(repository.exists().await?)
 }

@@ -2,7 +2,7 @@
 use database::git_access::ProjectId;
 use domain::{GitPath, GlRepository};
 
-use crate::internal::allowed::input::RepositoryParam;
+use crate::RepositoryParam;
 
 /// The target of a path or a `gl_repository`.
 #[derive(Debug, Clone)]

@@ -55,7 +55,8 @@ async fn without_their_url_packs_are_not_supported() {
     assert_eq!(buy(&billing).await, (501, json!({ "message": "501 Not Implemented" })));
 }
 
-/// The main database is lost after `ci` has stored a pack: the purchase fails, and its repetition adds nothing.
+/// The main database is lost after `ci` has stored a pack: the purchase fails, and its repetition adds
+/// nothing.
 #[actix_web::test]
 async fn a_pack_is_stored_once_if_the_main_database_fails_in_between() {
     let ci = ci_database();

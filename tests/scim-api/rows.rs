@@ -6,7 +6,8 @@ use testkit::{Database, Release};
 
 /// Settings whose values differ from GitLab's and from the database's defaults.
 const SETTINGS: &str = "UPDATE application_settings SET default_projects_limit = 7, \
-     can_create_group = false, user_default_external = true, default_preferred_language = 'de', default_syntax_highlighting_theme = 3, \
+     can_create_group = false, user_default_external = true, default_preferred_language = 'de', \
+     default_syntax_highlighting_theme = 3, \
      user_defaults_to_private_profile = true";
 
 /// Asserts that exactly one row matches, and that these columns have these values.

@@ -1,5 +1,5 @@
-//! What `internal-apictl explain allowed` prints is what the service answers: both use `git_access`. Each request
-//! goes to the service over HTTP, and to the explanation beside it.
+//! What `internal-apictl explain allowed` prints is what the service answers: both use `git_access`. Each
+//! request goes to the service over HTTP, and to the explanation beside it.
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
@@ -58,7 +58,8 @@ impl Explainer {
         }
     }
 
-    /// The explanation's decision. Its rows must be consistent: every row passes, except the one that decides.
+    /// The explanation's decision. Its rows must be consistent: every row passes, except the one that
+    /// decides.
     async fn answer(&self, body: &Value) -> Answer {
         let settings = self.pool.read(database::settings::load).await.unwrap();
         let sources = Sources {
@@ -321,8 +322,8 @@ async fn explanation_agrees_with_service_in_random_states(database: Database) {
 async fn a_refused_push_names_its_rule_and_the_rows(database: Database) {
     let explainer = Explainer::new(database.url_for("shell-api"), &repositories().path);
     let git = repositories();
-    let body = json!({ "key_id": 11, "gl_repository": "project-3", "action": "git-receive-pack", "protocol": "ssh",
-        "changes": format!("{} {} refs/heads/main", git.a, git.b) });
+    let body = json!({ "key_id": 11, "gl_repository": "project-3", "action": "git-receive-pack",
+        "protocol": "ssh", "changes": format!("{} {} refs/heads/main", git.a, git.b) });
     let settings = explainer.pool.read(database::settings::load).await.unwrap();
     let sources = Sources {
         pool: &explainer.pool,

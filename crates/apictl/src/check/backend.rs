@@ -81,8 +81,8 @@ impl FromStr for Expectation {
 }
 
 impl Expectation {
-    /// What is wrong with this backend.
-    pub fn problem(&self, backend: Option<&Backend>) -> Option<String> {
+    /// Why this backend is not the expected one.
+    pub fn problem(self, backend: Option<&Backend>) -> Option<String> {
         let Some(backend) = backend else {
             let problem =
                 "no X-Internal-Api-Backend: the base URL is not the internal listener of the load balancer";

@@ -166,7 +166,9 @@ async fn decide(service: &Service, query: &Query, pool: &Pool, is_inspected: boo
     let mut storages = service.storages.clone();
     if !is_inspected {
         access.allow_uninspected_pushes = true;
-        storages.values_mut().for_each(|storage| storage.inspect = Some(Inspect::None));
+        for storage in storages.values_mut() {
+            storage.inspect = Some(Inspect::None);
+        }
     }
     let external_url = service.options.external_url.trim_end_matches('/');
     loop {

@@ -131,7 +131,7 @@ fn membership(
         .filter(members::source_type.eq("Namespace"))
         .filter(members::source_id.eq(group_id));
     let valid: Option<i64> = of_user.filter(is_valid(today)).select(members::id).first(conn).optional()?;
-    let row: Option<(i64, i32, Option<i64>, Option<NaiveDate>, Option<NaiveDateTime>)> = of_user
+    let row = of_user
         .select((
             members::id,
             members::access_level,
@@ -139,7 +139,7 @@ fn membership(
             members::expires_at,
             members::requested_at,
         ))
-        .first(conn)
+        .first::<(i64, i32, Option<i64>, Option<NaiveDate>, Option<NaiveDateTime>)>(conn)
         .optional()?;
     Ok(row.map(|(id, access_level, member_role_id, expires_at, requested_at)| FoundMembership {
         id,

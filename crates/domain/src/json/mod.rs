@@ -14,8 +14,8 @@ use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 
 pub use self::convert::{parse_bool, parse_integer};
 use self::scanner::{Parts, WHITESPACE};
-use self::strings::{decode, unquoted};
 pub use self::strings::without_nul;
+use self::strings::{decode, unquoted};
 pub use self::validator::{JsonError, MAX_DEPTH};
 
 /// One JSON value, as a slice of validated text.

@@ -68,16 +68,16 @@ impl Source<'_> {
             Rule::ProtocolDisabled => self.protocols(),
             Rule::KeyTypeForbidden | Rule::KeyExpired => self.actor(),
             Rule::UserBlocked => [self.user(), self.user_settings()].concat(),
-            Rule::HttpDisabled => self.options(&[
+            Rule::HttpDisabled => Self::options(&[
                 ("upload_pack", self.sources.options.upload_pack),
                 ("receive_pack", self.sources.options.receive_pack),
             ]),
             Rule::UnknownCommand => self.parameters(),
-            Rule::GeoSecondary => self.options(&[("geo.role = secondary", self.sources.is_geo_secondary)]),
+            Rule::GeoSecondary => Self::options(&[("geo.role = secondary", self.sources.is_geo_secondary)]),
             Rule::ReadOnlyInstance => {
                 let maintenance = ("maintenance_mode", self.settings.maintenance_mode.to_string());
                 let settings = from("application_settings", "", &[maintenance]);
-                let mut evidence = self.options(&[("read_only", self.sources.options.read_only)]);
+                let mut evidence = Self::options(&[("read_only", self.sources.options.read_only)]);
                 evidence.push(settings);
                 evidence
             }
@@ -126,7 +126,7 @@ impl Source<'_> {
         }
     }
 
-    fn options(&self, options: &[(&'static str, bool)]) -> Vec<Evidence> {
+    fn options(options: &[(&'static str, bool)]) -> Vec<Evidence> {
         let values: Vec<_> = options.iter().map(|(name, value)| (*name, value.to_string())).collect();
         vec![from("options", "", &values)]
     }
@@ -305,7 +305,7 @@ impl Source<'_> {
     }
 
     fn new_project(&self) -> Vec<Evidence> {
-        let option = self.options(&[("push_to_create", self.sources.options.push_to_create)]);
+        let option = Self::options(&[("push_to_create", self.sources.options.push_to_create)]);
         let Target::NewProject { namespace, name } = &self.context.facts.target else { return option };
         let values = [
             ("path", namespace.namespace.full_path.clone()),

@@ -28,7 +28,8 @@ async fn request_in_a_body_is_not_handled(database: Database) {
 #[testkit::test]
 async fn malformed_body_is_answered(database: Database) {
     let (process, _data) = start(&database);
-    let expected = (400, json!({ "message": "400 Bad request - the body is incomplete" }));
+    let reason = "the body is incomplete";
+    let expected = (400, json!({ "message": format!("400 Bad request - {reason}"), "error": reason }));
     let head = format!("POST {P} HTTP/1.1\r\nHost: x\r\nPRIVATE-TOKEN: {A}\r\n");
     testkit::smuggling::assert_answered(&process, &head, &expected).await;
 }

@@ -1,5 +1,6 @@
 //! Requests whose bodies are malformed, or whose heads never end.
-use super::support::{A, CURRENT, LEGACY, bad_request, plant, write_files};
+use super::support::{A, CURRENT, LEGACY, plant, write_files};
+use serde_json::json;
 use tempfile::TempDir;
 use testkit::{Database, Process};
 
@@ -36,7 +37,9 @@ async fn malformed_body_is_answered(database: Database) {
     let (process, _data) = start(&database);
     let line = format!("POST {CURRENT}/namespaces/123/minutes HTTP/1.1\r\nHost: x\r\n");
     let head = format!("{line}PRIVATE-TOKEN: {A}\r\n");
-    testkit::smuggling::assert_answered(&process, &head, &bad_request("the body is incomplete")).await;
+    let reason = "the body is incomplete";
+    let expected = (400, json!({ "message": format!("400 Bad request - {reason}"), "error": reason }));
+    testkit::smuggling::assert_answered(&process, &head, &expected).await;
 }
 
 #[actix_web::test]

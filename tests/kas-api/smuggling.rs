@@ -36,7 +36,8 @@ async fn request_in_a_body_is_not_handled(database: Database) {
 #[testkit::test]
 async fn malformed_body_is_answered(database: Database) {
     let (process, _data) = start(&database);
-    let expected = (400, json!({ "error": "the body is incomplete" }));
+    let reason = "the body is incomplete";
+    let expected = (400, json!({ "message": format!("400 Bad request - {reason}"), "error": reason }));
     for path in ["POST /usage_metrics", "PUT /modules/starboard_vulnerability"] {
         let (method, path) = path.split_once(' ').unwrap();
         let head = format!("{method} {KUBERNETES}{path} HTTP/1.1\r\nHost: x\r\n{}", agent());

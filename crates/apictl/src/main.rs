@@ -119,7 +119,9 @@ fn main() -> ExitCode {
         Err(help) => help.exit(),
     };
     cli.color.apply();
-    if let Err(error) = telemetry::init_tool("internal-apictl", "warn,endpoint::audit=info") {
+    // `explain` says itself what it assumes; a service would log it.
+    let levels = "warn,endpoint::audit=info,git_access=error";
+    if let Err(error) = telemetry::init_tool("internal-apictl", levels) {
         return fail(&error.into());
     }
     run(&cli.command).map_or_else(|error| fail(&error), |()| ExitCode::SUCCESS)

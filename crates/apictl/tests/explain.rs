@@ -130,7 +130,7 @@ async fn the_exit_code_says_what_was_decided(database: Database) {
         ("allowed --key 11 --project grp/p --pull", 0, "30"),
         ("allowed --key-id 14 --project grp/p.git --push refs/heads/main", 0, "30"),
         ("allowed --user alice --project grp/p --push", 0, "30"),
-        ("allowed --user-id 2 --gl-repository project-3 --create refs/heads/x", 0, "30"),
+        ("allowed --user-id 2 --gl-repository project-3 --create refs/heads/x", 1, "29e"),
         ("allowed --identifier key-11 --project grp/p --delete refs/heads/main", 1, "29b"),
         ("allowed --key 41 --project grp/p --push refs/heads/main", 1, "5"),
         ("allowed --key 16 --project grp/p --pull", 1, "7"),

@@ -146,7 +146,7 @@ impl Stream {
 
     /// Ends the connection with a response to an incomplete head.
     fn refuse(&mut self, status: StatusCode) -> Poll<io::Result<()>> {
-        tracing::debug!(http_status_code = status.as_u16(), "refused an incomplete request head");
+        tracing::debug!(status = status.as_u16(), "refused an incomplete request head");
         let mut response = String::new();
         let date = HttpDate::from(SystemTime::now());
         let _ = write!(

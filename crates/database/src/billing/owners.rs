@@ -61,11 +61,13 @@ pub fn owns_root(conn: &mut Conn, key: &Key, user_id: i64, today: NaiveDate) -> 
         .filter(is_group_owner())
         .filter(members::source_id.eq_any(groups))
         .filter(members::user_id.eq(user_id))
-        .filter(is_valid(today));
+        .filter(is_valid(today))
+        .select(members::id);
     let owner = users::table
         .filter(users::id.eq(user_id))
         .filter(users::state.eq("active"))
-        .filter(exists(personal).or(exists(memberships)));
+        .filter(exists(personal).or(exists(memberships)))
+        .select(users::id);
     Ok(diesel::select(exists(owner)).get_result(conn)?)
 }
 

@@ -8,8 +8,10 @@ fn start(database: &Database) -> (Process, TempDir) {
     plant(database);
     let data = TempDir::new().unwrap();
     std::fs::write(data.path().join(".gitlab_db_key_base"), KEY_BASE).unwrap();
-    let arguments =
-        ["--database-url", database.url_for("admin-api"), "--data-dir", data.path().to_str().unwrap()];
+    let mut arguments =
+        vec!["--database-url", database.url_for("admin-api"), "--data-dir", data.path().to_str().unwrap()];
+    let unlimited = testkit::without_rate_limits(data.path(), &[]);
+    arguments.extend(unlimited.iter().map(String::as_str));
     (Process::start("admin-api", &arguments, &[]).until_ready(), data)
 }
 

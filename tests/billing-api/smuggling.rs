@@ -9,7 +9,7 @@ fn start(database: &Database) -> (Process, TempDir) {
     let data = TempDir::new().unwrap();
     let directory = write_files(&data);
     let jwks = data.path().join("jwks.json");
-    let arguments = [
+    let mut arguments = vec![
         "--database-url",
         database.url_for("billing-api"),
         "--data-dir",
@@ -17,6 +17,8 @@ fn start(database: &Database) -> (Process, TempDir) {
         "--jwks-file",
         jwks.to_str().unwrap(),
     ];
+    let unlimited = testkit::without_rate_limits(data.path(), &[]);
+    arguments.extend(unlimited.iter().map(String::as_str));
     (Process::start("billing-api", &arguments, &[]).until_ready(), data)
 }
 

@@ -9,8 +9,10 @@ fn start(database: &Database) -> (Process, TempDir) {
     kas_fixture::insert(&mut database.open());
     let data = TempDir::new().unwrap();
     let (config, directory) = (write_config(data.path()), data.path().to_str().unwrap());
-    let arguments =
-        ["--config", &config, "--database-url", database.url_for("kas-api"), "--data-dir", directory];
+    let mut arguments =
+        vec!["--config", &config, "--database-url", database.url_for("kas-api"), "--data-dir", directory];
+    let unlimited = testkit::without_rate_limits(data.path(), &[]);
+    arguments.extend(unlimited.iter().map(String::as_str));
     (Process::start("kas-api", &arguments, &[]).until_ready(), data)
 }
 

@@ -7,8 +7,10 @@ use testkit::{Database, Process};
 fn start(database: &Database) -> (Process, TempDir) {
     plant(&mut database.open());
     let data = data_dir();
-    let arguments =
-        ["--database-url", database.url_for("scim-api"), "--data-dir", data.path().to_str().unwrap()];
+    let mut arguments =
+        vec!["--database-url", database.url_for("scim-api"), "--data-dir", data.path().to_str().unwrap()];
+    let unlimited = testkit::without_rate_limits(data.path(), &[]);
+    arguments.extend(unlimited.iter().map(String::as_str));
     (Process::start("scim-api", &arguments, &[]).until_ready(), data)
 }
 

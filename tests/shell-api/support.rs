@@ -17,7 +17,7 @@ const ROOT: &str = "/api/v4/internal";
 /// The object id that stands for no commit.
 pub const Z: &str = "0000000000000000000000000000000000000000";
 
-/// Whether WebAuthn registrations tell passkeys from second factors. GitLab 18.5 and older do not.
+/// Whether registrations of `WebAuthn` tell passkeys from second factors. GitLab 18.5 and older do not.
 pub fn has_passkeys(database: &Database) -> bool {
     database.gitlab_release().is_none_or(|release| release == Release::V19_5)
 }

@@ -92,13 +92,32 @@ fn sqlstate(error: &Diesel) -> Option<&'static str> {
 /// of the function, or of a closure in it. A closure that only passes another one on has the name of that.
 fn summary(type_name: &str) -> String {
     let path = match type_name.split_once("::{{closure}}") {
-        Some((before, _)) => before.rsplit(['<', ' ', ',']).next().unwrap_or_default(),
+        Some((before, _)) => without_parameters(before).rsplit(['<', ' ', ',']).next().unwrap_or_default(),
         None => type_name.split('<').next().unwrap_or_default(),
     };
     let segments: Vec<&str> = path.split("::").map(|segment| segment.trim_end_matches('>')).collect();
     // The module of an endpoint's handler is only unique with its folder.
     let length = if segments.last() == Some(&"handler") { 3 } else { 2 };
     segments[segments.len().saturating_sub(length)..].join(".")
+}
+
+/// The path of a function without its type parameters: `refs::check` for `refs::check<()>`.
+fn without_parameters(path: &str) -> &str {
+    if !path.ends_with('>') {
+        return path;
+    }
+    let mut depth = 0;
+    for (index, character) in path.char_indices().rev() {
+        match character {
+            '>' => depth += 1,
+            '<' => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 {
+            return &path[..index];
+        }
+    }
+    path
 }
 
 #[cfg(test)]
@@ -111,6 +130,8 @@ mod tests {
             ("database::settings::storage_weights", "settings.storage_weights"),
             ("database::outbox::put<i64>", "outbox.put"),
             ("shell_api::internal::allowed::facts::look_up::{{closure}}::{{closure}}", "facts.look_up"),
+            ("git_access::push::refs::check<()>::{{closure}}::{{closure}}", "refs.check"),
+            ("git_access::push::refs::check<a::Trace<b::Row>>::{{closure}}", "refs.check"),
             ("shell_api::keys::<impl shell_api::App>::account::{{closure}}", "App.account"),
             (
                 "scim_api::effects::<impl scim_api::App>::run<scim_api::users::patch::handler::{{closure}}\

@@ -327,7 +327,7 @@ async fn membership_that_differs_is_put_right(database: Database) {
     scim.sql("UPDATE saml_group_links SET access_level = 15 WHERE group_id = 501");
     assert_eq!(patch(&scim, E, add(&["ua"])).await, 204);
     assert_eq!([UA, UB, UC].map(|user| roles(&scim, user)), [(30, 15), (30, 20), (30, 20)]);
-    // A PUT without members names nobody.
+    // A PUT without members names no user.
     let body = json!({ "displayName": "engineering" });
     assert_eq!(scim.instance("PUT", &format!("/Groups/{E}")).json(&body).send().await.status, 200);
     assert_eq!(roles(&scim, UB), (30, 20));

@@ -1,7 +1,7 @@
 //! Finds the end of a chunked body as RFC 9112 §7.1 defines it.
 //!
-//! The decoder decodes nothing. It stands in front of actix-http, which ends the connection without a
-//! response if a chunk is malformed, and which does not see each malformed end.
+//! It does not change the bytes: actix-http decodes the body. actix-http alone would end the connection
+//! without a response if a chunk is malformed, and accept some malformed ends.
 
 /// Bytes that extensions and trailers may have together. They are ignored.
 const MAX_IGNORED_BYTES: usize = 16 * 1024;

@@ -2,8 +2,8 @@
 //!
 //! actix-http ends a connection without a response if a body is malformed or ends early, and it reads
 //! whatever the peer sends. This stream lets it read one request at a time: the next head follows when
-//! there is a response, and a body follows when its handler wants it. A malformed body is withheld from the
-//! first wrong byte on, and the handler is told.
+//! there is a response, and a body follows when its handler wants it. Of a malformed body, actix-http gets
+//! the bytes before the first wrong one, and the handler is told.
 use std::fmt::Write as _;
 use std::io;
 use std::pin::Pin;

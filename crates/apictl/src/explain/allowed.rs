@@ -20,7 +20,7 @@ use crate::commands::now;
 use crate::output::{self, Cell, Style};
 use crate::refusal::Refusal;
 
-/// Object ids of an update that nobody has pushed.
+/// The object ids for `--push REF`, `--create` and `--delete`, which read no repository.
 const OLD: &str = "1111111111111111111111111111111111111111";
 const NEW: &str = "2222222222222222222222222222222222222222";
 const ZEROS: &str = "0000000000000000000000000000000000000000";
@@ -50,7 +50,7 @@ pub struct Options {
     database: Database,
 }
 
-/// Who asks. Nobody, if none is given.
+/// The actor. Without one, the request is anonymous.
 #[derive(Debug, Args)]
 #[group(multiple = false)]
 struct Actor {

@@ -56,7 +56,8 @@ const NO_KEY: &str = "SELECT CAST(NULL AS bigint) AS id, CAST(NULL AS bigint) AS
     CAST(NULL AS text) AS type, CAST(NULL AS text) AS text, CAST(NULL AS timestamp) AS expires_at, \
     CAST(NULL AS timestamp) AS last_used_at WHERE 1 = 0";
 
-/// Nobody asks who manages a password that does not expire.
+/// `password_managed_elsewhere` matters only for a password that expires, so that the identities of other
+/// users are not read.
 const USER: &str = "SELECT id, username, admin, COALESCE(external, false) AS external, state, user_type, \
     confirmed_at IS NOT NULL AS confirmed, accepted_term_id, password_expires_at, \
     COALESCE(password_automatically_set, false) \

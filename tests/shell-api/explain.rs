@@ -314,7 +314,7 @@ async fn explanation_agrees_with_service_in_random_states(database: Database) {
         }
     }
     assert_eq!(rows, counted(&shell).await);
-    assert!(rows.len() >= 12, "only these rows have decided: {rows:?}");
+    assert!(rows.len() >= 14, "only these rows have decided: {rows:?}");
 }
 
 /// The row names the rows of the tables that it was read from.
